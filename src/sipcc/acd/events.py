@@ -1,0 +1,92 @@
+"""What happens in queues and to agents, as events. `sipcc.records` folds them into queue outcomes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sipcc.events import Event
+
+Exit = Literal[
+    "answered",
+    "abandoned",
+    "short_abandoned",
+    "timed_out",
+    "overflowed",
+    "key_exit",
+    "callback_booked",
+    "no_agent",
+    "full",
+    "closed",
+    "withdrawn",
+    "failed",
+]
+"""The ways out of a queue; each entry takes exactly one."""
+
+OfferOutcome = Literal["answered", "no_answer", "busy", "declined", "unreachable", "failed", "cancelled"]
+
+
+class QueueJoined(Event, frozen=True, kw_only=True):
+    """A caller entered a queue."""
+
+    entry: str
+    queue: str
+    call: str
+    caller: str
+    priority: int
+    position: int
+    """1 for the head of the line."""
+
+
+class OfferMade(Event, frozen=True, kw_only=True):
+    """An agent was reserved for a caller and is being rung."""
+
+    offer: str
+    entry: str
+    queue: str
+    call: str
+    agent: str
+
+
+class OfferEnded(Event, frozen=True, kw_only=True):
+    """The offer is over. `cancelled`: the caller left, or another agent of ring-all was faster."""
+
+    offer: str
+    entry: str
+    queue: str
+    call: str
+    agent: str
+    outcome: OfferOutcome
+    sip_status: int
+
+
+class QueueLeft(Event, frozen=True, kw_only=True):
+    """A caller left a queue by exactly one exit. `agent` only with ``answered``."""
+
+    entry: str
+    queue: str
+    call: str
+    exit: Exit
+    waited: float
+    """Seconds from QueueJoined to now."""
+    agent: str | None = None
+
+
+class TalkEnded(Event, frozen=True, kw_only=True):
+    """Agent and caller parted."""
+
+    entry: str
+    queue: str
+    call: str
+    agent: str
+    talked: float
+    """Seconds of conversation, hold included."""
+
+
+class AgentStateChanged(Event, frozen=True, kw_only=True):
+    """An agent is in another state (names of `sipcc.acd.agents.AgentState`)."""
+
+    agent: str
+    before: str
+    after: str
+    reason: str = ""
+    """The pause reason, or what moved the agent."""

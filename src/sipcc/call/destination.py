@@ -1,0 +1,55 @@
+"""Destinations: the one vocabulary for where a call goes next.
+
+Numbers, menu options, overflow targets and queue exits all name a destination as ``kind`` or
+``kind:argument``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+Kind = Literal["echo", "ring", "busy", "play", "dial", "menu", "queue", "reject", "app", "hangup"]
+
+_NEEDS_ARGUMENT = frozenset({"play", "dial", "menu", "queue", "reject", "app"})
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Where a call goes next.
+
+    | written | what happens |
+    |---|---|
+    | ``echo`` | answered; the caller hears itself |
+    | ``ring`` | rings and is never answered |
+    | ``busy`` | refused with 486 |
+    | ``reject:STATUS`` | refused with that status, 400 to 699 |
+    | ``play:PROMPT`` | answered; the prompt again and again until hang-up |
+    | ``dial:URI`` | bridged to that SIP URI |
+    | ``menu:NAME`` | answered; the menu of that name |
+    | ``queue:NAME`` | answered; the queue of that name |
+    | ``app:NAME`` | the Python handler routed under that name |
+    | ``hangup`` | hung up |
+    """
+
+    kind: Kind
+    argument: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Destination:
+        """Read ``kind`` or ``kind:argument``; ValueError says what is wrong and what is known."""
+        kind, colon, argument = text.partition(":")
+        if kind not in get_args(Kind):
+            raise ValueError(f"unknown destination {text!r}; known kinds: {', '.join(get_args(Kind))}")
+        if kind in _NEEDS_ARGUMENT and not argument:
+            raise ValueError(f"destination {kind!r} needs an argument, as in '{kind}:NAME'")
+        if kind not in _NEEDS_ARGUMENT and colon:
+            raise ValueError(f"destination {kind!r} takes no argument")
+        if kind == "reject" and not (
+            len(argument) == 3 and argument.isascii() and argument.isdigit() and "400" <= argument <= "699"
+        ):
+            raise ValueError(f"destination {text!r}: the status must be 400 to 699")
+        return cls(kind, argument)  # type: ignore[arg-type]  # membership in Kind was checked above
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.argument}" if self.argument else self.kind

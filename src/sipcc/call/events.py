@@ -1,0 +1,128 @@
+"""What happens to calls and legs, as events. `sipcc.records` folds them into CDRs.
+
+An interaction is one caller's whole visit; it has one `call` id, one caller leg, and one leg for each
+party that was rung for it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sipcc.events import Event
+from sipcc.rtp.flow import RtpStats
+
+EndedBy = Literal["caller", "callee", "us", "network"]
+
+
+class CallStarted(Event, frozen=True, kw_only=True):
+    """An INVITE for a new call was accepted for handling; `at` is when it arrived."""
+
+    call: str
+    caller: str
+    """The caller's number or user, from the trusted identity or From."""
+    called: str
+    """The number that was dialled, normalised."""
+    trunk: str | None
+    sip_call_id: str
+    source: str
+    """The address it came from, ``host:port``."""
+
+
+class CallRinging(Event, frozen=True, kw_only=True):
+    """We sent the first 18x to the caller."""
+
+    call: str
+
+
+class CallAnswered(Event, frozen=True, kw_only=True):
+    """We sent the 200 OK to the caller; `at` is when the first copy left."""
+
+    call: str
+
+
+class LegStarted(Event, frozen=True, kw_only=True):
+    """We sent an INVITE to another party for this call."""
+
+    call: str
+    leg: str
+    target: str
+    """The SIP URI rung."""
+    agent: str | None = None
+    sip_call_id: str = ""
+
+
+class LegRinging(Event, frozen=True, kw_only=True):
+    """The other party sent 180 or 183."""
+
+    call: str
+    leg: str
+
+
+class LegAnswered(Event, frozen=True, kw_only=True):
+    """The other party's 200 OK arrived."""
+
+    call: str
+    leg: str
+
+
+class LegEnded(Event, frozen=True, kw_only=True):
+    """A leg other than the caller's is over."""
+
+    call: str
+    leg: str
+    cause: str
+    """A cause of `sipcc.call.cause`, such as ``busy`` or ``normal``."""
+    sip_status: int
+    """The final SIP status, 200 when it ended by BYE."""
+    ended_by: EndedBy
+    stats: RtpStats | None = None
+
+
+class BridgeStarted(Event, frozen=True, kw_only=True):
+    """Caller and leg hear each other."""
+
+    call: str
+    leg: str
+
+
+class BridgeEnded(Event, frozen=True, kw_only=True):
+    """Caller and leg do not hear each other any more."""
+
+    call: str
+    leg: str
+
+
+class DigitsCollected(Event, frozen=True, kw_only=True):
+    """The caller's answer to a prompt. `digits` is masked with ``*`` when it was asked as secret."""
+
+    call: str
+    prompt: str
+    digits: str
+    outcome: Literal["match", "noinput", "nomatch"]
+
+
+class RecordingStarted(Event, frozen=True, kw_only=True):
+    """Recording began."""
+
+    call: str
+    path: str
+
+
+class RecordingFinished(Event, frozen=True, kw_only=True):
+    """The recording is complete. `reason` as in `sipcc.rtp.flow.RecordingEnded`."""
+
+    call: str
+    path: str
+    seconds: float
+    reason: str
+
+
+class CallEndedEvent(Event, frozen=True, kw_only=True, tag="CallEnded"):
+    """The caller's leg is over: `at` is when BYE, CANCEL or the final refusal was sent or arrived."""
+
+    call: str
+    cause: str
+    sip_status: int
+    """200 for an answered call that ended by BYE, else the final status that the caller got."""
+    ended_by: EndedBy
+    stats: RtpStats | None = None

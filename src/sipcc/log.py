@@ -1,0 +1,73 @@
+"""Logging: structlog set up once, with what is secret taken out before anything is written.
+
+Event names are ``area.past_verb`` (``call.answered``), values are keys. Nothing is logged per packet.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+
+SECRET_KEYS = frozenset(
+    {"password", "authorization", "proxy_authorization", "secret", "digits", "token", "ha1"}
+)
+"""Keys whose values never reach a log line."""
+
+_PHONE_KEYS = frozenset({"caller", "called", "from_number", "to_number", "number"})
+_DIGITS = re.compile(r"[0-9]{7,}")
+
+
+def get_logger(name: str) -> Any:  # structlog's own loggers are untyped proxies
+    """The logger of module `name`; binding `call_id` and `leg` is left to context variables."""
+    return structlog.get_logger(name)
+
+
+def mask_number(number: str) -> str:
+    """A telephone number as logs may show it: ``13800138000`` becomes ``138****8000``."""
+    return _DIGITS.sub(
+        lambda m: f"{m[0][:3]}{'*' * (len(m[0]) - 7)}{m[0][-4:]}" if len(m[0]) > 7 else "***" + m[0][-4:],
+        number,
+    )
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The structlog processor that removes secrets and masks telephone numbers."""
+    for key, value in event.items():
+        if key in SECRET_KEYS:
+            event[key] = "[redacted]"
+        elif key in _PHONE_KEYS and isinstance(value, str):
+            event[key] = mask_number(value)
+    return event
+
+
+def configure(
+    *,
+    level: str = "info",
+    style: Literal["json", "console"] = "console",
+    stream: TextIO | None = None,
+) -> None:
+    """Set up logging for a process: one line of JSON or of text per event, to `stream` (default stderr)."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=True)
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    if style == "json":
+        processors.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,245 @@
+"""The seam between media and the rest: what `call/` may ask of a media engine, as data and Protocols.
+
+One Protocol, two implementations: `sipcc.rtp.local.LocalEngine` runs in this process, and
+`sipcc.rtp.pool.WorkerPool` drives one worker process per core over unix sockets with the very structs of
+this file. Commands are fire-and-forget and keep their order per port; what comes of them arrives as
+events. `sipcc.rtp` and `sipcc.sip` are strangers: nothing here knows SDP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
+
+import msgspec
+
+CodecName = Literal["PCMU", "PCMA"]
+
+
+class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
+    """How one leg's audio travels, as negotiated; a new one replaces the old in mid-call.
+
+    The outgoing SSRC, sequence and timestamp line of the port does not break when this changes.
+    """
+
+    remote_host: str
+    """Where to send RTP: the address of the peer's SDP."""
+    remote_port: int
+    remote_rtcp_port: int
+    codec: CodecName
+    payload_type: int
+    """Payload type of the codec, 0..127; used in both directions."""
+    event_payload_type: int | None = None
+    """Payload type of telephone-event/8000 (RFC 4733), or None when the peer has none."""
+    send: bool = True
+    """False when the peer put us on hold (``a=sendonly`` or ``inactive`` from it): we send nothing."""
+    receive: bool = True
+    """False when we asked the peer to be silent: what arrives is counted and dropped."""
+    ptime_ms: int = 20
+
+
+class PlayFile(msgspec.Struct, frozen=True, tag="file"):
+    """A sound file; a file that is missing or unreadable sounds as a fallback tone and is reported."""
+
+    path: str
+
+
+class PlayTone(msgspec.Struct, frozen=True, tag="tone"):
+    """A tone of one or two frequencies, with a cadence."""
+
+    frequencies_hz: tuple[float, ...]
+    duration_ms: int
+    level_dbm0: float = -13.0
+
+
+class PlaySilence(msgspec.Struct, frozen=True, tag="silence"):
+    """Silence of a known length."""
+
+    duration_ms: int
+
+
+PlayItem = PlayFile | PlayTone | PlaySilence
+
+
+class RtpStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What one port sent and received over its life (RFC 3550 §6.4, ITU-T G.107 for the MOS)."""
+
+    packets_sent: int = 0
+    packets_received: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    lost: int = 0
+    """Packets that never came, over all SSRCs; duplicates do not make it negative."""
+    jitter_ms: float = 0.0
+    """Inter-arrival jitter at the end (RFC 3550 A.8), in ms."""
+    max_jitter_ms: float = 0.0
+    rtt_ms: float | None = None
+    """Round trip from LSR/DLSR of the last RTCP report, or None when there was none."""
+    remote_lost_fraction: float | None = None
+    """Fraction lost that the peer last reported, 0..1."""
+    mos: float | None = None
+    """MOS-LQ of what we received, 1.0..4.5 (facts: E-model), or None before the first packet."""
+    foreign_packets: int = 0
+    """Packets from sources that were not accepted (RTPbleed rules)."""
+    malformed_packets: int = 0
+    ssrc_changes: int = 0
+
+
+class DigitBegan(msgspec.Struct, frozen=True, tag="digit_began"):
+    """A key went down: the moment for barge-in. `digit` is one of ``0-9*#A-D``."""
+
+    port: str
+    digit: str
+
+
+class DigitEnded(msgspec.Struct, frozen=True, tag="digit_ended"):
+    """A key came up: the moment for collecting. Exactly one per press (RFC 4733)."""
+
+    port: str
+    digit: str
+    duration_ms: int
+
+
+class PlayEnded(msgspec.Struct, frozen=True, tag="play_ended"):
+    """A play is over. `token` is the one given to `MediaPort.play`."""
+
+    port: str
+    token: int
+    reason: Literal["done", "stopped", "replaced", "closed"]
+    played_ms: int
+
+
+class PromptMissing(msgspec.Struct, frozen=True, tag="prompt_missing"):
+    """A file could not be played; a fallback tone took its place."""
+
+    port: str
+    path: str
+    error: str
+
+
+class MediaTimedOut(msgspec.Struct, frozen=True, tag="media_timed_out"):
+    """Neither RTP nor RTCP came for `silent_s` seconds on a port that should receive."""
+
+    port: str
+    silent_s: float
+
+
+class RecordingEnded(msgspec.Struct, frozen=True, tag="recording_ended"):
+    """A recording is closed and readable. `reason` is ``stopped``, ``closed`` or ``error: ...``."""
+
+    port: str
+    path: str
+    seconds: float
+    reason: str
+
+
+class WorkerLost(msgspec.Struct, frozen=True, tag="worker_lost"):
+    """The process behind this port died; the port is gone."""
+
+    port: str
+
+
+MediaEvent = DigitBegan | DigitEnded | PlayEnded | PromptMissing | MediaTimedOut | RecordingEnded | WorkerLost
+
+
+class MediaPort(Protocol):
+    """One leg's media: an RTP/RTCP socket pair with its outgoing stream. All verbs return at once."""
+
+    id: str
+    host: str
+    """The local address for the ``c=`` line."""
+    port: int
+    """The local RTP port (even); RTCP is the next one."""
+    on_event: Callable[[MediaEvent], None] | None
+    """Called in the loop of the caller for each event of this port."""
+
+    def configure(self, params: StreamParams) -> None:
+        """Set or replace how the audio travels; opens the learning window for the source anew."""
+        ...
+
+    def play(
+        self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
+    ) -> None:
+        """Play `items` without a gap, replacing what plays. `shared`: join at the position that all
+        other shared players of the same items are at (hold music).
+        """
+        ...
+
+    def stop_playing(self) -> None:
+        """End the play; the last packet leaves within 20 ms."""
+        ...
+
+    def bridge(self, other: MediaPort) -> None:
+        """Join two ports of one engine: relayed when codecs agree and nobody records, else anchored."""
+        ...
+
+    def unbridge(self) -> None:
+        """Take this port and its peer apart; both fall silent until told otherwise."""
+        ...
+
+    def echo(self) -> None:
+        """Send back what arrives, until `unbridge`."""
+        ...
+
+    def record(self, path: str) -> None:
+        """Record to a stereo WAV: left what this party says, right what it hears, on a wall-clock grid."""
+        ...
+
+    def stop_recording(self) -> None:
+        """End the recording; a RecordingEnded event follows when the file is complete."""
+        ...
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
+        """Send keys as RFC 4733 events within the unbroken outgoing stream."""
+        ...
+
+    def read_stats(self) -> RtpStats:
+        """The statistics as last known (for a worker process: at most a second old)."""
+        ...
+
+    async def close(self) -> RtpStats:
+        """End everything on this port, free the sockets, and return the final statistics."""
+        ...
+
+
+class MediaEngine(Protocol):
+    """Opens ports and owns what carries them."""
+
+    async def start(self) -> None:
+        """Get ready; for a pool: start the workers."""
+        ...
+
+    async def stop(self) -> None:
+        """Close every port and free everything."""
+        ...
+
+    async def open(self, *, near: MediaPort | None = None) -> MediaPort:
+        """Open a port; `near` puts it where it can be bridged with that one.
+
+        Raises:
+            PortsExhausted: no port pair is free in the configured range.
+        """
+        ...
+
+
+class PacketSockets(Protocol):
+    """UDP sockets as the media engine wants them: drained all at once, never one callback a packet.
+
+    `sipcc.rtp.udp` implements this with one epoll set; `sipcc.testing.network` in memory.
+    """
+
+    def open(self, host: str, port: int) -> int:
+        """Bind a socket and return its handle. Raises OSError when the port is taken."""
+        ...
+
+    def close(self, handle: int) -> None:
+        """Close the socket of `handle`."""
+        ...
+
+    def drain(self) -> Iterable[tuple[int, bytes, tuple[str, int]]]:
+        """All datagrams that are waiting, as (handle, data, (host, port))."""
+        ...
+
+    def send(self, handle: int, data: bytes | bytearray | memoryview, address: tuple[str, int]) -> None:
+        """Send one datagram; what the kernel refuses is counted and dropped."""
+        ...

@@ -1,0 +1,87 @@
+"""What the SIP endpoint asks of a network: flows of bytes, and a factory for them.
+
+`sipcc.sip.transport.udp` and `.tcp` implement this on asyncio; `sipcc.testing.network` implements it in
+memory, with loss, delay, duplication and reordering. The endpoint cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+TransportName = Literal["udp", "tcp"]
+
+
+class Address(NamedTuple):
+    """An IP address in text and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Flow(Protocol):
+    """A way to one peer: a UDP (local, remote) pair or one stream connection.
+
+    A response leaves on the flow that its request came in on (RFC 3261 §18.2.2, RFC 3581).
+    """
+
+    transport: TransportName
+    local: Address
+    remote: Address
+    reliable: bool
+    """True for streams: no retransmission over them (RFC 3261 §17)."""
+    closed: bool
+
+    def send(self, data: bytes) -> None:
+        """Send one message. On a closed flow this raises TransportError."""
+        ...
+
+    def close(self) -> None:
+        """Give the flow up; on UDP a no-op."""
+        ...
+
+
+class Receiver(Protocol):
+    """Where a transport delivers what arrives."""
+
+    def datagram_received(self, data: bytes, flow: Flow) -> None:
+        """One UDP datagram."""
+        ...
+
+    def stream_received(self, data: bytes, flow: Flow) -> None:
+        """Some bytes of a stream, cut anywhere."""
+        ...
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        """A stream ended; `error` is None when the peer closed it."""
+        ...
+
+
+class Listener(Protocol):
+    """An open listening socket."""
+
+    transport: TransportName
+    local: Address
+
+    def flow_to(self, remote: Address) -> Flow:
+        """UDP only: the flow from this socket to `remote`."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and close the streams that were accepted here."""
+        ...
+
+
+class Network(Protocol):
+    """Makes listeners and connections."""
+
+    async def listen(self, transport: TransportName, local: Address, receiver: Receiver) -> Listener:
+        """Open a socket; port 0 picks a free one (see `Listener.local`). Raises TransportError."""
+        ...
+
+    async def connect(self, remote: Address, receiver: Receiver, *, local_host: str | None = None) -> Flow:
+        """Open a TCP connection. Raises ConnectError."""
+        ...
