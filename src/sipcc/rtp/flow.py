@@ -160,8 +160,10 @@ class MediaPort(Protocol):
     def play(
         self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
     ) -> None:
-        """Play `items` without a gap, replacing what plays. `shared`: join at the position that all
-        other shared players of the same items are at (hold music).
+        """Play `items` without a gap, replacing what plays.
+
+        With `shared` it joins at the position where all other shared players of the same items are, as
+        hold music does.
         """
         ...
 

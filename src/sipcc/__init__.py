@@ -1,0 +1,1 @@
+"""sipcc: a call-centre softswitch as a library."""

@@ -1,0 +1,1 @@
+"""Who answers: agents, queues, strategies, the router."""

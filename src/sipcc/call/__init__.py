@@ -1,0 +1,1 @@
+"""Calls: legs, media and policy joined."""

@@ -1,0 +1,1 @@
+"""What to say and what to ask: prompts, menus, flows."""

@@ -1,0 +1,1 @@
+"""Media (RFC 3550): packets, codecs, DTMF, playing, recording, bridging."""

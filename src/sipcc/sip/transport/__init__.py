@@ -1,0 +1,1 @@
+"""Transports: how SIP bytes travel."""

@@ -1,0 +1,1 @@
+"""The test kit: virtual clock, memory network, fake phone and carrier, tones."""
