@@ -1,0 +1,24 @@
+"""Async tests run on the virtual clock; those marked `realtime` or `interop` on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+from hypothesis import settings
+
+from sipcc.testing.loop import VirtualClockLoop
+
+settings.register_profile("sipcc", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sipcc"))
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the loop of an async test by its marks."""
+    real = any(item.get_closest_marker(name) is not None for name in ("realtime", "interop"))
+    return {"uvloop": uvloop.new_event_loop} if real else {"virtual": VirtualClockLoop}
