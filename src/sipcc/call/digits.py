@@ -1,0 +1,434 @@
+"""Keys: the type-ahead buffer of a call, and the one machine that collects digits.
+
+`ask`, menus and everything else that wants keys use the same `Collector`, so the timers mean the same
+everywhere. Both the buffer and the collector are cores: `now` is seconds of a monotonic clock. Keys of a
+call go to its collector while one runs, and else to its buffer; the two take the same two calls::
+
+    (collector or buffer).key_began(digit, now=now)     # RFC 4733 start packet: the moment of barge-in
+    (collector or buffer).key_ended(digit, now=now)     # RFC 4733 end packet: the moment of collecting
+
+A `Matcher` says after each key what it makes of the digits so far: NO, PARTIAL, MATCH or FINAL.
+
+| state | timer | when it runs out | a terminator |
+|---|---|---|---|
+| PROMPT: a prompt plays, no key yet | none | | nomatch |
+| WAITING: the prompt is over, no key yet | `timeout` | noinput | nomatch |
+| PARTIAL: the digits so far begin something | `interdigit` | nomatch | nomatch |
+| MATCHED: the digits so far are right, more may come | `interdigit` | match | match |
+| CLOSING: the digits are right and complete | `termtimeout` | match | match |
+
+`timeout` runs from the end of the last prompt, or from the start without one; `interdigit` and
+`termtimeout` run from the end of the last key.
+
+Further rules:
+
+- The first key cancels `timeout` for good, and `interdigit` runs even while a prompt still plays.
+- NO ends in nomatch at once. With no digits yet, a terminator is a match when the matcher accepts "".
+- A key that the matcher wants is a digit even when it is also a terminator. A terminator is never part
+  of the digits.
+- In CLOSING any other key ends in match and stays in the buffer for whoever asks next.
+- While a key is down no timer above runs. A key that is down for `interdigit` counts as let go, so that
+  a lost end packet loses nothing.
+- `max_time` (from the start) ends everything: what is down counts as let go, MATCHED and CLOSING end in
+  match, PARTIAL in nomatch, no key in noinput. It stops even a prompt without barge-in.
+- With `bargein` off, what was typed before the prompt is discarded; what is typed while it plays is
+  collected, but the result is held back until the prompt was heard to its end.
+- With nomatch the buffer is flushed: what was typed before the caller hears of the error does not
+  answer the next question.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple, Protocol
+
+import msgspec
+
+Outcome = Literal["match", "noinput", "nomatch"]
+
+KEYS: Final = frozenset("0123456789*#ABCD")
+"""All keys that RFC 4733 telephone-events 0 to 15 can carry."""
+
+MAX_TYPED_AHEAD: Final = 64
+"""Keys kept for later; what comes above is dropped and counted. Longer than any card or menu path."""
+
+
+class Press(NamedTuple):
+    """One key press; the times are seconds of the clock that `now` comes from."""
+
+    digit: str
+    began: float
+    ended: float
+
+
+class DigitBuffer:
+    """What one caller has typed and nobody has asked for yet.
+
+    It belongs to the call and survives menu changes. Presses are kept in the order in which they ended.
+    `dropped` counts presses that found it full.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._presses: deque[Press] = deque()
+        self._held: tuple[str, float] | None = None
+        self._owed: set[str] = set()  # keys already counted as ended whose real end may still come
+
+    def key_began(self, digit: str, *, now: float) -> None:
+        """A key went down. A key that was still down is taken as ended, for only one can sound."""
+        self.release(now=now)
+        self._owed.discard(digit)
+        self._held = (digit, now)
+
+    def key_ended(self, digit: str, *, now: float) -> None:
+        """A key came up. Without a beginning (SIP INFO) the press begins and ends now."""
+        if self._held is not None and self._held[0] == digit:
+            began = self._held[1]
+            self._held = None
+            self._keep(Press(digit, began, now))
+        elif digit in self._owed:
+            self._owed.discard(digit)
+        else:
+            self._keep(Press(digit, now, now))
+
+    @property
+    def held(self) -> tuple[str, float] | None:
+        """The key that is down and since when, or None."""
+        return self._held
+
+    def release(self, *, now: float) -> None:
+        """Take the key that is down as ended now; its real end is ignored when it comes."""
+        if self._held is not None:
+            digit, began = self._held
+            self._held = None
+            self._owed.add(digit)
+            self._keep(Press(digit, began, now))
+
+    def peek(self) -> Press | None:
+        """The oldest press, left in place; None when there is none."""
+        return self._presses[0] if self._presses else None
+
+    def take(self) -> Press | None:
+        """Remove and return the oldest press; None when there is none."""
+        return self._presses.popleft() if self._presses else None
+
+    def flush(self) -> None:
+        """Forget all presses, and the key that is down."""
+        self._presses.clear()
+        if self._held is not None:
+            self._owed.add(self._held[0])
+            self._held = None
+
+    def __len__(self) -> int:
+        return len(self._presses)
+
+    def __repr__(self) -> str:  # never the digits: they may be a PIN
+        return f"<DigitBuffer of {len(self._presses)} presses>"
+
+    def _keep(self, press: Press) -> None:
+        if len(self._presses) >= MAX_TYPED_AHEAD:
+            self.dropped += 1
+        else:
+            self._presses.append(press)
+
+
+class Answer(enum.Enum):
+    """What a matcher makes of the digits so far."""
+
+    NO = "no"
+    """They cannot become right."""
+    PARTIAL = "partial"
+    """They are the beginning of something right."""
+    MATCH = "match"
+    """They are right, and more digits may be right too."""
+    FINAL = "final"
+    """They are right, and no further digit can be."""
+
+
+class Matcher(Protocol):
+    """Decides which digits are right."""
+
+    def check(self, digits: str) -> Answer:
+        """The verdict on `digits`, the keys so far in their order; called with "" as well."""
+        ...
+
+
+class LengthMatcher:
+    """Right are `minimum` to `maximum` keys out of `allowed`."""
+
+    def __init__(self, minimum: int, maximum: int | None = None, allowed: str = "0123456789*") -> None:
+        self.minimum = minimum
+        self.maximum = minimum if maximum is None else maximum
+        self._allowed = frozenset(allowed)
+        if not 0 <= self.minimum <= self.maximum or self.maximum < 1:
+            raise ValueError(f"a length from {self.minimum} to {self.maximum} keys cannot be typed")
+        if not self._allowed or not self._allowed <= KEYS:
+            raise ValueError(f"allowed keys {allowed!r}: some of {''.join(sorted(KEYS))} are needed")
+
+    def check(self, digits: str) -> Answer:
+        """The verdict on `digits` by their number and kind."""
+        if len(digits) > self.maximum or not self._allowed.issuperset(digits):
+            return Answer.NO
+        if len(digits) < self.minimum:
+            return Answer.PARTIAL
+        return Answer.FINAL if len(digits) == self.maximum else Answer.MATCH
+
+
+class OptionsMatcher:
+    """Right is one out of a set of key sequences, such as ``{"1", "12", "*"}``; the longest one wins."""
+
+    def __init__(self, options: Iterable[str]) -> None:
+        self.options = frozenset(options)
+        for option in self.options:
+            if not option or not KEYS.issuperset(option):
+                raise ValueError(f"option {option!r} cannot be typed; keys are {''.join(sorted(KEYS))}")
+        if not self.options:
+            raise ValueError("a choice needs at least one option")
+        self._beginnings = frozenset(option[:end] for option in self.options for end in range(len(option)))
+
+    def check(self, digits: str) -> Answer:
+        """The verdict on `digits` by membership and by prefix."""
+        if digits in self._beginnings:
+            return Answer.MATCH if digits in self.options else Answer.PARTIAL
+        return Answer.FINAL if digits in self.options else Answer.NO
+
+
+def matcher_for(digits: int | tuple[int, int], *, allowed: str, terminators: str) -> LengthMatcher:
+    """The matcher for a number of keys: exactly, or (fewest, most); terminators are no digits here."""
+    fewest, most = (digits, digits) if isinstance(digits, int) else digits
+    return LengthMatcher(fewest, most, "".join(key for key in allowed if key not in terminators))
+
+
+class CollectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How keys are collected; all times in seconds, all counted as the table of this module says."""
+
+    timeout: float = 5.0
+    """From the end of the last prompt to the first key."""
+    interdigit: float = 3.0
+    """From the end of a key to the next one."""
+    termtimeout: float = 0.0
+    """How long to wait for a terminator that follows complete digits, in order to swallow it."""
+    terminators: str = "#"
+    """Keys that end the input; may be empty."""
+    max_time: float | None = None
+    """For everything together, from the start; None for no limit."""
+    bargein: bool = True
+    """Whether a key stops the prompt."""
+    secret: bool = False
+    """Whether the digits are a PIN or a card number that no log, event or record may show."""
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "interdigit", "termtimeout"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be 0 seconds or more, and finite")
+        if self.max_time is not None and not 0 < self.max_time < float("inf"):
+            raise ValueError("max_time must be more than 0 seconds, and finite")
+        if not KEYS.issuperset(self.terminators):
+            raise ValueError(f"terminators {self.terminators!r} are not all keys")
+
+
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one collecting."""
+
+    outcome: Outcome
+    digits: str
+    """What was typed, without the terminator; also what was typed in vain for ``nomatch``."""
+    ended_with: str = ""
+    """The terminator that ended the input, or empty."""
+    secret: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The digits as logs, events and records may show them."""
+        return "*" * len(self.digits) if self.secret else self.digits
+
+    def __repr__(self) -> str:
+        return f"Collected({self.outcome}, {self.shown!r}, ended_with={self.ended_with!r})"
+
+
+class State(enum.Enum):
+    """Where a collector stands; see the table of this module."""
+
+    PROMPT = "prompt"
+    WAITING = "waiting"
+    PARTIAL = "partial"
+    MATCHED = "matched"
+    CLOSING = "closing"
+    DECIDED = "decided"
+
+
+class _Rule(NamedTuple):
+    timer: Literal["timeout", "interdigit", "termtimeout"] | None
+    expiry: Outcome
+    terminator: Outcome
+
+
+_RULES: Final[dict[State, _Rule]] = {
+    State.PROMPT: _Rule(None, "noinput", "nomatch"),
+    State.WAITING: _Rule("timeout", "noinput", "nomatch"),
+    State.PARTIAL: _Rule("interdigit", "nomatch", "nomatch"),
+    State.MATCHED: _Rule("interdigit", "match", "match"),
+    State.CLOSING: _Rule("termtimeout", "match", "match"),
+}
+
+_AFTER: Final[dict[Answer, State]] = {
+    Answer.PARTIAL: State.PARTIAL,
+    Answer.MATCH: State.MATCHED,
+    Answer.FINAL: State.CLOSING,
+}
+
+
+class Collector:
+    """Collects the answer to one question; the rules stand at the head of this module.
+
+    Call `start` before the first prompt is sent: when `barged` or `result` is set then, the caller has
+    typed ahead and the prompt need not be played. After every input look at both again. Inputs after the
+    result only fill the buffer.
+    """
+
+    def __init__(self, settings: CollectSettings, matcher: Matcher, buffer: DigitBuffer) -> None:
+        self.barged = False
+        """The prompt must stop now, or must not be started."""
+        self.result: Collected | None = None
+        self.state = State.PROMPT
+        self._settings = settings
+        self._matcher = matcher
+        self._buffer = buffer
+        self._digits = ""
+        self._since = 0.0
+        self._started_at: float | None = None
+        self._prompt = False
+        self._decided: Collected | None = None
+
+    def start(self, *, prompt_playing: bool, now: float) -> None:
+        """Begin. `prompt_playing` says that a prompt plays, or will as soon as this returns."""
+        self._started_at = self._since = now
+        self._prompt = prompt_playing
+        if prompt_playing and not self._settings.bargein:
+            self._buffer.flush()
+        if not prompt_playing:
+            self.state = State.WAITING
+        if self._buffer.held is not None:
+            self._barge_in()
+        self._drain(at=now)
+
+    def prompt_ended(self, *, now: float) -> None:
+        """The last queued prompt was played to its end, or was stopped."""
+        self.expire(now=now)
+        if not self._prompt:
+            return
+        self._prompt = False
+        if self.state is State.PROMPT:
+            self.state = State.WAITING
+            self._since = now
+        self._deliver()
+
+    def key_began(self, digit: str, *, now: float) -> None:
+        """A key went down: the moment of barge-in."""
+        self.expire(now=now)
+        self._buffer.key_began(digit, now=now)
+        if self._decided is None:
+            self._barge_in()
+            self._drain(at=now)
+
+    def key_ended(self, digit: str, *, now: float) -> None:
+        """A key came up: the moment of collecting."""
+        self.expire(now=now)
+        self._buffer.key_ended(digit, now=now)
+        self._drain(at=now)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` wants to be called; None for never."""
+        return min((at for at in (self._own_deadline(), self._cap()) if at is not None), default=None)
+
+    def expire(self, *, now: float) -> None:
+        """Do what is due at `now`; each thing counts at the moment when it was due."""
+        while (due := self.deadline) is not None and due <= now:
+            if due == self._own_deadline():
+                self._run_out(at=due)
+            else:
+                self._stop_at_cap(at=due)
+
+    def _own_deadline(self) -> float | None:
+        if self._started_at is None or self._decided is not None:
+            return None
+        if self._buffer.held is not None:
+            return max(self._buffer.held[1], self._started_at) + self._settings.interdigit
+        timer = _RULES[self.state].timer
+        return None if timer is None else self._since + float(getattr(self._settings, timer))
+
+    def _cap(self) -> float | None:
+        if self._started_at is None or self.result is not None or self._settings.max_time is None:
+            return None
+        return self._started_at + self._settings.max_time
+
+    def _run_out(self, *, at: float) -> None:
+        if self._buffer.held is not None:
+            self._buffer.release(now=at)
+            self._drain(at=at)
+        else:
+            self._decide(_RULES[self.state].expiry)
+
+    def _stop_at_cap(self, *, at: float) -> None:
+        if self._decided is None:
+            self._buffer.release(now=at)
+            self._drain(at=at)
+        if self._decided is None:
+            self._decide(_RULES[self.state].expiry)
+        self.barged = self.barged or self._prompt
+        self._prompt = False
+        self._deliver()
+
+    def _barge_in(self) -> None:
+        if self._prompt and self._settings.bargein:
+            self.barged = True
+            self._prompt = False
+
+    def _drain(self, *, at: float) -> None:
+        while self._decided is None and self._started_at is not None and (press := self._buffer.peek()):
+            self._barge_in()
+            if self.state is State.CLOSING and press.digit not in self._settings.terminators:
+                self._decide("match")
+                return
+            self._buffer.take()
+            self._collect(press.digit, at=at)
+
+    def _collect(self, digit: str, *, at: float) -> None:
+        answer = Answer.NO if self.state is State.CLOSING else self._matcher.check(self._digits + digit)
+        if answer is Answer.NO and digit in self._settings.terminators:
+            self._end_with(digit)
+            return
+        self._digits += digit
+        if answer is Answer.NO:
+            self._decide("nomatch")
+            return
+        self.state = _AFTER[answer]
+        self._since = at
+        if self.state is State.CLOSING and self._settings.termtimeout == 0:
+            self._decide("match")
+
+    def _end_with(self, terminator: str) -> None:
+        if self._digits:
+            outcome = _RULES[self.state].terminator
+        else:
+            empty_is_right = self._matcher.check("") in (Answer.MATCH, Answer.FINAL)
+            outcome = "match" if empty_is_right else "nomatch"
+        self._decide(outcome, terminator)
+
+    def _decide(self, outcome: Outcome, ended_with: str = "") -> None:
+        self._decided = Collected(
+            outcome=outcome, digits=self._digits, ended_with=ended_with, secret=self._settings.secret
+        )
+        self.state = State.DECIDED
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Hand the verdict out, unless a prompt without barge-in has first to be heard to its end."""
+        if self._decided is None or self._prompt or self.result is not None:
+            return
+        if self._decided.outcome == "nomatch":
+            self._buffer.flush()
+        self.result = self._decided
