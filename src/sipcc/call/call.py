@@ -1,0 +1,488 @@
+"""What applications, menus and queues hold: one caller's visit, as an object with verbs.
+
+A verb on a call that is over raises CallEnded, which the runner of the call catches; so a handler is
+read from top to bottom and needs no clean-up of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+from sipcc.call import events
+from sipcc.call.asking import ask
+from sipcc.call.cause import CAUSES
+from sipcc.call.digits import DigitBuffer
+from sipcc.call.leg import Leg, LegState
+from sipcc.call.playing import Player
+from sipcc.call.ringing import ring_targets
+from sipcc.errors import CallEnded, LocalProtocolError
+from sipcc.log import get_logger
+from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaTimedOut, RecordingEnded, WorkerLost
+
+if TYPE_CHECKING:
+    from sipcc.call.context import CallContext
+    from sipcc.call.ringing import Target
+    from sipcc.sip import Request, Response
+
+_log = get_logger("sipcc.call")
+
+T = TypeVar("T")
+
+_RECORDING_PATIENCE = 5.0
+"""Seconds that the end of a call waits for its recording to be complete."""
+
+
+class BridgeResult(msgspec.Struct, frozen=True):
+    """How a conversation ended."""
+
+    ended_by: events.EndedBy
+    seconds: float
+    """How long both heard each other, holds included."""
+
+
+class Call:
+    """One caller's visit: the caller's leg, what is played to it, and whoever it is bridged with."""
+
+    def __init__(
+        self,
+        context: CallContext,
+        *,
+        call_id: str,
+        caller: str,
+        called: str,
+        trunk: str | None,
+        language: str,
+        request: Request | None = None,
+    ) -> None:
+        self.id = call_id
+        self.caller = caller
+        """The caller's number or user name."""
+        self.called = called
+        """The number that was dialled."""
+        self.trunk = trunk
+        self.language = language
+        """Language of prompts, such as ``en`` or ``zh``; an application may change it."""
+        self.request = request
+        """The caller's INVITE."""
+        self.variables: dict[str, str] = {}
+        """Whatever the application wants to keep with the call."""
+        self.last_outcome: Literal["match", "noinput", "nomatch"] = "match"
+        """How the last `ask` came out."""
+        self.end_cause = ""
+        self.recording: str | None = None
+        """Path of the running recording."""
+        self.digits = DigitBuffer()
+        self._context = context
+        self._leg: Leg | None = None
+        self._peer: Leg | None = None
+        self._others: set[Leg] = set()
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._player: Player | None = None
+        self._key_sinks: list[Any] = []
+        self._recorded: asyncio.Future[None] | None = None
+        self._bridge_over: asyncio.Future[events.EndedBy] = asyncio.get_running_loop().create_future()
+
+    # -- state ------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> CallContext:
+        """What the call runs on: endpoint, media engine, bus, clock, prompts."""
+        return self._context
+
+    @property
+    def leg(self) -> Leg:
+        """The caller's leg."""
+        if self._leg is None:
+            raise LocalProtocolError("the call has no caller yet")
+        return self._leg
+
+    @property
+    def answered(self) -> bool:
+        """True from our 200 to the end."""
+        return self._leg is not None and self._leg.state is LegState.ANSWERED
+
+    @property
+    def ended(self) -> bool:
+        """True once the caller's leg is over."""
+        return self._ended.done()
+
+    @property
+    def peer(self) -> Leg | None:
+        """Whoever the caller talks to now."""
+        return self._peer
+
+    def attach(self, leg: Leg) -> None:
+        """Give the call its caller."""
+        self._leg = leg
+        self._player = Player(leg.media)
+
+    async def wait_ended(self) -> str:
+        """Wait until the caller is gone; the cause."""
+        return await asyncio.shield(self._ended)
+
+    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work`; when the call ends first, cancel it and raise CallEnded."""
+        task = asyncio.ensure_future(work)
+        try:
+            if not self._ended.done():
+                await asyncio.wait({task, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        raise CallEnded(self._ended.result())
+
+    def _check(self) -> None:
+        if self._ended.done():
+            raise CallEnded(self._ended.result())
+
+    # -- signalling verbs ---------------------------------------------------------------------------
+
+    async def ring(self) -> None:
+        """Send 180 Ringing to the caller."""
+        self._check()
+        if self.leg.state is LegState.TRYING:
+            self.leg.ring()
+            self._emit(events.CallRinging(at=self._now(), call=self.id))
+
+    async def answer(self) -> None:
+        """Send 200 OK; prompts may follow at once. Answering twice does nothing."""
+        self._check()
+        if self.answered:
+            return
+        self._emit(events.CallAnswered(at=self._now(), call=self.id))
+        self.leg.accept()
+        _log.info("call.answered", call_id=self.id)
+
+    async def reject(self, status: int = 486, reason: str | None = None) -> None:
+        """Refuse the call with a final SIP status of 300 or more."""
+        self._check()
+        if self.answered:
+            raise LocalProtocolError("an answered call is hung up, not rejected")
+        self.leg.hangup("busy" if status == 486 else "declined", status=status, reason=reason)
+
+    async def hangup(self, cause: str = "normal") -> None:
+        """End the call; `cause` is a name of `sipcc.call.cause`. On an ended call nothing happens."""
+        if not self.ended:
+            self.leg.hangup(cause)
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, unless the caller hangs up."""
+        await self.unless_ended(asyncio.sleep(seconds))
+
+    # -- prompts and keys ---------------------------------------------------------------------------
+
+    def start_playing(self, *prompts: str, loop: bool = False, shared: bool = False) -> None:
+        """Start to play and return at once; replaces what plays."""
+        self._check()
+        items = self._context.prompts.resolve(prompts, self.language)
+        self.player.start(items, loop=loop, shared=shared)
+
+    def stop_playing(self) -> None:
+        """Stop what plays; silent on an ended call."""
+        if not self.ended:
+            self.player.stop()
+
+    async def play(self, *prompts: str, loop: bool = False, shared: bool = False) -> None:
+        """Play prompts to their end. Cancelling stops the sound within 20 ms."""
+        self._check()
+        items = self._context.prompts.resolve(prompts, self.language)
+        await self.unless_ended(self.player.play(items, loop=loop, shared=shared))
+
+    async def say(self, kind: str, value: object) -> None:
+        """Say a value in the call's language: a ``number``, ``digits``, a ``date`` ..."""
+        self._check()
+        items = self._context.prompts.say(kind, value, self.language)
+        await self.unless_ended(self.player.play(items))
+
+    async def ask(
+        self,
+        *prompts: str,
+        digits: int | tuple[int, int] = 1,
+        options: Sequence[str] | None = None,
+        timeout: float = 5.0,
+        interdigit: float = 3.0,
+        terminators: str = "#",
+        allowed: str = "0123456789*#",
+        bargein: bool = True,
+        secret: bool = False,
+    ) -> str | None:
+        """Play prompts and collect keys.
+
+        Args:
+            prompts: what to play first; a key cuts it when `bargein` is set.
+            digits: how many keys, or (least, most).
+            options: the inputs that are valid, such as ``("1", "2", "12")``, instead of a number of keys.
+            timeout: seconds from the end of the prompt to the first key.
+            interdigit: seconds from key to key.
+            terminators: keys that end the input and are not part of it.
+            allowed: the keys that may be part of the input.
+            bargein: False plays the prompt to its end and forgets keys pressed before.
+            secret: the keys go into no log, event or record.
+
+        Returns:
+            The keys, or None when nothing or nothing valid came; `last_outcome` tells which.
+        """
+        self._check()
+        items = self._context.prompts.resolve(prompts, self.language) if prompts else []
+        collected = await self.unless_ended(
+            ask(
+                self,
+                items,
+                digits=digits,
+                options=options,
+                timeout=timeout,
+                interdigit=interdigit,
+                terminators=terminators,
+                allowed=allowed,
+                bargein=bargein,
+            )
+        )
+        self.last_outcome = collected.outcome
+        shown = "*" * len(collected.digits) if secret else collected.digits
+        self._emit(
+            events.DigitsCollected(
+                at=self._now(),
+                call=self.id,
+                prompt=" ".join(prompts),
+                digits=shown,
+                outcome=collected.outcome,
+            )
+        )
+        return collected.digits if collected.outcome == "match" else None
+
+    def send_digits(self, digits: str) -> None:
+        """Send keys to the caller as RFC 4733 events."""
+        self._check()
+        self.leg.media.send_digits(digits)
+
+    @property
+    def player(self) -> Player:
+        """What plays to the caller."""
+        if self._player is None:
+            raise LocalProtocolError("the call has no caller yet")
+        return self._player
+
+    def listen_keys(self, sink: Any) -> None:
+        """Give key events (DigitBegan, DigitEnded) to `sink` while nobody collects: see `unlisten_keys`."""
+        self._key_sinks.append(sink)
+
+    def unlisten_keys(self, sink: Any) -> None:
+        """Take back `listen_keys`."""
+        self._key_sinks.remove(sink)
+
+    # -- recording ------------------------------------------------------------------------------------
+
+    def record(self, path: str | None = None) -> str:
+        """Record the call in stereo: left the caller, right what the caller hears. Returns the path."""
+        self._check()
+        if self.recording is not None:
+            return self.recording
+        self.recording = path or str(Path(self._context.recordings) / f"{self.id}.wav")
+        self._recorded = asyncio.get_running_loop().create_future()
+        self.leg.media.record(self.recording)
+        self._emit(events.RecordingStarted(at=self._now(), call=self.id, path=self.recording))
+        return self.recording
+
+    async def stop_recording(self) -> None:
+        """End the recording and wait until its file is complete."""
+        if self.recording is not None and self._recorded is not None:
+            self.leg.media.stop_recording()
+            await asyncio.shield(self._recorded)
+
+    # -- other parties ----------------------------------------------------------------------------------
+
+    async def dial(self, *targets: Target | str, timeout: float = 20.0, agent: str | None = None) -> Leg:
+        """Ring one party at one or several places; the first that answers is the leg returned.
+
+        Raises:
+            CallRejected: all refused; `status` is the best of their answers (RFC 3261 §16.7).
+            TransactionTimeout: nobody answered within `timeout` seconds.
+            CallEnded: the caller hung up meanwhile; whoever rang was cancelled.
+        """
+        self._check()
+        return await self.unless_ended(ring_targets(self, targets, timeout=timeout, agent=agent))
+
+    async def bridge(self, leg: Leg, *, record: bool = False) -> BridgeResult:
+        """Let the caller and `leg` talk until one of them hangs up; the other leg is then hung up too.
+
+        The caller stays in the call when it was the other one who left, so that a handler may go on.
+        """
+        await self.answer()
+        self.stop_playing()
+        over: asyncio.Future[events.EndedBy] = asyncio.get_running_loop().create_future()
+        self._peer = leg
+        self._bridge_over = over
+        started = self._now()
+        if record:
+            self.record()
+        self._join()
+        self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
+        try:
+            if leg.ended:
+                over.set_result(leg.ended_by)
+            ended_by = await over
+        finally:
+            self._peer = None
+            if not self.ended:
+                self.leg.media.unbridge()
+            leg.hangup("normal")
+            ended = self._now()
+            self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
+        return BridgeResult(ended_by, ended - started)
+
+    def adopt(self, leg: Leg) -> None:
+        """Count `leg` as one of this call's, to be hung up when the caller leaves."""
+        self._others.add(leg)
+
+    def _join(self) -> None:
+        """Bridge the two legs, or give music to the one that is not on hold."""
+        peer = self._peer
+        if peer is None or self.ended or peer.ended:
+            return
+        caller = self.leg
+        if not caller.held and not peer.held:
+            self.player.stop()
+            peer.media.stop_playing()
+            caller.media.bridge(peer.media)
+            return
+        caller.media.unbridge()
+        music = self._context.prompts.resolve((self._context.hold_music,), self.language)
+        if not caller.held:
+            self.player.start(music, loop=True, shared=True)
+        if not peer.held:
+            peer.media.play(music, loop=True, shared=True)
+
+    # -- LegOwner -----------------------------------------------------------------------------------------
+
+    def leg_ringing(self, leg: Leg, response: Response) -> None:
+        """A party that we ring is ringing; a caller that was not answered yet is told so."""
+        if self.leg.state is LegState.TRYING:
+            self.leg.ring()
+            self._emit(events.CallRinging(at=self._now(), call=self.id))
+        self._emit(events.LegRinging(at=self._now(), call=self.id, leg=leg.id))
+
+    def leg_answered(self, leg: Leg) -> None:
+        """A party that we ring has answered; for the caller's own leg the ACK has come."""
+        if leg is not self._leg:
+            self._emit(events.LegAnswered(at=self._now(), call=self.id, leg=leg.id))
+
+    def leg_ended(self, leg: Leg) -> None:
+        """One of the legs is over."""
+        at = self._now()
+        if leg is self._leg:
+            self._caller_left(leg, at)
+        else:
+            self._others.discard(leg)
+            self._context.scope.spawn(self._report_leg(leg, at), name=f"{self.id}/{leg.id}")
+            if leg is self._peer and not self._bridge_over.done():
+                self._bridge_over.set_result(leg.ended_by)
+
+    def leg_held(self, leg: Leg, *, held: bool) -> None:
+        """A party put us on hold or took us back: the other one hears music meanwhile."""
+        if self._peer is not None and leg in (self._leg, self._peer):
+            self._join()
+
+    def leg_refreshed(self, leg: Leg) -> bool:
+        """A session refresh: in a conversation the other side is asked for a sign of life first."""
+        peer = self._peer
+        if peer is None or self.ended:
+            return False
+        other = peer if leg is self._leg else self.leg
+        self._context.scope.spawn(self._relay_refresh(leg, other), name=f"{self.id}/refresh")
+        return True
+
+    async def _relay_refresh(self, leg: Leg, other: Leg) -> None:
+        status = await other.refresh()
+        leg.answer_refresh(200)
+        if status in {408, 481}:
+            other.hangup("network_out_of_order")
+
+    def leg_media(self, leg: Leg, event: MediaEvent) -> None:
+        """Keys, ends of prompts, recordings and silence of a leg."""
+        if isinstance(event, MediaTimedOut | WorkerLost):
+            _log.warning("call.media_lost", call_id=self.id, leg=leg.id)
+            leg.hangup("media_timeout")
+        elif leg is self._leg:
+            self._caller_media(event)
+
+    def _caller_media(self, event: MediaEvent) -> None:
+        if isinstance(event, DigitBegan | DigitEnded):
+            if self._key_sinks:
+                self._key_sinks[-1](event)
+            elif isinstance(event, DigitEnded) and self._peer is None:
+                self.digits.add(event.digit, now=self._now())
+        elif isinstance(event, RecordingEnded):
+            self._recording_ended(event)
+        else:
+            self.player.on_event(event)
+
+    def _recording_ended(self, event: RecordingEnded) -> None:
+        self._emit(
+            events.RecordingFinished(
+                at=self._now(), call=self.id, path=event.path, seconds=event.seconds, reason=event.reason
+            )
+        )
+        self.recording = None
+        if self._recorded is not None and not self._recorded.done():
+            self._recorded.set_result(None)
+
+    def _caller_left(self, leg: Leg, at: float) -> None:
+        self.end_cause = leg.end_cause
+        if not self._ended.done():
+            self._ended.set_result(leg.end_cause)
+        if self._player is not None:
+            self._player.closed()
+        if self._peer is not None and not self._bridge_over.done():
+            self._bridge_over.set_result(leg.ended_by)
+        for other in list(self._others):
+            if other is not self._peer:
+                other.hangup("cancelled" if other.state is not LegState.ANSWERED else "normal")
+        self._context.scope.spawn(self._report_end(leg, at), name=f"{self.id}/end")
+
+    async def _report_end(self, leg: Leg, at: float) -> None:
+        stats = await leg.stats()
+        if self._recorded is not None:
+            # the record of the call names its recording, so the file is waited for, but not for ever
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._recorded), _RECORDING_PATIENCE)
+        self._emit(
+            events.CallEndedEvent(
+                at=at,
+                call=self.id,
+                cause=leg.end_cause,
+                sip_status=leg.end_status,
+                ended_by=leg.ended_by,
+                stats=stats,
+            )
+        )
+        _log.info("call.ended", call_id=self.id, cause=leg.end_cause, ended_by=leg.ended_by)
+
+    async def _report_leg(self, leg: Leg, at: float) -> None:
+        stats = await leg.stats()
+        self._emit(
+            events.LegEnded(
+                at=at,
+                call=self.id,
+                leg=leg.id,
+                cause=leg.end_cause if leg.end_cause in CAUSES else "failed",
+                sip_status=leg.end_status,
+                ended_by=leg.ended_by,
+                stats=stats,
+            )
+        )
+
+    def _emit(self, event: Any) -> None:
+        self._context.bus.emit(event)
+
+    def _now(self) -> float:
+        return self._context.clock.now()

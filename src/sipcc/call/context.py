@@ -1,0 +1,48 @@
+"""What calls run on: handed in once by `sipcc.switch`, shared by all calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sipcc.bus import Bus
+from sipcc.clock import Clock
+from sipcc.ids import Ids
+from sipcc.rtp.flow import CodecName, MediaEngine
+from sipcc.tasks import TaskScope
+
+if TYPE_CHECKING:
+    from sipcc.call.protocols import PromptSource
+    from sipcc.call.ringing import Target
+    from sipcc.sip import Endpoint
+
+
+class Locator(Protocol):
+    """Finds the places where a party can be rung."""
+
+    def locate(self, target: str) -> Sequence[Target]:
+        """The places for a SIP URI or a user name; empty when the user is not registered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """The surroundings of every call."""
+
+    endpoint: Endpoint
+    engine: MediaEngine
+    bus: Bus
+    clock: Clock
+    ids: Ids
+    prompts: PromptSource
+    locator: Locator
+    scope: TaskScope
+    domain: str
+    """The host part of the From that parties we ring are shown."""
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    ptime_ms: int = 20
+    recordings: str = "recordings"
+    """Folder of recordings that were not given a path."""
+    hold_music: str = "hold"
+    """Prompt that a party hears while the other one holds."""

@@ -1,0 +1,200 @@
+"""All live calls: takes an INVITE, finds its handler, runs it, and knows what is up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sipcc.call import events
+from sipcc.call.call import Call
+from sipcc.call.leg import Leg
+from sipcc.call.negotiate import MediaNegotiation
+from sipcc.call.protocols import Handler
+from sipcc.call.routing import Route, Routes
+from sipcc.errors import CallEnded, CallRejected, SipccError, TransactionTimeout
+from sipcc.log import get_logger
+
+if TYPE_CHECKING:
+    from sipcc.call.context import CallContext
+    from sipcc.sip import InviteSession
+
+_log = get_logger("sipcc.call")
+
+DRAIN_RETRY_AFTER = "10"
+"""Seconds that a caller is told to wait while we drain (RFC 3261 §20.33)."""
+
+
+class Calls:
+    """The live calls of a switch, and the way in for new ones."""
+
+    def __init__(self, context: CallContext, routes: Routes[Handler], *, language: str = "en") -> None:
+        self._context = context
+        self._routes = routes
+        self._language = language
+        self._live: dict[str, Call] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.draining = False
+        self.total = 0
+        """How many INVITEs for new calls came, refused ones included."""
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def get(self, call_id: str) -> Call | None:
+        """A live call by its id."""
+        return self._live.get(call_id)
+
+    def live(self) -> list[Call]:
+        """The live calls, oldest first."""
+        return list(self._live.values())
+
+    async def drain(self, timeout: float) -> int:
+        """Take no new calls and wait for the live ones to end; how many were left after `timeout` seconds.
+
+        What is left is hung up.
+        """
+        self.draining = True
+        try:
+            async with asyncio.timeout(timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            left = self.live()
+            for call in left:
+                await call.hangup("shutdown")
+            return len(left)
+        return 0
+
+    def on_invite(self, session: InviteSession) -> None:
+        """The endpoint's door: an INVITE for a new call was admitted."""
+        self.total += 1
+        context = self._context
+        now = context.clock.now()
+        call_id = context.ids.uid("call")
+        request = session.request
+        admitted = session.admitted
+        trunk = getattr(admitted, "trunk", None)
+        trunk_name: str | None = trunk.name if trunk is not None else None
+        user = getattr(admitted, "user", None)
+        caller = user or request.from_.uri.user or "anonymous"
+        called = request.uri.user or request.uri.host
+        route = self._routes.find(called, trunk_name)
+        context.bus.emit(
+            events.CallStarted(
+                at=now,
+                call=call_id,
+                caller=caller,
+                called=called,
+                trunk=trunk_name,
+                sip_call_id=session.call_id,
+                source=str(session.flow.remote),
+            )
+        )
+        _log.info("call.started", call_id=call_id, caller=caller, called=called, trunk=trunk_name)
+        if self.draining:
+            self._refuse(session, call_id, 503, "shutdown", headers=(("Retry-After", DRAIN_RETRY_AFTER),))
+        elif route is None:
+            self._refuse(session, call_id, 404, "unallocated")
+        elif route.max_calls and route.calls >= route.max_calls:
+            self._refuse(session, call_id, 486, "busy")
+        else:
+            call = Call(
+                context,
+                call_id=call_id,
+                caller=caller,
+                called=called,
+                trunk=trunk_name,
+                language=route.language or self._language,
+                request=request,
+            )
+            self._live[call_id] = call
+            self._empty.clear()
+            route.calls += 1
+            context.scope.spawn(self._run(call, session, route), name=call_id)
+
+    def _refuse(
+        self,
+        session: InviteSession,
+        call_id: str,
+        status: int,
+        cause: str,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        session.reject(status, headers=headers)
+        self._context.bus.emit(
+            events.CallEndedEvent(
+                at=self._context.clock.now(), call=call_id, cause=cause, sip_status=status, ended_by="us"
+            )
+        )
+
+    async def _run(self, call: Call, session: InviteSession, route: Route[Handler]) -> None:
+        structlog.contextvars.bind_contextvars(call_id=call.id)
+        arrivals = _Arrival(session)
+        try:
+            media = await self._context.engine.open()
+            leg = Leg(
+                self._context.ids.uid("leg"),
+                role="caller",
+                media=media,
+                negotiation=MediaNegotiation(
+                    host=media.host,
+                    port=media.port,
+                    codecs=self._context.codecs,
+                    ptime_ms=self._context.ptime_ms,
+                    session_id=self._context.ids.bits(31),
+                ),
+                owner=call,
+            )
+            call.attach(leg)
+            leg.attach(session)
+            if arrivals.cancelled:
+                leg.on_cancelled(session)
+                return
+            await self._handle(call, leg, route.handler)
+        except SipccError as error:
+            # nothing has been set up yet: no port was free
+            status = error.disposition.sip_status
+            self._refuse(session, call.id, status, error.disposition.cause)
+        finally:
+            route.calls -= 1
+            del self._live[call.id]
+            if not self._live:
+                self._empty.set()
+
+    async def _handle(self, call: Call, leg: Leg, handler: Handler) -> None:
+        """Run the handler; whatever it does, the caller's leg is over afterwards."""
+        cause, status = "normal", None
+        try:
+            leg.take_offer(leg.session.request.body)
+            await handler(call)
+            status = None if call.answered else 480
+        except CallEnded:
+            pass
+        except (CallRejected, TransactionTimeout) as error:
+            # the handler let the refusal of another party through: the caller gets it as well
+            cause, status = error.disposition.cause, error.disposition.sip_status
+            cause = cause if status != 408 else "no_answer"
+        except SipccError as error:
+            cause, status = error.disposition.cause, error.disposition.sip_status
+            _log.warning("call.failed", error=str(error))
+        except Exception:
+            cause, status = "failed", 500
+            _log.exception("call.handler_crashed")
+        finally:
+            if not call.ended:
+                leg.hangup(cause, status=status)
+
+
+class _Arrival:
+    """Listens to a session until its leg is there, so that a CANCEL in between is not lost."""
+
+    def __init__(self, session: InviteSession) -> None:
+        self.cancelled = False
+        session.listener = self  # type: ignore[assignment]  # nothing but CANCEL can come this early
+
+    def on_cancelled(self, session: InviteSession) -> None:
+        """The caller gave up before its call had a leg."""
+        self.cancelled = True

@@ -1,0 +1,74 @@
+"""The plain treatments of a call: what a number can do without a menu or a queue."""
+
+from __future__ import annotations
+
+from sipcc.call.call import Call
+from sipcc.call.destination import Destination
+from sipcc.call.protocols import Handler
+
+
+async def echo(call: Call) -> None:
+    """Answer, and send back what comes, until the caller hangs up."""
+    await call.answer()
+    call.leg.media.echo()
+    await call.wait_ended()
+
+
+async def ring_for_ever(call: Call) -> None:
+    """Ring and never answer."""
+    await call.ring()
+    await call.wait_ended()
+
+
+def refuse(status: int) -> Handler:
+    """A handler that refuses with `status`."""
+
+    async def handler(call: Call) -> None:
+        await call.reject(status)
+
+    return handler
+
+
+def play_for_ever(prompt: str) -> Handler:
+    """A handler that answers and plays `prompt` again and again."""
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        call.start_playing(prompt, loop=True)
+        await call.wait_ended()
+
+    return handler
+
+
+def bridge_to(target: str, *, timeout: float = 60.0) -> Handler:
+    """A handler that rings `target`, a SIP URI or a user, and bridges the caller with it.
+
+    The caller hears nothing but ringing until the far side answers; a refusal is passed on.
+    """
+
+    async def handler(call: Call) -> None:
+        leg = await call.dial(target, timeout=timeout)
+        await call.bridge(leg)
+
+    return handler
+
+
+def plain_handler(destination: Destination) -> Handler | None:
+    """The handler of a destination that this layer knows; None for menus, queues and applications."""
+    match destination.kind:
+        case "echo":
+            return echo
+        case "ring":
+            return ring_for_ever
+        case "busy":
+            return refuse(486)
+        case "reject":
+            return refuse(int(destination.argument))
+        case "play":
+            return play_for_ever(destination.argument)
+        case "dial":
+            return bridge_to(destination.argument)
+        case "hangup":
+            return refuse(480)
+        case _:
+            return None

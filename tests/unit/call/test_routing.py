@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from sipcc.call.routing import Route, Routes, normalise
+
+
+@pytest.mark.parametrize(
+    ("dialled", "expected"),
+    [
+        ("4008123456", "4008123456"),
+        ("400-812-3456", "4008123456"),
+        ("+86 400.812.3456", "+864008123456"),
+        ("alice-2", "alice-2"),
+        ("echo", "echo"),
+        ("١٢-٣", "١٢-٣"),  # Arabic digits are a name to us, not a number
+    ],
+)
+def test_visual_separators_are_dropped_from_numbers_only(dialled: str, expected: str) -> None:
+    assert normalise(dialled) == expected
+
+
+def test_exact_beats_prefix_and_longer_prefix_beats_shorter() -> None:
+    routes = Routes([Route("4*", "any"), Route("400*", "400s"), Route("4008123456", "main")])
+    assert routes.find("400-812-3456", None).handler == "main"
+    assert routes.find("4009999999", None).handler == "400s"
+    assert routes.find("4100", None).handler == "any"
+    assert routes.find("5", None) is None
+
+
+def test_a_route_may_belong_to_one_trunk() -> None:
+    routes = Routes([Route("4008123456", "all"), Route("4008123456", "vip", trunk="gold")])
+    assert routes.find("4008123456", "gold").handler == "vip"
+    assert routes.find("4008123456", "tin").handler == "all"
+    assert routes.find("4008123456", None).handler == "all"
+
+
+def test_the_same_number_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="routed twice"):
+        Routes([Route("4008123456", "a"), Route("400-812-3456", "b")])
+
+
+def test_a_star_may_stand_only_at_the_end() -> None:
+    with pytest.raises(ValueError, match="only at the end"):
+        Route("4*8", "x")
