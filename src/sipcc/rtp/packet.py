@@ -123,9 +123,7 @@ def parse(data: Buffer) -> RtpPacket | Flaw:
     if 192 <= second <= 223:
         return Flaw.RTCP
     start, end = bounds
-    return RtpPacket(
-        second & 0x7F, sequence, timestamp, ssrc, second >= MARKER, bytes(data[start:end])
-    )
+    return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, second >= MARKER, bytes(data[start:end]))
 
 
 def build(
@@ -136,9 +134,7 @@ def build(
     return HEADER.pack(PLAIN, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + bytes(payload)
 
 
-def rewrite(
-    packet: bytearray | memoryview, *, second: int, sequence: int, timestamp: int, ssrc: int
-) -> None:
+def rewrite(packet: bytearray | memoryview, *, second: int, sequence: int, timestamp: int, ssrc: int) -> None:
     """Put another stream's line into the header of `packet`, in place; nothing else is touched.
 
     `second` is the whole second byte, marker bit and payload type. The numbers must be in range.

@@ -29,7 +29,8 @@ def _make_ulaw_encoder() -> Coded:
     biased = np.minimum((_MAGNITUDES >> 2) + 33, 8191)  # G.711 Table 2a: 33..8191 once biased
     segment = np.floor(np.log2(biased)).astype(np.int32) - 5
     step = (biased >> (segment + 1)) & 0x0F
-    return (_SIGNS | (~(segment << 4 | step) & 0x7F)).astype(np.uint8)
+    codes: Coded = (_SIGNS | (~(segment << 4 | step) & 0x7F)).astype(np.uint8)
+    return codes
 
 
 def _make_alaw_encoder() -> Coded:
@@ -38,7 +39,8 @@ def _make_alaw_encoder() -> Coded:
     # segment itself and falls out of the step.
     segment = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 3, 0)
     step = magnitude >> np.maximum(segment - 1, 0) & 0x0F
-    return ((_SIGNS | segment << 4 | step) ^ 0x55).astype(np.uint8)
+    codes: Coded = ((_SIGNS | segment << 4 | step) ^ 0x55).astype(np.uint8)
+    return codes
 
 
 def _make_ulaw_decoder() -> Pcm:
