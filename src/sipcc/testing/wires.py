@@ -172,6 +172,8 @@ class MemorySockets:
         self._bound: dict[int, Address] = {}
         self._next_handle = 1
         self._waiting: deque[tuple[int, bytes, tuple[str, int]]] = deque()
+        self.on_arrival: Callable[[], None] | None = None
+        """Called when a datagram begins to wait; a real socket's reader callback, in memory."""
 
     def open(self, host: str, port: int) -> int:
         """Bind a socket. Raises OSError when the port is taken."""
@@ -183,6 +185,8 @@ class MemorySockets:
                 self._network.counts["overflowed"] += 1
             else:
                 self._waiting.append((handle, data, (source.host, source.port)))
+                if self.on_arrival is not None:
+                    self.on_arrival()
 
         self._bound[handle] = self._network.bind(address, deliver)
         self._next_handle += 1

@@ -1,0 +1,117 @@
+"""The session descriptions of fake parties: written and read as text, apart from `sipcc.sip.sdp`.
+
+A second reading of the same rules, so that what the library says is checked by what a stranger would
+understand. It knows one audio stream, G.711 and telephone-event.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+import msgspec
+
+from sipcc.rtp.flow import CodecName
+from sipcc.testing.media import Peer
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+EVENT_PAYLOAD_TYPE = 101
+_STATIC = {"PCMU": 0, "PCMA": 8}
+_NAMES = {0: "PCMU", 8: "PCMA"}
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What one side said of its audio."""
+
+    host: str
+    port: int
+    codecs: tuple[tuple[int, str], ...]
+    """Payload types and names of the audio codecs, in order; unknown ones too."""
+    event_payload_type: int | None
+    direction: Direction
+    version: int
+    """The version in the o= line."""
+
+
+def write(
+    host: str,
+    port: int,
+    *,
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
+    events: bool = True,
+    direction: Direction = "sendrecv",
+    version: int = 1,
+    event_payload_type: int = EVENT_PAYLOAD_TYPE,
+) -> bytes:
+    """A description with one audio stream."""
+    formats = [_STATIC[codec] for codec in codecs] + ([event_payload_type] if events else [])
+    lines = [
+        "v=0",
+        f"o=- 4711 {version} IN IP4 {host}",
+        "s=-",
+        f"c=IN IP4 {host}",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP {' '.join(map(str, formats))}",
+        *(f"a=rtpmap:{_STATIC[codec]} {codec}/8000" for codec in codecs),
+    ]
+    if events:
+        lines += [f"a=rtpmap:{event_payload_type} telephone-event/8000", f"a=fmtp:{event_payload_type} 0-15"]
+    lines += ["a=ptime:20", f"a={direction}"]
+    return "\r\n".join([*lines, ""]).encode()
+
+
+def read(body: bytes) -> Description:
+    """Understand a description. Raises ValueError when it has no audio stream or breaks the line format."""
+    text = body.decode("utf-8")
+    if not text.startswith("v=0\r\n") or not text.endswith("\r\n"):
+        raise ValueError(f"not a session description: {text[:40]!r}")
+    session, *media = re.split(r"(?m)^m=", text)
+    section = next((part for part in media if part.startswith("audio ")), None)
+    if section is None:
+        raise ValueError("no audio stream")
+    first = re.match(r"audio ([0-9]+) RTP/AVP ([0-9 ]+)\r\n", section)
+    origin = re.search(r"(?m)^o=\S+ [0-9]+ ([0-9]+) IN IP[46] \S+\r$", session)
+    connection = re.search(r"(?m)^c=IN IP[46] (\S+)\r$", section) or re.search(
+        r"(?m)^c=IN IP[46] (\S+)\r$", session
+    )
+    if first is None or origin is None or connection is None:
+        raise ValueError(f"m=, o= or c= line missing or malformed: {text!r}")
+    maps = {
+        int(pt): name for pt, name in re.findall(r"(?m)^a=rtpmap:([0-9]+) ([A-Za-z0-9-]+)/8000\b", section)
+    }
+    formats = [int(pt) for pt in first[2].split()]
+    event = next((pt for pt in formats if maps.get(pt, "").lower() == "telephone-event"), None)
+    named = [(pt, maps.get(pt, _NAMES.get(pt, "?")).upper()) for pt in formats if pt != event]
+    directions = re.findall(r"(?m)^a=(sendrecv|sendonly|recvonly|inactive)\r$", section) or re.findall(
+        r"(?m)^a=(sendrecv|sendonly|recvonly|inactive)\r$", session
+    )
+    return Description(
+        host=connection[1],
+        port=int(first[1]),
+        codecs=tuple(named),
+        event_payload_type=event,
+        direction=cast("Direction", directions[0] if directions else "sendrecv"),
+        version=int(origin[1]),
+    )
+
+
+def peer_of(theirs: Description, codecs: tuple[CodecName, ...]) -> Peer | None:
+    """How to send to them with the first of their codecs that we have; None when there is none."""
+    for payload_type, name in theirs.codecs:
+        if name in codecs:
+            return Peer(
+                host=theirs.host,
+                port=theirs.port,
+                codec=name,
+                payload_type=payload_type,
+                event_payload_type=theirs.event_payload_type,
+                send=theirs.direction in ("sendrecv", "recvonly") and theirs.host != "0.0.0.0",
+            )
+    return None
+
+
+def answer_direction(offered: Direction) -> Direction:
+    """The direction that answers an offered one (RFC 3264 §6.1)."""
+    turned: dict[Direction, Direction] = {"sendonly": "recvonly", "recvonly": "sendonly"}
+    return turned.get(offered, offered)
