@@ -1,0 +1,367 @@
+"""Bytes to messages, for datagrams and for streams (RFC 3261 §7, §18.3; judged by RFC 4475).
+
+Two speeds. What common devices send is checked by one tight pattern per header; whatever a pattern does
+not know goes the slow way through the typed views, which know the whole grammar and say what is wrong.
+The patterns accept less than the views do, so a message that leaves here has valid views.
+
+Strict where leniency would let two readers see two messages (framing, repeated headers, bare LF, the
+start line), and where the text would be copied into our own messages. The order of the verdicts is
+framing, start-line, header:NAME, semantic.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from sipcc.errors import ParseError
+from sipcc.sip.framing import LENGTH, LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
+from sipcc.sip.grammar import TOKEN_CHARS, is_token, text
+from sipcc.sip.headers import Headers
+from sipcc.sip.message import METHODS, BadMessage, Request, Response
+
+__all__ = [
+    "LIMITS", "KeepAlive", "Limits", "Received", "StreamParser", "is_keepalive", "parse_datagram",
+    "parse_message",
+]  # fmt: skip
+
+_METHOD_NAMES = {name.encode("ascii"): name for name in METHODS}
+
+_PORT = rb"(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})"
+_HOST4 = rb"[A-Za-z0-9._-]+" + _PORT + rb"?"
+_URI = (
+    rb"sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,/#]+@)?"
+    + _HOST4
+    + rb"(?:;[A-Za-z0-9\-_.!~*'()]+(?:=[A-Za-z0-9\-_.!~*'():&+$]+)?)?"
+)
+_FAST_URI = re.compile(_URI)
+_FAST_NAME_ADDR = re.compile(
+    rb"(?:\"[^\"\\\x00-\x1f\x7f]*\"[ ]?|[A-Za-z0-9\-.!%*_+`'~ ]*)<"
+    + _URI
+    + rb">(?:;tag=(["
+    + TOKEN_CHARS
+    + rb"]+))?"
+)
+_BRANCH = rb";branch=([" + TOKEN_CHARS + rb"]+)"
+_FAST_VIA = re.compile(
+    rb"SIP/2\.0/[A-Z]+ ("
+    + _HOST4
+    + rb")(?:;rport"
+    + _BRANCH
+    + rb"|"
+    + _BRANCH
+    + rb"(?:;rport(?:=[0-9]{1,5})?)?(?:;received=[0-9.]+)?|"
+    + _BRANCH
+    + rb";received=[0-9.]+;rport(?:=[0-9]{1,5})?)"
+)
+_FAST_RESPONSE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
+_STARTS_LIKE_SIP = re.compile(rb"SIP/[0-9]", re.IGNORECASE)
+_VERSION = re.compile(rb"SIP/([0-9]{1,4})\.([0-9]{1,4})", re.IGNORECASE)
+
+_SINGLE = frozenset({
+    "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Date", "Expires",
+    "Content-Disposition", "Min-Expires", "Session-Expires", "Min-SE", "Event", "Refer-To", "Replaces",
+    "Referred-By", "RAck", "RSeq",
+})  # fmt: skip
+"""Headers that may stand once only: two readers could believe two different ones."""
+
+_MANY = frozenset({"Via", "Contact", "Route", "Record-Route"})
+
+
+def parse_datagram(data: bytes, *, limits: Limits = LIMITS) -> Request | Response:
+    """Read one message from one datagram; octets after Content-Length are ignored (RFC 3261 §18.3).
+
+    Raises:
+        BadMessage: a ParseError that may hold the request, for an answer.
+    """
+    if len(data) > limits.message_bytes:
+        raise BadMessage("message too long", layer="framing", status_hint=513)
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank:
+        raise BadMessage("no blank line after the headers", layer="framing", offset=len(data))
+    return parse_message(head, body, limits=limits)
+
+
+def parse_message(
+    head: bytes, body: bytes, *, limits: Limits = LIMITS, stream: bool = False
+) -> Request | Response:
+    """Read a message whose header block `head` (without the blank line) was cut out already.
+
+    Raises:
+        BadMessage: as `parse_datagram`.
+    """
+    items: list[tuple[str, bytes]] = []
+    start = b""
+    try:
+        start, items = read_lines(head, limits)
+        first = dict(reversed(items))
+        length = first.get("Content-Length")
+        extra = len(items) - len(first)
+        if extra:
+            _check_single(items)
+        if length is None:
+            if stream:
+                raise ParseError("no Content-Length on a stream", layer="framing")
+        elif not LENGTH.fullmatch(length):
+            raise ParseError(f"bad Content-Length: {length[:40]!r}", layer="framing")
+        else:
+            size = int(length)
+            if size != len(body):
+                if size > len(body) or stream:
+                    raise ParseError("Content-Length is not the length of the body", layer="framing")
+                body = body[:size]
+        headers = Headers.trusted(items, first)
+        if start[:8] == b"SIP/2.0 ":
+            return _read_response(start, headers, body)
+        return _read_request(start, headers, body)
+    except ParseError as error:
+        _fail(error, head, start, items, body)
+
+
+def _check_single(items: list[tuple[str, bytes]]) -> None:
+    seen = set()
+    for name, _ in items:
+        if name in seen and name in _SINGLE:
+            layer = "framing" if name == "Content-Length" else "semantic"
+            raise ParseError(f"{name} twice", layer=layer)
+        seen.add(name)
+
+
+def _read_request(start: bytes, headers: Headers, body: bytes) -> Request:
+    words = start.split(b" ")
+    if len(words) != 3 or words[2] != b"SIP/2.0":
+        _bad_start(start, words)
+    raw_method, uri, _ = words
+    method = _METHOD_NAMES.get(raw_method)
+    if method is None:
+        if not is_token(raw_method) or len(raw_method) > 64:
+            raise ParseError(f"bad method: {raw_method[:40]!r}", layer="start-line")
+        method = raw_method.decode("ascii")
+    request = Request(method, uri, headers, body)
+    if not _FAST_URI.fullmatch(uri) and request.uri.headers:
+        # RFC 3261 §19.1.1: headers are not allowed in a Request-URI; obeying them would forge requests
+        raise ParseError("headers in the Request-URI", layer="semantic")
+    cseq_method = _check_common(request)
+    if cseq_method != raw_method:
+        raise ParseError("the method of CSeq is another", layer="semantic")
+    return request
+
+
+def _bad_start(start: bytes, words: list[bytes]) -> None:
+    version = words[-1]
+    match = _VERSION.fullmatch(version)
+    if len(words) != 3 or match is None:
+        raise ParseError(f"not a request line: {start[:80]!r}", layer="start-line")
+    if (int(match[1]), int(match[2])) != (2, 0):
+        raise ParseError(f"unknown version: {version!r}", layer="semantic", status_hint=505)
+
+
+def _read_response(start: bytes, headers: Headers, body: bytes) -> Response:
+    match = _FAST_RESPONSE.fullmatch(start)
+    if match is None:
+        raise ParseError(f"bad status line: {start[:80]!r}", layer="start-line")
+    response = Response(int(match[1]), text(match[2]), headers, body)
+    _check_common(response)
+    return response
+
+
+def _check_common(message: Request | Response) -> bytes:
+    """Check the headers that every message needs; store the facts for keys; return CSeq's method."""
+    headers = message.headers
+    first = headers.first()
+    try:
+        via, cseq, call_id = first["Via"], first["CSeq"], first["Call-ID"]
+        from_, to = first["From"], first["To"]
+    except KeyError as error:
+        raise ParseError(f"no {error.args[0]}", layer="semantic") from None
+    if not call_id or b" " in call_id or b"\t" in call_id:
+        raise ParseError("bad Call-ID", layer="header:Call-ID")
+    match = _FAST_VIA.fullmatch(via)
+    if match is not None:
+        sent_by = match[1].lower()
+        branch: bytes = match[match.lastindex or 1]
+    else:
+        top = message.via
+        sent_by = top.sent_by.lower().encode("ascii")
+        branch = top.branch.encode("utf-8", "surrogateescape")
+    number, _, method = cseq.partition(b" ")
+    if not (number.isdigit() and len(number) < 10 and method in _METHOD_NAMES):
+        # bytes.isdigit knows ASCII digits only; str.isdigit would take any script's
+        method = message.cseq.method.encode("ascii")
+    match = _FAST_NAME_ADDR.fullmatch(from_)
+    from_tag = (match[1] or b"") if match else message.from_.tag.encode("utf-8", "surrogateescape")
+    match = _FAST_NAME_ADDR.fullmatch(to)
+    to_tag = (match[1] or b"") if match else message.to.tag.encode("utf-8", "surrogateescape")
+    _check_rest(message, first)
+    message._facts = (branch, sent_by, method, from_tag, to_tag)
+    message._facts_version = headers.version
+    return method
+
+
+def _check_rest(message: Request | Response, first: dict[str, bytes]) -> None:
+    hops = first.get("Max-Forwards")
+    if hops is not None and not (hops.isdigit() and len(hops) < 3):
+        _ = message.max_forwards
+    top = True
+    for name, raw in message.headers.items:
+        if name not in _MANY:
+            continue
+        if name == "Via":
+            if top:
+                top = False  # the caller has checked it
+            elif not _FAST_VIA.fullmatch(raw):
+                _ = message.vias
+        elif not _FAST_NAME_ADDR.fullmatch(raw):
+            _check_list(message, name, raw)
+
+
+def _check_list(message: Request | Response, name: str, raw: bytes) -> None:
+    if name == "Contact":
+        if raw == b"*" and (not isinstance(message, Request) or message.method == "REGISTER"):
+            return
+        _ = message.contacts
+    elif name == "Route":
+        _ = message.routes
+    else:
+        _ = message.record_routes
+
+
+def _fail(
+    error: ParseError, head: bytes, start: bytes, items: list[tuple[str, bytes]], body: bytes
+) -> NoReturn:
+    """Raise `error` as a BadMessage: with the place, and with the request if it can be answered."""
+    offset = error.offset
+    layer = error.layer
+    if layer == "start-line":
+        offset = 0
+    elif layer.startswith("header:"):
+        wanted = layer[7:]
+        raw = next((raw for name, raw in items if name == wanted), b"")
+        offset = head.find(raw) if raw else -1
+    request = None
+    method, _, rest = start.partition(b" ")
+    uri, _, version = rest.rpartition(b" ")
+    known = {name for name, _ in items}
+    if is_token(method) and version[:4].upper() == b"SIP/" and "Via" in known:
+        headers = Headers.trusted(items)
+        request = Request(method.decode("ascii"), uri, headers, body)
+    raise BadMessage(
+        str(error), layer=layer, offset=offset, status_hint=error.status_hint, request=request
+    ) from error
+
+
+Received = Request | Response | BadMessage | KeepAlive
+
+
+class StreamParser:
+    """Cuts a stream into messages by Content-Length (RFC 3261 §18.3), however the bytes arrive.
+
+    A message whose length is known but which is wrong otherwise comes out as a BadMessage and the stream
+    goes on. When the length itself cannot be trusted, `broken` is set: nothing after that point means
+    anything, and the connection must be closed once the answer was sent.
+    """
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._searched = 0
+        self._head: bytes | None = None
+        self._need = 0
+        self._half_ping = False
+        self.broken = False
+
+    @property
+    def idle(self) -> bool:
+        """True between messages: nothing half read, so a slow peer owes us nothing."""
+        return not self._buffer and self._head is None
+
+    def receive(self, data: bytes) -> list[Received]:
+        """Take the next bytes; return what they complete, in order. After `broken` always empty."""
+        out: list[Received] = []
+        if self.broken:
+            return out
+        self._buffer += data
+        while self._step(out):
+            pass
+        return out
+
+    def _step(self, out: list[Received]) -> bool:
+        if self._head is None:
+            return self._read_head(out)
+        if len(self._buffer) < self._need:
+            return False
+        head, body = self._head, bytes(self._buffer[: self._need])
+        del self._buffer[: self._need]
+        self._head = None
+        try:
+            out.append(parse_message(head, body, limits=self._limits, stream=True))
+        except BadMessage as error:
+            out.append(error)
+            if error.layer == "framing":
+                self._break()
+        return not self.broken
+
+    def _read_head(self, out: list[Received]) -> bool:
+        buffer = self._buffer
+        if buffer[:1] == b"\r" and self._searched == 0:
+            return self._read_keepalive(out)
+        end = buffer.find(b"\r\n\r\n", self._searched)
+        if (len(buffer) if end < 0 else end) > self._limits.head_bytes:
+            out.append(BadMessage("headers too long for a stream", layer="framing", status_hint=513))
+            self._break()
+            return False
+        if end < 0:
+            self._searched = max(0, len(buffer) - 3)
+            if buffer:
+                self._half_ping = False
+            return False
+        head = bytes(buffer[:end])
+        del buffer[: end + 4]
+        self._searched = 0
+        self._half_ping = False
+        need = body_bytes(head)
+        if need is None or need + end > self._limits.message_bytes:
+            # checked before anything waits for the body or takes memory for it
+            status = 400 if need is None else 513
+            out.append(self._refused(head, "no usable Content-Length", status))
+            self._break()
+            return False
+        self._head, self._need = head, need
+        return True
+
+    def _read_keepalive(self, out: list[Received]) -> bool:
+        buffer = self._buffer
+        if buffer[:4] == KeepAlive.PING.value:
+            out.append(KeepAlive.PING)
+            del buffer[:4]
+            return True
+        if len(buffer) == 1 or (buffer[:3] == b"\r\n\r" and len(buffer) == 3):
+            return False
+        if buffer[1] != 0x0A:
+            out.append(BadMessage("CR alone between messages", layer="framing"))
+            self._break()
+            return False
+        # A CRLF alone is a pong and is told at once; if another follows, both were a ping that was cut.
+        out.append(KeepAlive.PING if self._half_ping else KeepAlive.PONG)
+        self._half_ping = not self._half_ping
+        del buffer[:2]
+        return bool(buffer)
+
+    def _refused(self, head: bytes, why: str, status: int) -> BadMessage:
+        """The framing error of `head`, with its request, so that an answer can go out before we close."""
+        try:
+            request = parse_message(head, b"", limits=self._limits, stream=True)
+        except BadMessage as error:
+            return BadMessage(why, layer="framing", status_hint=status, request=error.request)
+        return BadMessage(why, layer="framing", status_hint=status, request=_as_request(request))
+
+    def _break(self) -> None:
+        self.broken = True
+        self._buffer.clear()
+        self._head = None
+
+
+def _as_request(message: Request | Response) -> Request | None:
+    return message if isinstance(message, Request) else None
