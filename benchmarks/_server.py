@@ -1,0 +1,85 @@
+"""Our own daemon as the thing measured."""
+
+from __future__ import annotations
+
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks._sipp import AGENT_HOST, AGENT_PORT, CALLER_HOST
+
+CONFIG = """
+[sip]
+listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+
+[media]
+address = "127.0.0.1"
+ports = [20000, 39999]
+workers = {workers}
+
+[records]
+database = "{folder}/sipcc.db"
+recordings = "{folder}/recordings"
+
+[log]
+level = "warning"
+
+[[trunks]]
+name = "carrier"
+addresses = ["{caller}"]
+
+[[numbers]]
+number = "4008123456"
+to = "dial:sip:agent@{agent}:{port}"
+"""
+
+
+class OurServer:
+    """`sipccd run` with a number that is bridged straight to the agents' address."""
+
+    def __init__(self, *, workers: int) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="sipccd-"))
+        config = self._folder / "sipcc.toml"
+        config.write_text(
+            CONFIG.format(
+                workers=workers, folder=self._folder, caller=CALLER_HOST, agent=AGENT_HOST, port=AGENT_PORT
+            )
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sipcc.cli.main", "run", "--config", str(config)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.address = "127.0.0.1:5060"
+        self._wait_ready()
+
+    @property
+    def pid(self) -> int:
+        """Root of its process tree."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait_ready(self) -> None:
+        assert self._process.stderr is not None
+        seen = ""
+        while select.select([self._process.stderr], [], [], 20)[0]:
+            line = self._process.stderr.readline()
+            seen += line
+            if "ready" in line:
+                return
+            if not line:
+                break
+        self.close()
+        raise SystemExit(f"sipccd did not become ready:\n{seen}")
