@@ -1,0 +1,48 @@
+# Two commands work on a fresh Debian machine with Python 3.11 to 3.13: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEBIAN_PACKAGES := sip-tester baresip tshark
+
+.PHONY: setup demo test unit interop interop-smoke bench bench-smoke lint format clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("sipcc needs Python 3.11 or newer; run make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev,interop]'
+	touch $@
+
+# Programs that are not ours and that the interoperability tests talk to.
+.PHONY: foreign
+foreign:
+	sh tools/install_foreign.sh $(DEBIAN_PACKAGES)
+
+demo: setup
+	$(BIN)/sipccd demo
+
+test: setup foreign lint
+	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/examples tests/test_layers.py tests/test_exports.py tests/interop -m "not slow" -q
+
+unit: setup
+	$(BIN)/python -m pytest -q
+
+interop: setup foreign
+	$(BIN)/python -m pytest tests/interop -q
+
+bench: setup foreign
+	for bench in parse codec relay anchored router calls; do $(BIN)/python -m benchmarks.$$bench || exit 1; done
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
