@@ -1,1 +1,39 @@
-"""The event log, and the records folded from it."""
+"""The event log, and the records folded from it.
+
+`RecordKeeper` writes while a switch runs. `CdrFold`, `OutcomeFold` and `KpiFold` are the pure folds behind
+it; `EventLog` and `RecordStore` read.
+"""
+
+from sipcc.records.cdr import Cdr, CdrDigits, CdrFold, CdrLeg, CdrRecording
+from sipcc.records.database import migrate, open_engine
+from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
+from sipcc.records.keeper import RecordCounters, RecordKeeper
+from sipcc.records.kpi import KpiFold, QueueFigures, ServiceLevels, figures_of
+from sipcc.records.outcome import OfferRecord, OutcomeFold, QueueOutcome
+from sipcc.records.settings import RecordSettings
+from sipcc.records.store import CdrFilter, RecordStore
+
+__all__ = [
+    "Cdr",
+    "CdrDigits",
+    "CdrFilter",
+    "CdrFold",
+    "CdrLeg",
+    "CdrRecording",
+    "EventLog",
+    "KpiFold",
+    "LoggedEvent",
+    "OfferRecord",
+    "OutcomeFold",
+    "QueueFigures",
+    "QueueOutcome",
+    "RecordCounters",
+    "RecordKeeper",
+    "RecordSettings",
+    "RecordStore",
+    "Registry",
+    "ServiceLevels",
+    "figures_of",
+    "migrate",
+    "open_engine",
+]

@@ -1,0 +1,360 @@
+"""Call detail records: a pure fold of events, one `Cdr` for each call.
+
+`CdrFold.apply` takes each event with its wall time and returns the record whenever the call is over and
+the record has changed: first at the end of the caller's leg, then again when what may lag behind (the
+agent's BYE, the end of the recording) has come. The same events give the same records, live and in a
+replay; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from sipcc.acd.events import QueueJoined
+from sipcc.call.events import (
+    BridgeEnded,
+    BridgeStarted,
+    CallAnswered,
+    CallEndedEvent,
+    CallRinging,
+    CallStarted,
+    DigitsCollected,
+    EndedBy,
+    LegAnswered,
+    LegEnded,
+    LegRinging,
+    LegStarted,
+    RecordingFinished,
+    RecordingStarted,
+)
+from sipcc.events import Event
+from sipcc.rtp.flow import RtpStats
+
+LINGER_S = 60.0
+"""How long after its end a call may still be amended by what lags behind it, in seconds."""
+
+
+_OF_CALLS = (
+    CallRinging
+    | CallAnswered
+    | CallEndedEvent
+    | LegStarted
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | BridgeStarted
+    | BridgeEnded
+    | DigitsCollected
+    | RecordingStarted
+    | RecordingFinished
+)
+
+
+class CdrLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """One party that was rung for a call. Times are Unix seconds, None for what did not happen."""
+
+    leg: str
+    target: str
+    agent: str | None
+    sip_call_id: str
+    started: float
+    ringing: float | None = None
+    answered: float | None = None
+    ended: float | None = None
+    cause: str = ""
+    sip_status: int = 0
+    ended_by: EndedBy | None = None
+    talked: float = 0.0
+    """Seconds for which caller and leg heard each other."""
+    stats: RtpStats | None = None
+
+    @property
+    def rang(self) -> float:
+        """Seconds from our INVITE to the answer, or to the end when there was none."""
+        until = self.answered if self.answered is not None else self.ended
+        return 0.0 if until is None else round(until - self.started, 3)
+
+
+class CdrDigits(msgspec.Struct, frozen=True):
+    """One answer of the caller to a prompt; secret digits are masked already in the event."""
+
+    prompt: str
+    digits: str
+    outcome: str
+
+
+class CdrRecording(msgspec.Struct, frozen=True, kw_only=True):
+    """One recording of a call; `reason` is empty while it runs."""
+
+    path: str
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class Cdr(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as it was. Times are Unix seconds, exact to the millisecond; None: it did not happen."""
+
+    id: str
+    sip_call_id: str
+    source: str
+    caller: str
+    called: str
+    trunk: str | None
+    started: float
+    """The INVITE arrived."""
+    ringing: float | None
+    """We sent the first 18x."""
+    answered: float | None
+    """We sent the 200 OK."""
+    ended: float
+    """BYE, CANCEL or the final refusal was sent or arrived."""
+    cause: str
+    sip_status: int
+    ended_by: EndedBy
+    legs: tuple[CdrLeg, ...] = ()
+    queues: tuple[str, ...] = ()
+    """The queues that were entered, in order."""
+    digits: tuple[CdrDigits, ...] = ()
+    recordings: tuple[CdrRecording, ...] = ()
+    stats: RtpStats | None = None
+    """Media figures of the caller's leg."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the answer to the end; 0 for a call that was not answered."""
+        return 0.0 if self.answered is None else round(self.ended - self.answered, 3)
+
+    @property
+    def setup(self) -> float:
+        """Seconds from the INVITE to the answer, or to the end when there was none."""
+        return round((self.ended if self.answered is None else self.answered) - self.started, 3)
+
+    @property
+    def talked(self) -> float:
+        """Seconds for which the caller heard another party."""
+        return round(sum(leg.talked for leg in self.legs), 3)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents who answered, in order, each once."""
+        return tuple(dict.fromkeys(leg.agent for leg in self.legs if leg.agent and leg.answered is not None))
+
+    @property
+    def recording(self) -> str | None:
+        """The path of the first recording."""
+        return self.recordings[0].path if self.recordings else None
+
+    @property
+    def recorded(self) -> float:
+        """Seconds recorded, over all recordings of the call."""
+        return round(sum(recording.seconds for recording in self.recordings), 3)
+
+    @property
+    def lost_fraction(self) -> float | None:
+        """Fraction of the caller's packets that never came, 0..1; None without any packet."""
+        if self.stats is None or not (total := self.stats.packets_received + self.stats.lost):
+            return None
+        return self.stats.lost / total
+
+
+class _Leg(msgspec.Struct, kw_only=True):
+    """A leg while it is being put together."""
+
+    leg: str
+    target: str
+    agent: str | None
+    sip_call_id: str
+    started: float
+    ringing: float | None = None
+    answered: float | None = None
+    end: tuple[float, LegEnded] | None = None
+    talked: float = 0.0
+    bridged_at: float | None = None
+
+    def snapshot(self) -> CdrLeg:
+        ended, end = self.end or (None, None)
+        return CdrLeg(
+            leg=self.leg,
+            target=self.target,
+            agent=self.agent,
+            sip_call_id=self.sip_call_id,
+            started=self.started,
+            ringing=self.ringing,
+            answered=self.answered,
+            ended=ended,
+            cause=end.cause if end else "",
+            sip_status=end.sip_status if end else 0,
+            ended_by=end.ended_by if end else None,
+            talked=round(self.talked, 3),
+            stats=end.stats if end else None,
+        )
+
+    def unbridge(self, wall: float) -> None:
+        if self.bridged_at is not None:
+            self.talked += max(0.0, wall - self.bridged_at)
+            self.bridged_at = None
+
+
+class _Draft:
+    """A call while it is being put together."""
+
+    def __init__(self, start: CallStarted, wall: float) -> None:
+        self.start = start
+        self.started = wall
+        self.ringing: float | None = None
+        self.answered: float | None = None
+        self.end: tuple[float, CallEndedEvent] | None = None
+        self.legs: dict[str, _Leg] = {}
+        self.queues: list[str] = []
+        self.digits: list[CdrDigits] = []
+        self.recordings: dict[str, CdrRecording] = {}
+
+    @property
+    def settled(self) -> bool:
+        """True when nothing can lag behind the end any more."""
+        return (
+            self.end is not None
+            and all(leg.end is not None for leg in self.legs.values())
+            and all(recording.reason for recording in self.recordings.values())
+        )
+
+    def snapshot(self) -> Cdr | None:
+        """The record, or None while the call lives."""
+        if self.end is None:
+            return None
+        ended, end = self.end
+        return Cdr(
+            id=self.start.call,
+            sip_call_id=self.start.sip_call_id,
+            source=self.start.source,
+            caller=self.start.caller,
+            called=self.start.called,
+            trunk=self.start.trunk,
+            started=self.started,
+            ringing=self.ringing,
+            answered=self.answered,
+            ended=ended,
+            cause=end.cause,
+            sip_status=end.sip_status,
+            ended_by=end.ended_by,
+            legs=tuple(leg.snapshot() for leg in self.legs.values()),
+            queues=tuple(self.queues),
+            digits=tuple(self.digits),
+            recordings=tuple(self.recordings.values()),
+            stats=end.stats,
+        )
+
+    def take(self, event: Event, wall: float) -> bool:
+        """Take in one event of this call; False when it says nothing new."""
+        match event:
+            case CallRinging() if self.ringing is None:
+                self.ringing = wall
+            case CallAnswered() if self.answered is None:
+                self.answered = wall
+            case CallEndedEvent() if self.end is None:
+                self._finish(event, wall)
+            case LegStarted() if event.leg not in self.legs:
+                self.legs[event.leg] = _Leg(
+                    leg=event.leg,
+                    target=event.target,
+                    agent=event.agent,
+                    sip_call_id=event.sip_call_id,
+                    started=wall,
+                )
+            case LegRinging() | LegAnswered() | LegEnded() | BridgeStarted() | BridgeEnded():
+                return self._take_leg(event, wall)
+            case QueueJoined():
+                self.queues.append(event.queue)
+            case DigitsCollected():
+                self.digits.append(CdrDigits(event.prompt, event.digits, event.outcome))
+            case RecordingStarted() if event.path not in self.recordings:
+                self.recordings[event.path] = CdrRecording(path=event.path)
+            case RecordingFinished():
+                self.recordings[event.path] = CdrRecording(
+                    path=event.path, seconds=round(event.seconds, 3), reason=event.reason or "stopped"
+                )
+            case _:
+                return False
+        return True
+
+    def _take_leg(
+        self, event: LegRinging | LegAnswered | LegEnded | BridgeStarted | BridgeEnded, wall: float
+    ) -> bool:
+        leg = self.legs.get(event.leg)
+        if leg is None:
+            return False
+        match event:
+            case LegRinging() if leg.ringing is None:
+                leg.ringing = wall
+            case LegAnswered() if leg.answered is None:
+                leg.answered = wall
+            case LegEnded() if leg.end is None:
+                leg.unbridge(wall)
+                leg.end = (wall, event)
+            case BridgeStarted() if leg.bridged_at is None and leg.end is None and self.end is None:
+                leg.bridged_at = wall
+            case BridgeEnded() if leg.bridged_at is not None:
+                leg.unbridge(wall)
+            case _:
+                return False
+        return True
+
+    def _finish(self, event: CallEndedEvent, wall: float) -> None:
+        """The caller is gone: nobody hears them any more, whatever the order of the next events."""
+        for leg in self.legs.values():
+            leg.unbridge(wall)
+        self.end = (wall, event)
+
+
+class CdrFold:
+    """Folds events into call records."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Draft] = {}
+        self._ended: deque[tuple[float, str]] = deque()
+        self.finished = 0
+        """Calls that ended."""
+        self.strays = 0
+        """Events of calls that never started here, or that came too late to count."""
+
+    @property
+    def open_count(self) -> int:
+        """Calls in memory: live ones, and ended ones that may still be amended."""
+        return len(self._open)
+
+    @property
+    def live(self) -> list[str]:
+        """The ids of the calls whose caller is still there."""
+        return [call for call, draft in self._open.items() if draft.end is None]
+
+    def apply(self, event: Event, wall: float) -> Cdr | None:
+        """Take in `event`, which happened at the Unix time `wall`; the record when it is new or changed."""
+        self._forget(wall)
+        if isinstance(event, CallStarted):
+            self._open.setdefault(event.call, _Draft(event, wall))
+            return None
+        call = getattr(event, "call", None)
+        if call is None:
+            return None
+        draft = self._open.get(call)
+        if draft is None:
+            self.strays += isinstance(event, _OF_CALLS)
+            return None
+        was_over = draft.end is not None
+        changed = draft.take(event, wall)
+        if draft.end is None or not changed:
+            return None
+        if not was_over:
+            self.finished += 1
+            self._ended.append((wall, call))
+        record = draft.snapshot()
+        if draft.settled:
+            del self._open[call]
+        return record
+
+    def _forget(self, wall: float) -> None:
+        """Drop calls whose laggards did not come in time; their record stands as it was last told."""
+        while self._ended and self._ended[0][0] < wall - LINGER_S:
+            self._open.pop(self._ended.popleft()[1], None)

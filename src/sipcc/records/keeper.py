@@ -1,0 +1,231 @@
+"""Keeps the records of a running switch: bus -> folds -> one writer -> database.
+
+A call never waits for a record. Each event is folded and queued when it is told; a task stores batches.
+While the database is locked or gone the queue grows up to its bound (see `sipcc.records.writer`) and
+what is lost is counted. The folds live in memory, so the figures on a wallboard stay right meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sipcc.bus import Bus
+from sipcc.call.events import CallEndedEvent
+from sipcc.clock import Clock
+from sipcc.errors import ConfigError
+from sipcc.events import Event
+from sipcc.log import get_logger
+from sipcc.records.cdr import Cdr, CdrFold
+from sipcc.records.database import database_url, migrate, open_engine, sqlite_path
+from sipcc.records.eventlog import REGISTRY, EventLog, Registry, printable
+from sipcc.records.kpi import KpiFold
+from sipcc.records.outcome import OutcomeFold, QueueOutcome
+from sipcc.records.settings import RecordSettings
+from sipcc.records.store import Item, RecordStore, is_passing
+from sipcc.records.writer import BatchWriter
+
+_log = get_logger("sipcc.records")
+
+
+class RecordCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """How record keeping goes."""
+
+    stored: int = 0
+    waiting: int = 0
+    """Events in memory that are not stored yet."""
+    dropped: int = 0
+    """Events lost because the bound was reached or the daemon stopped without a database."""
+    refused: int = 0
+    """Events that the database will never take."""
+    failures: int = 0
+    """Batches that had to be tried again."""
+    last_error: str = ""
+    violations: int = 0
+    """Broken invariants of queue entries."""
+
+
+class RecordKeeper:
+    """Writes every event of a bus to the log, with the records folded from them."""
+
+    def __init__(
+        self,
+        settings: RecordSettings,
+        bus: Bus,
+        clock: Clock,
+        *,
+        registry: Registry = REGISTRY,
+        service_levels: Mapping[str, float] | None = None,
+        figures_since: float | None = None,
+        queue_limit: int = 20_000,
+    ) -> None:
+        """Take the settings; nothing is opened before `start`.
+
+        Args:
+            settings: where the database is.
+            bus: what is recorded.
+            clock: gives wall times.
+            registry: the events that can be read back.
+            service_levels: threshold of each queue by name, for `kpi`.
+            figures_since: Unix time from which `kpi` counts what earlier runs logged, such as midnight;
+                None to begin at zero.
+            queue_limit: events kept in memory at most while the database does not take them.
+        """
+        self._settings = settings
+        self._bus = bus
+        self._clock = clock
+        self._registry = registry
+        self._limit = queue_limit
+        self._figures_since = figures_since
+        self._engine: AsyncEngine | None = None
+        self._ready = False
+        self._writer: BatchWriter[Item] | None = None
+        self.cdrs = CdrFold()
+        self.outcomes = OutcomeFold()
+        self.kpi = KpiFold(service_levels)
+        self.interrupted = 0
+        """Calls of an earlier run that were closed at start, because it died with them."""
+
+    async def start(self) -> None:
+        """Open the database, close what a crash left open, and begin to listen.
+
+        Raises:
+            ConfigError: the database cannot be opened for a reason that will not pass.
+        """
+        self._engine = open_engine(self._settings.database)
+        try:
+            await self._prepare()
+            await self._refill()
+        except Exception as error:
+            if not self._may_pass(error):
+                await self._engine.dispose()
+                raise self._explained(error) from error
+            _log.warning("records.database_unavailable", error=str(error))
+        self._writer = BatchWriter(self._store, passing=is_passing, limit=self._limit)
+        self._writer.start()
+        self._bus.on_all(self._on_event)
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """Stop listening, store what is queued within `timeout` seconds, and close the database."""
+        if self._writer is not None:
+            self._bus.off_all(self._on_event)
+            await self._writer.stop(timeout)
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    async def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all events so far are stored; False when `timeout` seconds did not suffice."""
+        return True if self._writer is None else await self._writer.flush(timeout)
+
+    @property
+    def store(self) -> RecordStore:
+        """The records in the database; after `start`."""
+        return RecordStore(self._opened())
+
+    @property
+    def log(self) -> EventLog:
+        """The event log; after `start`."""
+        return EventLog(self._opened(), self._registry)
+
+    @property
+    def counters(self) -> RecordCounters:
+        """How record keeping goes."""
+        if (writer := self._writer) is None:
+            return RecordCounters()
+        return RecordCounters(
+            stored=writer.stored,
+            waiting=writer.waiting,
+            dropped=writer.dropped,
+            refused=writer.refused,
+            failures=writer.failures,
+            last_error=writer.last_error,
+            violations=self.outcomes.violation_count,
+        )
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("RecordKeeper.start() was not called")
+        return self._engine
+
+    def _on_event(self, event: Event) -> None:
+        # To the millisecond, before folding: what is stored is then exactly what was folded.
+        wall = round(self._clock.wall_of(event.at), 3)
+        try:
+            row = self._registry.encode(event, wall=wall)
+        except UnicodeEncodeError:
+            event = printable(event)
+            row = self._registry.encode(event, wall=wall)
+        cdr = self.cdrs.apply(event, wall)
+        outcomes = self.outcomes.apply(event, wall)
+        self.kpi.apply(event, wall)
+        item = Item(row, () if cdr is None else (cdr,), tuple(outcomes))
+        if self._writer is not None:
+            self._writer.put(item, precious=cdr is not None or bool(outcomes))
+
+    async def _store(self, items: Sequence[Item]) -> None:
+        if not self._ready:
+            await self._prepare()
+        await self.store.write(items)
+
+    async def _prepare(self) -> None:
+        engine = self._opened()
+        await migrate(engine)
+        self.interrupted += await close_interrupted(engine, self._registry)
+        self._ready = True
+
+    async def _refill(self) -> None:
+        """Count what earlier runs logged, before the first event of this one."""
+        if self._figures_since is not None:
+            async for _, wall, event in self.log.replay(from_wall=self._figures_since):
+                self.kpi.apply(event, wall)
+
+    def _may_pass(self, error: Exception) -> bool:
+        """A database that is locked or unreachable may come; a file that cannot be made will not."""
+        path = sqlite_path(database_url(self._settings.database))
+        return is_passing(error) and (path is None or "locked" in str(error) or "busy" in str(error))
+
+    def _explained(self, error: Exception) -> ConfigError:
+        cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        return ConfigError(
+            "records.database",
+            f"cannot use {self._settings.database!r}: {cause}",
+            hint="the folder must exist and be writable by the daemon",
+        )
+
+
+async def close_interrupted(engine: AsyncEngine, registry: Registry = REGISTRY) -> int:
+    """Close the calls that were up when an earlier run died, and return how many there were.
+
+    Their end is the last that the log knows of them; the cause is ``failed``. The end is appended to the
+    log as an event like any other, so that a replay gives the same records.
+    """
+    store, log = RecordStore(engine), EventLog(engine, registry)
+    calls = await store.unfinished()
+    for call in calls:
+        cdrs, outcomes = CdrFold(), OutcomeFold()
+        changed: dict[str, QueueOutcome] = {}
+        at = wall = 0.0
+        async for logged in log.read(call=call):
+            if logged.event is not None:
+                at, wall = logged.event.at, logged.wall
+                cdrs.apply(logged.event, wall)
+                outcomes.apply(logged.event, wall)
+        if call not in cdrs.live:
+            continue  # its first event is of another version: there is nothing to make a record from
+        items: list[Item] = []
+        for event in [
+            *outcomes.closing(at, wall),
+            CallEndedEvent(at=at, call=call, cause="failed", sip_status=500, ended_by="us"),
+        ]:
+            cdr: Cdr | None = cdrs.apply(event, wall)
+            changed |= {outcome.entry: outcome for outcome in outcomes.apply(event, wall)}
+            items.append(
+                Item(registry.encode(event, wall=wall), (cdr,) if cdr else (), tuple(changed.values()))
+            )
+        await store.write(items)
+    if calls:
+        _log.warning("records.calls_interrupted", count=len(calls))
+    return len(calls)
