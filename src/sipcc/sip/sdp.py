@@ -67,7 +67,8 @@ class RtpMap(NamedTuple):
 STATIC = {
     kind: RtpMap(kind, encoding, 8000)
     for kind, encoding in (
-        (0, "PCMU"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "G722"), (13, "CN"), (15, "G728"), (18, "G729"),
+        (0, "PCMU"), (3, "GSM"), (4, "G723"), (8, "PCMA"), (9, "G722"), (13, "CN"), (15, "G728"),
+        (18, "G729"),
     )
 }  # fmt: skip
 """Payload types that need no rtpmap (RFC 3551 §6)."""
