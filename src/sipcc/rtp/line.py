@@ -1,0 +1,147 @@
+"""The outgoing RTP line of one port: SSRC, sequence and timestamp that never break.
+
+Whatever a leg hears - a prompt, hold music, agent A, agent B, keys - leaves as one RTP stream: one SSRC
+and one sequence for the life of the port, a timestamp that follows wall time over every silence, and a
+marker bit on the first packet after a gap. A peer whose stream is re-seated in mid-call loses audio or
+its SRTP state (facts: rtpengine #1483, asterisk #1324), so nothing but this file makes these numbers.
+
+Two writers take turns. The 20 ms clock asks `follow` and `place` for each frame. A relay maps the
+numbers of the source onto the line with a constant offset (`RelayMap`), and whoever writes next goes on
+where it stopped.
+"""
+
+from __future__ import annotations
+
+from sipcc.ids import Ids
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ
+
+TIMESTAMP_MASK = 0xFFFFFFFF
+GAP_SAMPLES = FRAME_SAMPLES // 2
+"""A frame whose wall-clock place lies further ahead than this is the first after a gap."""
+MAX_LEAP_SAMPLES = SAMPLE_RATE_HZ
+"""A relayed timestamp further than this from the last one is a new time line of the source."""
+MAX_LEAP_PACKETS = 200
+"""The same for sequence numbers."""
+
+
+class OutgoingLine:
+    """SSRC, next sequence number, and the mapping of wall time to timestamps."""
+
+    __slots__ = (
+        "_epoch",
+        "_gap",
+        "_origin",
+        "next_sequence",
+        "next_timestamp",
+        "owner",
+        "packets_sent",
+        "payload_bytes_sent",
+        "ssrc",
+        "started",
+    )
+
+    def __init__(self, ids: Ids) -> None:
+        self.ssrc = ids.bits(32)
+        self.next_sequence = ids.bits(15)  # RFC 3711 asks for room before the first wrap
+        self.next_timestamp = ids.bits(32)
+        self._origin = self.next_timestamp
+        self._epoch = 0.0
+        self.started = False
+        self._gap = False
+        self.packets_sent = 0
+        self.payload_bytes_sent = 0
+        self.owner: RelayMap | None = None
+        """The relay that writes on the line now; anybody else who sends takes it away."""
+
+    def timestamp_at(self, at: float) -> int:
+        """The timestamp of the instant `at`: what a sender report pairs with the NTP time."""
+        if not self.started:
+            return self.next_timestamp
+        return (self._origin + round((at - self._epoch) * SAMPLE_RATE_HZ)) & TIMESTAMP_MASK
+
+    def follow(self, at: float) -> None:
+        """Move the timestamp over the silence before `at`, when a frame leaves, if there was one."""
+        self.owner = None
+        if not self.started:
+            self.started = True
+            self._origin = self.next_timestamp
+            self._epoch = at
+            self._gap = True
+            return
+        ideal = self._origin + (at - self._epoch) * SAMPLE_RATE_HZ
+        ahead = ((round(ideal) - self.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
+        if ahead > GAP_SAMPLES:
+            self.next_timestamp = (self.next_timestamp + ahead) & TIMESTAMP_MASK
+            self._gap = True
+
+    def place(self, samples: int) -> tuple[int, int, bool]:
+        """Sequence, timestamp and marker for the next `samples` of audio; call `follow` before."""
+        sequence = self.next_sequence
+        timestamp = self.next_timestamp
+        marker = self._gap
+        self._gap = False
+        self.next_sequence = (sequence + 1) & 0xFFFF
+        self.next_timestamp = (timestamp + samples) & TIMESTAMP_MASK
+        return sequence, timestamp, marker
+
+    def note_relayed(self, sequence: int, timestamp: int, samples: int) -> None:
+        """Keep the line abreast of a packet that a relay put on it, `samples` long."""
+        self.next_sequence = (sequence + 1) & 0xFFFF
+        self.next_timestamp = (timestamp + samples) & TIMESTAMP_MASK
+
+
+class RelayMap:
+    """Maps one source stream onto a line with constant offsets, and re-anchors when the source leaps."""
+
+    __slots__ = ("_first_sequence", "line", "sequence_offset", "source_ssrc", "timestamp_offset")
+
+    def __init__(self, line: OutgoingLine) -> None:
+        self.line = line
+        self.source_ssrc = -1
+        self.sequence_offset = 0
+        self.timestamp_offset = 0
+        self._first_sequence = 0
+
+    def place(
+        self, ssrc: int, sequence: int, timestamp: int, samples: int, now: float
+    ) -> tuple[int, int, bool] | None:
+        """Sequence, timestamp and "first after a gap" for a packet of the source; None to drop it.
+
+        A packet from before the relay began would fall on numbers that are already taken: dropped.
+        """
+        line = self.line
+        if line.owner is not self or ssrc != self.source_ssrc:
+            return self._anchor(ssrc, sequence, timestamp, samples, now)
+        out_sequence = (sequence + self.sequence_offset) & 0xFFFF
+        out_timestamp = (timestamp + self.timestamp_offset) & TIMESTAMP_MASK
+        step = (out_sequence - line.next_sequence) & 0xFFFF
+        leap = ((out_timestamp - line.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
+        if step < MAX_LEAP_PACKETS and -MAX_LEAP_SAMPLES < leap < MAX_LEAP_SAMPLES:
+            line.note_relayed(out_sequence, out_timestamp, samples)
+            return out_sequence, out_timestamp, False
+        if step >= 0x10000 - MAX_LEAP_PACKETS:  # late or doubled: passes with its own old place
+            if 0 < (self._first_sequence - sequence) & 0xFFFF <= MAX_LEAP_PACKETS:
+                return None
+            return out_sequence, out_timestamp, False
+        return self._anchor(ssrc, sequence, timestamp, samples, now)
+
+    def skip(self, sequence: int) -> None:
+        """Close the hole of a packet of the source that is not passed on."""
+        if (
+            self.line.owner is self
+            and ((sequence + self.sequence_offset) & 0xFFFF) == self.line.next_sequence
+        ):
+            self.sequence_offset -= 1
+
+    def _anchor(
+        self, ssrc: int, sequence: int, timestamp: int, samples: int, now: float
+    ) -> tuple[int, int, bool]:
+        line = self.line
+        line.follow(now)
+        line.owner = self
+        self.source_ssrc = ssrc
+        self._first_sequence = sequence
+        out_sequence, out_timestamp, marker = line.place(samples)
+        self.sequence_offset = out_sequence - sequence
+        self.timestamp_offset = out_timestamp - timestamp
+        return out_sequence, out_timestamp, marker

@@ -1,0 +1,178 @@
+"""The media engine in this process: a `MediaCore` ticked by the asyncio loop.
+
+With real sockets the one epoll descriptor is a reader of the loop. When it fires, everything is drained;
+the next drain comes one clock period later, without waiting for the descriptor, for as long as packets
+keep coming. So a single call wakes the loop per packet, and two hundred calls wake it once per
+millisecond. Without a descriptor (memory sockets on a virtual clock) it ticks by the clock alone. When no
+port is open nothing ticks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast, runtime_checkable
+
+from sipcc.clock import Clock, LoopClock
+from sipcc.ids import Ids
+from sipcc.rtp import wire
+from sipcc.rtp.engine import MediaCore
+from sipcc.rtp.flow import MediaPort, PacketSockets, RtpStats
+from sipcc.rtp.port import EnginePort
+from sipcc.rtp.settings import MediaSettings
+from sipcc.rtp.udp import UdpSockets
+
+
+@runtime_checkable
+class _Pollable(Protocol):
+    def fileno(self) -> int: ...
+
+
+class LocalEngine:
+    """A `sipcc.rtp.flow.MediaEngine` in the process and loop of its user."""
+
+    def __init__(
+        self,
+        settings: MediaSettings | None = None,
+        *,
+        sockets: PacketSockets | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        """`sockets` default to real UDP; give memory sockets for tests on a virtual clock."""
+        self.settings = settings or MediaSettings()
+        self._ids = ids or Ids()
+        self._own_sockets = sockets is None
+        self._sockets: PacketSockets = sockets if sockets is not None else UdpSockets()
+        self._fd = self._sockets.fileno() if isinstance(self._sockets, _Pollable) else None
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._core: MediaCore | None = None
+        self._ports: dict[str, EnginePort] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading = False
+        self._flushing: asyncio.Handle | None = None
+        self._stopped = False
+
+    @property
+    def open_ports(self) -> int:
+        """How many ports are open."""
+        return len(self._ports)
+
+    async def start(self) -> None:
+        """Get ready. Calling it is optional: the first `open` does it too."""
+        self._started()
+
+    def _started(self) -> MediaCore:
+        if self._core is None:
+            self._loop = asyncio.get_running_loop()
+            self._clock = self._clock or LoopClock(self._loop)
+            self._core = MediaCore(self.settings, self._sockets, self._ids, wall_of=self._clock.wall_of)
+        return self._core
+
+    async def stop(self) -> None:
+        """Close every port and free everything."""
+        if self._stopped:
+            return
+        for port in list(self._ports.values()):
+            await port.close()
+        self._stopped = True
+        if self._core is not None:
+            self._core.shut()
+        self._deliver()
+        self._disarm()
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._own_sockets:
+            cast(UdpSockets, self._sockets).close_all()
+
+    async def open(self, *, near: MediaPort | None = None) -> EnginePort:
+        """Open a port; `near` makes no difference, as all ports of this engine are near.
+
+        Raises:
+            PortsExhausted: no port pair is free in the configured range.
+        """
+        core = self._started()
+        port_id = self._ids.uid("port")
+        opened = core.open(port_id, now=self._now())
+        port = EnginePort(self, port_id, opened.host, opened.number)
+        self._ports[port_id] = port
+        self._arm()
+        return port
+
+    # -- what ports ask -----------------------------------------------------------------------------------
+
+    def submit(self, command: wire.Command) -> None:
+        """Execute a command now; its events follow from the loop, never from within the verb."""
+        assert self._core is not None and self._loop is not None
+        self._core.execute(command, now=self._now())
+        if self._flushing is None:
+            self._flushing = self._loop.call_soon(self._flush)
+
+    def stats_of(self, port: str) -> RtpStats:
+        """The figures of a port at this moment."""
+        assert self._core is not None
+        return self._core.stats_of(port)
+
+    # -- the clock ----------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        assert self._clock is not None
+        return self._clock.now()
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self._deliver()
+        self._arm()
+
+    def _tick(self) -> None:
+        assert self._core is not None
+        self._disarm()
+        self._core.tick(now=self._now())
+        self._deliver()
+        self._arm()
+
+    def _arm(self) -> None:
+        """Arm the next tick: a clock period ahead while packets come, else when something is due."""
+        core, loop = self._core, self._loop
+        if core is None or loop is None or self._stopped:
+            return
+        deadline = core.deadline
+        if deadline is None:
+            self._disarm()
+            return
+        now = self._now()
+        period = self.settings.clock_ms / 1000
+        if self._fd is None or core.drained:
+            deadline = now + period
+        elif not self._reading:
+            loop.add_reader(self._fd, self._tick)
+            self._reading = True
+        at = loop.time() + max(0.0, deadline - now)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._tick)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._reading:
+            assert self._loop is not None and self._fd is not None
+            self._loop.remove_reader(self._fd)
+            self._reading = False
+
+    def _deliver(self) -> None:
+        if self._core is None:
+            return
+        for event in self._core.events():
+            if isinstance(event, wire.Closed):
+                port = self._ports.pop(event.port, None)
+                if port is not None:
+                    port.finish(event.stats)
+            elif isinstance(event, wire.Event):
+                port = self._ports.get(event.port)
+                if port is not None:
+                    port.deliver(event)

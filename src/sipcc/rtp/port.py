@@ -1,0 +1,131 @@
+"""The one `MediaPort`: turns verbs into commands; who executes them is the engine's matter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sipcc.log import get_logger
+from sipcc.rtp import wire
+from sipcc.rtp.dtmf import DIGITS
+from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, RtpStats, StreamParams
+
+_log = get_logger("sipcc.rtp")
+
+
+class Commander(Protocol):
+    """What a port needs of its engine."""
+
+    def submit(self, command: wire.Command) -> None:
+        """Execute or send `command`; order is kept."""
+        ...
+
+    def stats_of(self, port: str) -> RtpStats:
+        """The figures of a port as last known."""
+        ...
+
+
+class EnginePort:
+    """A `sipcc.rtp.flow.MediaPort` of either engine."""
+
+    def __init__(self, commander: Commander, port_id: str, host: str, port: int) -> None:
+        self.id = port_id
+        self.host = host
+        self.port = port
+        self.on_event: Callable[[MediaEvent], None] | None = None
+        self.commander = commander
+        self._final: asyncio.Future[RtpStats] | None = None
+
+    def __repr__(self) -> str:
+        return f"<EnginePort {self.id} {self.host}:{self.port}>"
+
+    def configure(self, params: StreamParams) -> None:
+        """Set or replace how the audio travels; opens the learning window for the source anew."""
+        self._submit(wire.Configure(self.id, params))
+
+    def play(
+        self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
+    ) -> None:
+        """Play `items` without a gap, replacing what plays."""
+        self._submit(wire.Play(self.id, tuple(items), loop, shared, token))
+
+    def stop_playing(self) -> None:
+        """End the play; the last packet leaves within 20 ms."""
+        self._submit(wire.StopPlaying(self.id))
+
+    def bridge(self, other: MediaPort) -> None:
+        """Join two ports of one engine.
+
+        Raises:
+            ValueError: the other port lives in another engine or worker (`open` it with `near`).
+        """
+        if getattr(other, "commander", None) is not self.commander:
+            raise ValueError(
+                f"ports {self.id} and {other.id} cannot reach each other: open one near the other"
+            )
+        self._submit(wire.Bridge(self.id, other.id))
+
+    def unbridge(self) -> None:
+        """Take this port and its peer apart; both fall silent until told otherwise."""
+        self._submit(wire.Unbridge(self.id))
+
+    def echo(self) -> None:
+        """Send back what arrives, until `unbridge`."""
+        self._submit(wire.Echo(self.id))
+
+    def record(self, path: str) -> None:
+        """Record to a stereo WAV: left what this party says, right what it hears."""
+        self._submit(wire.Record(self.id, path))
+
+    def stop_recording(self) -> None:
+        """End the recording; a RecordingEnded event follows when the file is complete."""
+        self._submit(wire.StopRecording(self.id))
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
+        """Send keys as RFC 4733 events within the unbroken outgoing stream.
+
+        Raises:
+            ValueError: a character is not one of ``0-9*#A-D``.
+        """
+        if strange := set(digits.upper()) - set(DIGITS):
+            raise ValueError(f"not DTMF digits: {''.join(sorted(strange))!r}")
+        self._submit(wire.SendDigits(self.id, digits, duration_ms, gap_ms))
+
+    def read_stats(self) -> RtpStats:
+        """The statistics as last known (for a worker process: at most a second old)."""
+        if self._final is not None and self._final.done():
+            return self._final.result()
+        return self.commander.stats_of(self.id)
+
+    async def close(self) -> RtpStats:
+        """End everything on this port, free the sockets, and return the final statistics."""
+        if self._final is None:
+            self._final = asyncio.get_running_loop().create_future()
+            self.commander.submit(wire.Close(self.id))
+        return await asyncio.shield(self._final)
+
+    @property
+    def closing(self) -> bool:
+        """True once `close` was called or the worker died."""
+        return self._final is not None
+
+    def finish(self, stats: RtpStats) -> None:
+        """The engine's word that the port is gone."""
+        if self._final is None:
+            self._final = asyncio.get_running_loop().create_future()
+        if not self._final.done():
+            self._final.set_result(stats)
+
+    def deliver(self, event: MediaEvent) -> None:
+        """Hand an event to whoever holds the port; its crash is logged and goes no further."""
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(event)
+        except Exception:
+            _log.exception("media.handler_crashed", port=self.id, media_event=type(event).__name__)
+
+    def _submit(self, command: wire.Command) -> None:
+        if self._final is None:  # a verb on a closed port is nothing: the call is already over
+            self.commander.submit(command)

@@ -1,0 +1,48 @@
+"""Settings of the media engine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from sipcc.rtp.flow import CodecName
+
+Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
+
+
+class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where media lives, how long it may be silent, and how the engine's clock runs."""
+
+    address: str = "127.0.0.1"
+    """The local address that RTP sockets are bound to."""
+    advertise: str = ""
+    """The address for the ``c=`` line when it differs from `address`, as behind a static NAT."""
+    ports: tuple[Port, Port] = (20000, 29999)
+    """First and last UDP port for RTP and RTCP; a leg takes an even port and the next one."""
+    workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] = 0
+    """Worker processes: 0 carries media in this process, -1 starts one per core."""
+    timeout: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """Seconds without RTP and RTCP after which a leg that should receive counts as dead."""
+    hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    """The same for a leg on hold."""
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    """What we offer and accept, best first."""
+    ptime_ms: Annotated[int, msgspec.Meta(ge=10, le=60, multiple_of=10)] = 20
+    """Packet time that we ask for."""
+    clock_ms: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+    """Period of the engine's clock: a divisor of 20. Tests take 10 or 20 to run faster."""
+
+    def __post_init__(self) -> None:
+        """Check what the types cannot say."""
+        if 20 % self.clock_ms:
+            raise ValueError("clock_ms must divide 20")
+        if self.ports[1] <= self.ports[0]:
+            raise ValueError("ports must be (first, last) with last above first")
+        if not self.codecs:
+            raise ValueError("codecs must not be empty")
+
+    @property
+    def public_host(self) -> str:
+        """The address that peers are told to send to."""
+        return self.advertise or self.address

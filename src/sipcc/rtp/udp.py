@@ -1,0 +1,137 @@
+"""Real UDP sockets for the media engine: all of them in one epoll set, drained once per clock tick.
+
+Waking for each packet is what makes relays dear (facts: 11-14 us a packet against 7-9 us), so nothing
+here calls back: the engine comes once per millisecond and takes all that waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import select
+import socket
+from collections.abc import Callable
+from typing import Any
+
+Address = tuple[str, int]
+Datagram = tuple[int, bytes, Address]
+
+MAX_DATAGRAM = 2048
+"""Bytes taken of one datagram: above every Ethernet MTU, so no audio packet is cut."""
+MAX_ROUNDS = 8
+"""Datagrams taken from one socket per drain. A flood on one port cannot hold the clock up: what is more
+stays in the kernel's queue until the next tick, and overflows there."""
+RECEIVE_BUFFER_BYTES = 262_144
+"""SO_RCVBUF: a second of G.711 and some; the kernel caps it at net.core.rmem_max."""
+DSCP_EF = 46 << 2
+"""Expedited forwarding (RFC 3246) in the place of the old TOS byte."""
+
+
+def raise_descriptor_limit() -> int:
+    """Lift the soft limit of open files to the hard one, and return it.
+
+    A leg takes two descriptors: with the usual soft limit of 1024 a switch would stop at 250 calls.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some kernels refuse an unlimited hard value
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+class UdpSockets:
+    """`sipcc.rtp.flow.PacketSockets` on the kernel's UDP; a handle is a file descriptor."""
+
+    def __init__(self) -> None:
+        raise_descriptor_limit()
+        self._epoll = select.epoll()
+        self._sockets: dict[int, socket.socket] = {}
+        self._receive: dict[int, Callable[[int], tuple[bytes, Any]]] = {}
+        self._send: dict[int, Callable[[Any, Address], int]] = {}
+        self._wide: set[int] = set()
+        self.send_errors = 0
+        """Datagrams that the kernel refused."""
+        self.receive_errors = 0
+        """Reads that failed, such as a socket that died."""
+
+    def fileno(self) -> int:
+        """The one epoll descriptor: readable when any socket is."""
+        return self._epoll.fileno()
+
+    def open(self, host: str, port: int) -> int:
+        """Bind a socket and return its handle.
+
+        Raises:
+            OSError: the port is taken, the address is not ours, or no descriptor is free.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            with contextlib.suppress(OSError):  # marking is a courtesy that containers may forbid
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, DSCP_EF)
+                else:
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, DSCP_EF)
+            sock.bind((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        handle = sock.fileno()
+        self._sockets[handle] = sock
+        self._receive[handle] = sock.recvfrom
+        self._send[handle] = sock.sendto
+        if family == socket.AF_INET6:
+            self._wide.add(handle)
+        self._epoll.register(handle, select.EPOLLIN)
+        return handle
+
+    def port_of(self, handle: int) -> int:
+        """The local port of `handle`."""
+        port: int = self._sockets[handle].getsockname()[1]
+        return port
+
+    def close(self, handle: int) -> None:
+        """Close the socket of `handle`; a handle that is not open is ignored."""
+        sock = self._sockets.pop(handle, None)
+        if sock is None:
+            return
+        del self._receive[handle], self._send[handle]
+        self._wide.discard(handle)
+        self._epoll.unregister(handle)
+        sock.close()
+
+    def close_all(self) -> None:
+        """Close every socket and the epoll set."""
+        for handle in list(self._sockets):
+            self.close(handle)
+        self._epoll.close()
+
+    def drain(self) -> list[Datagram]:
+        """All datagrams that wait, at most `MAX_ROUNDS` of each socket, as (handle, data, source)."""
+        got: list[Datagram] = []
+        append = got.append
+        receive = self._receive
+        room = len(receive) or 1
+        for _ in range(MAX_ROUNDS):
+            ready = self._epoll.poll(0, room)
+            if not ready:
+                break
+            for handle, _event in ready:
+                try:
+                    data, source = receive[handle](MAX_DATAGRAM)
+                except OSError:
+                    self.receive_errors += 1
+                    continue
+                append((handle, data, source))
+        if self._wide:  # an IPv6 source comes as a tuple of four
+            return [(handle, data, source[:2]) for handle, data, source in got]
+        return got
+
+    def send(self, handle: int, data: bytes | bytearray | memoryview, address: Address) -> None:
+        """Send one datagram; what the kernel refuses is counted and dropped."""
+        try:
+            self._send[handle](data, address)
+        except (OSError, OverflowError, KeyError):
+            self.send_errors += 1

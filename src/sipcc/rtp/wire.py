@@ -1,0 +1,195 @@
+"""What a media engine is told and what it tells, as structs: the same in this process and over a socket.
+
+A `MediaPort` turns each verb into one `Command`; the in-process engine executes it at once, the pool writes
+it to the worker's socket. On the socket each message is a msgpack map behind a 4-byte length; order is
+kept per worker and so per port.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from sipcc.rtp.flow import (
+    DigitBegan,
+    DigitEnded,
+    MediaTimedOut,
+    PlayEnded,
+    PlayItem,
+    PromptMissing,
+    RecordingEnded,
+    RtpStats,
+    StreamParams,
+    WorkerLost,
+)
+from sipcc.rtp.settings import MediaSettings
+
+LENGTH_BYTES = 4
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Nothing of ours is near this; more means that the stream is out of step, and the worker is given up."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """First message to a worker."""
+
+    settings: MediaSettings
+    """With the port range of this worker alone."""
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Open a port; `Opened` or `OpenFailed` answers."""
+
+    port: str
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure"):
+    """`MediaPort.configure`."""
+
+    port: str
+    params: StreamParams
+
+
+class Play(msgspec.Struct, frozen=True, tag="play"):
+    """`MediaPort.play`."""
+
+    port: str
+    items: tuple[PlayItem, ...]
+    loop: bool
+    shared: bool
+    token: int
+
+
+class StopPlaying(msgspec.Struct, frozen=True, tag="stop_playing"):
+    """`MediaPort.stop_playing`."""
+
+    port: str
+
+
+class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
+    """`MediaPort.bridge`."""
+
+    port: str
+    other: str
+
+
+class Unbridge(msgspec.Struct, frozen=True, tag="unbridge"):
+    """`MediaPort.unbridge`."""
+
+    port: str
+
+
+class Echo(msgspec.Struct, frozen=True, tag="echo"):
+    """`MediaPort.echo`."""
+
+    port: str
+
+
+class Record(msgspec.Struct, frozen=True, tag="record"):
+    """`MediaPort.record`."""
+
+    port: str
+    path: str
+
+
+class StopRecording(msgspec.Struct, frozen=True, tag="stop_recording"):
+    """`MediaPort.stop_recording`."""
+
+    port: str
+
+
+class SendDigits(msgspec.Struct, frozen=True, tag="send_digits"):
+    """`MediaPort.send_digits`."""
+
+    port: str
+    digits: str
+    duration_ms: int
+    gap_ms: int
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """`MediaPort.close`; `Closed` answers."""
+
+    port: str
+
+
+class Quit(msgspec.Struct, frozen=True, tag="quit"):
+    """Close all and end the process."""
+
+
+Command = (
+    Configure | Play | StopPlaying | Bridge | Unbridge | Echo | Record | StopRecording | SendDigits | Close
+)
+ToWorker = Hello | Open | Command | Quit
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The port stands; `host` and `number` are for the ``c=`` and ``m=`` lines."""
+
+    port: str
+    host: str
+    number: int
+
+
+class OpenFailed(msgspec.Struct, frozen=True, tag="open_failed"):
+    """No port pair was free, or the address is not ours."""
+
+    port: str
+    error: str
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """The port is gone; these are its last figures."""
+
+    port: str
+    stats: RtpStats
+
+
+class StatsNow(msgspec.Struct, frozen=True, tag="stats"):
+    """Figures of all ports of a worker, once a second."""
+
+    ports: dict[str, RtpStats]
+
+
+Event = DigitBegan | DigitEnded | PlayEnded | PromptMissing | MediaTimedOut | RecordingEnded | WorkerLost
+FromWorker = Opened | OpenFailed | Closed | StatsNow | Event
+
+Message = TypeVar("Message")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def frame(message: object) -> bytes:
+    """One message as it goes over the socket."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+class Framing:
+    """Cuts a byte stream into messages of one union type."""
+
+    def __init__(self, kind: object) -> None:
+        self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(kind)  # type: ignore[arg-type]
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes) -> list[object]:
+        """The messages that `data` completes, in order.
+
+        Raises:
+            ValueError: the stream is out of step; msgspec's errors are ValueErrors too.
+        """
+        buffer = self._buffer
+        buffer += data
+        messages = []
+        start = 0
+        while len(buffer) - start >= LENGTH_BYTES:
+            size = int.from_bytes(buffer[start : start + LENGTH_BYTES], "big")
+            if size > MAX_MESSAGE_BYTES:
+                raise ValueError(f"a message of {size} bytes")
+            end = start + LENGTH_BYTES + size
+            if len(buffer) < end:
+                break
+            messages.append(self._decoder.decode(bytes(buffer[start + LENGTH_BYTES : end])))
+            start = end
+        del buffer[:start]
+        return messages
