@@ -53,11 +53,12 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
 
     scheme: str = "sip"
     user: str = ""
-    password: str = ""
+    password: str | None = None
     host: str = ""
     port: int | None = None
     params: dict[str, str] = {}
-    headers: dict[str, str] = {}
+    headers: str = ""
+    """What follows the ``?``, as on the wire."""
     wire_user: str = ""
     """The user part as it came, escapes and all; not used when `user` was replaced."""
 
@@ -80,11 +81,11 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
         return cls(
             scheme.lower().decode("ascii"),
             _unescape(user) if user else "",
-            _unescape(password) if password else "",
+            _unescape(password) if password else None,
             _host(host, where),
             None if port is None else int(port),
             parse_params(params, where) if params else {},
-            _parse_headers(headers) if headers else {},
+            text(headers) if headers else "",
             text(user) if user else "",
         )
 
@@ -114,7 +115,7 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
         if self.params:
             parts.append(format_params(self.params))
         if self.headers:
-            parts.append("?" + "&".join(f"{name}={value}" for name, value in self.headers.items()))
+            parts.append(f"?{self.headers}")
         return "".join(parts)
 
     def __bytes__(self) -> bytes:
@@ -150,9 +151,7 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
             for name in mine.keys() & theirs.keys():
                 if _folded(mine[name]) != _folded(theirs[name]):
                     return False
-        return {n.lower(): _folded(v) for n, v in self.headers.items()} == {
-            n.lower(): _folded(v) for n, v in other.headers.items()
-        }
+        return sorted(_folded(self.headers).split("&")) == sorted(_folded(other.headers).split("&"))
 
     def param(self, name: str) -> str | None:
         """The value of a parameter: None when absent, ``""`` for a flag. The name's case is ignored."""
@@ -182,14 +181,6 @@ def _host(raw: bytes, where: str) -> str:
     except ValueError as error:
         raise ParseError(f"not an IPv6 address: {host!r}", layer=where) from error
     return host
-
-
-def _parse_headers(raw: bytes) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for piece in raw.split(b"&"):
-        name, _, value = piece.partition(b"=")
-        headers.setdefault(text(name), text(value))
-    return headers
 
 
 class NameAddr(msgspec.Struct, frozen=True):
