@@ -1,0 +1,181 @@
+"""Values in English: American usage, without "and" inside numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sipcc.ivr.say.values import (
+    PAUSE,
+    read_date,
+    read_decimal,
+    read_digits,
+    read_duration,
+    read_integer,
+    read_money,
+    read_time,
+    split_phone,
+)
+
+MONTHS: Final = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+
+_SCALES: Final = ((10**9, "billion"), (10**6, "million"), (10**3, "thousand"), (100, "hundred"))
+_KEYS: Final = {"*": "star", "#": "hash", "+": "plus"}
+_CURRENCIES: Final = {"USD": ("dollar", "dollars", "cent", "cents"), "CNY": ("yuan", "yuan", "fen", "fen")}
+_BELOW_100: Final = [*range(20), *range(20, 100, 10)]
+
+
+def _ordinal_name(n: int) -> str:
+    """``1st``, ``12th``, ``20th`` for a number that has one word."""
+    return f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n, 'th') }"
+
+
+FRAGMENTS: Final = frozenset(
+    f"say/{name}"
+    for name in [
+        *(str(n) for n in _BELOW_100),
+        *(_ordinal_name(n) for n in _BELOW_100 if n),
+        *(name + suffix for _, name in _SCALES for suffix in ("", "th")),
+        *MONTHS,
+        *_KEYS.values(),
+        *(name for names in _CURRENCIES.values() for name in names),
+        *("minus", "point", "percent", "and", "oh", "am", "pm"),
+        *("hour", "hours", "minute", "minutes", "second", "seconds"),
+    ]
+)
+"""Every fragment that can come out."""
+
+
+def _cardinal(n: int) -> list[str]:
+    """The words of a number from 0."""
+    if n < 20:
+        return [str(n)]
+    if n < 100:
+        return [str(n - n % 10), *([str(n % 10)] if n % 10 else [])]
+    size, name = next(scale for scale in _SCALES if n >= scale[0])
+    return [*_cardinal(n // size), name, *(_cardinal(n % size) if n % size else [])]
+
+
+def _names(words: list[str]) -> list[str]:
+    return [word if word == PAUSE else f"say/{word}" for word in words]
+
+
+def _decimal(value: object) -> list[str]:
+    number = read_decimal(value)
+    whole, _, fraction = format(abs(number), "f").partition(".")
+    words = ["minus"] if number < 0 else []
+    words += _cardinal(int(whole))
+    return [*words, "point", *fraction] if fraction else words
+
+
+def number(value: object) -> list[str]:
+    """``-21.5`` is "minus twenty one point five"."""
+    return _names(_decimal(value))
+
+
+def ordinal(value: object) -> list[str]:
+    """``21`` is "twenty first"."""
+    words = _cardinal(read_integer(value, least=1))
+    last = words.pop()
+    return _names([*words, _ordinal_name(int(last)) if last.isdigit() else f"{last}th"])
+
+
+def digits(value: object) -> list[str]:
+    """Key by key."""
+    return _names([_KEYS.get(key, key) for key in read_digits(value)])
+
+
+def phone(value: object) -> list[str]:
+    """In groups of 3-3-4 with a pause between; after a ``+`` the country code stands alone."""
+    text = read_digits(value)
+    country = ""
+    if text.startswith("+"):
+        size = 2 if text.startswith("+1") else 3
+        country, text = text[:size], text[size:]
+    groups = ([country] if country else []) + (
+        split_phone(text, first=(3, 3, 4)) if len(text) > 6 else [text]
+    )
+    words: list[str] = []
+    for group in groups:
+        words += [PAUSE] if words else []
+        words += [_KEYS.get(key, key) for key in group]
+    return _names(words)
+
+
+def _year(year: int) -> list[str]:
+    """``2005`` two thousand five, ``2025`` twenty twenty five, ``1905`` nineteen oh five."""
+    high, low = divmod(year, 100)
+    if year < 1000 or year % 1000 < 10:
+        return _cardinal(year)
+    if low == 0:
+        return [*_cardinal(high), "hundred"]
+    return [*_cardinal(high), *(["oh"] if low < 10 else []), *_cardinal(low)]
+
+
+def date(value: object) -> list[str]:
+    """``2025-03-02`` is "March second, twenty twenty five"."""
+    day = read_date(value)
+    return [*_names([MONTHS[day.month - 1]]), *ordinal(day.day), *_names(_year(day.year))]
+
+
+def time(value: object) -> list[str]:
+    """``15:05`` is "three oh five pm"."""
+    at = read_time(value)
+    words = _cardinal(at.hour % 12 or 12)
+    if at.minute:
+        words += [*(["oh"] if at.minute < 10 else []), *_cardinal(at.minute)]
+    return _names([*words, "am" if at.hour < 12 else "pm"])
+
+
+def money(value: object) -> list[str]:
+    """``12.05`` is "twelve dollars and five cents"."""
+    amount = read_money(value, default="USD")
+    one, many, one_part, many_parts = _CURRENCIES[amount.currency]
+    words = []
+    if amount.units or not amount.hundredths:
+        words += [*_cardinal(amount.units), one if amount.units == 1 else many]
+    if amount.hundredths:
+        words += ["and"] if words else []
+        words += [*_cardinal(amount.hundredths), one_part if amount.hundredths == 1 else many_parts]
+    return _names((["minus"] if amount.negative else []) + words)
+
+
+def duration(value: object) -> list[str]:
+    """``3900`` is "one hour five minutes"."""
+    words: list[str] = []
+    for count, unit in zip(read_duration(value), ("hour", "minute", "second"), strict=True):
+        if count:
+            words += [*_cardinal(count), unit if count == 1 else f"{unit}s"]
+    return _names(words or ["0", "seconds"])
+
+
+def percent(value: object) -> list[str]:
+    """``3.5`` is "three point five percent"."""
+    return _names([*_decimal(value), "percent"])
+
+
+KINDS: Final[Mapping[str, Callable[[object], list[str]]]] = {
+    "number": number,
+    "ordinal": ordinal,
+    "digits": digits,
+    "phone": phone,
+    "date": date,
+    "time": time,
+    "money": money,
+    "duration": duration,
+    "percent": percent,
+}
+"""What can be said, by kind."""
