@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 
-
 def tree(pid: int) -> list[int]:
     """`pid` and all its descendants."""
     children: dict[int, list[int]] = {}
@@ -29,9 +28,13 @@ def cpu_seconds(pid: int) -> float:
     for member in tree(pid):
         try:
             # nanoseconds on the processor, exact where stat's ticks are not
-            total += sum(
-                int((thread / "schedstat").read_text().split()[0]) for thread in Path(f"/proc/{member}/task").iterdir()
-            ) / 1e9
+            total += (
+                sum(
+                    int((thread / "schedstat").read_text().split()[0])
+                    for thread in Path(f"/proc/{member}/task").iterdir()
+                )
+                / 1e9
+            )
         except OSError:
             continue
     return total

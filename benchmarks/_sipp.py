@@ -87,7 +87,13 @@ class Sipp:
         scenario.write_text(text.replace("AUDIO\n", action + "\n").replace("HOLD_MS", str(hold_ms)))
         command = [binary, *([target] if target else []), "-sf", str(scenario), "-i", host, "-p", str(port)]
         command += ["-mi", host, "-mp", str(MEDIA_BASE), "-key", "number", number, "-nostdin"]
-        command += ["-timeout", str(int(timeout)), "-trace_err", "-error_file", str(self.folder / "errors.log")]
+        command += [
+            "-timeout",
+            str(int(timeout)),
+            "-trace_err",
+            "-error_file",
+            str(self.folder / "errors.log"),
+        ]
         if calls:
             command += ["-r", str(rate), "-m", str(calls), "-l", str(calls), "-timeout_error"]
             command += ["-trace_stat", "-stf", str(self.folder / "stat.csv"), "-fd", "1"]

@@ -83,7 +83,9 @@ def standing_kb(server: OurServer, *, calls: int) -> float:
 
 def main() -> int:
     """Run and print a table and one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--smoke", action="store_true", help="a few calls only, to see that it runs")
     options = parser.parse_args()
     rates = [(20.0, 20)] if options.smoke else [(30.0, 450), (100.0, 1000)]

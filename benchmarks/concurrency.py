@@ -96,7 +96,12 @@ def run(target: str, number: str, calls: int, *, steady: float, pid: int | None)
 
 def clean(result: dict[str, Any]) -> bool:
     """True when every call came up and no packet was lost."""
-    return result["failed"] == 0 and result["succeeded"] == result["calls"] and not result["rtp_lost"] and not result["silent_streams"]
+    return (
+        result["failed"] == 0
+        and result["succeeded"] == result["calls"]
+        and not result["rtp_lost"]
+        and not result["silent_streams"]
+    )
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -111,13 +116,17 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def main() -> int:
     """Parse the command line, run, print; 1 when a call failed in the fixed runs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--target", help="host:port of the server; without it our own daemon is started")
     parser.add_argument("--pid", type=int, help="root of the server's process tree, for CPU and memory")
     parser.add_argument("--number", default="4008123456", help="the number that is bridged to the agents")
     parser.add_argument("--calls", default="50,100,200", help="runs to make, as concurrent calls")
     parser.add_argument("--steady", type=float, default=10.0, help="seconds measured with all calls up")
-    parser.add_argument("--ramp", type=int, default=0, metavar="STEP", help="then go up by STEP to the first loss")
+    parser.add_argument(
+        "--ramp", type=int, default=0, metavar="STEP", help="then go up by STEP to the first loss"
+    )
     parser.add_argument("--ramp-limit", type=int, default=1000, help="the ramp ends here at the latest")
     parser.add_argument("--workers", type=int, default=1, help="media workers of our own daemon")
     parser.add_argument("--json", type=Path, help="write the results there as JSON")

@@ -1,1 +1,28 @@
 """Calls: legs, media and policy joined."""
+
+from sipcc.call.call import BridgeResult, Call
+from sipcc.call.context import CallContext, Locator
+from sipcc.call.destination import Destination
+from sipcc.call.leg import Leg, LegState
+from sipcc.call.protocols import Handler, PromptSource
+from sipcc.call.registry import Calls
+from sipcc.call.ringing import Target
+from sipcc.call.routing import Route, Routes
+from sipcc.call.settings import NumberSettings
+
+__all__ = [
+    "BridgeResult",
+    "Call",
+    "CallContext",
+    "Calls",
+    "Destination",
+    "Handler",
+    "Leg",
+    "LegState",
+    "Locator",
+    "NumberSettings",
+    "PromptSource",
+    "Route",
+    "Routes",
+    "Target",
+]

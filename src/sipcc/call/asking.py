@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sipcc.call.digits import Collected, Collector, CollectSettings, LengthMatcher, Matcher, OptionsMatcher
+from sipcc.call.digits import Collected, Collector, CollectSettings, Matcher
 from sipcc.driver import Driver
 from sipcc.rtp.flow import DigitBegan, DigitEnded, PlayItem
 
@@ -15,27 +15,9 @@ if TYPE_CHECKING:
 
 
 async def ask(
-    call: Call,
-    items: Sequence[PlayItem],
-    *,
-    digits: int | tuple[int, int],
-    options: Sequence[str] | None,
-    timeout: float,
-    interdigit: float,
-    terminators: str,
-    allowed: str,
-    bargein: bool,
+    call: Call, items: Sequence[PlayItem], matcher: Matcher, settings: CollectSettings
 ) -> Collected:
-    """Play `items` to the caller of `call` and collect keys; the arguments are those of `Call.ask`."""
-    matcher: Matcher
-    if options is not None:
-        matcher = OptionsMatcher(options)
-    else:
-        least, most = digits if isinstance(digits, tuple) else (digits, digits)
-        matcher = LengthMatcher(least, most, allowed)
-    settings = CollectSettings(
-        timeout=timeout, interdigit=interdigit, terminators=terminators, bargein=bargein
-    )
+    """Play `items` to the caller of `call` and collect keys until `matcher` or a timer has decided."""
     return await _Asking(call, Collector(settings, matcher, call.digits)).run(items)
 
 
@@ -54,9 +36,10 @@ class _Asking:
         call.listen_keys(self._on_key)
         try:
             collector.start(prompt_playing=bool(items), now=self._now())
-            # type-ahead may have settled the matter: then nothing is played at all
             if items and collector.result is None and not collector.barged:
                 call.player.start(items, on_end=self._prompt_ended)
+            elif items:
+                collector.prompt_ended(now=self._now())  # typed ahead: nothing is played at all
             self._driver.pump()
             return await self._done
         finally:

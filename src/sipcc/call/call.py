@@ -17,7 +17,7 @@ import msgspec
 from sipcc.call import events
 from sipcc.call.asking import ask
 from sipcc.call.cause import CAUSES
-from sipcc.call.digits import DigitBuffer
+from sipcc.call.digits import CollectSettings, DigitBuffer, Matcher, OptionsMatcher, matcher_for
 from sipcc.call.leg import Leg, LegState
 from sipcc.call.playing import Player
 from sipcc.call.ringing import ring_targets
@@ -234,27 +234,22 @@ class Call:
         """
         self._check()
         items = self._context.prompts.resolve(prompts, self.language) if prompts else []
-        collected = await self.unless_ended(
-            ask(
-                self,
-                items,
-                digits=digits,
-                options=options,
-                timeout=timeout,
-                interdigit=interdigit,
-                terminators=terminators,
-                allowed=allowed,
-                bargein=bargein,
-            )
+        matcher: Matcher
+        if options is not None:
+            matcher = OptionsMatcher(options)
+        else:
+            matcher = matcher_for(digits, allowed=allowed, terminators=terminators)
+        settings = CollectSettings(
+            timeout=timeout, interdigit=interdigit, terminators=terminators, bargein=bargein, secret=secret
         )
+        collected = await self.unless_ended(ask(self, items, matcher, settings))
         self.last_outcome = collected.outcome
-        shown = "*" * len(collected.digits) if secret else collected.digits
         self._emit(
             events.DigitsCollected(
                 at=self._now(),
                 call=self.id,
                 prompt=" ".join(prompts),
-                digits=shown,
+                digits=collected.shown,
                 outcome=collected.outcome,
             )
         )
@@ -419,12 +414,18 @@ class Call:
         if isinstance(event, DigitBegan | DigitEnded):
             if self._key_sinks:
                 self._key_sinks[-1](event)
-            elif isinstance(event, DigitEnded) and self._peer is None:
-                self.digits.add(event.digit, now=self._now())
+            elif self._peer is None:
+                self._type_ahead(event)
         elif isinstance(event, RecordingEnded):
             self._recording_ended(event)
         else:
             self.player.on_event(event)
+
+    def _type_ahead(self, event: DigitBegan | DigitEnded) -> None:
+        if isinstance(event, DigitBegan):
+            self.digits.key_began(event.digit, now=self._now())
+        else:
+            self.digits.key_ended(event.digit, now=self._now())
 
     def _recording_ended(self, event: RecordingEnded) -> None:
         self._emit(

@@ -36,6 +36,7 @@ class Calls:
         self._live: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
+        self._given_up = asyncio.Event()
         self.draining = False
         self.total = 0
         """How many INVITEs for new calls came, refused ones included."""
@@ -57,15 +58,20 @@ class Calls:
         What is left is hung up.
         """
         self.draining = True
-        try:
-            async with asyncio.timeout(timeout):
-                await self._empty.wait()
-        except TimeoutError:
-            left = self.live()
-            for call in left:
-                await call.hangup("shutdown")
-            return len(left)
-        return 0
+        gone = asyncio.ensure_future(self._empty.wait())
+        given_up = asyncio.ensure_future(self._given_up.wait())
+        await asyncio.wait({gone, given_up}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        given_up.cancel()
+        left = self.live()
+        for call in left:
+            await call.hangup("shutdown")
+        await self._empty.wait()
+        return len(left)
+
+    def give_up(self) -> None:
+        """End a drain now: what is still up is hung up."""
+        self._given_up.set()
 
     def on_invite(self, session: InviteSession) -> None:
         """The endpoint's door: an INVITE for a new call was admitted."""

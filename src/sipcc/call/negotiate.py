@@ -1,0 +1,204 @@
+"""From SDP to streams: what we offer, what we answer, and how the audio then travels (RFC 3264).
+
+The ledger of who owes whom is `sipcc.sip.offer`; this decides what the descriptions say. One audio line is
+taken, the first that is not refused; every other media line is refused with port 0, in its place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
+from sipcc.rtp.flow import CodecName, StreamParams
+from sipcc.sip.offer import OfferAnswer, OfferState
+from sipcc.sip.sdp import MediaDescription, RtpMap, SessionDescription, reverse
+
+STATIC_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
+"""Payload types of RFC 3551 §6."""
+
+EVENT_TYPE = 101
+"""The payload type under which we offer telephone-event; in an answer the peer's own is kept."""
+
+_PTIMES_MS = (10, 20, 30, 40, 50, 60)
+
+
+class MediaNegotiation:
+    """The descriptions of one leg, both ways, and the stream they amount to."""
+
+    def __init__(
+        self, *, host: str, port: int, codecs: Sequence[CodecName], ptime_ms: int, session_id: int
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._codecs = tuple(codecs)
+        self._ptime_ms = ptime_ms
+        self._session_id = session_id
+        self._ledger = OfferAnswer()
+        self.params: StreamParams | None = None
+        """The stream as agreed last, or None before the first agreement."""
+        self.remote_hold = False
+        """True while the far side keeps us on hold, in any of the three spellings."""
+        self.local_body = b""
+        """Our description as sent last."""
+
+    @property
+    def awaiting_answer(self) -> bool:
+        """True while an offer of ours has no answer."""
+        return self._ledger.state is OfferState.LOCAL_OFFER
+
+    def make_offer(self, *, prefer: CodecName | None = None) -> bytes:
+        """Our offer; `prefer` puts one codec first, so that two legs may agree and be relayed."""
+        if self.params is not None:
+            prefer = prefer or self.params.codec
+        ordered = sorted(self._codecs, key=lambda codec: codec != prefer)
+        maps = [RtpMap(STATIC_TYPES[codec], codec, 8000) for codec in ordered]
+        media = self._audio([*maps, RtpMap(EVENT_TYPE, "telephone-event", 8000)], self._ptime_ms, ())
+        lines = [media]
+        if self._ledger.local is not None:
+            # a line keeps its place in every later offer, refused ones too (RFC 3264 §8)
+            lines = [media if line.port else line.refused() for line in self._ledger.local.media]
+        return self._send(self._ledger.offer(self._describe(tuple(lines))))
+
+    def take_answer(self, body: bytes) -> None:
+        """Read the peer's answer to our offer.
+
+        Raises:
+            ParseError: it is not SDP, or not an answer to what we offered.
+            NoCommonCodec: it refuses the audio, or names a codec that we did not offer.
+        """
+        answer = _parse(body)
+        self._ledger.receive_answer(answer)
+        self._agree(answer)
+
+    def make_answer(self, body: bytes) -> bytes:
+        """Read the peer's offer and answer it.
+
+        Raises:
+            ParseError: it is not SDP.
+            NoCommonCodec: nothing in it is for us; the state is as before.
+        """
+        offer = _parse(body)
+        try:
+            self._ledger.receive_offer(offer)
+        except RemoteProtocolError as error:
+            raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
+        try:
+            audio, codec, event = self._choose(offer)
+            self._check_address(offer, audio)
+        except NoCommonCodec:
+            self._ledger.withdraw()
+            raise
+        maps = [codec] if event is None else [codec, event]
+        ptime_ms = _ptime(audio, self._ptime_ms)
+        direction = reverse(offer.direction_of(audio))
+        attributes = () if direction == "sendrecv" else ((direction, ""),)
+        lines = tuple(
+            self._audio(maps, ptime_ms, attributes) if line is audio else line.refused()
+            for line in offer.media
+        )
+        answer = self._ledger.answer(self._describe(lines))
+        self._agree(offer)
+        return self._send(answer)
+
+    def is_refresh(self, body: bytes) -> bool:
+        """True when an offer says what the peer's last description said: a session refresh."""
+        remote = self._ledger.remote
+        if remote is None:
+            return False
+        try:
+            offer = SessionDescription.parse(body)
+        except ParseError:
+            return False
+        return (offer.media, offer.connection) == (remote.media, remote.connection)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _agree(self, remote: SessionDescription) -> None:
+        """Take the stream from the peer's description."""
+        audio, codec, event = self._choose(remote)
+        self._check_address(remote, audio)
+        connection = remote.connection_of(audio)
+        direction = remote.direction_of(audio)
+        null = connection is None or connection.is_null
+        _, rtcp_port = remote.rtcp_of(audio)
+        self.remote_hold = remote.is_hold(audio)
+        self.params = StreamParams(
+            # a=rtcp may name another host, which would let a peer aim our reports at anyone: only its port counts
+            remote_host=connection.host if connection else "0.0.0.0",
+            remote_port=audio.port,
+            remote_rtcp_port=rtcp_port,
+            codec="PCMU" if codec.encoding.upper() == "PCMU" else "PCMA",
+            payload_type=codec.payload_type,
+            event_payload_type=event.payload_type if event else None,
+            send=not null and direction in {"sendrecv", "recvonly"},
+            receive=direction in {"sendrecv", "sendonly"},
+            ptime_ms=_ptime(audio, self._ptime_ms),
+        )
+
+    def _choose(self, description: SessionDescription) -> tuple[MediaDescription, RtpMap, RtpMap | None]:
+        """The audio line, the first of its codecs that is ours, and its telephone-event."""
+        audio = description.audio
+        if audio is None or audio.protocol not in {"RTP/AVP", "RTP/AVPF"}:
+            raise NoCommonCodec("no plain RTP audio is offered")
+        codec = next(
+            (
+                m
+                for m in audio.rtpmaps
+                if m.encoding.upper() in self._codecs and (m.rate_hz, m.channels) == (8000, 1)
+            ),
+            None,
+        )
+        if codec is None:
+            raise NoCommonCodec(f"none of {', '.join(self._codecs)} is offered")
+        event = next(
+            (m for m in audio.rtpmaps if m.encoding.lower() == "telephone-event" and m.rate_hz == 8000), None
+        )
+        return audio, codec, event
+
+    def _check_address(self, description: SessionDescription, audio: MediaDescription) -> None:
+        """Refuse addresses that audio must not go to: names, multicast, broadcast (reliability D05)."""
+        connection = description.connection_of(audio)
+        if connection is None:
+            raise NoCommonCodec("the audio has no address")
+        try:
+            address = ipaddress.ip_address(connection.host)
+        except ValueError:
+            raise NoCommonCodec("the audio's address is a name") from None
+        if address.is_multicast or connection.host == "255.255.255.255":
+            raise NoCommonCodec("audio is not sent to groups")
+
+    def _audio(
+        self, maps: Sequence[RtpMap], ptime_ms: int, extra: tuple[tuple[str, str], ...]
+    ) -> MediaDescription:
+        attributes = [("rtpmap", str(entry)) for entry in maps]
+        attributes += [
+            ("fmtp", f"{entry.payload_type} 0-15")
+            for entry in maps
+            if entry.encoding.lower() == "telephone-event"
+        ]
+        attributes.append(("ptime", str(ptime_ms)))
+        formats = tuple(str(entry.payload_type) for entry in maps)
+        return MediaDescription("audio", self._port, "RTP/AVP", formats, attributes=(*attributes, *extra))
+
+    def _describe(self, media: tuple[MediaDescription, ...]) -> SessionDescription:
+        return SessionDescription.build(self._host, media, session_id=self._session_id)
+
+    def _send(self, description: SessionDescription) -> bytes:
+        self.local_body = bytes(description)
+        return self.local_body
+
+
+def _parse(body: bytes) -> SessionDescription:
+    if not body:
+        raise ParseError("a description is owed and none came", layer="body")
+    return SessionDescription.parse(body)
+
+
+def _ptime(audio: MediaDescription, ours_ms: int) -> int:
+    """The packet time that the peer wants, within what we do; our own when it names none."""
+    wanted = audio.ptime
+    if wanted is None:
+        return ours_ms
+    limit = audio.maxptime or _PTIMES_MS[-1]
+    return max((p for p in _PTIMES_MS if p <= min(wanted, limit)), default=_PTIMES_MS[0])

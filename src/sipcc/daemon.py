@@ -1,0 +1,30 @@
+"""The daemon: one switch on uvloop, run until it is told to go."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import uvloop
+
+from sipcc.config import load
+from sipcc.log import configure
+from sipcc.switch import Switch
+from sipcc.switch.switch import DRAIN_TIMEOUT
+
+
+def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
+    """Run a switch until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        ConfigError: the file is wrong; nothing was started.
+    """
+    config = load(config_path)
+    configure(level=config.log.level, style=config.log.style)
+    switch = Switch(config)
+
+    def announce() -> None:
+        # for whoever started us and waits for this line, whatever the log level is
+        print(f"sipccd is ready on {switch.addresses}", file=sys.stderr, flush=True)
+
+    uvloop.run(switch.serve(drain_timeout=drain_timeout, on_ready=announce))

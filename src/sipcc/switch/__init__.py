@@ -1,0 +1,5 @@
+"""The composition root: everything built from one configuration and wired together."""
+
+from sipcc.switch.switch import Switch
+
+__all__ = ["Switch"]

@@ -1,0 +1,307 @@
+"""Builds every layer from one configuration and wires them together.
+
+Nothing below imports this package, and it decides nothing: it knows who needs whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sipcc.acd import Acd, AgentSettings, QueueHandle
+from sipcc.bus import Bus
+from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
+from sipcc.call.treatments import plain_handler
+from sipcc.clock import LoopClock
+from sipcc.config import Config, load
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.ids import Ids
+from sipcc.log import get_logger
+from sipcc.sip import Admission, Endpoint, Registrar, TrunkTable
+from sipcc.switch.agents import AgentPhones
+from sipcc.switch.menus import Menus
+from sipcc.switch.places import Places
+from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.tasks import TaskScope
+
+if TYPE_CHECKING:
+    from sipcc.ivr import PromptCatalogue
+    from sipcc.records import RecordKeeper
+    from sipcc.rtp.flow import MediaEngine
+    from sipcc.sip import Network
+
+_log = get_logger("sipcc.switch")
+
+H = TypeVar("H", bound=Handler)
+
+DRAIN_TIMEOUT = 3600.0
+"""Seconds that live calls may go on after SIGTERM; a second signal ends them at once."""
+
+
+class Switch:
+    """A call-centre switch: the same object in a library, in the daemon and in a test.
+
+    Every part can be replaced by handing in another one: `network` and `engine` in tests, `keeper` to keep
+    records elsewhere. Routes may be added until `start`.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        network: Network | None = None,
+        engine: MediaEngine | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.bus = Bus()
+        self.ids = ids or Ids()
+        self._network = network
+        self._engine = engine
+        self._apps: dict[str, Handler] = {}
+        self._routed: list[tuple[str, str, Handler]] = []
+        self._started = False
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Switch:
+        """A switch as the file says. Raises ConfigError, which names file, key, cause and cure."""
+        return cls(load(Path(path)))
+
+    # -- what an application says -------------------------------------------------------------------
+
+    def route(self, number: str, *, trunk: str = "") -> Callable[[H], H]:
+        """Decorate a coroutine as the treatment of calls for `number` (a trailing ``*`` is a prefix).
+
+        A name that is no number may be used as the destination ``app:NAME`` in the configuration too.
+        """
+        if self._started:
+            raise LocalProtocolError("routes are added before the switch starts")
+
+        def decorate(handler: H) -> H:
+            self._apps[number] = handler
+            self._routed.append((number, trunk, handler))
+            return handler
+
+        return decorate
+
+    def queue(self, name: str) -> QueueHandle:
+        """The queue called `name`; LocalProtocolError lists the known ones when there is none."""
+        return self.acd.queue(name)
+
+    def run(self, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
+        """Run until SIGTERM or SIGINT, then drain; for programs that are nothing but this switch."""
+        asyncio.run(self.serve(drain_timeout=drain_timeout))
+
+    async def serve(
+        self, *, drain_timeout: float = DRAIN_TIMEOUT, on_ready: Callable[[], None] | None = None
+    ) -> None:
+        """Start, wait for SIGTERM or SIGINT, drain, stop. A second signal cuts the drain short."""
+        stopping = asyncio.Event()
+
+        def on_signal() -> None:
+            if stopping.is_set():
+                self.calls.give_up()
+            stopping.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+        await self.start()
+        try:
+            _log.info("switch.ready", listen=self.addresses)
+            if on_ready is not None:
+                on_ready()
+            await stopping.wait()
+            _log.info("switch.draining", calls=len(self.calls))
+            cut = await self.drain(drain_timeout)
+            _log.info("switch.drained", cut=cut)
+        finally:
+            await self.stop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    @property
+    def addresses(self) -> str:
+        """Where the switch listens, once it has started."""
+        return ", ".join(f"{listener.transport}:{listener.local}" for listener in self.endpoint.listeners)
+
+    # -- life -----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Build everything and listen. When any part fails, what was started is stopped again."""
+        self._started = True
+        self.clock = LoopClock()
+        self._scope = TaskScope("switch")
+        self._build_signalling()
+        self.engine = self._engine or _media_engine(self.config, self.ids)
+        self.prompts: PromptCatalogue = _prompts(self.config)
+        self._build_calls()
+        self.keeper: RecordKeeper = _keeper(self.config, self.bus, self.clock)
+        try:
+            await self.keeper.start()
+            await self.engine.start()
+            await self.acd.start()
+            await self.endpoint.start()
+            self.trunk_registrations.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
+        """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
+        self.endpoint.draining = True
+        return await self.calls.drain(timeout)
+
+    async def stop(self) -> None:
+        """Hang up what is up, and free everything."""
+        await self.calls.drain(0)
+        await self.trunk_registrations.stop()
+        self.phone_registrations.close()
+        await self.acd.stop()
+        await self._scope.join()
+        await self.endpoint.stop()
+        await self.engine.stop()
+        await self.keeper.stop()
+
+    # -- wiring ---------------------------------------------------------------------------------------
+
+    def _build_signalling(self) -> None:
+        config = self.config
+        self.domain = config.sip.domain or _host_of(config.sip.listen[0])
+        self.trunks = TrunkTable(config.trunks)
+        self.registrar = Registrar(config.sip)
+        self.endpoint = Endpoint(config.sip, network=self._network, clock=self.clock, ids=self.ids)
+        admission = Admission(
+            trunks=self.trunks,
+            users=config.users,
+            realm=self.domain,
+            secret=os.urandom(32),
+            nonce_life=config.sip.nonce_life,
+        )
+        self.endpoint.admit = lambda request, flow: admission.check(
+            request, flow.remote, now=self.clock.now()
+        )
+        self.places = Places(
+            registrar=self.registrar,
+            users=[user.name for user in config.users],
+            trunks=config.trunks,
+            domain=self.domain,
+            clock=self.clock,
+        )
+        self.phone_registrations = PhoneRegistrations(
+            self.endpoint, self.registrar, self.clock, self._phones_changed
+        )
+        self.trunk_registrations = TrunkRegistrations(
+            self.endpoint, config.trunks, clock=self.clock, ids=self.ids
+        )
+
+    def _build_calls(self) -> None:
+        config = self.config
+        phones = AgentPhones(self.places)
+        self.acd = Acd(
+            agents=config.agents,
+            queues=config.queues,
+            dialer=phones,
+            presence=phones,
+            bus=self.bus,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self._agents_of: dict[str, list[AgentSettings]] = {}
+        for agent in config.agents:
+            if agent.user and not agent.uri:
+                self._agents_of.setdefault(agent.user, []).append(agent)
+        context = CallContext(
+            endpoint=self.endpoint,
+            engine=self.engine,
+            bus=self.bus,
+            clock=self.clock,
+            ids=self.ids,
+            prompts=self.prompts,
+            locator=self.places,
+            scope=self._scope,
+            domain=self.domain,
+            codecs=config.media.codecs,
+            ptime_ms=config.media.ptime_ms,
+            recordings=config.records.recordings,
+        )
+        self.menus = Menus(config.menus, self.handler_of)
+        routes: Routes[Handler] = Routes()
+        for number, trunk, handler in self._routed:
+            routes.add(Route(number, handler, trunk=trunk))
+        for settings in config.numbers:
+            routes.add(
+                Route(
+                    settings.number,
+                    self.handler_of(Destination.parse(settings.to)),
+                    trunk=settings.trunk,
+                    max_calls=settings.max_calls,
+                    language=settings.language,
+                )
+            )
+        self.calls = Calls(context, routes, language=config.ivr.language)
+        self.endpoint.on_invite = self.calls.on_invite
+
+    def handler_of(self, destination: Destination) -> Handler:
+        """The treatment behind a destination of any kind."""
+        plain = plain_handler(destination)
+        if plain is not None:
+            return plain
+        name = destination.argument
+        if destination.kind == "menu":
+            return self.menus.handler(name)
+        if destination.kind == "queue":
+            return self._queue_handler(name)
+        if name not in self._apps:
+            known = ", ".join(sorted(self._apps)) or "none"
+            raise ConfigError(
+                str(destination), "no handler is routed under that name", hint=f"known: {known}"
+            )
+        return self._apps[name]
+
+    def _queue_handler(self, name: str) -> Handler:
+        queue = self.queue(name)
+
+        async def handler(call: Call) -> None:
+            await call.answer()
+            result = await queue.enter(call)
+            if result.exit != "answered" and not call.ended:
+                await call.play("no_agents")
+
+        return handler
+
+    def _phones_changed(self, user: str, count: int) -> None:
+        for agent in self._agents_of.get(user, ()):
+            self.acd.agent_reachable(agent.name, count > 0)
+
+
+def _host_of(listen: str) -> str:
+    """The host part of ``transport:host:port``."""
+    return listen.partition(":")[2].rpartition(":")[0]
+
+
+# The three below are imported only when a switch starts, so that `import sipcc` stays quick.
+
+
+def _media_engine(config: Config, ids: Ids) -> MediaEngine:
+    from sipcc.rtp import LocalEngine, WorkerPool
+
+    if config.media.workers == 0:
+        return LocalEngine(config.media, ids=ids)
+    return WorkerPool(config.media, ids=ids)
+
+
+def _prompts(config: Config) -> PromptCatalogue:
+    from sipcc.ivr import PromptCatalogue
+
+    return PromptCatalogue(config.ivr)
+
+
+def _keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
+    from sipcc.records import RecordKeeper
+
+    return RecordKeeper(config.records, bus, clock)
