@@ -1,1 +1,52 @@
 """Who answers: agents, queues, strategies, the router."""
+
+from sipcc.acd.events import (
+    AgentStateChanged,
+    Exit,
+    OfferEnded,
+    OfferMade,
+    OfferOutcome,
+    QueueJoined,
+    QueueLeft,
+    TalkEnded,
+)
+from sipcc.acd.model import Agent, AgentState, Entry, EntryState, QueueResult, Strategy, Turn, Verdict
+from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome, Talk
+from sipcc.acd.router import decide
+from sipcc.acd.service import Acd, QueueHandle
+from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.snapshot import AgentSnapshot, CallerSnapshot, QueueSnapshot, Snapshot
+
+__all__ = [
+    "Acd",
+    "Agent",
+    "AgentLeg",
+    "AgentSettings",
+    "AgentSnapshot",
+    "AgentState",
+    "AgentStateChanged",
+    "Caller",
+    "CallerSnapshot",
+    "Dialer",
+    "Entry",
+    "EntryState",
+    "Exit",
+    "OfferEnded",
+    "OfferMade",
+    "OfferOutcome",
+    "Presence",
+    "QueueHandle",
+    "QueueJoined",
+    "QueueLeft",
+    "QueueResult",
+    "QueueSettings",
+    "QueueSnapshot",
+    "RingOutcome",
+    "Snapshot",
+    "Strategy",
+    "Talk",
+    "TalkEnded",
+    "Turn",
+    "Verdict",
+    "decide",
+]

@@ -1,0 +1,395 @@
+"""The floor: the core of the ACD. It owns agents, lines, entries and offers, and decides all that happens.
+
+Inputs come from callers (`join`, `hung_up`, `leave`), from the dialer (`ringing`, `answered`,
+`ring_ended`), from talks (`bridged`, `talk_ended`) and, through `staff`, from agents. After any input,
+`route` makes the offers that are possible; `orders` and `events` tell what the shell must do and say.
+No input of the network's pace is an error: what comes too late for an offer or an entry that has ended
+is answered with "too late" and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from sipcc.acd import offer as offers_
+from sipcc.acd import queues as queues_
+from sipcc.acd import tell
+from sipcc.acd.agents import AgentInput
+from sipcc.acd.events import Exit, OfferOutcome
+from sipcc.acd.model import (
+    Agent,
+    AgentState,
+    Entry,
+    EntryState,
+    Offer,
+    OfferState,
+    Order,
+    Release,
+    Ring,
+    StopRinging,
+    Strategy,
+)
+from sipcc.acd.offer import OfferInput
+from sipcc.acd.queues import IN_LINE, EntryInput, WaitingLine
+from sipcc.acd.router import Pick, Trace, decide
+from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.staff import Alarms, Staff
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.events import Event
+
+TRACES_KEPT = 256
+"""How many decision traces can be asked for after their offer has ended."""
+
+
+class Floor:
+    """The state of a centre and its rules."""
+
+    def __init__(
+        self,
+        agents: Sequence[AgentSettings],
+        queues: Sequence[QueueSettings],
+        *,
+        strategies: Mapping[str, Strategy],
+        new_id: Callable[[str], str],
+    ) -> None:
+        """Build an empty floor.
+
+        Args:
+            agents: In member order.
+            queues: Each with its rules.
+            strategies: The strategy of each queue, by the queue's name.
+            new_id: Makes an id from a prefix, as `sipcc.ids.Ids.uid` does.
+
+        Raises:
+            ConfigError: a name is given twice, or an agent serves an unknown queue.
+        """
+        self._events: list[Event] = []
+        self._orders: list[Order] = []
+        self._alarms = Alarms()
+        self.staff = Staff(agents, self._alarms, self._events)
+        self.lines: dict[str, WaitingLine] = {}
+        for index, queue in enumerate(queues):
+            if queue.name in self.lines:
+                raise ConfigError(f"queues[{index}].name", f"{queue.name!r} is given twice")
+            members = tuple(agent.name for agent in agents if queue.name in agent.queues)
+            self.lines[queue.name] = WaitingLine(queue, strategies[queue.name], members)
+        _check_queues(agents, self.lines)
+        self.entries: dict[str, Entry] = {}
+        """Entries that have not ended."""
+        self.offers: dict[str, Offer] = {}
+        """Offers that have not ended, those being cancelled included."""
+        self.traces: OrderedDict[str, Trace] = OrderedDict()
+        self.closed = False
+        self._new_id = new_id
+        self._count = 0
+
+    # Callers
+
+    def join(self, entry_id: str, queue: str, *, call: str, caller: str, priority: int, now: float) -> Entry:
+        """Let a caller in. The entry that comes back has ended already when the queue refuses it."""
+        line = self.line(queue)
+        self._count += 1
+        entry = Entry(
+            id=entry_id,
+            number=self._count,
+            queue=queue,
+            call=call,
+            caller=caller,
+            priority=line.settings.priority + priority,
+            joined=now,
+        )
+        line.tally.joined += 1
+        line.insert(entry)
+        self._events.append(tell.joined(entry, line.position(entry)))
+        refusal = self._refusal(line)
+        if refusal is not None:
+            return self._leave(entry, refusal, now=now)
+        deadline = now + line.settings.max_wait if line.settings.max_wait else None
+        entry = queues_.step(entry, EntryInput.ADMIT, now=now, deadline=deadline)
+        self.entries[entry_id] = entry
+        if deadline is not None:
+            self._alarms.add(deadline, f"entry:{entry_id}")
+        return entry
+
+    def line(self, queue: str) -> WaitingLine:
+        """The line of that name.
+
+        Raises:
+            LocalProtocolError: there is none.
+        """
+        try:
+            return self.lines[queue]
+        except KeyError:
+            known = ", ".join(sorted(self.lines)) or "none"
+            raise LocalProtocolError(f"there is no queue {queue!r}; known: {known}") from None
+
+    def position(self, entry_id: str) -> int:
+        """The place of a caller that waits and is not being offered; else 0."""
+        entry = self.entries.get(entry_id)
+        if entry is None or entry.state is not EntryState.WAITING:
+            return 0
+        return self.line(entry.queue).position(entry)
+
+    def hung_up(self, entry_id: str, *, now: float) -> None:
+        """The caller's leg is over. A talk is not ended by this; its bridge tells."""
+        entry = self.entries.get(entry_id)
+        if entry is not None and entry.state is not EntryState.CONNECTED:
+            self._leave(entry, queues_.hang_up_exit(entry, self.line(entry.queue).settings, now=now), now=now)
+
+    def leave(self, entry_id: str, exit_: Exit, *, now: float) -> bool:
+        """Take a caller out of the line; False when it is not in line any more."""
+        entry = self.entries.get(entry_id)
+        if entry is None or entry.state is EntryState.CONNECTED:
+            return False
+        self._leave(entry, exit_, now=now)
+        return True
+
+    def close(self, *, now: float) -> None:
+        """Let nobody in any more, and send away who waits; talks go on."""
+        self.closed = True
+        for entry in [entry for entry in self.entries.values() if entry.state in IN_LINE]:
+            self._leave(entry, "withdrawn", now=now)
+
+    # The dialer
+
+    def ringing(self, offer_id: str, *, now: float) -> bool:
+        """Ringing begins; False when the offer is over already and nobody shall be rung."""
+        offer = self.offers.get(offer_id)
+        if offer is None or offer.state is not OfferState.RESERVED:
+            return False
+        self.offers[offer_id] = offers_.step(offer, OfferInput.RING)
+        lease = now + self.line(offer.queue).settings.ring_timeout + offers_.RING_GRACE
+        self.staff.apply(offer.agent, AgentInput.RING, now=now, deadline=lease)
+        return True
+
+    def answered(self, offer_id: str, *, now: float) -> bool:
+        """The agent answered. True: bridge and tell `bridged`. False: too late, hang the leg up.
+
+        Either way the offer is over.
+        """
+        offer = self.offers.get(offer_id)
+        if offer is None or offer.state is not OfferState.RINGING:
+            self.ring_ended(offer_id, "cancelled", 200, now=now)
+            return False
+        entry = self.entries[offer.entry]
+        rivals = entry.offers - {offer_id}
+        self._end_offer(offer, "answered", 200, now=now)
+        self.staff.apply(offer.agent, AgentInput.ANSWER, now=now, entry=entry.id, offer=None, misses=0)
+        entry = queues_.step(entry, EntryInput.ANSWER, now=now, agent=offer.agent)
+        self.entries[entry.id] = entry
+        self.line(entry.queue).remove(entry)
+        self._alarms.add(now + queues_.CONNECT_LEASE, f"entry:{entry.id}")
+        self._cancel(rivals, now=now)
+        return True
+
+    def ring_ended(self, offer_id: str, outcome: OfferOutcome, sip_status: int, *, now: float) -> None:
+        """Ringing has ended without an answer that counts; the phone is silent."""
+        offer = self.offers.get(offer_id)
+        if offer is None:
+            return
+        if offer.state is OfferState.CANCELLING:
+            self._drop_cancelled(offer, now=now)
+            return
+        if outcome == "cancelled" or offer.state is OfferState.RESERVED:
+            outcome = "failed"  # nobody cancelled it, or it was never rung: a fault on our side
+        self._fail_offer(offer, outcome, sip_status, now=now)
+
+    # Talks
+
+    def bridged(self, entry_id: str, *, now: float) -> Entry | None:
+        """Caller and agent hear each other; None when the caller has left meanwhile."""
+        entry = self.entries.get(entry_id)
+        if entry is None or entry.state is not EntryState.CONNECTING:
+            return None
+        entry = queues_.step(entry, EntryInput.BRIDGE, now=now)
+        self.entries[entry_id] = entry
+        self._tell_left(entry, now=now)
+        return entry
+
+    def talk_ended(self, entry_id: str, *, now: float) -> float:
+        """Caller and agent have parted; the seconds they talked."""
+        entry = self.entries.get(entry_id)
+        if entry is None or entry.state is not EntryState.CONNECTED:
+            return 0.0
+        entry = queues_.step(entry, EntryInput.PART, now=now)
+        del self.entries[entry_id]
+        self._events.append(tell.talk_ended(entry, now=now))
+        self._wrap_up(entry.agent or "", self.lines[entry.queue].settings, now=now)
+        return entry.talked(now=now)
+
+    # Time
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` wants to be called; it may turn out that there is nothing to do."""
+        return self._alarms.next
+
+    def expire(self, *, now: float) -> None:
+        """Do all that is due: leases, wrap-ups, quarantines, longest waits."""
+        for key in self._alarms.due(now=now):
+            kind, _, name = key.partition(":")
+            if kind == "agent":
+                self._expire_agent(self.staff.agents[name], now=now)
+            elif kind == "entry" and (entry := self.entries.get(name)) is not None:
+                self._expire_entry(entry, now=now)
+
+    def _expire_agent(self, agent: Agent, *, now: float) -> None:
+        if agent.deadline is None or agent.deadline > now:
+            return
+        offer = self.offers.get(agent.offer or "")
+        if offer is None:
+            self.staff.apply(agent.name, AgentInput.EXPIRED, now=now)
+        elif offer.state is OfferState.CANCELLING:
+            self._drop_cancelled(offer, now=now)
+        else:
+            # The dialer did not keep its time: the phone is taken from it, and the caller moves on.
+            self._orders.append(StopRinging(offer.id))
+            self._fail_offer(offer, "failed", 408, now=now)
+
+    def _expire_entry(self, entry: Entry, *, now: float) -> None:
+        if entry.deadline is None or entry.deadline > now:
+            return
+        exit_: Exit = "failed" if entry.state is EntryState.CONNECTING else "timed_out"
+        self._leave(entry, exit_, now=now)
+
+    # Routing
+
+    def route(self, *, now: float, bits: int) -> None:
+        """Make every offer that is possible now. Call this after each input."""
+        if not self.entries:
+            return
+        for line in self.lines.values():
+            if line.settings.no_agent == "leave" and len(line) and not self.staff.present(line.members):
+                for entry_id in line.ids:
+                    self._leave(self.entries[entry_id], "no_agent", now=now)
+        for pick in self.possible(now=now, bits=bits):
+            self._offer(pick, now=now)
+
+    def possible(self, *, now: float, bits: int = 0) -> list[Pick]:
+        """What the router would offer now."""
+        agents = self.staff.agents
+        if not any(agent.state is AgentState.READY for agent in agents.values()):
+            return []
+        lines = [line.view(self.entries) for line in self.lines.values() if len(line)]
+        return decide(lines, agents, now=now, bits=bits) if lines else []
+
+    def orders(self) -> list[Order]:
+        """What the shell has to do, since the last call."""
+        orders, self._orders[:] = list(self._orders), []
+        return orders
+
+    def events(self) -> list[Event]:
+        """What has happened, since the last call."""
+        events, self._events[:] = list(self._events), []
+        return events
+
+    def _offer(self, pick: Pick, *, now: float) -> None:
+        entry, line = self.entries[pick.entry], self.lines[pick.queue]
+        for name in pick.agents:
+            offer = Offer(
+                id=self._new_id("offer"),
+                entry=entry.id,
+                queue=entry.queue,
+                call=entry.call,
+                agent=name,
+                began=now,
+            )
+            self.offers[offer.id] = offer
+            self._keep_trace(offer.id, pick.trace)
+            lease = now + offers_.RESERVE_LEASE
+            self.staff.apply(name, AgentInput.RESERVE, now=now, deadline=lease, offer=offer.id)
+            line.last = self.staff.agents[name].order
+            entry = queues_.step(entry, EntryInput.OFFER, now=now, offers=entry.offers | {offer.id})
+            self._events.append(tell.offer_made(offer))
+            self._orders.append(Ring(offer, line.settings.ring_timeout))
+        if pick.new_round:
+            entry = replace(entry, tried=frozenset())
+        self.entries[entry.id] = entry
+
+    def _keep_trace(self, offer_id: str, trace: Trace) -> None:
+        self.traces[offer_id] = trace
+        if len(self.traces) > TRACES_KEPT:
+            self.traces.popitem(last=False)
+
+    # The ends of things
+
+    def _refusal(self, line: WaitingLine) -> Exit | None:
+        if self.closed:
+            return "closed"
+        if line.settings.max_length and len(line) > line.settings.max_length:
+            return "full"
+        if line.settings.no_agent == "leave" and not self.staff.present(line.members):
+            return "no_agent"
+        return None
+
+    def _leave(self, entry: Entry, exit_: Exit, *, now: float) -> Entry:
+        """End an entry that is not answered, and whatever goes on for it."""
+        offers, agent = entry.offers, entry.agent
+        entry = queues_.step(entry, EntryInput.LEAVE, now=now, exit_=exit_, agent=None)
+        self.entries.pop(entry.id, None)
+        self.line(entry.queue).remove(entry)
+        self._tell_left(entry, now=now)
+        self._orders.append(Release(entry))
+        if agent is not None:  # answered, but the caller had gone: no talk, so no wrap-up and no blame
+            self.staff.apply(agent, AgentInput.RELEASE, now=now, reason="caller_left")
+        self._cancel(offers, now=now)
+        return entry
+
+    def _cancel(self, offer_ids: Iterable[str], *, now: float) -> None:
+        """Stop ringing; each agent is free again when its phone is silent."""
+        for offer_id in sorted(offer_ids):
+            offer = offers_.step(self.offers[offer_id], OfferInput.CANCEL, outcome="cancelled", status=487)
+            self.offers[offer_id] = offer
+            self._events.append(tell.offer_ended(offer, now=now))
+            self._orders.append(StopRinging(offer_id))
+            self.staff.hold(offer.agent, until=now + offers_.CANCEL_LEASE)
+
+    def _drop_cancelled(self, offer: Offer, *, now: float) -> None:
+        del self.offers[offer.id]
+        self.staff.apply(offer.agent, AgentInput.RELEASE, now=now, reason="offer_cancelled")
+
+    def _end_offer(self, offer: Offer, outcome: OfferOutcome, status: int, *, now: float) -> None:
+        offer = offers_.step(offer, OfferInput.FINISH, outcome=outcome, status=status)
+        del self.offers[offer.id]
+        self._events.append(tell.offer_ended(offer, now=now))
+
+    def _fail_offer(self, offer: Offer, outcome: OfferOutcome, status: int, *, now: float) -> None:
+        """A live offer was not answered: the caller waits on, the agent bears the consequence."""
+        self._end_offer(offer, outcome, status, now=now)
+        entry = self.entries[offer.entry]
+        left = entry.offers - {offer.id}
+        given = EntryInput.OFFER_LOST if left else EntryInput.LAST_OFFER_LOST
+        tried = entry.tried | {offer.agent}
+        self.entries[entry.id] = queues_.step(entry, given, now=now, offers=left, tried=tried)
+        agent, settings = self.staff.agents[offer.agent], self.lines[offer.queue].settings
+        verdict = offers_.judge(outcome, agent, settings, began=offer.began, now=now)
+        self.staff.apply(
+            offer.agent,
+            verdict.given,
+            now=now,
+            reason=verdict.reason,
+            deadline=verdict.deadline,
+            **verdict.changes,
+        )
+
+    def _wrap_up(self, name: str, settings: QueueSettings, *, now: float) -> None:
+        own = self.staff.agents[name].settings.wrap_up
+        seconds = settings.wrap_up if own is None else own
+        given, end = (AgentInput.TALK_ENDED, now + seconds) if seconds else (AgentInput.RELEASE, None)
+        self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, worked=True, entry=None)
+
+    def _tell_left(self, entry: Entry, *, now: float) -> None:
+        line = self.lines[entry.queue]
+        line.tally.left(entry, line.settings)
+        self._events.append(tell.left(entry, now=now))
+
+
+def _check_queues(agents: Sequence[AgentSettings], lines: Mapping[str, WaitingLine]) -> None:
+    for index, agent in enumerate(agents):
+        for queue in agent.queues:
+            if queue not in lines:
+                known = ", ".join(sorted(lines)) or "none"
+                raise ConfigError(f"agents[{index}].queues", f"no queue {queue!r}", hint=f"known: {known}")

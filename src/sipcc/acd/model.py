@@ -1,0 +1,232 @@
+"""The frozen data of the ACD: agents, entries, offers and lines.
+
+Each change makes a new struct, so whatever the router has seen stays as it was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from sipcc.acd.events import Exit, OfferOutcome
+from sipcc.acd.settings import AgentSettings
+
+
+class AgentState(StrEnum):
+    """What an agent does; see `sipcc.acd.agents.TABLE` for how it changes."""
+
+    OFFLINE = "offline"
+    NOT_READY = "not_ready"
+    READY = "ready"
+    RESERVED = "reserved"
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+    EXTERNAL = "external"
+    QUARANTINED = "quarantined"
+
+
+class EntryState(StrEnum):
+    """Where a caller stands; see `sipcc.acd.queues.TABLE`."""
+
+    JOINED = "joined"
+    WAITING = "waiting"
+    OFFERING = "offering"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class OfferState(StrEnum):
+    """Where an offer stands; see `sipcc.acd.offer.TABLE`."""
+
+    RESERVED = "reserved"
+    RINGING = "ringing"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent at one moment."""
+
+    settings: AgentSettings
+    order: int
+    """Place in the configuration, from 0: the last tie-break of every strategy."""
+    state: AgentState = AgentState.OFFLINE
+    since: float = 0.0
+    """When `state` was entered."""
+    reason: str = ""
+    """The pause reason, or what moved the agent into `state`."""
+    wish: AgentState = AgentState.OFFLINE
+    """The rest state (offline, not_ready, ready) that the agent asked for last. While the agent is busy
+    this is the pending next state."""
+    wish_reason: str = ""
+    reachable: bool = False
+    """False while the phone is not registered or could not be reached."""
+    deadline: float | None = None
+    """When `state` ends by itself: lease, wrap-up, quarantine."""
+    idle_since: float = 0.0
+    """When the agent became ready after its last queue call, or logged in. Pauses and missed offers do
+    not change it, so neither costs nor wins a place in the line of idle agents."""
+    worked: bool = False
+    """True from the end of a queue call until the agent is ready again."""
+    not_before: float = 0.0
+    """No offer before this time: the back-off after a failed one."""
+    backoff_cause: str = ""
+    misses: int = 0
+    """Unanswered offers in a row."""
+    offer: str | None = None
+    """The live offer, when reserved or ringing."""
+    entry: str | None = None
+    """The entry that this agent talks with."""
+    external: frozenset[str] = frozenset()
+    """Dialogs of the agent's own calls outside any queue."""
+
+    @property
+    def name(self) -> str:
+        """The name of the settings."""
+        return self.settings.name
+
+    @property
+    def pending(self) -> AgentState | None:
+        """The rest state that follows the present activity; None when the agent is at rest."""
+        at_rest = self.state in (AgentState.OFFLINE, AgentState.NOT_READY, AgentState.READY)
+        return None if at_rest else self.wish
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One caller's visit to one queue."""
+
+    id: str
+    number: int
+    """Counts joins over all queues: the order among equals."""
+    queue: str
+    call: str
+    caller: str
+    priority: int
+    """Queue priority plus caller priority; the higher goes first."""
+    joined: float
+    state: EntryState = EntryState.JOINED
+    deadline: float | None = None
+    """End of the longest wait, or of the time allowed for connecting."""
+    tried: frozenset[str] = frozenset()
+    """Agents that did not take this caller in the present round."""
+    offers: frozenset[str] = frozenset()
+    """Live offers, without those that are being cancelled."""
+    agent: str | None = None
+    """Who answered."""
+    answered_at: float | None = None
+    exit: Exit | None = None
+    """The one way out; set when the caller has left the line."""
+    left_at: float | None = None
+
+    def waited(self, *, now: float) -> float:
+        """Seconds in line until now, or until the exit."""
+        return (now if self.left_at is None else self.left_at) - self.joined
+
+    def talked(self, *, now: float) -> float:
+        """Seconds since the agent answered; 0 before."""
+        return 0.0 if self.answered_at is None else now - self.answered_at
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent being asked to take one caller."""
+
+    id: str
+    entry: str
+    queue: str
+    call: str
+    agent: str
+    began: float
+    state: OfferState = OfferState.RESERVED
+    outcome: OfferOutcome | None = None
+    sip_status: int = 0
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy may know beside the agents."""
+
+    entry: Entry
+    last: int
+    """`Agent.order` of the agent this queue offered last, -1 before the first."""
+    bits: int
+    """64 random bits, fresh for each choice."""
+    now: float
+
+
+class Strategy(Protocol):
+    """Chooses agents for the caller whose turn it is. Pure: same arguments, same choice."""
+
+    @property
+    def rings_all(self) -> bool:
+        """True when agents that become ready later join the ringing of the same caller."""
+        ...
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The names of the agents to ring at once, from `agents` (never empty, in member order).
+
+        An empty answer keeps the caller waiting and lets the next one in line be considered.
+        """
+        ...
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One queue as the router sees it."""
+
+    queue: str
+    strategy: Strategy
+    strategy_name: str
+    members: tuple[str, ...]
+    """Agent names in member order."""
+    entries: tuple[Entry, ...]
+    """Those that wait or are being offered, best first."""
+    last: int = -1
+    """`Agent.order` of the agent offered last."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the router thought of one agent for one offer."""
+
+    agent: str
+    chosen: bool
+    reason: str
+    """The first predicate that failed; empty for the chosen."""
+
+
+class QueueResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a caller's visit to a queue went."""
+
+    exit: Exit
+    waited: float
+    """Seconds in line."""
+    talked: float = 0.0
+    """Seconds of conversation."""
+    agent: str | None = None
+    """Who answered."""
+    ended_by: str = ""
+    """Who ended the conversation: ``caller``, ``callee`` (the agent), ``us``, ``network``."""
+
+
+class Ring(msgspec.Struct, frozen=True):
+    """Order: ring this agent, then tell `ringing` and at last `answered` or `ring_ended`."""
+
+    offer: Offer
+    timeout: float
+
+
+class StopRinging(msgspec.Struct, frozen=True):
+    """Order: cancel the ringing of this offer, then tell `ring_ended`."""
+
+    offer: str
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Order: this entry has left the line by `Entry.exit`; let its caller go."""
+
+    entry: Entry
+
+
+Order = Ring | StopRinging | Release

@@ -1,0 +1,374 @@
+"""The ACD as a service: the shell that owns the floor, rings agents, and holds callers.
+
+One loop, one owner: every input goes into the floor, then `_flush` routes and carries out its orders.
+Handlers of the bus may call commands; they are carried out after the flush that told them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sipcc.acd import invariants, strategies
+from sipcc.acd.agents import AgentInput
+from sipcc.acd.events import Exit
+from sipcc.acd.floor import Floor
+from sipcc.acd.model import (
+    Entry,
+    Offer,
+    OfferState,
+    QueueResult,
+    Release,
+    Ring,
+    StopRinging,
+    Strategy,
+    Verdict,
+)
+from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome
+from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.snapshot import Snapshot, take
+from sipcc.acd.visit import Visit
+from sipcc.bus import Bus
+from sipcc.clock import Clock
+from sipcc.driver import Driver
+from sipcc.errors import LocalProtocolError, SipccError
+from sipcc.ids import Ids
+from sipcc.log import get_logger
+from sipcc.tasks import TaskScope
+
+HANG_UP_LIMIT = 5.0
+"""Seconds that ending an agent's leg may take before it is given up."""
+
+_log = get_logger("sipcc.acd")
+
+
+class QueueHandle:
+    """One queue, for those who send callers into it."""
+
+    def __init__(self, acd: Acd, name: str) -> None:
+        self.name = name
+        self._acd = acd
+
+    async def enter(self, call: Caller, *, priority: int = 0) -> QueueResult:
+        """Put `call` into the line and stay until it has left, the talk with an agent included.
+
+        Nothing that happens in a queue is an error: the result tells the exit. When the caller's leg is
+        over, the next verb on the call raises `CallEnded`. Cancelling takes the caller out.
+
+        Args:
+            call: An answered call.
+            priority: Added to the queue's; higher goes first.
+        """
+        return await self._acd.enter(self.name, call, priority=priority)
+
+
+class Acd:
+    """Agents, queues, and who answers whom."""
+
+    def __init__(
+        self,
+        agents: Sequence[AgentSettings],
+        queues: Sequence[QueueSettings],
+        *,
+        dialer: Dialer,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        presence: Presence | None = None,
+        custom: Mapping[str, Strategy] | None = None,
+    ) -> None:
+        """Build the ACD; `start` opens it.
+
+        Args:
+            agents: In member order, which is the last tie-break of every strategy.
+            queues: The queues.
+            dialer: Rings agents.
+            bus: Where events go.
+            clock: Must be the running loop's, because timers are armed on it.
+            ids: Makes ids and random bits.
+            presence: Asked once, at `start`; without it, agents with a `user` begin offline.
+            custom: Strategy objects by name, looked up before the installed ones.
+
+        Raises:
+            ConfigError: a name is given twice, or a queue or strategy is unknown.
+        """
+        known = custom or {}
+        by_queue = {
+            queue.name: known[queue.strategy] if queue.strategy in known else strategies.load(queue.strategy)
+            for queue in queues
+        }
+        self.floor = Floor(agents, queues, strategies=by_queue, new_id=ids.uid)
+        self.tasks = TaskScope("acd")
+        self._rings = TaskScope("acd-rings")
+        self._dialer, self._bus, self._clock, self._ids = dialer, bus, clock, ids
+        self._presence = presence
+        self._driver: Driver | None = None
+        self._flushing = False
+        self._visits: dict[str, Visit] = {}
+        self._ringing: dict[str, asyncio.Task[RingOutcome]] = {}
+        self._emptied: list[asyncio.Future[None]] = []
+
+    # Life
+
+    async def start(self) -> None:
+        """Open: agents with a fixed contact, and those that `presence` knows, log in."""
+        self._driver = Driver(self.floor, self._flush)
+        for agent in self.floor.staff.agents.values():
+            settings = agent.settings
+            if (settings.uri and not settings.user) or (
+                self._presence is not None and self._presence.reachable(settings)
+            ):
+                self.floor.staff.registration(settings.name, True, now=self.now())
+        self._pump()
+
+    async def drain(self) -> None:
+        """Let nobody in any more (exit ``closed``) and wait until the last caller has gone."""
+        self.floor.closed = True
+        if self._visits:
+            emptied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._emptied.append(emptied)
+            await emptied
+
+    async def stop(self) -> None:
+        """Close: waiting callers leave with ``withdrawn``, ringing stops.
+
+        Talks go on until their calls end; their ends are still counted and told.
+        """
+        self.floor.close(now=self.now())
+        self._pump()
+        await self._rings.close()
+        await asyncio.sleep(0)  # the ends of the ring tasks are told by their callbacks
+        if self._driver is not None:
+            self._driver.close()
+
+    # Callers
+
+    def queue(self, name: str) -> QueueHandle:
+        """The queue of that name.
+
+        Raises:
+            LocalProtocolError: there is none; the message lists the known ones.
+        """
+        self.floor.line(name)
+        return QueueHandle(self, name)
+
+    async def enter(self, queue: str, call: Caller, *, priority: int = 0) -> QueueResult:
+        """See `QueueHandle.enter`."""
+        settings = self.floor.line(queue).settings
+        entry_id = self._ids.uid("entry")
+        visit = Visit(self, call, settings, entry_id)
+        self._visits[entry_id] = visit
+        try:
+            self.floor.join(
+                entry_id, queue, call=call.id, caller=call.caller, priority=priority, now=self.now()
+            )
+            if call.ended:
+                self.floor.hung_up(entry_id, now=self.now())
+            self._pump()
+            return await visit.run()
+        finally:
+            del self._visits[entry_id]
+            if not self._visits:
+                self._tell_emptied()
+
+    def withdraw(self, entry_id: str, exit_: Exit = "withdrawn") -> bool:
+        """Take a waiting caller out of its queue; False when it is not waiting any more."""
+        return self.leave(entry_id, exit_)
+
+    # Agents
+
+    def login(self, name: str) -> None:
+        """Log an agent in, to its start state.
+
+        Raises:
+            LocalProtocolError: unknown, or not possible now; so for all commands.
+        """
+        self._command(name, AgentInput.LOGIN)
+
+    def logout(self, name: str) -> None:
+        """Log an agent out, after its present activity."""
+        self._command(name, AgentInput.LOGOUT, "logout")
+
+    def ready(self, name: str) -> None:
+        """Make an agent ready, after its present activity."""
+        self._command(name, AgentInput.MAKE_READY)
+
+    def pause(self, name: str, reason: str = "") -> None:
+        """Make an agent not ready for `reason`, after its present activity."""
+        self._command(name, AgentInput.PAUSE, reason)
+
+    def end_wrap_up(self, name: str) -> None:
+        """End an agent's wrap-up now."""
+        self._command(name, AgentInput.END_WRAP_UP)
+
+    def extend_wrap_up(self, name: str, seconds: float) -> None:
+        """Move the end of an agent's wrap-up by `seconds`."""
+        self.floor.staff.extend_wrap_up(name, seconds, now=self.now())
+        self._pump()
+
+    def agent_reachable(self, name: str, reachable: bool) -> None:
+        """An agent's phone is registered (tell it at each REGISTER), or not any more."""
+        self.floor.staff.registration(name, reachable, now=self.now())
+        self._pump()
+
+    def user_reachable(self, user: str, reachable: bool) -> None:
+        """A SIP user has bindings, or none any more: `agent_reachable` for each agent with that user."""
+        for agent in list(self.floor.staff.agents.values()):
+            if agent.settings.user == user:
+                self.floor.staff.registration(agent.name, reachable, now=self.now())
+        self._pump()
+
+    def agent_external(self, name: str, dialog: str, began: bool) -> None:
+        """A call of the agent's own began or ended; `dialog` tells calls apart."""
+        self.floor.staff.external(name, dialog, began, now=self.now())
+        self._pump()
+
+    # Views
+
+    def snapshot(self, now: float | None = None) -> Snapshot:
+        """Agents and queues as they stand."""
+        return take(self.floor, now=self.now() if now is None else now)
+
+    def trace(self, offer_id: str) -> tuple[Verdict, ...]:
+        """Why an offer went to its agent, and why not to the others; empty for one that is forgotten."""
+        trace = self.floor.traces.get(offer_id)
+        return trace.verdicts() if trace is not None else ()
+
+    def invariants(self) -> list[str]:
+        """Every rule of the floor that is broken now; empty when nothing is stuck."""
+        found = invariants.violations(self.floor, now=self.now())
+        found += [f"entry {name}: nobody stays for it" for name in self.floor.entries.keys() - self._visits]
+        found += [
+            f"offer {offer.id}: is {offer.state} but nobody rings"
+            for offer in self.floor.offers.values()
+            if offer.state is not OfferState.RESERVED and offer.id not in self._ringing
+        ]
+        return found
+
+    # What visits ask (see sipcc.acd.visit.Host)
+
+    def now(self) -> float:
+        """Seconds of the clock."""
+        return self._clock.now()
+
+    def position(self, entry_id: str) -> int:
+        """The place of a waiting caller; 0 when it is not waiting."""
+        return self.floor.position(entry_id)
+
+    def hung_up(self, entry_id: str) -> None:
+        """The caller's leg is over."""
+        self.floor.hung_up(entry_id, now=self.now())
+        self._pump()
+
+    def leave(self, entry_id: str, exit_: Exit) -> bool:
+        """Take a caller out; False when it has left already or talks."""
+        left = self.floor.leave(entry_id, exit_, now=self.now())
+        self._pump()
+        return left
+
+    def bridged(self, entry_id: str) -> Entry | None:
+        """Begin the talk; None when the entry is over."""
+        entry = self.floor.bridged(entry_id, now=self.now())
+        self._pump()
+        return entry
+
+    def talk_ended(self, entry_id: str) -> float:
+        """End the talk; its seconds."""
+        talked = self.floor.talk_ended(entry_id, now=self.now())
+        self._pump()
+        return talked
+
+    def hang_up(self, leg: AgentLeg) -> None:
+        """End a leg in the background."""
+        self.tasks.spawn(_hang_up(leg), name="hang-up")
+
+    # The engine
+
+    def _command(self, name: str, given: AgentInput, reason: str = "") -> None:
+        self.floor.staff.apply(name, given, now=self.now(), reason=reason)
+        self._pump()
+
+    def _pump(self) -> None:
+        if self._driver is None:
+            raise LocalProtocolError("the ACD has not been started")
+        if not self._flushing:
+            self._driver.pump()
+
+    def _flush(self) -> None:
+        self._flushing = True
+        try:
+            while True:
+                self.floor.route(now=self.now(), bits=self._ids.bits(64))
+                orders, events = self.floor.orders(), self.floor.events()
+                if not orders and not events:
+                    return
+                for event in events:
+                    self._bus.emit(event)
+                for order in orders:
+                    self._obey(order)
+        finally:
+            self._flushing = False
+
+    def _obey(self, order: object) -> None:
+        match order:
+            case Ring(offer, timeout):
+                self._start_ringing(offer, timeout)
+            case StopRinging(offer_id):
+                if (task := self._ringing.get(offer_id)) is not None:
+                    task.cancel()
+                else:
+                    self.floor.ring_ended(offer_id, "cancelled", 487, now=self.now())
+            case Release(entry):
+                if (visit := self._visits.get(entry.id)) is not None:
+                    visit.released(entry)
+
+    def _start_ringing(self, offer: Offer, timeout: float) -> None:
+        visit = self._visits.get(offer.entry)
+        if visit is None or not self.floor.ringing(offer.id, now=self.now()):
+            self.floor.ring_ended(offer.id, "cancelled", 487, now=self.now())
+            return
+        agent = self.floor.staff.agents[offer.agent].settings
+        task = self._rings.spawn(self._ring(visit.call, agent, timeout), name=offer.id)
+        self._ringing[offer.id] = task
+        task.add_done_callback(partial(self._rung, offer))
+
+    async def _ring(self, call: Caller, agent: AgentSettings, timeout: float) -> RingOutcome:
+        try:
+            return await self._dialer.ring(call, agent, timeout=timeout)
+        except SipccError as error:
+            return RingOutcome("failed", error.disposition.sip_status)
+
+    def _rung(self, offer: Offer, task: asyncio.Task[RingOutcome]) -> None:
+        """A ring task has ended. Here, not in the task, because no cancellation can come between."""
+        del self._ringing[offer.id]
+        if task.cancelled():
+            told = RingOutcome("cancelled", 487)
+        else:
+            told = RingOutcome("failed", 500) if task.exception() is not None else task.result()
+        visit = self._visits.get(offer.entry)
+        if told.leg is None:
+            outcome = "failed" if told.outcome == "answered" else told.outcome
+            self.floor.ring_ended(offer.id, outcome, told.sip_status, now=self.now())
+        else:
+            if visit is not None and visit.call.ended:
+                self.floor.hung_up(offer.entry, now=self.now())  # its news is still on the way to us
+            if self.floor.answered(offer.id, now=self.now()) and visit is not None:
+                visit.won(told.leg)
+            else:
+                self.hang_up(told.leg)
+        self._pump()
+
+    def _tell_emptied(self) -> None:
+        waiting, self._emptied = self._emptied, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+async def _hang_up(leg: AgentLeg) -> None:
+    try:
+        async with asyncio.timeout(HANG_UP_LIMIT):
+            await leg.hangup()
+    except (SipccError, TimeoutError) as error:
+        _log.warning("acd.hang_up_failed", error=str(error) or "no end in time")

@@ -1,0 +1,77 @@
+"""Settings of agents and queues."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(ge=0)]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One agent: somebody whose phone can be rung for queued callers."""
+
+    name: Name
+    """Unique among agents; the name in events, records and commands."""
+    user: str = ""
+    """The SIP user whose registrations are this agent's phones; empty when `uri` is the contact."""
+    uri: str = ""
+    """A fixed contact, such as a bound mobile number: ``sip:13800138000@trunk``. Such an agent is there
+    from the start, because nobody registers for it."""
+    display: str = ""
+    """The name that people read; empty for `name`."""
+    queues: tuple[str, ...] = ()
+    """The queues that this agent serves."""
+    skills: dict[str, int] = {}
+    """Skill levels, for strategies that read them."""
+    wrap_up: Seconds | None = None
+    """Seconds of after-call work; None takes the queue's."""
+    start: Literal["ready", "not_ready"] = "ready"
+    """The state after login."""
+
+
+class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One queue and its rules. All times are seconds."""
+
+    name: Name
+    """Unique among queues."""
+    strategy: str = "longest-idle"
+    """A name of the entry-point group ``sipcc.strategies``."""
+    ring_timeout: Annotated[float, Meta(gt=0)] = 20.0
+    """How long one agent is rung."""
+    wrap_up: Seconds = 15.0
+    """After-call work; 0 for none. An agent's own setting goes before this."""
+    max_wait: Seconds = 300.0
+    """After this the caller leaves with ``timed_out``, even while an agent rings; 0 for no limit."""
+    max_length: Annotated[int, Meta(ge=0)] = 0
+    """Callers in line, those being offered included; the next one leaves with ``full``. 0: no limit."""
+    music: str = "hold"
+    """Prompt that is looped while waiting; empty for silence."""
+    announce_position: bool = False
+    """Tell callers their place in the line."""
+    announce_every: Annotated[float, Meta(gt=0)] = 30.0
+    """Longest silence between two announcements of the position."""
+    priority: int = 0
+    """Added to the priority of each caller; the higher sum is served first, in all queues together."""
+    short_abandon: Seconds = 5.0
+    """A caller that hangs up sooner than this leaves with ``short_abandoned``."""
+    service_level: Seconds = 20.0
+    """T of the service level: answered within T, T included, counts."""
+    max_misses: Annotated[int, Meta(ge=0)] = 2
+    """Offers in a row without an answer that put an agent into quarantine; 0 for never."""
+    quarantine: Annotated[float, Meta(gt=0)] = 60.0
+    """Length of the quarantine; then the agent is offered calls again."""
+    reject_backoff: Seconds = 10.0
+    """After a declined offer the agent is left alone this long."""
+    busy_backoff: Seconds = 5.0
+    """After a busy signal or a failure on our side."""
+    no_answer_backoff: Seconds = 0.0
+    """After an unanswered offer."""
+    record: bool = False
+    """Record the conversation."""
+    no_agent: Literal["wait", "leave"] = "wait"
+    """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
+    while waiting. Offline and quarantined members are absent; paused and busy ones are present."""

@@ -1,0 +1,120 @@
+"""The agents of a centre: their present state, their deadlines, and the events that tell of changes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from sipcc.acd import agents
+from sipcc.acd.agents import AgentInput
+from sipcc.acd.events import AgentStateChanged
+from sipcc.acd.model import Agent, AgentState
+from sipcc.acd.settings import AgentSettings
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.events import Event
+
+
+class Alarms:
+    """Times to be woken at. A time is never taken back: an early wake-up finds nothing to do."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, str]] = []
+
+    @property
+    def next(self) -> float | None:
+        """The earliest time, or None."""
+        return self._heap[0][0] if self._heap else None
+
+    def add(self, at: float, key: str) -> None:
+        """Wake at `at` for `key`."""
+        heapq.heappush(self._heap, (at, key))
+
+    def due(self, *, now: float) -> list[str]:
+        """Take out the keys whose time has come, in the order of time, each once."""
+        keys: dict[str, None] = {}
+        while self._heap and self._heap[0][0] <= now:
+            keys[heapq.heappop(self._heap)[1]] = None
+        return list(keys)
+
+
+class Staff:
+    """Owns the agents."""
+
+    def __init__(self, settings: Sequence[AgentSettings], alarms: Alarms, events: list[Event]) -> None:
+        self.agents: dict[str, Agent] = {}
+        """The present agents by name, in member order."""
+        for order, agent in enumerate(settings):
+            if agent.name in self.agents:
+                raise ConfigError(f"agents[{order}].name", f"{agent.name!r} is given twice")
+            self.agents[agent.name] = Agent(settings=agent, order=order)
+        self._alarms = alarms
+        self._events = events
+
+    def get(self, name: str) -> Agent:
+        """The agent of that name.
+
+        Raises:
+            LocalProtocolError: there is none.
+        """
+        try:
+            return self.agents[name]
+        except KeyError:
+            raise LocalProtocolError(f"there is no agent {name!r}") from None
+
+    def apply(self, name: str, given: AgentInput, *, now: float, reason: str = "", **more: Any) -> Agent:
+        """Step the machine of one agent, tell the change, and set its alarms."""
+        before = self.get(name)
+        after = agents.step(before, given, now=now, reason=reason, **more)
+        self.agents[name] = after
+        if after.deadline is not None and after.deadline != before.deadline:
+            self._alarms.add(after.deadline, f"agent:{name}")
+        if after.not_before > max(before.not_before, now):
+            self._alarms.add(after.not_before, "wake")
+        if after.state is not before.state:
+            self._events.append(
+                AgentStateChanged(
+                    at=now, agent=name, before=before.state, after=after.state, reason=after.reason
+                )
+            )
+        return after
+
+    def hold(self, name: str, *, until: float) -> None:
+        """Bring the lease of a reserved or ringing agent forward to `until`."""
+        agent = self.get(name)
+        if agent.deadline is None or agent.deadline > until:
+            self.agents[name] = replace(agent, deadline=until)
+            self._alarms.add(until, f"agent:{name}")
+
+    def present(self, members: Sequence[str]) -> bool:
+        """True when at least one of `members` is there: neither offline nor quarantined."""
+        absent = (AgentState.OFFLINE, AgentState.QUARANTINED)
+        return any(self.agents[name].state not in absent for name in members)
+
+    def command(self, name: str, given: AgentInput, *, now: float, reason: str = "") -> Agent:
+        """An agent's or supervisor's command: login, logout, ready, pause, end_wrap_up.
+
+        Raises:
+            LocalProtocolError: unknown agent, or not possible in its present state.
+        """
+        return self.apply(name, given, now=now, reason=reason)
+
+    def extend_wrap_up(self, name: str, seconds: float, *, now: float) -> Agent:
+        """Move the end of the wrap-up by `seconds`."""
+        agent = self.get(name)
+        end = max(now, (agent.deadline or now) + seconds)
+        return self.apply(name, AgentInput.EXTEND_WRAP_UP, now=now, deadline=end)
+
+    def registration(self, name: str, reachable: bool, *, now: float) -> Agent:
+        """The phone of an agent is registered, or is not any more. A refresh may be told again."""
+        given = AgentInput.REGISTERED if reachable else AgentInput.LOST
+        return self.apply(name, given, now=now)
+
+    def external(self, name: str, dialog: str, began: bool, *, now: float) -> Agent:
+        """A call of the agent's own, outside any queue, began or ended; may be told again."""
+        agent = self.get(name)
+        dialogs = agent.external | {dialog} if began else agent.external - {dialog}
+        given = AgentInput.EXTERNAL_BEGAN if began else AgentInput.EXTERNAL_ENDED
+        return self.apply(name, given, now=now, external=dialogs)

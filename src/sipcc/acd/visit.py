@@ -1,0 +1,154 @@
+"""One caller's stay in a queue, as a coroutine: wait, be answered, talk, leave.
+
+Whatever ends it, its `finally` leaves nothing behind: no task, no sound, no leg, no entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from sipcc.acd.announce import cut, entertain
+from sipcc.acd.events import Exit
+from sipcc.acd.model import Entry, QueueResult
+from sipcc.acd.protocols import AgentLeg, Caller
+from sipcc.acd.settings import QueueSettings
+from sipcc.errors import CallEnded, SipccError
+from sipcc.log import get_logger
+from sipcc.tasks import TaskScope
+
+_log = get_logger("sipcc.acd.visit")
+
+
+class Host(Protocol):
+    """What a stay asks of the ACD that it takes place in."""
+
+    tasks: TaskScope
+
+    def now(self) -> float:
+        """Seconds of the clock."""
+        ...
+
+    def position(self, entry_id: str) -> int:
+        """The place of a waiting caller; 0 when it is not waiting."""
+        ...
+
+    def hung_up(self, entry_id: str) -> None:
+        """The caller's leg is over."""
+        ...
+
+    def leave(self, entry_id: str, exit_: Exit) -> bool:
+        """Take the caller out; False when it has left already or talks."""
+        ...
+
+    def bridged(self, entry_id: str) -> Entry | None:
+        """Begin the talk; None when the entry is over."""
+        ...
+
+    def talk_ended(self, entry_id: str) -> float:
+        """End the talk; its seconds."""
+        ...
+
+    def hang_up(self, leg: AgentLeg) -> None:
+        """End a leg in the background."""
+        ...
+
+
+class Visit:
+    """The stay of `call` under `entry_id`."""
+
+    def __init__(self, host: Host, call: Caller, settings: QueueSettings, entry_id: str) -> None:
+        self.call = call
+        self._host = host
+        self._settings = settings
+        self._id = entry_id
+        self._leg: AgentLeg | None = None
+        self._entry: Entry | None = None
+        self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def won(self, leg: AgentLeg) -> None:
+        """An agent has answered."""
+        self._leg = leg
+        self._wake()
+
+    def released(self, entry: Entry) -> None:
+        """The entry is over without a talk."""
+        self._entry = entry
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._decided.done():  # it is, when the stay was cancelled in the same instant
+            self._decided.set_result(None)
+
+    async def run(self) -> QueueResult:
+        """Stay until the caller has left the queue and, if answered, the talk is over."""
+        host, call = self._host, self.call
+        watcher = host.tasks.spawn(self._watch(), name=f"watch-{self._id}")
+        show = host.tasks.spawn(
+            entertain(call, self._settings, lambda: host.position(self._id), host.now),
+            name=f"entertain-{self._id}",
+        )
+        try:
+            await self._decided
+            if self._leg is not None:
+                await cut(show, call)
+                if call.ended:
+                    host.hung_up(self._id)
+                if (entry := host.bridged(self._id)) is not None:
+                    return await self._talk(entry, self._leg)
+        finally:
+            watcher.cancel()
+            show.cancel()
+            call.stop_playing()
+            if self._leg is not None:
+                host.hang_up(self._leg)
+            if call.ended:
+                host.hung_up(self._id)
+            host.leave(self._id, "withdrawn")
+        assert self._entry is not None  # woken without a leg, or refused by `bridged`: released
+        return result_of(self._entry, now=host.now())
+
+    async def _talk(self, entry: Entry, leg: AgentLeg) -> QueueResult:
+        host, talked, ended_by = self._host, 0.0, "us"
+        recording = self._settings.record and self._record()
+        try:
+            ended_by = (await self.call.bridge(leg)).ended_by
+        except CallEnded:
+            ended_by = "caller"
+        except SipccError as error:
+            _log.warning("acd.bridge_failed", call_id=self.call.id, error=str(error))
+        finally:
+            talked = host.talk_ended(self._id)
+            if recording:
+                host.tasks.spawn(self._stop_recording(), name=f"stop-recording-{self._id}")
+        return result_of(entry, now=host.now(), talked=talked, ended_by=ended_by)
+
+    def _record(self) -> bool:
+        try:
+            self.call.record()
+        except (SipccError, OSError) as error:  # a full disk must not cost the caller the talk
+            _log.warning("acd.recording_failed", call_id=self.call.id, error=str(error))
+            return False
+        return True
+
+    async def _stop_recording(self) -> None:
+        try:
+            await self.call.stop_recording()
+        except CallEnded:
+            return  # the call closes its recording when it ends
+
+    async def _watch(self) -> None:
+        await self.call.wait_ended()
+        self._host.hung_up(self._id)
+
+
+def result_of(entry: Entry, *, now: float, talked: float = 0.0, ended_by: str = "") -> QueueResult:
+    """The result of an entry that has its exit."""
+    assert entry.exit is not None
+    return QueueResult(
+        exit=entry.exit,
+        waited=entry.waited(now=now),
+        talked=talked,
+        agent=entry.agent,
+        ended_by=ended_by,
+    )
