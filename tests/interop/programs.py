@@ -1,0 +1,175 @@
+"""Foreign programs as bounded subprocesses: started, watched, and ended by their own pid.
+
+A program that is not installed skips its tests with the reason; with ``CI=true`` in the environment that
+is a failure instead, so that nothing is ever skipped quietly where it counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def need(program: str) -> None:
+    """Skip the test, or fail it in CI, when a program or Python package is not there."""
+    there = shutil.which(program) or (program == "pjsua2" and importlib.util.find_spec("pjsua2"))
+    if not there:
+        reason = f"{program} is not installed (apt-get install sip-tester baresip; pip install pjsua2-python)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def wait_until(reached: Callable[[], bool], seconds: float, what: str | Callable[[], str]) -> None:
+    """Look every 20 ms until `reached`; AssertionError with `what` after `seconds`."""
+    give_up_at = time.monotonic() + seconds
+    pause = threading.Event()
+    while not reached():
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
+        pause.wait(0.02)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free for UDP and TCP on `host` now."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind((host, 0))
+            port: int = udp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                tcp.bind((host, port))
+                return port
+    raise OSError(f"no free port on {host}")
+
+
+class Program:
+    """One subprocess with its output in files; it does not outlive its test."""
+
+    def __init__(
+        self, name: str, command: list[str], folder: Path, *, env: dict[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.out_path = folder / f"{name}.out"
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=self.out_path.open("wb"),
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+        )
+
+    @property
+    def output(self) -> str:
+        """All that it printed so far."""
+        return self.out_path.read_text(errors="replace")
+
+    @property
+    def running(self) -> bool:
+        """True until it has ended."""
+        return self.process.poll() is None
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; the exit code. AssertionError when it does not come."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {seconds:g} s:\n{self.tail()}") from None
+
+    def tail(self, count: int = 2500) -> str:
+        """The end of its output."""
+        return self.output[-count:]
+
+    def end(self, seconds: float = 10.0) -> int:
+        """Ask it to end, by SIGTERM, and make sure; the exit code."""
+        if self.running:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        return int(self.process.returncode)
+
+
+class Softphone(Program):
+    """The PJSUA2 phone of `pjsua_phone.py`."""
+
+    def __init__(self, folder: Path, *, user: str, host: str, server: str, **settings: Any) -> None:
+        need("pjsua2")
+        self.record_path = folder / f"pjsua-{user}.wav"
+        arguments = {
+            "user": user,
+            "host": host,
+            "server": server,
+            "port": free_port(host),
+            "record": str(self.record_path),
+            "log": str(folder / f"pjsua-{user}.log"),
+            **settings,
+        }
+        script = str(Path(__file__).with_name("pjsua_phone.py"))
+        super().__init__(f"pjsua-{user}", [sys.executable, script, json.dumps(arguments)], folder)
+        wait_until(lambda: bool(self.events("started")), 10, lambda: f"softphone started\n{self.tail()}")
+
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """What it told, all or by name."""
+        lines = [
+            line for line in self.output.splitlines() if line.startswith('{"event"') and line.endswith("}")
+        ]
+        told = [json.loads(line) for line in lines]
+        return [event for event in told if name in ("", event["event"])]
+
+    def tell(self, command: str) -> None:
+        """Give it a command."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait_event(self, name: str, seconds: float = 10.0, **values: object) -> dict[str, Any]:
+        """Wait for an event with these values, and return it."""
+
+        def matching() -> list[dict[str, Any]]:
+            return [e for e in self.events(name) if all(e.get(key) == value for key, value in values.items())]
+
+        wait_until(
+            lambda: bool(matching()), seconds, lambda: f"{name} {values} of {self.name}:\n{self.tail()}"
+        )
+        return matching()[0]
+
+    def quit(self) -> None:
+        """End it in order, so that its recording is complete."""
+        if self.running:
+            with contextlib.suppress(BrokenPipeError):
+                self.tell("quit")
+            with contextlib.suppress(AssertionError):
+                self.wait(8)
+        self.end()
+
+
+@contextlib.contextmanager
+def ended(*programs: Program) -> Iterator[None]:
+    """End the programs when the block is left, however it is left."""
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.end()
