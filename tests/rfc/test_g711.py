@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from sipcc.rtp.codec import g711
 from sipcc.rtp.flow import CodecName
 
@@ -39,7 +41,7 @@ def character(law: CodecName, number: int, *, negative: bool) -> int:
 
 def output_values(law: CodecName) -> list[float]:
     decisions = decision_values(law)
-    outputs = [(low + high) / 2 for low, high in zip(decisions, decisions[1:], strict=False)]
+    outputs = [(low + high) / 2 for low, high in pairwise(decisions)]
     if law == "PCMU":
         outputs[0] = 0.0  # Table 2a: y0 = 0
     return outputs

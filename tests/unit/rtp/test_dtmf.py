@@ -5,6 +5,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sipcc.rtp.dtmf import DIGITS, DigitReceiver, DigitSender, KeyBegan, KeyEnded, KeyEvent
 
 END = 0x80
@@ -81,7 +82,7 @@ ONE_PRESS: list[tuple[str, list[Step]]] = [
     ("E copies with timestamps of their own", moved(press("5"), 5, 160)),
     ("all E packets with timestamps of their own", moved(press("5"), 4, 160)),
     ("the timestamp moves with every update", moved(press("5"), 1, 160)),
-    ("E copies spaced by 40 ms", press("5")[:5] + [(0.12, 1000, FIVE, 800, END), (0.16, 1000, FIVE, 800, END)]),
+    ("E copies 40 ms apart", [*press("5")[:5], (0.12, 1000, FIVE, 800, END), (0.16, 1000, FIVE, 800, END)]),
     ("a single E packet, as large ptimes send it", press("5", copies=1)),
     ("an E copy delayed by a second", [*press("5"), (1.1, 1000, FIVE, 800, END)]),
     ("an update after the end", [*press("5"), (0.2, 1000, FIVE, 640, 0)]),

@@ -5,6 +5,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sipcc.rtp import packet
 from sipcc.rtp.packet import Flaw, Kind, RtpPacket
 

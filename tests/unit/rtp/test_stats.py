@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sipcc.rtp.stats import (
     G711_PLAIN,
     Impairment,
