@@ -88,7 +88,7 @@ def judge(
     }.get(outcome, 0.0)
     changes = backed_off(agent, outcome, pause, began=began, now=now)
     if outcome == "unreachable":
-        if agent.settings.user:
+        if agent.settings.registers:
             return Consequence(AgentInput.UNREACHABLE, outcome, None, changes)
         return Consequence(AgentInput.QUARANTINE, outcome, now + queue.quarantine, changes)
     if outcome != "no_answer":

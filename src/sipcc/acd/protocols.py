@@ -27,8 +27,8 @@ class Talk(Protocol):
 class AgentLeg(Protocol):
     """The answered leg of an agent."""
 
-    async def hangup(self, cause: str = "normal") -> None:
-        """End the leg; does nothing when it is over already."""
+    def hangup(self, cause: str = "normal") -> None:
+        """End the leg, in the background; does nothing when it is over already."""
         ...
 
 

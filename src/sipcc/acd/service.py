@@ -37,9 +37,6 @@ from sipcc.ids import Ids
 from sipcc.log import get_logger
 from sipcc.tasks import TaskScope
 
-HANG_UP_LIMIT = 5.0
-"""Seconds that ending an agent's leg may take before it is given up."""
-
 _log = get_logger("sipcc.acd")
 
 
@@ -116,9 +113,7 @@ class Acd:
         self._driver = Driver(self.floor, self._flush)
         for agent in self.floor.staff.agents.values():
             settings = agent.settings
-            if (settings.uri and not settings.user) or (
-                self._presence is not None and self._presence.reachable(settings)
-            ):
+            if not settings.registers or (self._presence is not None and self._presence.reachable(settings)):
                 self.floor.staff.registration(settings.name, True, now=self.now())
         self._pump()
 
@@ -155,6 +150,8 @@ class Acd:
 
     async def enter(self, queue: str, call: Caller, *, priority: int = 0) -> QueueResult:
         """See `QueueHandle.enter`."""
+        if self._driver is None:
+            raise LocalProtocolError("the ACD has not been started")
         settings = self.floor.line(queue).settings
         entry_id = self._ids.uid("entry")
         visit = Visit(self, call, settings, entry_id)
@@ -280,8 +277,11 @@ class Acd:
         return talked
 
     def hang_up(self, leg: AgentLeg) -> None:
-        """End a leg in the background."""
-        self.tasks.spawn(_hang_up(leg), name="hang-up")
+        """End a leg."""
+        try:
+            leg.hangup()
+        except SipccError as error:
+            _log.warning("acd.hang_up_failed", error=str(error))
 
     # The engine
 
@@ -290,9 +290,7 @@ class Acd:
         self._pump()
 
     def _pump(self) -> None:
-        if self._driver is None:
-            raise LocalProtocolError("the ACD has not been started")
-        if not self._flushing:
+        if self._driver is not None and not self._flushing:
             self._driver.pump()
 
     def _flush(self) -> None:
@@ -346,17 +344,16 @@ class Acd:
             told = RingOutcome("cancelled", 487)
         else:
             told = RingOutcome("failed", 500) if task.exception() is not None else task.result()
-        visit = self._visits.get(offer.entry)
+        visit, now = self._visits.get(offer.entry), self.now()
+        if visit is not None and visit.call.ended:
+            self.floor.hung_up(offer.entry, now=now)  # the news of it is still on its way to us
         if told.leg is None:
             outcome = "failed" if told.outcome == "answered" else told.outcome
-            self.floor.ring_ended(offer.id, outcome, told.sip_status, now=self.now())
+            self.floor.ring_ended(offer.id, outcome, told.sip_status, now=now)
+        elif self.floor.answered(offer.id, now=now) and visit is not None:
+            visit.won(told.leg)
         else:
-            if visit is not None and visit.call.ended:
-                self.floor.hung_up(offer.entry, now=self.now())  # its news is still on the way to us
-            if self.floor.answered(offer.id, now=self.now()) and visit is not None:
-                visit.won(told.leg)
-            else:
-                self.hang_up(told.leg)
+            self.hang_up(told.leg)
         self._pump()
 
     def _tell_emptied(self) -> None:
@@ -364,11 +361,3 @@ class Acd:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-
-
-async def _hang_up(leg: AgentLeg) -> None:
-    try:
-        async with asyncio.timeout(HANG_UP_LIMIT):
-            await leg.hangup()
-    except (SipccError, TimeoutError) as error:
-        _log.warning("acd.hang_up_failed", error=str(error) or "no end in time")

@@ -19,8 +19,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     user: str = ""
     """The SIP user whose registrations are this agent's phones; empty when `uri` is the contact."""
     uri: str = ""
-    """A fixed contact, such as a bound mobile number: ``sip:13800138000@trunk``. Such an agent is there
-    from the start, because nobody registers for it."""
+    """A fixed contact, such as a bound mobile number: ``trunk:13800138000``. It goes before `user`. Such
+    an agent is there from the start, because nobody registers for it."""
     display: str = ""
     """The name that people read; empty for `name`."""
     queues: tuple[str, ...] = ()
@@ -31,6 +31,11 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds of after-call work; None takes the queue's."""
     start: Literal["ready", "not_ready"] = "ready"
     """The state after login."""
+
+    @property
+    def registers(self) -> bool:
+        """True when registrations tell whether this agent can be reached."""
+        return not self.uri
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

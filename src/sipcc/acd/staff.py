@@ -76,7 +76,11 @@ class Staff:
         if after.state is not before.state:
             self._events.append(
                 AgentStateChanged(
-                    at=now, agent=name, before=before.state, after=after.state, reason=after.reason
+                    at=now,
+                    agent=name,
+                    before=before.state.value,
+                    after=after.state.value,
+                    reason=after.reason,
                 )
             )
         return after

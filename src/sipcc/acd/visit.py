@@ -50,7 +50,7 @@ class Host(Protocol):
         ...
 
     def hang_up(self, leg: AgentLeg) -> None:
-        """End a leg in the background."""
+        """End a leg."""
         ...
 
 
@@ -132,10 +132,12 @@ class Visit:
         return True
 
     async def _stop_recording(self) -> None:
+        if self.call.ended:
+            return  # the call closes its recording when it ends
         try:
             await self.call.stop_recording()
         except CallEnded:
-            return  # the call closes its recording when it ends
+            return
 
     async def _watch(self) -> None:
         await self.call.wait_ended()
