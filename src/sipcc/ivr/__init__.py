@@ -1,1 +1,25 @@
 """What to say and what to ask: prompts, menus, flows."""
+
+from sipcc.ivr.check import Finding, check_menus
+from sipcc.ivr.events import MenuEntered, MenuLeft
+from sipcc.ivr.flow import MenuFlow
+from sipcc.ivr.menu import Ask, Chosen, Menu
+from sipcc.ivr.prompts import MissingPrompt, PromptCatalogue
+from sipcc.ivr.say import say
+from sipcc.ivr.settings import IvrSettings, MenuSettings
+
+__all__ = [
+    "Ask",
+    "Chosen",
+    "Finding",
+    "IvrSettings",
+    "Menu",
+    "MenuEntered",
+    "MenuFlow",
+    "MenuLeft",
+    "MenuSettings",
+    "MissingPrompt",
+    "PromptCatalogue",
+    "check_menus",
+    "say",
+]

@@ -1,0 +1,30 @@
+"""What callers do in menus, as events."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sipcc.events import Event
+
+Reason = Literal["option", "noinput", "nomatch"]
+
+
+class MenuEntered(Event, frozen=True, kw_only=True):
+    """A caller came to a menu."""
+
+    call: str
+    menu: str
+
+
+class MenuLeft(Event, frozen=True, kw_only=True):
+    """A caller left a menu: by one of its options, or because the retries were used up."""
+
+    call: str
+    menu: str
+    reason: Reason
+    keys: str
+    """The option chosen; empty when none was."""
+    destination: str
+    """Where the call goes next, as `sipcc.call.destination.Destination` writes it."""
+    retries: int
+    """How often the menu was played again."""

@@ -1,0 +1,244 @@
+"""The catalogue of prompts: names to sound files, per language.
+
+A name is looked for in this order, with each of `SUFFIXES`:
+
+1. the operator's folder: ``zh-CN/NAME``, ``zh/NAME``, ``NAME``;
+2. the built-in sounds in the same way;
+3. the same two for the default language, English, and any other language. This is counted and logged:
+   the caller hears a language that was not asked for.
+
+A name with a suffix is a path: absolute, or relative to the operator's folder (with the order above), or
+to the working directory. A name that is not found sounds as `FALLBACK_TONE`, and is counted and logged;
+a call never fails for a prompt. Two names are no files: ``silence:500`` is half a second of silence, and
+``say:number:12`` says a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sipcc.ivr.say import LANGUAGES, base_language, say
+from sipcc.ivr.settings import IvrSettings
+from sipcc.log import get_logger
+from sipcc.rtp.flow import PlayFile, PlayItem, PlaySilence, PlayTone
+
+SOUNDS: Final = Path(__file__).parent / "sounds"
+"""The built-in sounds."""
+
+SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3")
+"""In the order in which they are looked for."""
+
+FALLBACK_TONE: Final = PlayTone(frequencies_hz=(425.0,), duration_ms=400)
+"""In place of a prompt that is missing; the same as the player has for a file that cannot be read."""
+
+MAX_SILENCE_MS: Final = 60_000
+MAX_NAME: Final = 1024
+
+MAX_REPORTED: Final = 1000
+"""So many names are counted apart; names may come from outside, and are without number."""
+
+MAX_REMEMBERED: Final = 10_000
+"""Prompts found and remembered; then the memory starts anew."""
+
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", re.ASCII)
+
+_log = get_logger("sipcc.ivr.prompts")
+
+
+class Found(NamedTuple):
+    """Where a prompt is, and in which language; "" for one that is the same for all."""
+
+    path: Path
+    language: str
+
+
+class MissingPrompt(NamedTuple):
+    """A prompt that a caller would not hear as meant."""
+
+    name: str
+    language: str
+    message: str
+    heard_in: str = ""
+    """The language in which it is heard instead; empty for a tone."""
+
+
+class PromptCatalogue:
+    """Finds prompts; a `sipcc.call.protocols.PromptSource`.
+
+    What was found is remembered; `reload` forgets it. `misses` and `fallbacks` count by (name, language)
+    what was not there, or only in another language.
+    """
+
+    def __init__(self, settings: IvrSettings | None = None, *, sounds: Path = SOUNDS) -> None:
+        self._settings = settings or IvrSettings()
+        self._roots = (Path(self._settings.prompts), sounds)
+        self._found: dict[tuple[str, str], Found] = {}
+        self.misses: Counter[tuple[str, str]] = Counter()
+        self.fallbacks: Counter[tuple[str, str]] = Counter()
+
+    def reload(self) -> None:
+        """Look at the folders anew, as after files were added or replaced."""
+        self._found.clear()
+
+    def resolve(self, names: Sequence[str], language: str) -> list[PlayItem]:
+        """What to play for `names`; an unknown name becomes the fallback tone and is counted."""
+        items: list[PlayItem] = []
+        for name in names:
+            items += self._items(name, language or self._settings.language)
+        return items
+
+    def say(self, kind: str, value: object, language: str) -> list[PlayItem]:
+        """The fragments that say `value`.
+
+        Raises:
+            ValueError: the kind is not known, or `value` is none of that kind.
+        """
+        return self.resolve(self._fragments(kind, value, language or self._settings.language), language)
+
+    def find(self, name: str, language: str) -> Found | None:
+        """Where prompt `name` is for `language`; None when it is nowhere.
+
+        Raises:
+            ValueError: the name is not one that may be looked for.
+        """
+        key = (name, language)
+        if key not in self._found:
+            found = next((hit for hit in self._candidates(name, language) if hit.path.is_file()), None)
+            if found is None:
+                return None
+            if len(self._found) >= MAX_REMEMBERED:
+                self._found.clear()
+            self._found[key] = found
+        return self._found[key]
+
+    def missing(self, names: Iterable[str], language: str = "") -> list[MissingPrompt]:
+        """Which of `names` a caller with `language` would not hear as meant, and why."""
+        language = language or self._settings.language
+        report = []
+        for name in dict.fromkeys(names):
+            problem = self._problem(name, language)
+            if problem is not None:
+                report.append(problem)
+        return report
+
+    def _problem(self, name: str, language: str) -> MissingPrompt | None:
+        try:
+            if _special(name):
+                self._special_items(name, language)
+                return None
+            found = self.find(name, language)
+        except ValueError as error:
+            return MissingPrompt(name, language, str(error))
+        if found is None:
+            message = f"prompt {name!r} is not there; a tone would be heard in its place"
+            return MissingPrompt(name, language, message)
+        if _other_language(found, language):
+            message = f"prompt {name!r} is there for {found.language!r}, not for {language!r}"
+            return MissingPrompt(name, language, message, found.language)
+        return None
+
+    def _items(self, name: str, language: str) -> list[PlayItem]:
+        try:
+            if _special(name):
+                return self._special_items(name, language)
+            found = self.find(name, language)
+        except ValueError:
+            return [self._miss(name, language, "name or value refused")]
+        if found is None:
+            return [self._miss(name, language, "not found")]
+        if _other_language(found, language):
+            self._fall_back(name, language, found.language)
+        return [PlayFile(str(found.path))]
+
+    def _fall_back(self, name: str, language: str, used: str) -> None:
+        if _count(self.fallbacks, name, language):
+            _log.warning("ivr.prompt_fell_back", prompt=_shown(name), language=language, used=used)
+
+    def _miss(self, name: str, language: str, reason: str) -> PlayTone:
+        if _count(self.misses, name, language):
+            _log.warning("ivr.prompt_missing", prompt=_shown(name), language=language, reason=reason)
+        return FALLBACK_TONE
+
+    def _special_items(self, name: str, language: str) -> list[PlayItem]:
+        kind, _, argument = name.partition(":")
+        if kind == "silence":
+            if not re.fullmatch(r"[0-9]{1,5}", argument) or int(argument) > MAX_SILENCE_MS:
+                raise ValueError(f"{name!r}: 0 to {MAX_SILENCE_MS} ms are needed, as in 'silence:500'")
+            return [PlaySilence(int(argument))]
+        said, _, value = argument.partition(":")
+        return self.say(said, value, language)
+
+    def _fragments(self, kind: str, value: object, language: str) -> list[str]:
+        spoken = (language, self._settings.language, "en")
+        used = next(step for step in spoken if base_language(step) in LANGUAGES)
+        if used != language:
+            self._fall_back(f"say:{kind}", language, used)
+        return say(kind, value, used)
+
+    def _candidates(self, name: str, language: str) -> Iterator[Found]:
+        relative, suffixes = _checked(name)
+        if relative.is_absolute():
+            yield Found(relative, "")
+            return
+        for step in self._language_steps(language):
+            for root in self._roots:
+                for folder in dict.fromkeys((step, base_language(step), "")):
+                    for suffix in suffixes:
+                        yield Found(root / folder / f"{relative}{suffix}", folder)
+        if suffixes == ("",):
+            yield Found(relative, "")
+
+    def _language_steps(self, language: str) -> Iterator[str]:
+        """The languages to look in, the wanted one first."""
+        if _LANGUAGE.fullmatch(language):
+            yield language
+        yield self._settings.language
+        yield "en"
+        folders = {
+            path.name for root in self._roots if root.is_dir() for path in root.iterdir() if path.is_dir()
+        }
+        yield from sorted(folder for folder in folders if _LANGUAGE.fullmatch(folder))
+
+
+def _count(counter: Counter[tuple[str, str]], name: str, language: str) -> bool:
+    """Count; True for the first time, which is the one to log. What is told apart is bounded."""
+    key = (_shown(name), language)
+    if key not in counter and len(counter) >= MAX_REPORTED:
+        key = ("(others)", "")
+    counter[key] += 1
+    return counter[key] == 1
+
+
+def _shown(name: str) -> str:
+    """A name as reports may show it: values to be said may be secret, and names from outside long."""
+    return ":".join(name.split(":", 2)[:2]) if name.startswith("say:") else name[:200]
+
+
+def _other_language(found: Found, language: str) -> bool:
+    return found.language != "" and base_language(found.language) != base_language(language)
+
+
+def _special(name: str) -> bool:
+    return name.startswith(("silence:", "say:"))
+
+
+def _checked(name: str) -> tuple[Path, tuple[str, ...]]:
+    """(path, suffixes to try) of a name; ValueError when it might lead out of the folders.
+
+    Names may come from webhooks and flows, so ``..`` is refused wherever it stands.
+    """
+    if not name or len(name) > MAX_NAME or not name.isprintable() or "\\" in name:
+        raise ValueError(f"prompt name {name[:80]!r} is empty, too long, or has characters that no name has")
+    parts = name.split("/")
+    if ".." in parts or "." in parts or name.startswith("~") or "" in parts[1:]:
+        raise ValueError(f"prompt name {name!r} may not point out of its folder")
+    path = Path(name)
+    if path.suffix.lower() in SUFFIXES:
+        return path, ("",)
+    if path.is_absolute():
+        raise ValueError(f"prompt {name!r} needs one of the suffixes {', '.join(SUFFIXES)}")
+    return path, SUFFIXES
