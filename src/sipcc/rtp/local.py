@@ -15,11 +15,16 @@ from typing import Protocol, cast, runtime_checkable
 from sipcc.clock import Clock, LoopClock
 from sipcc.ids import Ids
 from sipcc.rtp import wire
+from sipcc.rtp.control import Want
 from sipcc.rtp.engine import MediaCore
+from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaPort, PacketSockets, RtpStats
 from sipcc.rtp.port import EnginePort
+from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.settings import MediaSettings
+from sipcc.rtp.taping import Taping
 from sipcc.rtp.udp import UdpSockets
+from sipcc.tasks import TaskScope
 
 
 @runtime_checkable
@@ -47,7 +52,11 @@ class LocalEngine:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._core: MediaCore | None = None
+        self._clips = ClipStore()
+        self._writer = RecordingWriter()
+        self._work = TaskScope("rtp")
         self._ports: dict[str, EnginePort] = {}
+        self._awaited: set[Taping] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False
         self._flushing: asyncio.Handle | None = None
@@ -66,7 +75,14 @@ class LocalEngine:
         if self._core is None:
             self._loop = asyncio.get_running_loop()
             self._clock = self._clock or LoopClock(self._loop)
-            self._core = MediaCore(self.settings, self._sockets, self._ids, wall_of=self._clock.wall_of)
+            self._core = MediaCore(
+                self.settings,
+                self._sockets,
+                self._ids,
+                clips=self._clips,
+                writer=self._writer,
+                wall_of=self._clock.wall_of,
+            )
         return self._core
 
     async def stop(self) -> None:
@@ -76,10 +92,9 @@ class LocalEngine:
         for port in list(self._ports.values()):
             await port.close()
         self._stopped = True
-        if self._core is not None:
-            self._core.shut()
-        self._deliver()
+        await self._work.close()
         self._disarm()
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
@@ -104,7 +119,8 @@ class LocalEngine:
 
     def submit(self, command: wire.Command) -> None:
         """Execute a command now; its events follow from the loop, never from within the verb."""
-        assert self._core is not None and self._loop is not None
+        assert self._core is not None
+        assert self._loop is not None
         self._core.execute(command, now=self._now())
         if self._flushing is None:
             self._flushing = self._loop.call_soon(self._flush)
@@ -123,7 +139,31 @@ class LocalEngine:
     def _flush(self) -> None:
         self._flushing = None
         self._deliver()
+        self._begin_work()
         self._arm()
+
+    def _begin_work(self) -> None:
+        """Have threads read what plays wait for, and wait for files that are being completed."""
+        assert self._core is not None
+        for want in self._core.wants():
+            self._work.spawn(self._fetch(want), name="read-clips")
+        for taping in self._core.endings:
+            if taping not in self._awaited:
+                self._awaited.add(taping)
+                self._work.spawn(self._await_file(taping), name="complete-recording")
+
+    async def _fetch(self, want: Want) -> None:
+        assert self._core is not None
+        clips = [await self._clips.load(item, want.codec, now=self._now()) for item in want.items]
+        self._core.supply(want, clips, now=self._now())
+        self._flush()
+
+    async def _await_file(self, taping: Taping) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, taping.wait)
+        finally:
+            self._awaited.discard(taping)
+        self._flush()
 
     def _tick(self) -> None:
         assert self._core is not None
@@ -160,14 +200,15 @@ class LocalEngine:
             self._timer.cancel()
             self._timer = None
         if self._reading:
-            assert self._loop is not None and self._fd is not None
+            assert self._loop is not None
+            assert self._fd is not None
             self._loop.remove_reader(self._fd)
             self._reading = False
 
     def _deliver(self) -> None:
         if self._core is None:
             return
-        for event in self._core.events():
+        for event in self._core.events(now=self._now()):
             if isinstance(event, wire.Closed):
                 port = self._ports.pop(event.port, None)
                 if port is not None:

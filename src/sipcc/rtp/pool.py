@@ -12,8 +12,8 @@ import os
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
@@ -45,7 +45,7 @@ def split_ports(ports: tuple[int, int], parts: int) -> list[tuple[int, int]]:
     if pairs < parts:
         raise ValueError(f"ports {ports[0]}-{ports[1]} hold {pairs} pairs, too few for {parts} workers")
     edges = [first + 2 * (pairs * part // parts) for part in range(parts + 1)]
-    return [(low, high - 1) for low, high in zip(edges, edges[1:], strict=False)]
+    return [(low, high - 1) for low, high in pairwise(edges)]
 
 
 class _Handle(asyncio.Protocol):
@@ -55,12 +55,13 @@ class _Handle(asyncio.Protocol):
         self.pool = pool
         self.settings = settings
         self.ports: dict[str, EnginePort] = {}
-        self.opening: dict[str, asyncio.Future[wire.Opened]] = {}
+        self.opening: dict[str, asyncio.Future[EnginePort]] = {}
         self.stats: dict[str, RtpStats] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.transport: asyncio.Transport | None = None
         self.started_at = 0.0
         self.quitting = False
+        self.ended = asyncio.Event()
         self._framing = wire.Framing(wire.FromWorker)
 
     @property
@@ -85,8 +86,12 @@ class _Handle(asyncio.Protocol):
     # -- Commander ----------------------------------------------------------------------------------------
 
     def submit(self, command: wire.Command) -> None:
+        self.post(command)
+
+    def post(self, message: wire.ToWorker) -> None:
+        """Write a message; to a dead worker it goes nowhere, as do its ports."""
         if self.transport is not None:
-            self.transport.write(wire.frame(command))
+            self.transport.write(wire.frame(message))
 
     def stats_of(self, port: str) -> RtpStats:
         return self.stats.get(port, RtpStats())
@@ -106,21 +111,24 @@ class _Handle(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self.ended.set()
         self.pool.lost(self)
 
     def _take(self, message: object) -> None:
         if isinstance(message, wire.StatsNow):
             self.stats.update((port, stats) for port, stats in message.ports.items() if port in self.ports)
         elif isinstance(message, wire.Opened):
-            future = self.opening.pop(message.port, None)
-            if future is None or future.cancelled():
+            opening = self.opening.pop(message.port, None)
+            if opening is None or opening.cancelled():
                 self.submit(wire.Close(message.port))  # nobody waits for it any more
             else:
-                future.set_result(message)
+                opened = EnginePort(self, message.port, message.host, message.number)
+                self.ports[opened.id] = opened
+                opening.set_result(opened)
         elif isinstance(message, wire.OpenFailed):
-            future = self.opening.pop(message.port, None)
-            if future is not None and not future.cancelled():
-                future.set_exception(PortsExhausted(message.error))
+            opening = self.opening.pop(message.port, None)
+            if opening is not None and not opening.cancelled():
+                opening.set_exception(PortsExhausted(message.error))
         elif isinstance(message, wire.Closed):
             port = self.ports.pop(message.port, None)
             self.stats.pop(message.port, None)
@@ -174,11 +182,9 @@ class WorkerPool:
             task.cancel()
         for worker in self._workers:
             worker.quitting = True
-            if worker.transport is not None:
-                worker.transport.write(wire.frame(wire.Quit()))
+            worker.post(wire.Quit())
         await asyncio.gather(*(asyncio.to_thread(_reap, worker.process) for worker in self._workers))
-        while any(worker.alive for worker in self._workers):
-            await asyncio.sleep(0)
+        await asyncio.gather(*(worker.ended.wait() for worker in self._workers))
 
     async def open(self, *, near: MediaPort | None = None) -> EnginePort:
         """Open a port on the worker of `near`, or on the least loaded one.
@@ -188,14 +194,15 @@ class WorkerPool:
         """
         worker = self._choose(near)
         port_id = self._ids.uid("port")
-        future: asyncio.Future[wire.Opened] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[EnginePort] = asyncio.get_running_loop().create_future()
         worker.opening[port_id] = future
-        assert worker.transport is not None
-        worker.transport.write(wire.frame(wire.Open(port_id)))
-        opened = await future
-        port = EnginePort(worker, port_id, opened.host, opened.number)
-        worker.ports[port_id] = port
-        return port
+        worker.post(wire.Open(port_id))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                worker.submit(wire.Close(port_id))  # it was opened in the very moment
+            raise
 
     def _choose(self, near: MediaPort | None) -> _Handle:
         alive = [worker for worker in self._workers if worker.alive]
@@ -237,7 +244,7 @@ class WorkerPool:
 
 
 def _spawn(descriptor: int) -> subprocess.Popen[bytes]:
-    root = str(Path(cast(str, sipcc.__file__)).resolve().parents[1])
+    root = str(Path(sipcc.__file__).resolve().parents[1])
     path = os.environ.get("PYTHONPATH")
     environment = {
         **os.environ,

@@ -3,22 +3,15 @@
 `receive_rtp` is the hot path of a relay, so it reads straight down: unpack, compare the source, count, and
 send on. Everything rare (another source, telephone events, odd headers) leaves it by a method call. A
 packet goes one of three ways: relayed to the peer at once, queued for the 20 ms clock (`frames`), or
-counted and dropped.
+counted and dropped. A recording is a tap on both ways, so it neither delays nor changes anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
-from sipcc.ids import Ids
-from sipcc.rtp.dtmf import DigitReceiver, DigitSender, KeyBegan, KeyEvent
-from sipcc.rtp.flow import (
-    DigitBegan,
-    DigitEnded,
-    PacketSockets,
-    RtpStats,
-    StreamParams,
-)
+from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame, KeyBegan, KeyEvent
+from sipcc.rtp.flow import CodecName, DigitBegan, DigitEnded, PacketSockets, RtpStats, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
@@ -26,61 +19,115 @@ from sipcc.rtp.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, Flaw, payload_b
 from sipcc.rtp.player import Player
 from sipcc.rtp.queue import FrameQueue
 from sipcc.rtp.recorder import Recorder
+from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
-from sipcc.rtp.wire import Closed, FromWorker
+from sipcc.rtp.wire import Event
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack
 NOWHERE: Address = ("", 0)
+NEVER = float("-inf")
+
+
+class Owner(Protocol):
+    """What a session needs of its engine."""
+
+    def emit(self, event: Event) -> None:
+        """Tell what happened."""
+        ...
+
+    def wake(self, session: Session, at: float) -> None:
+        """Look after `session` at `at`."""
+        ...
+
+    def pass_key(self, session: Session, digit: str, duration_ms: int, now: float) -> None:
+        """Send a key to `session`, because its peer pressed it."""
+        ...
 
 
 class Session:
     """The state of one port. The engine sets the fields; the methods move packets."""
 
+    reports: Reports
+
     def __init__(
-        self,
-        port_id: str,
-        handles: tuple[int, int],
-        sockets: PacketSockets,
-        ids: Ids,
-        emit: Callable[[FromWorker], None],
+        self, port_id: str, handles: tuple[int, int], sockets: PacketSockets, line: OutgoingLine, owner: Owner
     ) -> None:
         self.id = port_id
         self.rtp_handle, self.rtcp_handle = handles
-        self.emit = emit
+        self.number = 0
         self.params: StreamParams | None = None
+        self.codec: CodecName = "PCMU"
         self.payload_type = -1
         self.event_type = -1
+        self.packet_samples = FRAME_SAMPLES
+        """Samples per packet that we send."""
+        self.sending = False
+        """True when the peer may be sent to, and there is an address for it."""
+        self.receiving = False
+        self.gate: SourceGate | None = None
         self.source: Address = NOWHERE
         """The accepted source, as the gate says; also where to send."""
-        self.gate: SourceGate | None = None
-        self.heard_at = 0.0
-        """When RTP or RTCP of the accepted source came last."""
+        self.since = 0.0
+        """When signalling last spoke of this port."""
+        self.heard_at = NEVER
+        """When RTP of the accepted source came last."""
+        self.report_heard_at = NEVER
+        self.timed_out = False
+        self.unexpected = 0
         self.malformed = 0
         self.received = ReceiveStats()
         self.sent = SendStats()
-        self.line = OutgoingLine(ids)
+        self.line = line
         self.keys = DigitReceiver()
         self.digits = DigitSender()
+        self.keys_until = 0.0
+        """When the last key that the peer pressed will have been played on."""
         self.frames = FrameQueue()
         self.queueing = False
-        """True when the 20 ms clock takes our frames."""
+        """True while the 20 ms clock takes our frames, for the peer to hear."""
+        self.said: bytes | None = None
+        """This party's frame in the tick that is being done."""
         self.peer: Session | None = None
         """Who hears this party; the session itself for an echo."""
         self.relay: RelayMap | None = None
         """Set while packets go straight to the peer."""
         self.player: Player | None = None
+        self.player_codec: CodecName = "PCMU"
+        self.play_token = 0
+        self.play_serial = 0
+        """Counts the plays, so that clips which were read too late are told from those that are awaited."""
+        self.play_loop = False
+        self.play_shared = False
+        self.loading = False
+        """True while the clips of a play are being read."""
         self.recorder: Recorder | None = None
-        self.said: bytes | None = None
-        """This party's frame in the tick that is being done."""
         self.phase = 0
-        self.out_pending = b""
-        """Audio that waits to fill a packet of a `ptime_ms` other than 20."""
-        self.wake: Callable[[Session, float], None] | None = None
-        """Asks the engine for `chores` at a time: a key without an end must be ended."""
-        self.timed_out = False
-        self.closed = False
+        self.unsettled = False
+        """True when the engine must decide anew which way packets go."""
+        self._pending = b""
+        self._owner = owner
         self._send = sockets.send
+
+    @property
+    def held(self) -> bool:
+        """True when signalling has silenced one of the directions."""
+        return self.params is not None and not (self.params.send and self.params.receive)
+
+    @property
+    def last_life(self) -> float:
+        """When the peer last showed that it is there."""
+        return max(self.heard_at, self.report_heard_at, self.since)
+
+    def stats(self) -> RtpStats:
+        """The figures as they stand."""
+        foreign = self.unexpected + (self.gate.foreign if self.gate is not None else 0)
+        return summarize(
+            self.received,
+            self.sent,
+            foreign_packets=foreign,
+            malformed_packets=self.malformed + self.keys.malformed,
+        )
 
     # -- in ---------------------------------------------------------------------------------------------
 
@@ -115,6 +162,8 @@ class Session:
                     self.relay.skip(sequence)
             return
         self.received.receive(ssrc, sequence, timestamp, end - start, now=now)
+        if self.recorder is not None and self.receiving:
+            self.recorder.said(data[start:end], self.codec, now=now, timestamp=timestamp)
         relay = self.relay
         if relay is not None:
             placed = relay.place(ssrc, sequence, timestamp, end - start, now)
@@ -129,6 +178,8 @@ class Session:
             sent = peer.sent
             sent.packets += 1
             sent.bytes += end - start
+            if peer.recorder is not None:
+                peer.recorder.heard(data[start:end], peer.codec, now=now, timestamp=out_timestamp)
         elif self.queueing and end > start:
             self.frames.put(sequence, data[start:end])
 
@@ -138,23 +189,38 @@ class Session:
         """Judge a packet that is not from the accepted source."""
         gate = self.gate
         if gate is None:
+            self.unexpected += 1
             return False
         if 192 <= data[1] <= 223:
-            if gate.accept_rtcp(source, now=now):
-                self.receive_rtcp(data, source, now)
+            self.receive_rtcp(data, source, now)
             return False
-        gate.heard_at = max(gate.heard_at, self.heard_at) if self.heard_at else gate.heard_at
+        gate.heard_at = self.heard_at
         verdict = gate.accept(source, ssrc, payload_type, sequence, now=now)
         if verdict is Verdict.LATCHED:
             self.source = gate.source
-        if verdict is Verdict.LATCHED or verdict is Verdict.ACCEPTED:
-            self.heard_at = now
-            return True
-        return False
+            self.unsettled = True
+            self._owner.wake(self, now)
+        elif verdict is not Verdict.ACCEPTED:
+            return False
+        self.heard_at = now
+        return True
+
+    def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
+        """Take one datagram from the RTCP socket, or one that was muxed onto the RTP socket."""
+        if self.gate is None:
+            self.unexpected += 1
+        elif self.gate.accept_rtcp(source, now=now):
+            if self.reports.receive(data, now=now):
+                self.report_heard_at = now
+                self.reports.target = source
+            else:
+                self.malformed += 1
 
     def _receive_event(self, payload: bytes, ssrc: int, sequence: int, timestamp: int, now: float) -> None:
         """Take a telephone event: report it, and in a relay pass it on under the peer's payload type."""
         self.received.receive(ssrc, sequence, timestamp, len(payload), now=now, sampled=False)
+        if not self.receiving:
+            return
         events = self.keys.receive(ssrc, timestamp, payload, now=now)
         if events:
             self.report_keys(events, now)
@@ -176,15 +242,55 @@ class Session:
         """Tell what keys did, and play them on to the peer of an anchored bridge."""
         for event in events:
             if isinstance(event, KeyBegan):
-                self.emit(DigitBegan(self.id, event.digit))
+                self._owner.emit(DigitBegan(self.id, event.digit))
                 continue
-            self.emit(DigitEnded(self.id, event.digit, event.duration_ms))
-            peer = self.peer
-            if peer is not None and self.relay is None and peer.event_type >= 0 and self.on_key is not None:
-                self.on_key(peer, event.digit, event.duration_ms)
+            self._owner.emit(DigitEnded(self.id, event.digit, event.duration_ms))
+            if self.peer is not None and self.relay is None:
+                self._owner.pass_key(self.peer, event.digit, event.duration_ms, now)
         deadline = self.keys.deadline
-        if deadline is not None and self.wake is not None:
-            self.wake(self, deadline)
+        if deadline is not None:
+            self._owner.wake(self, deadline)
 
-    on_key: Callable[[Session, str, int], None] | None = None
-    """The engine's way to send a key to the other leg."""
+    # -- out --------------------------------------------------------------------------------------------
+
+    def send_frame(self, payload: bytes, at: float) -> None:
+        """Send one frame of audio in our codec, whose place in time is `at`."""
+        if not self.sending:
+            return
+        if self.packet_samples == FRAME_SAMPLES:
+            self._send_audio(payload, at)
+            return
+        pending = self._pending + payload
+        while len(pending) >= self.packet_samples:
+            self._send_audio(pending[: self.packet_samples], at)
+            pending = pending[self.packet_samples :]
+        self._pending = pending
+
+    def forget_pending(self) -> None:
+        """Drop audio that waits to fill a packet of more than 20 ms."""
+        self._pending = b""
+
+    def _send_audio(self, payload: bytes, at: float) -> None:
+        line = self.line
+        line.follow(at)
+        sequence, timestamp, gap = line.place(len(payload))
+        payload_type = self.payload_type | MARKER if gap else self.payload_type
+        self._send(
+            self.rtp_handle, _pack(PLAIN, payload_type, sequence, timestamp, line.ssrc) + payload, self.source
+        )
+        sent = self.sent
+        sent.packets += 1
+        sent.bytes += len(payload)
+        if self.recorder is not None:
+            self.recorder.heard(payload, self.codec, now=at, timestamp=timestamp)
+
+    def send_event(self, event: EventFrame) -> None:
+        """Send a telephone event in the place of one frame; call `line.follow` before."""
+        line = self.line
+        sequence, _, _ = line.place(FRAME_SAMPLES)
+        if not self.sending or self.event_type < 0:
+            return
+        payload_type = self.event_type | MARKER if event.marker else self.event_type
+        packet = _pack(PLAIN, payload_type, sequence, event.timestamp, line.ssrc) + event.payload
+        self._send(self.rtp_handle, packet, self.source)
+        self.sent.send(len(event.payload))

@@ -169,7 +169,7 @@ class Framing:
     """Cuts a byte stream into messages of one union type."""
 
     def __init__(self, kind: object) -> None:
-        self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(kind)  # type: ignore[arg-type]
+        self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(kind)
         self._buffer = bytearray()
 
     def receive(self, data: bytes) -> list[object]:

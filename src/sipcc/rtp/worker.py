@@ -9,11 +9,9 @@ a command comes. When the other end closes, the process ends.
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else spinning BLAS threads eat the core (facts: media §0.5)
-
+import asyncio
 import gc
+import os
 import select
 import signal
 import socket
@@ -23,12 +21,17 @@ import time
 from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.rtp import wire
+from sipcc.rtp.control import Want
 from sipcc.rtp.engine import MediaCore
+from sipcc.rtp.files import ClipStore
+from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.udp import UdpSockets
 
 READ_BYTES = 262_144
 MAX_UNSENT_BYTES = 32 * 1024 * 1024
 """More than this unread by the control process means that it hangs; the worker gives up."""
+FAREWELL_S = 1.0
+"""So long the last messages may take to be read."""
 STATS_PERIOD_S = 1.0
 STATS_SLICES = 20
 """The figures of all ports go out in this many parts, so that no tick has to count them all."""
@@ -44,7 +47,18 @@ class Worker:
         self._period = hello.settings.clock_ms / 1000
         self._sockets = UdpSockets()
         offset = time.time() - time.monotonic()
-        self._core = MediaCore(hello.settings, self._sockets, Ids(), wall_of=lambda at: at + offset)
+        self._clips = ClipStore()
+        self._writer = RecordingWriter()
+        self._core = MediaCore(
+            hello.settings,
+            self._sockets,
+            Ids(),
+            clips=self._clips,
+            writer=self._writer,
+            wall_of=lambda at: at + offset,
+        )
+        self._loop = asyncio.new_event_loop()
+        self._reading: set[asyncio.Task[None]] = set()
         self._running = True
         self._slice = 0
         self._slice_at = 0.0
@@ -55,21 +69,39 @@ class Worker:
         while self._running:
             now = time.monotonic()
             self._core.tick(now=now)
+            self._read_clips()
             self._report(now)
             self._flush()
             tick_at = max(tick_at + self._period, now)
             if self._wait(tick_at):
                 self._read()
-        self._core.shut()
+        self._core.shut(now=time.monotonic())
+        self._writer.close()
         self._report(time.monotonic())
-        self._control.setblocking(True)
+        self._control.settimeout(FAREWELL_S)
         self._flush()
         self._sockets.close_all()
+        self._loop.close()
+
+    def _read_clips(self) -> None:
+        """Have threads read what plays wait for. The loop turns only while there is something to read."""
+        for want in self._core.wants():
+            task = self._loop.create_task(self._fetch(want))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+        if self._reading:
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+
+    async def _fetch(self, want: Want) -> None:
+        now = time.monotonic()
+        clips = [await self._clips.load(item, want.codec, now=now) for item in want.items]
+        self._core.supply(want, clips, now=time.monotonic())
 
     def _wait(self, tick_at: float) -> bool:
         """Sleep until the next period; True when a command came."""
         timeout: float | None = max(0.0, tick_at - time.monotonic())
-        if self._core.deadline is None:
+        if self._core.deadline is None and not self._core.endings and not self._unsent:
             timeout = None
         ready = select.select([self._control], [self._control] if self._unsent else [], [], timeout)
         return bool(ready[0])
@@ -100,7 +132,7 @@ class Worker:
             self._core.execute(message, now=now)
 
     def _report(self, now: float) -> None:
-        for event in self._core.events():
+        for event in self._core.events(now=now):
             self._post(event)
         if now >= self._slice_at:
             self._slice_at = now + STATS_PERIOD_S / STATS_SLICES

@@ -1,0 +1,149 @@
+"""The 20 ms tick of anchored legs: one frame in from each, one packet out to each.
+
+All legs of one phase go through here together, bridged ones always in the same phase, in two passes: first
+what everybody said, then what everybody hears. A prompt comes coded in the leg's own law and another law is
+one `bytes.translate` away, so nothing here touches a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sipcc.rtp.codec import g711
+from sipcc.rtp.frame import FRAME_MS, FRAME_S
+from sipcc.rtp.session import Session
+
+MAX_CATCH_UP_S = 0.2
+"""A clock that is later than this leaves frames out; timestamps then jump as after any gap."""
+
+
+class FrameClock:
+    """Gives each leg one of the phases of 20 ms, and does its frame when that is due.
+
+    Only legs that are `activate`d cost anything; a relayed or silent one has a phase but no tick.
+    """
+
+    def __init__(self, clock_ms: int) -> None:
+        self._period = clock_ms / 1000
+        count = FRAME_MS // clock_ms
+        self._active: list[dict[str, Session]] = [{} for _ in range(count)]
+        self._crowd = [0] * count
+        self._origin = 0.0
+        self._ticks = 0
+        self.active = 0
+        """Legs that tick."""
+
+    def assign(self, session: Session) -> None:
+        """Give a new leg the phase that the fewest have."""
+        session.phase = self._crowd.index(min(self._crowd))
+        self._crowd[session.phase] += 1
+
+    def release(self, session: Session) -> None:
+        """Forget a leg."""
+        self.activate(session, False, now=0.0)
+        self._crowd[session.phase] -= 1
+
+    def align(self, session: Session, other: Session) -> None:
+        """Move a leg to the phase of `other`, so that what one says the other hears in the same tick."""
+        if session.phase == other.phase:
+            return
+        ticking = self._active[session.phase].pop(session.id, None)
+        self._crowd[session.phase] -= 1
+        session.phase = other.phase
+        self._crowd[session.phase] += 1
+        if ticking is not None:
+            self._active[session.phase][session.id] = session
+
+    def activate(self, session: Session, ticking: bool, *, now: float) -> None:
+        """Let a leg tick, or not."""
+        group = self._active[session.phase]
+        if ticking and session.id not in group:
+            if not self.active:
+                self._skip_to(now)
+            group[session.id] = session
+            self.active += 1
+        elif not ticking and group.pop(session.id, None) is not None:
+            self.active -= 1
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next frame of any leg is due; None while none ticks."""
+        if not self.active:
+            return None
+        count = len(self._active)
+        for ahead in range(count):
+            if self._active[(self._ticks + ahead) % count]:
+                return self._origin + (self._ticks + ahead) * self._period
+        return None
+
+    def run(self, *, now: float, settle: Callable[[Session, float], None]) -> None:
+        """Do all frames that are due; `settle` is called for each leg that needs another way after one."""
+        if not self.active:
+            return
+        if now - self._origin - self._ticks * self._period > MAX_CATCH_UP_S:
+            self._skip_to(now)
+        count = len(self._active)
+        while (at := self._origin + self._ticks * self._period) <= now:
+            group = self._active[self._ticks % count]
+            self._ticks += 1
+            if group:
+                sessions = list(group.values())
+                for session in run_frames(sessions, at=at):
+                    settle(session, now)
+
+    def _skip_to(self, now: float) -> None:
+        """Leave out whole rounds, so that each leg keeps its phase on the grid."""
+        rounds = int((now - self._origin - self._ticks * self._period) / FRAME_S)
+        if rounds > 0:
+            self._ticks += rounds * len(self._active)
+
+
+def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
+    """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
+    for session in sessions:
+        if session.queueing:
+            session.said = session.frames.take()
+    for session in sessions:
+        if session.digits.busy and _send_digit(session, at):
+            continue
+        payload = _pull(session, at) if session.player is not None else _overhear(session)
+        if payload is not None:
+            session.send_frame(payload, at)
+    return [session for session in sessions if session.unsettled]
+
+
+def _send_digit(session: Session, at: float) -> bool:
+    """Send the key's packet of this tick; false in the pause between keys, when audio may go."""
+    line = session.line
+    line.follow(at)
+    event = session.digits.tick(line.next_timestamp)
+    if not session.digits.busy:
+        session.unsettled = True
+    if event is None:
+        return False
+    session.send_event(event)
+    if session.player is not None:
+        _pull(session, at)  # a prompt goes on under the key, unheard
+    return True
+
+
+def _pull(session: Session, at: float) -> bytes | None:
+    player = session.player
+    assert player is not None
+    payload = player.pull(now=at)
+    if payload is None:
+        session.unsettled = True
+        return None
+    if session.player_codec != session.codec:
+        return g711.translate(payload, session.player_codec, session.codec)
+    return payload
+
+
+def _overhear(session: Session) -> bytes | None:
+    """What the peer says now, in the law of this leg."""
+    peer = session.peer
+    if peer is None or not peer.queueing or peer.said is None:
+        return None
+    if peer.codec != session.codec:
+        return g711.translate(peer.said, peer.codec, session.codec)
+    return peer.said

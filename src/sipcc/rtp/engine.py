@@ -1,0 +1,276 @@
+"""The media engine's core: ports, commands, and the clock; no sockets, threads or timers of its own.
+
+A shell (`sipcc.rtp.local`, `sipcc.rtp.worker`) calls `tick` once per clock period. A tick drains all sockets,
+then does what is due: the 20 ms frame of each anchored leg, spread over phases so that nobody's jitter
+depends on the number of calls, and the chores of single ports (reports, time-outs, keys without an end).
+What happened waits in `events`; sound files to be read wait in `wants` until the shell `supply`s them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+from sipcc.errors import PortsExhausted
+from sipcc.ids import Ids
+from sipcc.rtp import wire
+from sipcc.rtp.anchored import FrameClock
+from sipcc.rtp.control import Control, Want
+from sipcc.rtp.files import Clip, ClipStore
+from sipcc.rtp.flow import MediaTimedOut, PacketSockets, RtpStats
+from sipcc.rtp.latch import Address
+from sipcc.rtp.line import OutgoingLine
+from sipcc.rtp.ports import PortPool
+from sipcc.rtp.recorder import RecordingWriter
+from sipcc.rtp.reports import Reports
+from sipcc.rtp.session import Session
+from sipcc.rtp.settings import MediaSettings
+from sipcc.rtp.taping import Taping
+
+CHORES_S = 1.0
+"""A port is looked after at least so often."""
+MAX_BIND_TRIES = 50
+"""Pairs tried before a port is refused, when other programs sit in our range."""
+KEY_GAP_MS = 60
+"""Pause behind a key that is played on to the other leg: the shortest that keeps its E copies apart."""
+MIN_KEY_MS = 40
+KEY_BACKLOG_S = 3.0
+"""Keys that would wait longer than this to be played on are dropped: no hand is so fast."""
+
+
+class MediaCore:
+    """All ports of one engine or worker. Commands for ports that are gone are nothing."""
+
+    def __init__(
+        self,
+        settings: MediaSettings,
+        sockets: PacketSockets,
+        ids: Ids,
+        *,
+        clips: ClipStore,
+        writer: RecordingWriter,
+        wall_of: Callable[[float], float],
+    ) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._ids = ids
+        self._wall_of = wall_of
+        self._pool = PortPool(*settings.ports, random=self._random)
+        self._sessions: dict[str, Session] = {}
+        self._receivers: dict[int, Callable[[bytes, Address, float], None]] = {}
+        self._frames = FrameClock(settings.clock_ms)
+        self._chores: list[tuple[float, int, Session, bool]] = []
+        self._order = count()
+        self._events: list[wire.FromWorker] = []
+        self._control = Control(settings, self._sessions, self._frames, clips, writer, self.emit)
+        self.drained = 0
+        """Datagrams that the last tick took in."""
+        self.crashes = 0
+        """Datagrams that made us raise: a bug of ours each, and no harm to the others."""
+        self.last_crash: Exception | None = None
+
+    def _random(self) -> float:
+        return self._ids.bits(32) / 2**32
+
+    # -- ports --------------------------------------------------------------------------------------------
+
+    def open(self, port_id: str, *, now: float) -> wire.Opened:
+        """Open a port.
+
+        Raises:
+            PortsExhausted: no pair is free, or the kernel gives no socket.
+        """
+        number, handles = self._bind_pair(now)
+        session = Session(port_id, handles, self._sockets, OutgoingLine(self._ids), self)
+        session.number = number
+        session.since = now
+        rtcp_handle = handles[1]
+        session.reports = Reports(
+            session.line,
+            session.sent,
+            session.received,
+            cname=f"{self._ids.bits(64):016x}",  # RFC 7022: tells nothing of us
+            random=self._random,
+            wall_of=self._wall_of,
+            send=lambda data, target: self._sockets.send(rtcp_handle, data, target),
+            now=now,
+        )
+        self._frames.assign(session)
+        self._sessions[port_id] = session
+        self._receivers[handles[0]] = session.receive_rtp
+        self._receivers[handles[1]] = session.receive_rtcp
+        self._push(now + CHORES_S, session, regular=True)
+        return wire.Opened(port_id, self._settings.public_host, number)
+
+    def _bind_pair(self, now: float) -> tuple[int, tuple[int, int]]:
+        host = self._settings.address
+        error: OSError | None = None
+        for _ in range(min(MAX_BIND_TRIES, self._pool.capacity)):
+            number = self._pool.take(now=now)
+            handles: list[int] = []
+            try:
+                handles.append(self._sockets.open(host, number))
+                return number, (handles[0], self._sockets.open(host, number + 1))
+            except OSError as refused:
+                error = refused
+                for handle in handles:
+                    self._sockets.close(handle)
+                self._pool.give_back(number, now=now)
+        raise PortsExhausted(f"no RTP port could be bound on {host}: {error}")
+
+    def _close(self, session: Session, now: float) -> None:
+        """End all of a port; its `Closed` follows the end of its recording."""
+        self._control.unbridge(session, now)
+        self._control.end_play(session, "closed")
+        taping = self._control.end_recording(session, "closed", now)
+        session.reports.say_goodbye(now=now)
+        self._frames.release(session)
+        del self._sessions[session.id]
+        for handle in (session.rtp_handle, session.rtcp_handle):
+            del self._receivers[handle]
+            self._sockets.close(handle)
+        self._pool.give_back(session.number, now=now)
+        closed = wire.Closed(session.id, session.stats())
+        if taping is None:
+            self._events.append(closed)
+        else:
+            taping.closed = closed
+
+    def shut(self, *, now: float) -> None:
+        """Close every port."""
+        for session in list(self._sessions.values()):
+            self._close(session, now)
+
+    # -- commands and what comes of them ------------------------------------------------------------------
+
+    def execute(self, command: wire.Command, *, now: float) -> None:
+        """Do one verb of a port."""
+        session = self._sessions.get(command.port)
+        if session is None:
+            return
+        if isinstance(command, wire.Close):
+            self._close(session, now)
+        else:
+            self._control.execute(session, command, now=now)
+
+    def wants(self) -> list[Want]:
+        """Clips that plays wait for since the last call."""
+        wants, self._control.wants = self._control.wants, []
+        return wants
+
+    def supply(self, want: Want, clips: list[Clip], *, now: float) -> None:
+        """Hand in the clips of a want."""
+        self._control.supply(want, clips, now=now)
+
+    def events(self, *, now: float) -> list[wire.FromWorker]:
+        """What happened since the last call, in order."""
+        if self._control.endings:
+            self._end_recordings(now)
+        events, self._events = self._events, []
+        return events
+
+    @property
+    def endings(self) -> list[Taping]:
+        """Recordings whose files are being completed."""
+        return self._control.endings
+
+    def _end_recordings(self, now: float) -> None:
+        waiting = []
+        for taping in self._control.endings:
+            outcome = taping.outcome(now=now)
+            if outcome is None:
+                waiting.append(taping)
+                continue
+            self._events.append(outcome)
+            if taping.closed is not None:
+                self._events.append(taping.closed)
+        self._control.endings[:] = waiting
+
+    def port_ids(self) -> list[str]:
+        """The ports that are open."""
+        return list(self._sessions)
+
+    def stats_of(self, port_id: str) -> RtpStats:
+        """The figures of a port at this moment; empty for one that is gone."""
+        session = self._sessions.get(port_id)
+        return session.stats() if session is not None else RtpStats()
+
+    # -- what sessions ask --------------------------------------------------------------------------------
+
+    def emit(self, event: wire.Event) -> None:
+        """Tell what happened."""
+        self._events.append(event)
+
+    def wake(self, session: Session, at: float) -> None:
+        """Look after a session at `at`, besides its usual turn."""
+        self._push(at, session, regular=False)
+
+    def pass_key(self, session: Session, digit: str, duration_ms: int, now: float) -> None:
+        """Send a key to a leg whose peer pressed it."""
+        if session.event_type < 0 or not session.sending:
+            return
+        begins = max(now, session.keys_until)
+        if begins - now > KEY_BACKLOG_S:
+            return
+        duration_ms = max(MIN_KEY_MS, duration_ms)
+        session.keys_until = begins + (duration_ms + KEY_GAP_MS) / 1000
+        session.digits.send(digit, duration_ms=duration_ms, gap_ms=KEY_GAP_MS)
+        self._control.settle(session, now)
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` has something to do even if no packet comes; None while no port is open."""
+        if not self._sessions:
+            return None
+        due = self._chores[0][0]
+        frame = self._frames.deadline
+        return due if frame is None or due < frame else frame
+
+    def tick(self, *, now: float) -> None:
+        """Drain the sockets and do all that is due at `now`."""
+        datagrams = self._sockets.drain()
+        receivers = self._receivers
+        drained = 0
+        for handle, data, source in datagrams:
+            drained += 1
+            receive = receivers.get(handle)
+            if receive is None:
+                continue
+            try:
+                receive(data, source, now)
+            except Exception as crash:  # one datagram must never stop the others
+                self.crashes += 1
+                self.last_crash = crash
+        self.drained = drained
+        self._frames.run(now=now, settle=self._control.settle)
+        chores = self._chores
+        while chores and chores[0][0] <= now:
+            _, _, session, regular = heapq.heappop(chores)
+            if self._sessions.get(session.id) is session:
+                self._look_after(session, now)
+                if regular:
+                    self._push(now + CHORES_S, session, regular=True)
+
+    def _push(self, at: float, session: Session, *, regular: bool) -> None:
+        heapq.heappush(self._chores, (at, next(self._order), session, regular))
+
+    def _look_after(self, session: Session, now: float) -> None:
+        session.reports.expire(now=now)
+        ended = session.keys.expire(now=now)
+        if ended:
+            session.report_keys(ended, now)
+        if session.unsettled:
+            self._control.settle(session, now)
+        self._control.tend_recording(session, now)
+        if session.params is None or session.timed_out:
+            return
+        limit = self._settings.hold_timeout if session.held else self._settings.timeout
+        silent = now - session.last_life
+        if silent >= limit:
+            session.timed_out = True
+            self.emit(MediaTimedOut(session.id, silent))
+        elif silent + CHORES_S > limit:
+            self.wake(session, session.last_life + limit)
