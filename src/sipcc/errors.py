@@ -122,12 +122,13 @@ class CallError(SipccError):
 
 
 class CallRejected(CallError):
-    """The far side refused with a final SIP status of 300 or more."""
+    """The far side refused with a final SIP status of 300 or more; `rang` tells whether it rang before."""
 
-    def __init__(self, status: int, reason: str = "") -> None:
+    def __init__(self, status: int, reason: str = "", *, rang: bool = False) -> None:
         super().__init__(f"rejected with {status} {reason}".rstrip())
         self.status = status
         self.reason = reason
+        self.rang = rang
         self.disposition = Disposition("rejected", status, "peer", retryable=status in {408, 480, 500, 503})
 
 

@@ -93,7 +93,7 @@ class _Race:
         try:
             session = context.endpoint.invite(
                 target.uri,
-                from_=NameAddr(SipUri("sip", caller, None, context.domain, None, {}, ""), call.caller),
+                from_=NameAddr(SipUri(user=caller, host=context.domain), call.caller),
                 body=offer,
                 listener=leg,
                 headers=target.headers,
@@ -125,7 +125,7 @@ class _Race:
         """The first leg that answers; CallRejected when all have refused."""
         while self._winner is None:
             if all(leg.ended for leg in self._legs):
-                raise CallRejected(best_refusal(self._refusals))
+                raise CallRejected(best_refusal(self._refusals), rang=self.ringing > 0)
             self._changed.clear()
             await self._changed.wait()
         return self._winner

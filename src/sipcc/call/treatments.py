@@ -5,6 +5,10 @@ from __future__ import annotations
 from sipcc.call.call import Call
 from sipcc.call.destination import Destination
 from sipcc.call.protocols import Handler
+from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone
+
+RINGBACK: tuple[PlayItem, ...] = (PlayTone((450.0,), 1000), PlaySilence(4000))
+"""What a caller hears who was answered before the far side rings: the Chinese ringing tone."""
 
 
 async def echo(call: Call) -> None:
@@ -21,10 +25,13 @@ async def ring_for_ever(call: Call) -> None:
 
 
 def refuse(status: int) -> Handler:
-    """A handler that refuses with `status`."""
+    """A handler that refuses with `status`; a call that was answered already is hung up."""
 
     async def handler(call: Call) -> None:
-        await call.reject(status)
+        if call.answered:
+            await call.hangup()
+        else:
+            await call.reject(status)
 
     return handler
 
@@ -43,10 +50,12 @@ def play_for_ever(prompt: str) -> Handler:
 def bridge_to(target: str, *, timeout: float = 60.0) -> Handler:
     """A handler that rings `target`, a SIP URI or a user, and bridges the caller with it.
 
-    The caller hears nothing but ringing until the far side answers; a refusal is passed on.
+    The caller hears ringing until the far side answers; a refusal is passed on.
     """
 
     async def handler(call: Call) -> None:
+        if call.answered:
+            call.player.start(RINGBACK, loop=True)
         leg = await call.dial(target, timeout=timeout)
         await call.bridge(leg)
 

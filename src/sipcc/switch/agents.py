@@ -24,7 +24,10 @@ class AgentPhones:
         try:
             leg: Leg = await call.dial(*targets, timeout=timeout, agent=agent.name)
         except CallRejected as error:
-            return RingOutcome(cause_of_status(error.status).outcome, error.status)
+            outcome = cause_of_status(error.status).outcome
+            if error.rang and outcome in {"unreachable", "cancelled"}:
+                outcome = "no_answer"  # it rang, so it was there; many phones say 480 when nobody picks up
+            return RingOutcome(outcome, error.status)
         except TransactionTimeout as error:
             return RingOutcome("no_answer" if error.provisionals else "unreachable", 408)
         except CallEnded:

@@ -74,7 +74,7 @@ class Places:
 
     def _behind(self, trunk: TrunkSettings, number: str) -> Target:
         host = trunk.host or trunk.addresses[0].partition(":")[0]
-        uri = SipUri("sip", normalise(number), None, host, trunk.port, {}, "")
+        uri = SipUri(user=normalise(number), host=host, port=trunk.port)
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         return Target(
             uri=uri,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from sipcc.clock import Clock
@@ -10,18 +12,22 @@ from sipcc.errors import SipccError
 from sipcc.ids import Ids
 from sipcc.log import get_logger
 from sipcc.sip import (
+    Address,
     Credentials,
     Endpoint,
     InboundRequest,
-    NameAddr,
     Registrar,
     Registration,
+    Request,
     SipUri,
     TrunkSettings,
+    local_host_towards,
     response,
 )
-from sipcc.sip.transport.base import Address
 from sipcc.tasks import TaskScope
+
+GOODBYE_TIMEOUT = 2.0
+"""Seconds that a stop waits for carriers to confirm that we are gone."""
 
 _log = get_logger("sipcc.registrations")
 
@@ -59,3 +65,113 @@ class PhoneRegistrations:
         for event in self._registrar.events():
             _log.info("registration.changed", user=event.aor, contacts=event.count)
             self._on_change(event.aor, event.count)
+
+
+class TrunkRegistrations:
+    """Keeps us registered at every trunk that asks for it."""
+
+    def __init__(
+        self, endpoint: Endpoint, trunks: Sequence[TrunkSettings], *, clock: Clock, ids: Ids
+    ) -> None:
+        self._endpoint = endpoint
+        self._trunks = [trunk for trunk in trunks if trunk.register]
+        self._clock = clock
+        self._ids = ids
+        self._scope = TaskScope("registrations")
+        self._kept: list[_Kept] = []
+
+    def start(self) -> None:
+        """Begin to register; the endpoint must be listening."""
+        for trunk in self._trunks:
+            kept = _Kept(trunk, self._endpoint, self._clock, self._ids, self._scope)
+            self._kept.append(kept)
+            kept.start()
+
+    def registered(self, trunk: str) -> bool:
+        """True while the carrier knows where we are."""
+        return any(kept.core.registered for kept in self._kept if kept.trunk.name == trunk)
+
+    async def stop(self) -> None:
+        """Take every registration back; a carrier that does not answer is not waited for."""
+        for kept in self._kept:
+            kept.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._scope.join(), GOODBYE_TIMEOUT)
+        await self._scope.close()
+
+
+class _Kept:
+    """One registration: its core, the driver of its timer, and the requests on their way."""
+
+    def __init__(
+        self, trunk: TrunkSettings, endpoint: Endpoint, clock: Clock, ids: Ids, scope: TaskScope
+    ) -> None:
+        self.trunk = trunk
+        self._endpoint = endpoint
+        self._clock = clock
+        self._scope = scope
+        host = SipUri(host=trunk.host, port=trunk.port)
+        self.core = Registration(
+            aor=SipUri(user=trunk.username, host=trunk.host),
+            registrar=host,
+            contact=_contact(endpoint, trunk),
+            credentials=Credentials(trunk.username, trunk.password),
+            call_id=ids.call_id(),
+            tag=ids.tag(),
+            expires=trunk.expires,
+            chance=lambda: ids.bits(20) / (1 << 20),
+            cnonce=ids.tag,
+        )
+        self._driver = Driver(self.core, self._flush)
+
+    def start(self) -> None:
+        """Send the first REGISTER."""
+        self.core.start(now=self._clock.now())
+        self._driver.pump()
+
+    def stop(self) -> None:
+        """Take the registration back."""
+        self.core.stop(now=self._clock.now())
+        self._driver.pump()
+        self._driver.close()
+
+    def _flush(self) -> None:
+        for event in self.core.events():
+            _log.info("trunk.registered" if event.registered else "trunk.unregistered", trunk=self.trunk.name)
+        for request in self.core.to_send():
+            self._scope.spawn(self._send(request), name=self.trunk.name)
+
+    async def _send(self, request: Request) -> None:
+        try:
+            answer = await self._endpoint.request(
+                "REGISTER",
+                request.uri,
+                from_=request.from_,
+                to=request.to,
+                headers=[
+                    (name, value)
+                    for name in ("Contact", "Expires", "Authorization", "Proxy-Authorization")
+                    if (value := request.headers.get(name)) is not None
+                ],
+                call_id=request.call_id,
+                cseq=request.cseq.number,
+                destination=Address(self.trunk.host, self.trunk.port),
+                transport=self.trunk.transport,
+            )
+        except SipccError as error:
+            self.core.failed(str(error), now=self._clock.now())
+        else:
+            self.core.receive(answer, now=self._clock.now())
+        self._driver.pump()
+
+
+def _contact(endpoint: Endpoint, trunk: TrunkSettings) -> SipUri:
+    """Where the carrier shall send calls: our listener of its transport, at the address that faces it."""
+    listener = next(
+        (entry for entry in endpoint.listeners if entry.transport == trunk.transport), endpoint.listeners[0]
+    )
+    host, port = listener.local
+    if host in {"0.0.0.0", "::"}:
+        host = local_host_towards(trunk.host)
+    params = {"transport": "tcp"} if listener.transport == "tcp" else {}
+    return SipUri(user=trunk.username, host=host, port=port, params=params)

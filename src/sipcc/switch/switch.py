@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sipcc.acd import Acd, AgentSettings, QueueHandle
+from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
 from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
 from sipcc.call.treatments import plain_handler
@@ -20,16 +20,15 @@ from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
+from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
-from sipcc.sip import Admission, Endpoint, Registrar, TrunkTable
+from sipcc.sip import Admission, AsyncioNetwork, Endpoint, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
-from sipcc.switch.menus import Menus
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
-    from sipcc.ivr import PromptCatalogue
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
@@ -45,23 +44,15 @@ DRAIN_TIMEOUT = 3600.0
 class Switch:
     """A call-centre switch: the same object in a library, in the daemon and in a test.
 
-    Every part can be replaced by handing in another one: `network` and `engine` in tests, `keeper` to keep
-    records elsewhere. Routes may be added until `start`.
+    Routes may be added, and parts replaced with `use`, until `start`.
     """
 
-    def __init__(
-        self,
-        config: Config | None = None,
-        *,
-        network: Network | None = None,
-        engine: MediaEngine | None = None,
-        ids: Ids | None = None,
-    ) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.bus = Bus()
-        self.ids = ids or Ids()
-        self._network = network
-        self._engine = engine
+        self.ids = Ids()
+        self._network: Network | None = None
+        self._engine: MediaEngine | None = None
         self._apps: dict[str, Handler] = {}
         self._routed: list[tuple[str, str, Handler]] = []
         self._started = False
@@ -87,6 +78,20 @@ class Switch:
             return handler
 
         return decorate
+
+    def use(
+        self,
+        *,
+        network: Network | None = None,
+        engine: MediaEngine | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        """Replace parts before the start: tests run a switch on a network in memory this way."""
+        if self._started:
+            raise LocalProtocolError("parts are replaced before the switch starts")
+        self._network = network or self._network
+        self._engine = engine or self._engine
+        self.ids = ids or self.ids
 
     def queue(self, name: str) -> QueueHandle:
         """The queue called `name`; LocalProtocolError lists the known ones when there is none."""
@@ -138,7 +143,7 @@ class Switch:
         self._scope = TaskScope("switch")
         self._build_signalling()
         self.engine = self._engine or _media_engine(self.config, self.ids)
-        self.prompts: PromptCatalogue = _prompts(self.config)
+        self.prompts = PromptCatalogue(self.config.ivr)
         self._build_calls()
         self.keeper: RecordKeeper = _keeper(self.config, self.bus, self.clock)
         try:
@@ -153,7 +158,6 @@ class Switch:
 
     async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
         """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
-        self.endpoint.draining = True
         return await self.calls.drain(timeout)
 
     async def stop(self) -> None:
@@ -174,7 +178,9 @@ class Switch:
         self.domain = config.sip.domain or _host_of(config.sip.listen[0])
         self.trunks = TrunkTable(config.trunks)
         self.registrar = Registrar(config.sip)
-        self.endpoint = Endpoint(config.sip, network=self._network, clock=self.clock, ids=self.ids)
+        self.endpoint = Endpoint(
+            config.sip, network=self._network or AsyncioNetwork(), clock=self.clock, ids=self.ids
+        )
         admission = Admission(
             trunks=self.trunks,
             users=config.users,
@@ -211,10 +217,6 @@ class Switch:
             clock=self.clock,
             ids=self.ids,
         )
-        self._agents_of: dict[str, list[AgentSettings]] = {}
-        for agent in config.agents:
-            if agent.user and not agent.uri:
-                self._agents_of.setdefault(agent.user, []).append(agent)
         context = CallContext(
             endpoint=self.endpoint,
             engine=self.engine,
@@ -229,7 +231,7 @@ class Switch:
             ptime_ms=config.media.ptime_ms,
             recordings=config.records.recordings,
         )
-        self.menus = Menus(config.menus, self.handler_of)
+        self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
         routes: Routes[Handler] = Routes()
         for number, trunk, handler in self._routed:
             routes.add(Route(number, handler, trunk=trunk))
@@ -253,7 +255,7 @@ class Switch:
             return plain
         name = destination.argument
         if destination.kind == "menu":
-            return self.menus.handler(name)
+            return self._menu_handler(name)
         if destination.kind == "queue":
             return self._queue_handler(name)
         if name not in self._apps:
@@ -262,6 +264,13 @@ class Switch:
                 str(destination), "no handler is routed under that name", hint=f"known: {known}"
             )
         return self._apps[name]
+
+    def _menu_handler(self, name: str) -> Handler:
+        async def handler(call: Call) -> None:
+            destination = await self.menus.run(name, call)
+            await self.handler_of(destination)(call)
+
+        return handler
 
     def _queue_handler(self, name: str) -> Handler:
         queue = self.queue(name)
@@ -275,8 +284,7 @@ class Switch:
         return handler
 
     def _phones_changed(self, user: str, count: int) -> None:
-        for agent in self._agents_of.get(user, ()):
-            self.acd.agent_reachable(agent.name, count > 0)
+        self.acd.user_reachable(user, count > 0)
 
 
 def _host_of(listen: str) -> str:
@@ -284,7 +292,7 @@ def _host_of(listen: str) -> str:
     return listen.partition(":")[2].rpartition(":")[0]
 
 
-# The three below are imported only when a switch starts, so that `import sipcc` stays quick.
+# The two below are imported only when a switch starts, so that `import sipcc` stays quick.
 
 
 def _media_engine(config: Config, ids: Ids) -> MediaEngine:
@@ -293,12 +301,6 @@ def _media_engine(config: Config, ids: Ids) -> MediaEngine:
     if config.media.workers == 0:
         return LocalEngine(config.media, ids=ids)
     return WorkerPool(config.media, ids=ids)
-
-
-def _prompts(config: Config) -> PromptCatalogue:
-    from sipcc.ivr import PromptCatalogue
-
-    return PromptCatalogue(config.ivr)
 
 
 def _keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
