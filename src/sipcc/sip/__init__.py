@@ -1,1 +1,54 @@
 """SIP signalling (RFC 3261 and its relatives): syntax, transactions, dialogs, endpoint."""
+
+from __future__ import annotations
+
+from sipcc.sip.admission import Admission, Admitted, Refused
+from sipcc.sip.auth import Credentials, DigestServer
+from sipcc.sip.build import response
+from sipcc.sip.endpoint import Endpoint
+from sipcc.sip.inbound import InboundRequest
+from sipcc.sip.message import Request, Response
+from sipcc.sip.parser import parse_datagram
+from sipcc.sip.registrar import Binding, BindingsChanged, Registrar
+from sipcc.sip.registration import Registration
+from sipcc.sip.session import InviteSession
+from sipcc.sip.session_api import SessionListener, SessionState
+from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
+from sipcc.sip.timers import Timers
+from sipcc.sip.transport.base import Address, Flow, Listener, Network
+from sipcc.sip.transport.manager import SocketNetwork
+from sipcc.sip.trunk import TrunkTable
+from sipcc.sip.uri import NameAddr, SipUri
+
+__all__ = [
+    "Address",
+    "Admission",
+    "Admitted",
+    "Binding",
+    "BindingsChanged",
+    "Credentials",
+    "DigestServer",
+    "Endpoint",
+    "Flow",
+    "InboundRequest",
+    "InviteSession",
+    "Listener",
+    "NameAddr",
+    "Network",
+    "Refused",
+    "Registrar",
+    "Registration",
+    "Request",
+    "Response",
+    "SessionListener",
+    "SessionState",
+    "SipSettings",
+    "SipUri",
+    "SocketNetwork",
+    "Timers",
+    "TrunkSettings",
+    "TrunkTable",
+    "UserSettings",
+    "parse_datagram",
+    "response",
+]

@@ -1,0 +1,343 @@
+"""The SIP endpoint: the shell around transactions, dialogs and sessions, and what applications hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from sipcc.clock import Clock
+from sipcc.driver import Driver
+from sipcc.errors import TransportError
+from sipcc.ids import Ids
+from sipcc.log import get_logger
+from sipcc.sip.inbound import Inbound, InboundRequest
+from sipcc.sip.message import Request, Response
+from sipcc.sip.nat import DEFAULT_PORT
+from sipcc.sip.outbound import Outbound, Route
+from sipcc.sip.session import InviteSession
+from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
+from sipcc.sip.settings import SipSettings
+from sipcc.sip.transaction.layer import TransactionLayer
+from sipcc.sip.transaction.machine import Transaction
+from sipcc.sip.transport.base import Address, Flow, Listener, Network, TransportName
+from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened
+from sipcc.sip.uac import ClientSession
+from sipcc.sip.uri import NameAddr, SipUri
+from sipcc.tasks import TaskScope
+
+if TYPE_CHECKING:
+    from sipcc.sip.auth import Credentials
+
+_log = get_logger("sipcc.sip.endpoint")
+
+
+class Endpoint:
+    """Speaks SIP on a network: takes and makes calls, sends and answers requests.
+
+    `network` is that of the operating system unless a test gives another.
+    """
+
+    def __init__(
+        self, settings: SipSettings, *, network: Network | None = None, clock: Clock, ids: Ids
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.counters: Counter[str] = Counter()
+        """received, sent, malformed, refused, stray_responses, stray_acks, crashes, send_errors ..."""
+        self.on_invite: Callable[[InviteSession], None] | None = None
+        """Called for each admitted INVITE, after 100 was sent; it sets the listener of the session."""
+        self.admit: Callable[[Request, Flow], Any] = lambda _request, _flow: None
+        """Decides who may send requests: returns anything for `InviteSession.admitted`, or an object
+        whose `response` is the refusal to send."""
+        self.on_request: dict[str, Callable[[InboundRequest], None]] = {}
+        """Handlers of out-of-dialog requests by method, such as REGISTER."""
+        self.on_message: Callable[[Literal["in", "out"], bytes, Flow, float], None] | None = None
+        """Sees every message that passes, for ladders and captures."""
+        self.draining = False
+        """True refuses new INVITEs with 503; what is under way goes on."""
+        self.layer = TransactionLayer(settings.timers)
+        self.scope = TaskScope("sip")
+        self._driver: Driver | None = None
+        self._depth = 0
+        self.manager = FlowManager(network or SocketNetwork(), _Forward(self))
+        self.outbound = Outbound(
+            settings,
+            layer=self.layer,
+            manager=self.manager,
+            clock=clock,
+            ids=ids,
+            counters=self.counters,
+            pump=self.pump,
+            scope=self.scope,
+        )
+        self.inbound = Inbound(self)
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """The open listeners; after `start` their ports are the real ones."""
+        return self.manager.listeners
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions live; 0 proves that nothing leaked."""
+        return len(self.outbound.sessions)
+
+    async def start(self) -> None:
+        """Open the listeners.
+
+        Raises:
+            ConfigError: a listening address cannot be read.
+            TransportError: one cannot be opened.
+        """
+        self._driver = Driver(_Timed(self), self._flush)
+        await self.manager.listen(self.settings.listen)
+
+    async def stop(self) -> None:
+        """Close everything; what still waits for an answer gets none."""
+        if self._driver is not None:
+            self._driver.pump()
+            self._driver.close()
+        await self.scope.close()
+        await self.manager.close()
+
+    def invite(
+        self,
+        target: SipUri,
+        *,
+        from_: NameAddr,
+        to: NameAddr | None = None,
+        body: bytes = b"",
+        listener: SessionListener | None,
+        headers: HeaderList = (),
+        route: Flow | None = None,
+        destination: Address | None = None,
+        transport: TransportName = "udp",
+        credentials: Credentials | None = None,
+        contact_user: str = "",
+    ) -> InviteSession:
+        """Call `target`; all that follows is told to `listener`.
+
+        The INVITE goes over `route` if that flow is open, else to `destination`, else to the host of
+        `target`. Without `body` the peer makes the offer and `acknowledge` must answer it. A 401 or 407
+        is answered with `credentials`.
+        """
+        request = self._build(
+            "INVITE",
+            target,
+            from_=from_,
+            to=to,
+            headers=[*headers, ("Allow", self.outbound.allow)],
+            body=body,
+        )
+        if self.outbound.supported:
+            request.headers.add("Supported", self.outbound.supported)
+        way = self._route(target, route, destination, transport)
+        flow = way.flow or Unopened(way.transport, Address(way.host, way.port))
+        session = ClientSession(self.outbound, request, flow)
+        session.listener = listener
+        session.credentials = credentials
+        session.contact_user = contact_user
+        self.outbound.routes[session] = way
+        self.outbound.register(session)
+        with self.pumping():
+            session.start()
+        return session
+
+    async def request(
+        self,
+        method: str,
+        target: SipUri,
+        *,
+        from_: NameAddr,
+        to: NameAddr,
+        headers: HeaderList = (),
+        body: bytes = b"",
+        route: Flow | None = None,
+        destination: Address | None = None,
+        transport: TransportName = "udp",
+        credentials: Credentials | None = None,
+        call_id: str | None = None,
+        cseq: int | None = None,
+    ) -> Response:
+        """Send a request outside of dialogs, such as REGISTER or OPTIONS, and wait for its final answer.
+
+        A REGISTER without Contact gets ours, with the user of `from_`. Cancelling the task forgets the
+        request.
+
+        Raises:
+            TransactionTimeout: no final answer came in 64*T1.
+            TransportError: it could not be sent.
+        """
+        request = self._build(
+            method, target, from_=from_, to=to, headers=headers, body=body, call_id=call_id, cseq=cseq
+        )
+        done: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def answered(response: Response) -> None:
+            if response.status >= 200 and not done.done():
+                done.set_result(response)
+
+        def failed(error: Exception) -> None:
+            if not done.done():
+                done.set_exception(error)
+
+        exchange = Exchange(request, answered, failed, credentials=credentials)
+        with self.pumping():
+            self.outbound.launch(exchange, self._route(target, route, destination, transport))
+        try:
+            return await done
+        finally:
+            exchange.cancelled = True
+
+    # -- inside, for the halves of the endpoint -------------------------------------------------------
+
+    @contextmanager
+    def pumping(self) -> Iterator[None]:
+        """Let many steps send their output together, at the end of the outermost block."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            self.pump()
+
+    def pump(self) -> None:
+        """Send and tell what there is, unless a step is still under way."""
+        if self._depth == 0 and self._driver is not None:
+            self._driver.pump()
+
+    def pump_now(self) -> None:
+        """Send what there is, also in the middle of a step."""
+        self._flush()
+
+    def _flush(self) -> None:
+        self._depth += 1
+        try:
+            layer = self.layer
+            while True:
+                sends = layer.to_send()
+                for flow, data, transaction in sends:
+                    self._emit(flow, data, transaction)
+                news = layer.events()
+                if not news and not sends:
+                    return
+                for event in news:
+                    self._safely(self.outbound.take, event)
+        finally:
+            self._depth -= 1
+
+    def _emit(self, flow: Flow, data: bytes, transaction: Transaction | None) -> None:
+        try:
+            flow.send(data)
+        except TransportError as error:
+            self.counters["send_errors"] += 1
+            if transaction is not None:
+                self.layer.transport_failed(transaction, now=self.clock.now())
+            else:
+                _log.info("sip.send_failed", remote=str(flow.remote), error=str(error))
+            return
+        self.counters["sent"] += 1
+        if self.on_message is not None:
+            self.on_message("out", data, flow, self.clock.now())
+
+    def _safely(self, call: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception:
+            self.counters["crashes"] += 1
+            if self.counters["crashes"] == 1:
+                _log.exception("sip.step_crashed")
+
+    def _build(
+        self,
+        method: str,
+        target: SipUri,
+        *,
+        from_: NameAddr,
+        to: NameAddr | None,
+        headers: HeaderList,
+        body: bytes,
+        call_id: str | None = None,
+        cseq: int | None = None,
+    ) -> Request:
+        given = {name.lower() for name, _value in headers}
+        lines: list[tuple[str, str]] = []
+        if "max-forwards" not in given:
+            lines.append(("Max-Forwards", "70"))
+        lines += [
+            ("From", str(from_ if from_.tag else from_.with_tag(self.ids.tag()))),
+            ("To", str(to or NameAddr(target))),
+            ("Call-ID", call_id or self.ids.call_id()),
+            ("CSeq", f"{cseq or 1} {method}"),
+            *headers,
+            *self.outbound.request_headers,
+        ]
+        if body and "content-type" not in given:
+            lines.append(("Content-Type", "application/sdp"))
+        return Request.build(method, target, headers=lines, body=body)
+
+    def _route(
+        self, target: SipUri, route: Flow | None, destination: Address | None, transport: TransportName
+    ) -> Route:
+        if route is not None and not route.closed:
+            return Route(route)
+        if destination is not None:
+            return Route(transport=transport, host=destination.host, port=destination.port)
+        wanted = (target.param("transport") or transport).lower()
+        return Route(
+            transport="tcp" if wanted == "tcp" else "udp",
+            host=target.host,
+            port=target.port or DEFAULT_PORT,
+        )
+
+    def _expire(self, now: float) -> None:
+        with self.pumping():
+            self._safely(self.layer.expire, now=now)
+            for session in self.outbound.deadlines.due(now):
+                self._safely(session.expire, now=now)
+                self.outbound.deadlines.note(session)
+            self._safely(self.inbound.expire, now)
+
+
+class _Forward:
+    """Takes what arrives before and after the endpoint has its inbound half."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def datagram_received(self, data: bytes, flow: Flow) -> None:
+        self._endpoint.inbound.datagram_received(data, flow)
+
+    def stream_received(self, data: bytes, flow: Flow) -> None:
+        self._endpoint.inbound.stream_received(data, flow)
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        self._endpoint.inbound.flow_closed(flow, error)
+
+
+class _Timed:
+    """The three heaps of the endpoint as one core for the driver."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    @property
+    def deadline(self) -> float | None:
+        endpoint = self._endpoint
+        found = [
+            at
+            for at in (
+                endpoint.layer.deadline,
+                endpoint.outbound.deadlines.first,
+                endpoint.inbound.deadlines.first,
+            )
+            if at is not None
+        ]
+        return min(found) if found else None
+
+    def expire(self, *, now: float) -> None:
+        self._endpoint._expire(now)

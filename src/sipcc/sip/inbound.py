@@ -1,0 +1,388 @@
+"""Everything that arrives: bytes to messages, messages to transactions, requests to sessions and handlers.
+
+Nothing that a peer sends may raise out of here: what goes wrong is counted, and logged the first time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipcc.errors import LocalProtocolError, ParseError
+from sipcc.log import get_logger
+from sipcc.sip.build import response as build_response
+from sipcc.sip.deadlines import Deadlines
+from sipcc.sip.fields import Via
+from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
+from sipcc.sip.nat import response_address
+from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
+from sipcc.sip.session import InviteSession
+from sipcc.sip.session_api import HeaderList
+from sipcc.sip.transaction.layer import Verdict
+from sipcc.sip.transaction.machine import Key, ServerTransaction
+from sipcc.sip.transport.base import Flow
+from sipcc.sip.uas import ServerSession
+
+if TYPE_CHECKING:
+    from sipcc.sip.endpoint import Endpoint
+
+HEADER_TIMEOUT = 30.0
+"""Seconds in which a message that began on a stream must end."""
+IDLE_TIMEOUT = 3600.0
+"""Seconds after which a stream without any traffic is closed."""
+
+_log = get_logger("sipcc.sip.inbound")
+_DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
+
+
+class InboundRequest:
+    """A request outside of dialogs, for a handler of `Endpoint.on_request`."""
+
+    __slots__ = ("_endpoint", "_transaction", "admitted", "heaped", "deadline", "flow", "request")
+
+    def __init__(
+        self, endpoint: Endpoint, transaction: ServerTransaction, flow: Flow, admitted: object | None
+    ) -> None:
+        self.request = transaction.request
+        self.flow = flow
+        """The flow that the request came on; its `remote` is where it came from."""
+        self.admitted = admitted
+        self.heaped: float | None = None
+        self.deadline: float | None = endpoint.clock.now() + endpoint.settings.timers.timeout
+        """When 500 is sent for a handler that never answers."""
+        self._endpoint = endpoint
+        self._transaction = transaction
+
+    def respond(self, response: Response) -> None:
+        """Send the answer; a To tag is added when it has none.
+
+        Raises:
+            LocalProtocolError: it was answered before.
+        """
+        if response.status >= 200:
+            self.deadline = None
+        if response.status > 100 and not response.to.tag:
+            response.headers.set("To", str(response.to.with_tag(self._endpoint.ids.tag())))
+        self._endpoint.outbound.respond(self._transaction, response)
+
+    def reply(self, status: int, reason: str | None = None, *, headers: HeaderList = ()) -> None:
+        """Answer with a status and headers alone."""
+        self.respond(build_response(self.request, status, reason, headers=headers))
+
+
+class _Stream:
+    """One connection: its parser and its deadline."""
+
+    __slots__ = ("deadline", "flow", "heaped", "parser")
+
+    def __init__(self, flow: Flow, now: float) -> None:
+        self.flow = flow
+        self.parser = StreamParser()
+        self.heaped: float | None = None
+        self.deadline: float | None = now + IDLE_TIMEOUT
+
+
+class Inbound:
+    """The `Receiver` of all flows of an endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._outbound = endpoint.outbound
+        self._layer = endpoint.layer
+        self._counters = endpoint.counters
+        self._streams: dict[Flow, _Stream] = {}
+        self.deadlines: Deadlines[_Stream | InboundRequest] = Deadlines()
+        self._secret = f"{endpoint.ids.bits(128):032x}".encode("ascii")
+
+    # -- Receiver -------------------------------------------------------------------------------------
+
+    def datagram_received(self, data: bytes, flow: Flow) -> None:
+        """One UDP datagram."""
+        self._counters["received"] += 1
+        if not data.strip(b"\r\n\0"):
+            self._counters["keepalives"] += 1
+            return
+        self._guarded(self._datagram, data, flow)
+
+    def stream_received(self, data: bytes, flow: Flow) -> None:
+        """Some bytes of a stream."""
+        self._guarded(self._stream, data, flow)
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        """A stream ended."""
+        stream = self._streams.pop(flow, None)
+        if stream is not None:
+            stream.deadline = None
+        self._endpoint.manager.forget(flow)
+        self._layer.flow_closed(flow, now=self._endpoint.clock.now())
+        self._endpoint.pump()
+
+    # -- bytes ----------------------------------------------------------------------------------------
+
+    def _guarded(self, take: Callable[[bytes, Flow], None], data: bytes, flow: Flow) -> None:
+        with self._endpoint.pumping():
+            try:
+                take(data, flow)
+            except ParseError:
+                self._counters["malformed"] += 1  # a view of a broken message, where no answer is due
+            except Exception:
+                self._counters["crashes"] += 1
+                if self._counters["crashes"] == 1:
+                    _log.exception("sip.message_crashed", remote=str(flow.remote), size=len(data))
+
+    def _datagram(self, data: bytes, flow: Flow) -> None:
+        self._tap(data, flow)
+        try:
+            message = parse_datagram(data)
+        except BadMessage as error:
+            self._bad(error, flow)
+            return
+        self.take(message, flow)
+
+    def _stream(self, data: bytes, flow: Flow) -> None:
+        now = self._endpoint.clock.now()
+        stream = self._streams.get(flow)
+        if stream is None:
+            stream = self._streams[flow] = _Stream(flow, now)
+            self._endpoint.manager.adopt(flow)
+        began = stream.parser.idle
+        for item in stream.parser.receive(data):
+            began = True
+            if isinstance(item, KeepAlive):
+                self._counters["keepalives"] += 1
+                if item is KeepAlive.PING:
+                    self._layer.send(flow, KeepAlive.PONG.value)
+                continue
+            self._counters["received"] += 1
+            if isinstance(item, BadMessage):
+                self._bad(item, flow)
+                continue
+            self._tap(bytes(item), flow)
+            self.take(item, flow)
+        if stream.parser.broken:
+            self._endpoint.pump_now()
+            flow.close()
+            self.flow_closed(flow, None)
+            return
+        if stream.parser.idle:
+            stream.deadline = now + IDLE_TIMEOUT
+        elif began:
+            stream.deadline = now + HEADER_TIMEOUT
+        self.deadlines.note(stream)
+
+    def _tap(self, data: bytes, flow: Flow) -> None:
+        tap = self._endpoint.on_message
+        if tap is not None:
+            tap("in", data, flow, self._endpoint.clock.now())
+
+    def _bad(self, error: BadMessage, flow: Flow) -> None:
+        self._counters["malformed"] += 1
+        request = error.request
+        if request is None or request.method == "ACK":
+            return
+        try:
+            self._complete_via(request, flow)
+        except ParseError:
+            return  # no Via, no way back
+        self._reply(request, flow, error.status_hint)
+
+    def expire(self, now: float) -> None:
+        """Close streams that are idle or stuck; answer for handlers that never did."""
+        for item in self.deadlines.due(now):
+            if isinstance(item, _Stream):
+                self._counters["streams_timed_out"] += 1
+                item.flow.close()
+                self.flow_closed(item.flow, None)
+            else:
+                self._counters["unanswered"] += 1
+                item.reply(500)
+
+    # -- messages -------------------------------------------------------------------------------------
+
+    def take(self, message: Request | Response, flow: Flow) -> None:
+        """One whole message."""
+        key = transaction_key(message)
+        verdict = self._layer.receive(message, key, now=self._endpoint.clock.now())
+        if verdict is Verdict.ABSORBED:
+            return
+        if isinstance(message, Response):
+            self._counters["stray_responses"] += 1  # also one whose top Via is not ours
+            return
+        call_id, _from_tag, to_tag = dialog_key(message)
+        session = self._outbound.sessions.get((call_id, to_tag)) if to_tag else None
+        if message.method == "ACK":
+            if session is None:
+                self._counters["stray_acks"] += 1  # never answered
+            else:
+                session.receive_ack(message)
+            return
+        flow_back = self._complete_via(message, flow)
+        if message.method == "CANCEL":
+            self._cancel(message, flow_back, key)
+        elif session is not None and message.method in METHODS:
+            self._in_dialog(session, message, flow_back, key)
+        else:
+            self._out_of_dialog(message, flow, flow_back, key, to_tag, verdict)
+
+    def _in_dialog(self, session: InviteSession, request: Request, flow: Flow, key: Key) -> None:
+        unsupported = self._unsupported(request)
+        transaction = self._layer.serve(request, flow, key)
+        if unsupported:
+            self._respond(transaction, 420, session.local_tag, [("Unsupported", unsupported)])
+        else:
+            session.receive(transaction)
+
+    def _cancel(self, request: Request, flow: Flow, key: Key) -> None:
+        invite = self._layer.invite_of(key)
+        transaction = self._layer.serve(request, flow, key)
+        if invite is None:
+            self._respond(transaction, 481, self._tag(request))
+            return
+        session = invite.user
+        tag = session.local_tag if isinstance(session, InviteSession) else self._tag(request)
+        self._respond(transaction, 200, tag)
+        if isinstance(session, InviteSession):
+            session.receive_cancel(invite)
+
+    def _out_of_dialog(
+        self, request: Request, flow: Flow, back: Flow, key: Key, to_tag: bytes, verdict: Verdict
+    ) -> None:
+        endpoint = self._endpoint
+        method = request.method
+        refused = self._refusal(request, to_tag, verdict)
+        if refused is not None:
+            self._reply(request, back, refused[0], refused[1])
+            return
+        admitted = endpoint.admit(request, flow)
+        refusal = getattr(admitted, "response", None)
+        if isinstance(refusal, Response):
+            self._counters["refused"] += 1
+            self._send_stateless(refusal, request, back)
+            return
+        transaction = self._layer.serve(request, back, key)
+        if method == "INVITE":
+            self._invite(transaction, admitted)
+        elif method in endpoint.on_request:
+            inbound = InboundRequest(endpoint, transaction, flow, admitted)
+            try:
+                endpoint.on_request[method](inbound)
+            except Exception:
+                self._counters["handler_crashes"] += 1
+                _log.exception("sip.handler_crashed", method=method)
+                if transaction.status < 200:
+                    inbound.reply(500)
+            self.deadlines.note(inbound)
+        else:
+            self._respond(transaction, 200, self._tag(request), self._abilities())
+
+    def _refusal(
+        self, request: Request, to_tag: bytes, verdict: Verdict
+    ) -> tuple[int, list[tuple[str, str]]] | None:
+        """The checks of RFC 3261 §8.2 in their order; None when the request may pass."""
+        method = request.method
+        handled = method in self._endpoint.on_request or method in ("INVITE", "OPTIONS")
+        if method not in METHODS:
+            return 501, [("Allow", self._outbound.allow)]
+        if not handled and method not in _DIALOG_METHODS:
+            return 405, [("Allow", self._outbound.allow)]
+        if verdict is Verdict.MERGED:
+            return 482, []
+        if to_tag or not handled:
+            return 481, []
+        if request.uri.scheme not in ("sip", "sips", "tel"):
+            return 416, []
+        unsupported = self._unsupported(request)
+        if unsupported:
+            return 420, [("Unsupported", unsupported)]
+        encoding = (request.headers.get("Content-Encoding") or "identity").lower()
+        if request.body and encoding != "identity":
+            return 415, [("Accept-Encoding", "identity")]
+        if method == "INVITE":
+            if self._endpoint.draining:
+                return 503, [("Retry-After", "10")]
+            if request.body and request.content_type != "application/sdp":
+                return 415, [("Accept", "application/sdp")]
+            accept = request.headers.get("Accept")
+            if accept and not any(kind in accept for kind in ("application/sdp", "*/*", "application/*")):
+                return 406, []
+        return None
+
+    def _unsupported(self, request: Request) -> str:
+        """The option tags of Require that we do not know, for the Unsupported header."""
+        required = request.headers.get_all("Require")
+        if not required:
+            return ""
+        known = self._outbound.supported.replace(" ", "").split(",")
+        wanted = [tag.strip() for line in required for tag in line.split(",")]
+        return ", ".join(tag for tag in wanted if tag and tag.lower() not in known)
+
+    def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
+        endpoint = self._endpoint
+        self._outbound.respond(transaction, build_response(transaction.request, 100))
+        session = ServerSession(self._outbound, transaction, endpoint.ids.tag())
+        session.admitted = admitted
+        self._outbound.register(session)
+        handler = endpoint.on_invite
+        if handler is None:
+            session.reject(480)
+            return
+        try:
+            handler(session)
+        except Exception:
+            self._counters["handler_crashes"] += 1
+            _log.exception("sip.handler_crashed", method="INVITE")
+            try:
+                session.reject(500)
+            except LocalProtocolError:
+                session.bye()
+
+    # -- answers --------------------------------------------------------------------------------------
+
+    def _abilities(self) -> list[tuple[str, str]]:
+        found = [("Allow", self._outbound.allow), ("Accept", "application/sdp")]
+        if self._outbound.supported:
+            found.append(("Supported", self._outbound.supported))
+        return found
+
+    def _respond(
+        self, transaction: ServerTransaction, status: int, tag: str, headers: HeaderList = ()
+    ) -> None:
+        headers = [*headers, *self._outbound.response_headers]
+        answer = build_response(transaction.request, status, to_tag=tag, headers=headers)
+        self._outbound.respond(transaction, answer)
+
+    def _reply(self, request: Request, flow: Flow, status: int, headers: HeaderList = ()) -> None:
+        """Answer without keeping anything (RFC 3261 §8.2.7)."""
+        headers = [*headers, *self._outbound.response_headers]
+        self._send_stateless(build_response(request, status, headers=headers), request, flow)
+
+    def _send_stateless(self, response: Response, request: Request, flow: Flow) -> None:
+        raw = response.headers.get_raw("To")
+        if raw is not None and not dialog_key(response)[2]:
+            response.headers.set("To", raw + b";tag=" + self._tag(request).encode("ascii"))
+        self._layer.send(flow, bytes(response))
+
+    def _tag(self, request: Request) -> str:
+        """A To tag that is the same for each copy of a request, without any memory of it."""
+        first = request.headers.first()
+        seed = b"\0".join(first.get(name, b"") for name in ("Call-ID", "From", "CSeq"))
+        return hashlib.blake2s(seed, key=self._secret, digest_size=8).hexdigest()
+
+    def _complete_via(self, request: Request, flow: Flow) -> Flow:
+        """Note the source in the top Via (RFC 3261 §18.2.1, RFC 3581) and return the way back."""
+        via = request.via
+        host, port = flow.remote
+        wants_port = "rport" in via.params
+        if wants_port or via.host.lower() != host.lower():
+            params = dict(via.params)
+            params["received"] = host
+            if wants_port:
+                params["rport"] = str(port)
+            request.replace_via(Via(via.transport, via.host, via.port, params))
+        if flow.transport != "udp":
+            return flow
+        back = response_address(via, flow.remote)
+        if back == flow.remote:
+            return flow
+        return self._endpoint.manager.open_flow("udp", back, like=flow) or flow

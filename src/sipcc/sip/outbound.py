@@ -1,0 +1,349 @@
+"""Everything that leaves: requests of sessions and of the endpoint, their challenges, ACKs, responses.
+
+This is the `SessionHost` of all sessions, and the user of the transaction layer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from sipcc.clock import Clock
+from sipcc.errors import SipccError, TransactionTimeout, TransportError
+from sipcc.ids import Ids
+from sipcc.log import get_logger
+from sipcc.sip.auth import answer_challenge
+from sipcc.sip.build import cancel as build_cancel
+from sipcc.sip.deadlines import Deadlines
+from sipcc.sip.dialog import MAX_CSEQ, Dialog
+from sipcc.sip.message import Request, Response
+from sipcc.sip.nat import DEFAULT_PORT, is_address, prefers_flow
+from sipcc.sip.session import InviteSession
+from sipcc.sip.session_api import AckSent, Exchange, HeaderList
+from sipcc.sip.settings import SipSettings
+from sipcc.sip.transaction.layer import TransactionLayer
+from sipcc.sip.transaction.machine import (
+    AckArrived,
+    Event,
+    ResponseArrived,
+    ServerTransaction,
+    TimedOut,
+)
+from sipcc.sip.transport.base import Address, Flow, TransportName
+from sipcc.sip.transport.manager import FlowManager, resolve
+from sipcc.sip.uri import SipUri
+from sipcc.tasks import TaskScope
+
+MAX_CHALLENGES = 2
+"""How often one request answers 401 or 407, each time for another nonce."""
+
+_NONCE = re.compile(rb'(?:^|[\s,])nonce\s*=\s*"([^"]*)"', re.IGNORECASE)
+_log = get_logger("sipcc.sip.outbound")
+
+
+class Route:
+    """Where a request goes: a flow that is there, or an address to open one to."""
+
+    __slots__ = ("flow", "host", "like", "port", "transport")
+
+    def __init__(
+        self,
+        flow: Flow | None = None,
+        *,
+        transport: TransportName = "udp",
+        host: str = "",
+        port: int = DEFAULT_PORT,
+        like: Flow | None = None,
+    ) -> None:
+        self.flow = flow
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.like = like
+
+
+class Outbound:
+    """The sending half of the endpoint."""
+
+    def __init__(
+        self,
+        settings: SipSettings,
+        *,
+        layer: TransactionLayer,
+        manager: FlowManager,
+        clock: Clock,
+        ids: Ids,
+        counters: Counter[str],
+        pump: Callable[[], None],
+        scope: TaskScope,
+    ) -> None:
+        self.ids = ids
+        self.timers = settings.timers
+        self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        self.supported = ""
+        agent = settings.user_agent
+        self.request_headers: HeaderList = [("User-Agent", agent)] if agent else []
+        self.response_headers: HeaderList = [("Server", agent)] if agent else []
+        self.sessions: dict[tuple[bytes, bytes], InviteSession] = {}
+        """Sessions by Call-ID and local tag."""
+        self.deadlines: Deadlines[InviteSession] = Deadlines()
+        self.tcp_above_bytes: int | None = None
+        self.routes: dict[InviteSession, Route] = {}
+        """Where the INVITEs that have not left yet are to go."""
+        self._layer = layer
+        self._manager = manager
+        self._clock = clock
+        self._counters = counters
+        self._pump = pump
+        self._scope = scope
+        self._contacts: dict[tuple[Address, TransportName, str], str] = {}
+
+    # -- SessionHost ----------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return self._clock.now()
+
+    def contact(self, session: InviteSession) -> str:
+        """Our Contact value towards the peer of `session`."""
+        return self.contact_on(session.flow, session.contact_user)
+
+    def contact_on(self, flow: Flow, user: str) -> str:
+        """Our Contact value for messages on `flow`."""
+        key = (self._manager.sent_by(flow), flow.transport, user)
+        value = self._contacts.get(key)
+        if value is None:
+            host, port = key[0]
+            params = {"transport": "tcp"} if flow.transport == "tcp" else {}
+            if len(self._contacts) > 4096:
+                self._contacts.clear()
+            value = self._contacts[key] = f"<{SipUri('sip', user, '', host, port, params)}>"
+        return value
+
+    def send(
+        self,
+        session: InviteSession,
+        request: Request,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Exception], None],
+        *,
+        dialog: Dialog | None,
+    ) -> Exchange:
+        """Send a request in a transaction; without `dialog` it is the initial INVITE."""
+        exchange = Exchange(
+            request,
+            on_response,
+            on_failure,
+            credentials=session.credentials,
+            next_cseq=None if dialog is None else dialog.next_cseq,
+        )
+        route = self.routes.pop(session) if dialog is None else self._route(session, dialog)
+        self.launch(exchange, route, session)
+        return exchange
+
+    def send_cancel(self, exchange: Exchange, reason: str | None) -> None:
+        """Send the CANCEL of an INVITE; its answer needs nobody."""
+        if exchange.transaction is None:
+            return
+        headers = [("Reason", reason)] if reason else []
+        request = build_cancel(exchange.request, headers=[*headers, *self.request_headers])
+        self._layer.request(request, exchange.transaction.flow, now=self.now())
+        self._pump()
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Forget a request."""
+        exchange.cancelled = True
+        if exchange.transaction is not None:
+            self._layer.abandon(exchange.transaction)
+
+    def send_ack(self, session: InviteSession, request: Request, dialog: Dialog) -> AckSent:
+        """Send the ACK to a 2xx."""
+        route = self._route(session, dialog)
+        sent = AckSent(None, b"")
+        flow = self._open_now(route)
+        if flow is not None:
+            self._emit_ack(sent, request, flow)
+        else:
+            self._scope.spawn(self._ack_later(sent, request, route), name="ack")
+        return sent
+
+    def repeat_ack(self, ack: AckSent) -> None:
+        """Send an ACK once more."""
+        if ack.flow is not None:
+            self._layer.send(ack.flow, ack.data)
+            self._pump()
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a response; one that comes after the final one is dropped and counted."""
+        self._layer.respond(transaction, response, now=self.now())
+        self._pump()
+
+    def repeat(self, transaction: ServerTransaction) -> None:
+        """Send the last 1xx or 2xx of an INVITE transaction once more."""
+        self._layer.repeat(transaction)
+        self._pump()
+
+    def changed(self, session: InviteSession) -> None:
+        """The deadline of `session` may be earlier now."""
+        self.deadlines.note(session)
+        self._pump()
+
+    def finished(self, session: InviteSession) -> None:
+        """`session` takes no more requests."""
+        key = (
+            session.call_id.encode("utf-8", "surrogateescape"),
+            session.local_tag.encode("utf-8", "surrogateescape"),
+        )
+        if self.sessions.get(key) is session:
+            del self.sessions[key]
+
+    # -- for the endpoint -----------------------------------------------------------------------------
+
+    def register(self, session: InviteSession) -> None:
+        """Let in-dialog requests find `session`."""
+        key = (
+            session.call_id.encode("utf-8", "surrogateescape"),
+            session.local_tag.encode("utf-8", "surrogateescape"),
+        )
+        self.sessions[key] = session
+
+    def launch(self, exchange: Exchange, route: Route, session: InviteSession | None = None) -> None:
+        """Send `exchange` on its way as soon as there is a flow."""
+        try:
+            flow = self._open_now(route)
+        except TransportError as error:
+            self._scope.spawn(self._fail(exchange, error), name="fail")
+            return
+        if flow is not None:
+            self._emit(exchange, flow, session)
+        else:
+            self._scope.spawn(self._launch_later(exchange, route, session), name="connect")
+
+    def take(self, event: Event) -> None:
+        """Bring news of the transaction layer to whoever waits for it."""
+        user = event.transaction.user
+        if isinstance(event, ResponseArrived):
+            if isinstance(user, Exchange):
+                self._take_response(user, event)
+        elif isinstance(event, AckArrived):
+            if isinstance(user, InviteSession):
+                user.receive_ack(event.request)
+        elif isinstance(user, Exchange):
+            if isinstance(event, TimedOut):
+                user.on_failure(TransactionTimeout(event.timer, provisionals=event.transaction.provisionals))
+            else:
+                user.on_failure(TransportError(f"cannot send to {event.transaction.flow.remote}"))
+        elif isinstance(event, TimedOut):
+            self._counters["refusals_unacknowledged"] += 1
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _take_response(self, exchange: Exchange, event: ResponseArrived) -> None:
+        response = event.response
+        if event.transaction is not exchange.transaction and response.status >= 300:
+            return
+        if response.status in (401, 407) and self._answer_challenge(exchange, response):
+            return
+        exchange.on_response(response)
+
+    def _answer_challenge(self, exchange: Exchange, response: Response) -> bool:
+        credentials, transaction = exchange.credentials, exchange.transaction
+        if credentials is None or transaction is None or exchange.cancelled:
+            return False
+        header = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
+        nonces = {
+            match[1].decode("latin-1")
+            for raw in response.headers.get_all_raw(header)
+            for match in _NONCE.finditer(raw)
+        }
+        # some registrars change the nonce without stale=true: what counts is that it is another one
+        if exchange.challenges >= MAX_CHALLENGES or not nonces - exchange.nonces:
+            return False
+        exchange.challenges += 1
+        exchange.nonces |= nonces
+        request = exchange.request.copy()
+        request.headers.remove("Via")
+        try:
+            name, value = answer_challenge(
+                response, request, credentials, nonce_count=1, cnonce=f"{self.ids.bits(64):016x}"
+            )
+        except SipccError:
+            return False
+        number = request.cseq.number % MAX_CSEQ + 1 if exchange.next_cseq is None else exchange.next_cseq()
+        request.headers.set("CSeq", f"{number} {request.method}")
+        request.headers.set(name, value)
+        exchange.request = request
+        self._emit(exchange, transaction.flow, None)
+        return True
+
+    def _emit(self, exchange: Exchange, flow: Flow, session: InviteSession | None) -> None:
+        """Stamp a request with Via, and Contact where it lacks one, and open its transaction."""
+        request = exchange.request
+        if session is not None and "Contact" not in request.headers and request.method == "INVITE":
+            session.flow = flow
+            request.headers.add("Contact", self.contact(session))
+        self._stamp(request, flow)
+        exchange.transaction = self._layer.request(request, flow, now=self.now())
+        exchange.transaction.user = exchange
+        self._pump()
+
+    def _emit_ack(self, sent: AckSent, request: Request, flow: Flow) -> None:
+        self._stamp(request, flow)
+        sent.flow, sent.data = flow, bytes(request)
+        self._layer.send(flow, sent.data)
+        self._pump()
+
+    def _stamp(self, request: Request, flow: Flow) -> None:
+        protocol = "TCP" if flow.transport == "tcp" else "UDP"
+        sent_by = self._manager.sent_by(flow)
+        request.headers.prepend("Via", f"SIP/2.0/{protocol} {sent_by};branch={self.ids.branch()};rport")
+
+    def _route(self, session: InviteSession, dialog: Dialog) -> Route:
+        """Where an in-dialog request goes: route set, remote target, or the flow behind a NAT."""
+        uri, flow = dialog.next_hop, session.flow
+        usable = not flow.closed
+        if usable and (not uri.host or not is_address(uri.host)):
+            return Route(flow)  # a tel: URI, or a name: the flow leads there without asking anybody
+        if usable and not dialog.route_set and prefers_flow(uri.host, flow.remote.host):
+            return Route(flow)
+        wanted = (uri.param("transport") or flow.transport).lower()
+        transport: TransportName = "tcp" if wanted in ("tcp", "tls") else "udp"
+        if usable and transport == "tcp" == flow.transport and uri.host == flow.remote.host:
+            return Route(flow)
+        return Route(transport=transport, host=uri.host, port=uri.port or DEFAULT_PORT, like=flow)
+
+    def _open_now(self, route: Route) -> Flow | None:
+        if route.flow is not None:
+            return route.flow
+        if not is_address(route.host):
+            return None
+        return self._manager.open_flow(route.transport, Address(route.host, route.port), like=route.like)
+
+    async def _open(self, route: Route) -> Flow:
+        address = await resolve(route.host, route.port)
+        flow = self._manager.open_flow(route.transport, address, like=route.like)
+        return flow if flow is not None else await self._manager.connect(address)
+
+    async def _launch_later(self, exchange: Exchange, route: Route, session: InviteSession | None) -> None:
+        try:
+            flow = await self._open(route)
+        except TransportError as error:
+            await self._fail(exchange, error)
+            return
+        if not exchange.cancelled:
+            self._emit(exchange, flow, session)
+
+    async def _ack_later(self, sent: AckSent, request: Request, route: Route) -> None:
+        try:
+            self._emit_ack(sent, request, await self._open(route))
+        except TransportError as error:
+            # the peer repeats its 2xx, and without an ACK it hangs up by itself
+            self._counters["acks_lost"] += 1
+            _log.warning("sip.ack_lost", error=str(error))
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        """Tell a failure, from a task of its own, so that no callback runs inside of `send`."""
+        if not exchange.cancelled:
+            exchange.on_failure(error)
+            self._pump()

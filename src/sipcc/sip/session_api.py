@@ -1,0 +1,205 @@
+"""What an INVITE session shows upwards (state, listener) and asks for downwards (host)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from sipcc.ids import Ids
+from sipcc.sip.message import Request, Response
+from sipcc.sip.timers import Timers
+from sipcc.sip.transport.base import Flow
+
+if TYPE_CHECKING:
+    from sipcc.sip.auth import Credentials
+    from sipcc.sip.dialog import Dialog
+    from sipcc.sip.session import InviteSession
+    from sipcc.sip.transaction.machine import ClientTransaction, ServerTransaction
+
+HeaderList: TypeAlias = Sequence[tuple[str, str]]
+EndedBy: TypeAlias = Literal["peer", "us", "network"]
+
+
+class SessionState(StrEnum):
+    """Where an INVITE session stands."""
+
+    CALLING = "calling"
+    """UAC: the INVITE is out, nothing but perhaps a 100 came."""
+    TRYING = "trying"
+    """UAS: 100 was sent."""
+    EARLY = "early"
+    """18x with a To tag went over the wire."""
+    ACCEPTED = "accepted"
+    """2xx sent or received, ACK owed."""
+    CONFIRMED = "confirmed"
+    TERMINATED = "terminated"
+    """Refused, cancelled, or ended; a BYE may still be on its way."""
+
+
+class SessionListener(Protocol):
+    """Told of what happens to a session. Callbacks run in the loop and must not block.
+
+    Verbs of the session may be called from within each of them.
+    """
+
+    def on_provisional(self, session: InviteSession, response: Response) -> None:
+        """UAC: a 1xx above 100."""
+        ...
+
+    def on_accepted(self, session: InviteSession, response: Response) -> None:
+        """UAC: the first 2xx. Its ACK has been sent, unless our INVITE had no offer."""
+        ...
+
+    def on_rejected(self, session: InviteSession, response: Response | None) -> None:
+        """UAC: a final refusal.
+
+        None when no refusal came: Timer B or a transport failure (`session.failure` holds the error), or
+        our CANCEL crossed a 2xx, which was acknowledged and hung up.
+        """
+        ...
+
+    def on_cancelled(self, session: InviteSession) -> None:
+        """UAS: the caller gave up before the answer; 487 was sent."""
+        ...
+
+    def on_acknowledged(self, session: InviteSession, body: bytes) -> None:
+        """The ACK to our 2xx came, to the INVITE or to a re-INVITE; `body` is the answer to a late offer."""
+        ...
+
+    def on_offer(self, session: InviteSession, request: Request) -> None:
+        """A re-INVITE or UPDATE, with or without SDP: call `answer_offer` or `refuse_offer`."""
+        ...
+
+    def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
+        """The final answer to our re-INVITE, or None when none came."""
+        ...
+
+    def on_ended(self, session: InviteSession, by: EndedBy, request: Request | None) -> None:
+        """The session is over, told exactly once after it was accepted. `request` is the peer's BYE."""
+        ...
+
+    def on_info(self, session: InviteSession, request: Request) -> None:
+        """An INFO came; 200 was sent."""
+        ...
+
+
+class Exchange:
+    """One request of ours on its way to its final response, over as many transactions as it takes.
+
+    A challenge makes a new transaction with the next CSeq; `request` is always the latest.
+    """
+
+    __slots__ = (
+        "cancelled",
+        "challenges",
+        "credentials",
+        "next_cseq",
+        "nonces",
+        "on_failure",
+        "on_response",
+        "request",
+        "transaction",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Exception], None],
+        *,
+        credentials: Credentials | None = None,
+        next_cseq: Callable[[], int] | None = None,
+    ) -> None:
+        self.credentials = credentials
+        self.next_cseq = next_cseq
+        """Takes the next number of the dialog; None means one more than the last request had."""
+        self.request = request
+        self.on_response = on_response
+        self.on_failure = on_failure
+        self.transaction: ClientTransaction | None = None
+        """None until the request has left."""
+        self.cancelled = False
+        """True when it must neither leave nor be tried again."""
+        self.challenges = 0
+        self.nonces: set[str] = set()
+
+
+class AckSent:
+    """An ACK to a 2xx as it left, kept to be sent again for each copy of the 2xx."""
+
+    __slots__ = ("data", "flow")
+
+    def __init__(self, flow: Flow | None, data: bytes) -> None:
+        self.flow = flow
+        self.data = data
+
+
+class SessionHost(Protocol):
+    """What a session needs of the endpoint."""
+
+    ids: Ids
+    timers: Timers
+    allow: str
+    """Value of the Allow header."""
+    supported: str
+    """Value of the Supported header, or an empty text."""
+    request_headers: HeaderList
+    """User-Agent, if any."""
+    response_headers: HeaderList
+    """Server, if any."""
+
+    def now(self) -> float:
+        """The time of the event that is being handled."""
+        ...
+
+    def contact(self, session: InviteSession) -> str:
+        """Our Contact value, as the peer of `session` can reach it."""
+        ...
+
+    def send(
+        self,
+        session: InviteSession,
+        request: Request,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Exception], None],
+        *,
+        dialog: Dialog | None,
+    ) -> Exchange:
+        """Send a request in a transaction; without `dialog` it is the initial INVITE.
+
+        The callbacks never run before this returns.
+        """
+        ...
+
+    def send_cancel(self, exchange: Exchange, reason: str | None) -> None:
+        """Send the CANCEL of an INVITE that left, and see to its answer."""
+        ...
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Forget a request: it is not sent, tried again or waited for any more."""
+        ...
+
+    def send_ack(self, session: InviteSession, request: Request, dialog: Dialog) -> AckSent:
+        """Send the ACK to a 2xx, outside of all transactions."""
+        ...
+
+    def repeat_ack(self, ack: AckSent) -> None:
+        """Send that ACK once more."""
+        ...
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a response."""
+        ...
+
+    def repeat(self, transaction: ServerTransaction) -> None:
+        """Send the last 1xx or 2xx of an INVITE transaction once more."""
+        ...
+
+    def changed(self, session: InviteSession) -> None:
+        """The deadline of `session` may be earlier now."""
+        ...
+
+    def finished(self, session: InviteSession) -> None:
+        """`session` takes no more requests."""
+        ...
