@@ -11,7 +11,7 @@ from sipcc.clock import LoopClock
 from sipcc.ids import Ids
 from sipcc.rtp.flow import CodecName, PacketSockets
 from sipcc.rtp.udp import UdpSockets
-from sipcc.sip import Endpoint, SipSettings
+from sipcc.sip import Endpoint, SipSettings, SocketNetwork
 from sipcc.sip.transport.base import Address, Flow, Network, TransportName
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.media import FakeMedia
@@ -140,11 +140,7 @@ class FakeParty:
             _close_all(sockets)
 
     def _make_network(self) -> Network:
-        if self._network is not None:
-            return self._network
-        from sipcc.sip.transport.manager import SocketNetwork
-
-        return SocketNetwork()
+        return SocketNetwork() if self._network is None else self._network
 
     def _saw(self, direction: Literal["in", "out"], data: bytes, flow: Flow, at: float) -> None:
         self.trace.append(Trace(at, direction, data))
