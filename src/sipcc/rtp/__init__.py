@@ -11,7 +11,7 @@ import os
 # Before numpy is loaded: its BLAS threads spin, and eat the core that the clock needs.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from sipcc.rtp.flow import (  # noqa: E402
+from sipcc.rtp.flow import (
     CodecName,
     DigitBegan,
     DigitEnded,
@@ -31,9 +31,9 @@ from sipcc.rtp.flow import (  # noqa: E402
     StreamParams,
     WorkerLost,
 )
-from sipcc.rtp.local import LocalEngine  # noqa: E402
-from sipcc.rtp.pool import WorkerPool  # noqa: E402
-from sipcc.rtp.settings import MediaSettings  # noqa: E402
+from sipcc.rtp.local import LocalEngine
+from sipcc.rtp.pool import WorkerPool
+from sipcc.rtp.settings import MediaSettings
 
 __all__ = [
     "CodecName",

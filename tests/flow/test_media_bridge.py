@@ -1,0 +1,184 @@
+"""Tone in, tone out: what the media engine does with audio, on memory sockets and a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sipcc.ids import Ids
+from sipcc.rtp import (
+    CodecName,
+    DigitBegan,
+    DigitEnded,
+    LocalEngine,
+    MediaEvent,
+    MediaPort,
+    MediaSettings,
+    PlayEnded,
+    PlayTone,
+    StreamParams,
+)
+from sipcc.testing.media import FakeMedia, Peer
+from sipcc.testing.network import MemoryNetwork
+
+EVENTS = 101
+
+
+class Leg:
+    """A party and our port for it."""
+
+    def __init__(self, port: MediaPort, party: FakeMedia, codec: CodecName, events: int | None) -> None:
+        self.port = port
+        self.party = party
+        self.codec: CodecName = codec
+        self.event_type = events
+        self.events: list[MediaEvent] = []
+        port.on_event = self.events.append
+
+    def configure(self, **changes: object) -> None:
+        values: dict[str, object] = {
+            "remote_host": self.party.host,
+            "remote_port": self.party.port,
+            "remote_rtcp_port": self.party.port + 1,
+            "codec": self.codec,
+            "payload_type": 0 if self.codec == "PCMU" else 8,
+            "event_payload_type": self.event_type,
+        }
+        self.port.configure(StreamParams(**{**values, **changes}))  # type: ignore[arg-type]
+
+
+class Stage:
+    """An engine and the parties that talk to it."""
+
+    def __init__(self) -> None:
+        self.network = MemoryNetwork()
+        settings = MediaSettings(address="10.0.0.1", ports=(20000, 20199), clock_ms=10)
+        self.engine = LocalEngine(
+            settings, sockets=self.network.sockets("10.0.0.1"), ids=Ids(random.Random(7))
+        )
+        self.legs: list[Leg] = []
+
+    async def join(self, codec: CodecName = "PCMU", *, tone: float = 0, events: int | None = EVENTS) -> Leg:
+        host = f"10.0.1.{len(self.legs) + 1}"
+        party = FakeMedia(self.network.sockets(host), host, ssrc=0x1000 + len(self.legs))
+        leg = Leg(await self.engine.open(), party, codec, events)
+        leg.configure()
+        if tone:
+            party.say_tone(tone)
+        party.start(
+            Peer(
+                host=leg.port.host,
+                port=leg.port.port,
+                codec=codec,
+                payload_type=0 if codec == "PCMU" else 8,
+                event_payload_type=events,
+            )
+        )
+        self.legs.append(leg)
+        return leg
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    yield stage
+    for leg in stage.legs:
+        leg.party.close()
+    await stage.engine.stop()
+
+
+@pytest.mark.parametrize("codecs", [("PCMU", "PCMU"), ("PCMU", "PCMA"), ("PCMA", "PCMU"), ("PCMA", "PCMA")])
+async def test_bridge_carries_both_ways(stage: Stage, codecs: tuple[CodecName, CodecName]) -> None:
+    one, two = await stage.join(codecs[0], tone=500), await stage.join(codecs[1], tone=900)
+    one.port.bridge(two.port)
+    await asyncio.sleep(2)
+    assert one.party.tones() == [900]
+    assert two.party.tones() == [500]
+    assert one.party.breaks() == two.party.breaks() == []
+    assert one.party.received[-1].payload_type == (0 if codecs[0] == "PCMU" else 8)
+
+
+async def test_one_line_from_prompt_to_the_second_agent(stage: Stage) -> None:
+    caller, agent, other = await stage.join(), await stage.join(tone=700), await stage.join("PCMA", tone=900)
+    caller.port.play([PlayTone((440,), 1000)], token=1)
+    await asyncio.sleep(1.5)
+    assert caller.events == [PlayEnded(caller.port.id, 1, "done", 1000)]
+    caller.port.play([PlayTone((523,), 1000)], loop=True, shared=True, token=2)
+    await asyncio.sleep(2)
+    assert caller.party.tones() == [523]
+    caller.port.stop_playing()
+    caller.port.bridge(agent.port)
+    await asyncio.sleep(2)
+    assert caller.party.tones() == [700]
+    caller.port.bridge(other.port)
+    await asyncio.sleep(2)
+    assert caller.party.tones() == [900]
+    assert agent.party.longest_gap() < 0.05
+    heard = len(agent.party.received)
+    caller.port.unbridge()
+    await asyncio.sleep(1)
+    assert len(agent.party.received) == heard
+    assert caller.party.breaks() == []
+    first, last = caller.party.received[0], caller.party.received[-1]
+    seconds = (last.timestamp - first.timestamp) % 2**32 / 8000
+    assert seconds == pytest.approx(last.at - first.at, abs=0.03)
+    assert [item.marker for item in caller.party.received].count(True) >= 2
+
+
+async def test_keys_are_reported_and_pass_the_bridge(stage: Stage) -> None:
+    for codec in ("PCMU", "PCMA"):
+        one, two = await stage.join("PCMU", tone=500), await stage.join(codec, tone=900, events=97)
+        one.port.bridge(two.port)
+        await asyncio.sleep(0.5)
+        one.party.press("5#", duration_ms=120)
+        await asyncio.sleep(1.5)
+        assert two.party.digits == "5#"
+        assert one.party.digits == ""
+        assert one.events == [
+            DigitBegan(one.port.id, "5"),
+            DigitEnded(one.port.id, "5", 120),
+            DigitBegan(one.port.id, "#"),
+            DigitEnded(one.port.id, "#", 120),
+        ]
+        assert two.party.breaks() == []
+        assert two.party.tones() == [500]
+
+
+async def test_send_digits_within_the_stream(stage: Stage) -> None:
+    one, two = await stage.join(tone=500), await stage.join(tone=900)
+    one.port.bridge(two.port)
+    await asyncio.sleep(0.5)
+    two.port.send_digits("42")
+    await asyncio.sleep(1.5)
+    assert two.party.digits == "42"
+    assert two.party.breaks() == []
+    assert two.party.tones() == [500]
+
+
+async def test_echo(stage: Stage) -> None:
+    one = await stage.join(tone=620)
+    one.port.echo()
+    await asyncio.sleep(1)
+    assert one.party.tones() == [620]
+    one.port.unbridge()
+    await asyncio.sleep(0.1)
+    count = len(one.party.received)
+    await asyncio.sleep(0.5)
+    assert len(one.party.received) == count
+
+
+async def test_close_gives_figures(stage: Stage) -> None:
+    one = await stage.join(tone=620)
+    one.port.echo()
+    await asyncio.sleep(10)
+    stats = await one.port.close()
+    assert stats.packets_received == pytest.approx(500, abs=2)
+    assert stats.packets_sent == pytest.approx(500, abs=2)
+    assert stats.lost == 0
+    assert stats.mos is not None
+    assert stats.mos > 4.3
+    assert one.port.read_stats() == stats
+    one.port.play([PlayTone((440,), 100)])  # nothing, and no error
