@@ -194,12 +194,14 @@ class Resampler:
     """Half length of the filter, in periods of the lower rate; with it 0.1 dB up to 3.4 kHz."""
     CUT = 0.94
     """The filter's corner, as a share of the lower Nyquist frequency."""
+    MAX_BRANCHES = 2000
+    """A rate that needs a larger filter is no rate that sound is recorded at."""
 
     def __init__(self, rate_hz: int) -> None:
         divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
         self._up = SAMPLE_RATE_HZ // divisor
         self._down = rate_hz // divisor
-        if self._up > 8000 or rate_hz < 1000:
+        if self._up > self.MAX_BRANCHES or rate_hz < 1000:
             raise ValueError(f"cannot resample from {rate_hz} Hz")
         stretch = max(1.0, self._down / self._up)  # input samples per period of the lower rate
         self._half = math.ceil(self.ZERO_CROSSINGS * stretch)

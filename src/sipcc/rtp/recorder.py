@@ -277,7 +277,10 @@ class RecordingWriter:
         self._put(job, b"", reason)
 
     def close(self) -> None:
-        """Write all that waits and end the thread. Blocks: not in the loop."""
+        """Write all that waits, end what is still open as ``closed``, and end the thread.
+
+        Blocks: not in the loop.
+        """
         thread = self._thread
         if thread is None:
             return
@@ -294,15 +297,26 @@ class RecordingWriter:
             self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._closing:
-                    self._changed.wait()
-                if not self._queue:
-                    return
-                job, data, reason = self._queue.popleft()
-                self._queued_bytes -= len(data)
+        jobs: set[_Job] = set()
+        while (work := self._next()) is not None:
+            job, data, reason = work
+            jobs.add(job)
             self._work(job, data, reason)
+            if job.ended:
+                jobs.discard(job)
+        for job in jobs:
+            job.end("closed")
+
+    def _next(self) -> tuple[_Job, bytes, str] | None:
+        """What is to be done next; waits for it. None when all is done and the writer closes."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            if not self._queue:
+                return None
+            job, data, reason = self._queue.popleft()
+            self._queued_bytes -= len(data)
+            return job, data, reason
 
     @staticmethod
     def _work(job: _Job, data: bytes, reason: str) -> None:
