@@ -1,0 +1,225 @@
+"""The contract of `MediaEngine`, held by the engine in this process and by worker processes alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sipcc.errors import PortsExhausted
+from sipcc.rtp import (
+    DigitBegan,
+    DigitEnded,
+    LocalEngine,
+    MediaEngine,
+    MediaEvent,
+    MediaPort,
+    MediaSettings,
+    PlayEnded,
+    PlayFile,
+    PlayTone,
+    PromptMissing,
+    RecordingEnded,
+    StreamParams,
+    WorkerLost,
+    WorkerPool,
+)
+from sipcc.rtp.udp import UdpSockets
+from sipcc.testing import audio
+from sipcc.testing.media import FakeMedia, Peer
+
+pytestmark = pytest.mark.realtime
+
+KINDS = ("local", "pool")
+
+
+def settings(**changes: object) -> MediaSettings:
+    values: dict[str, object] = {"ports": (23000, 23399), "workers": 2}
+    return MediaSettings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=KINDS)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[MediaEngine]:
+    engine: MediaEngine = LocalEngine(settings()) if request.param == "local" else WorkerPool(settings())
+    await engine.start()
+    yield engine
+    await engine.stop()
+
+
+@pytest.fixture
+async def parties() -> AsyncIterator[Callable[[], FakeMedia]]:
+    made: list[tuple[FakeMedia, UdpSockets]] = []
+
+    def make() -> FakeMedia:
+        sockets = UdpSockets()
+        made.append((FakeMedia(sockets, "127.0.0.3", ssrc=0x2000 + len(made)), sockets))
+        return made[-1][0]
+
+    yield make
+    for party, sockets in made:
+        party.close()
+        sockets.close_all()
+
+
+def join(port: MediaPort, party: FakeMedia, tone: float = 0) -> list[MediaEvent]:
+    """Connect a party with a port; returns the list that the port's events go to."""
+    events: list[MediaEvent] = []
+    port.on_event = events.append
+    port.configure(
+        StreamParams(
+            remote_host=party.host,
+            remote_port=party.port,
+            remote_rtcp_port=party.port + 1,
+            codec="PCMU",
+            payload_type=0,
+            event_payload_type=101,
+        )
+    )
+    if tone:
+        party.say_tone(tone)
+    party.start(
+        Peer(host=port.host, port=port.port, codec="PCMU", payload_type=0, event_payload_type=101)
+    )
+    return events
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # a test looks on from outside
+            await asyncio.sleep(0.02)
+
+
+async def test_bridge_keys_and_figures(engine: MediaEngine, parties: Callable[[], FakeMedia]) -> None:
+    one = await engine.open()
+    two = await engine.open(near=one)
+    caller, agent = parties(), parties()
+    events = join(one, caller, 500)
+    join(two, agent, 900)
+    one.bridge(two)
+    await until(lambda: len(caller.received) > 40 and len(agent.received) > 40)
+    assert caller.tones(0.4) == [900]
+    assert agent.tones(0.4) == [500]
+    caller.press("7")
+    await until(lambda: len(events) == 2)
+    assert [type(event) for event in events] == [DigitBegan, DigitEnded]
+    await until(lambda: agent.digits == "7")
+    figures = await one.close()
+    assert figures.packets_received > 40
+    assert figures.lost == 0
+    assert one.read_stats() == figures
+    await two.close()
+
+
+async def test_play_record_and_missing_file(
+    engine: MediaEngine, parties: Callable[[], FakeMedia], tmp_path: Path
+) -> None:
+    prompt, recording = tmp_path / "prompt.wav", tmp_path / "new" / "call.wav"
+    audio.write_wav(prompt, audio.tone(440, 0.4))
+    port = await engine.open()
+    caller = parties()
+    events = join(port, caller, 700)
+    port.record(str(recording))
+    port.play([PlayFile(str(prompt)), PlayTone((440,), 200)], token=5)
+    await until(lambda: events)
+    assert events == [PlayEnded(port.id, 5, "done", 600)]
+    assert caller.tones(0.3, before=0.1) == [440]
+    port.play([PlayFile(str(tmp_path / "none.wav"))], token=6)
+    await until(lambda: len(events) > 1)
+    assert isinstance(events[1], PromptMissing)
+    port.stop_playing()
+    port.stop_recording()
+    await until(lambda: len(events) == 4)
+    assert isinstance(events[2], PlayEnded)
+    ended = events[3]
+    assert isinstance(ended, RecordingEnded)
+    assert ended.reason == "stopped"
+    left, right, _ = audio.read_stereo(recording)
+    audio.assert_tone(left[2000:4000], 700)
+    audio.assert_tone(right[2000:4000], 440)
+    await port.close()
+
+
+async def test_a_port_that_closes_ends_its_play_and_recording(
+    engine: MediaEngine, parties: Callable[[], FakeMedia], tmp_path: Path
+) -> None:
+    port = await engine.open()
+    events = join(port, parties(), 700)
+    port.record(str(tmp_path / "call.wav"))
+    port.play([PlayTone((440,), 5000)], loop=True, token=9)
+    await asyncio.sleep(0.2)
+    await port.close()
+    assert [type(event) for event in events] == [PlayEnded, RecordingEnded]
+    assert [event.reason for event in events if isinstance(event, PlayEnded | RecordingEnded)] == [
+        "closed",
+        "closed",
+    ]
+
+
+async def test_ports_run_out_and_come_back(engine: MediaEngine) -> None:
+    small: MediaEngine = type(engine)(settings(ports=(23400, 23407)))  # type: ignore[call-arg]
+    await small.start()
+    try:
+        ports = [await small.open() for _ in range(4)]
+        with pytest.raises(PortsExhausted):
+            await small.open()
+        assert sorted(port.port for port in ports) == [23400, 23402, 23404, 23406]
+        await ports[0].close()
+        again = await small.open()
+        assert again.port == ports[0].port
+    finally:
+        await small.stop()
+
+
+async def test_a_port_taken_by_another_program_is_passed_over(engine: MediaEngine) -> None:
+    small: MediaEngine = type(engine)(settings(ports=(23410, 23413), workers=1))  # type: ignore[call-arg]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 23411))
+        await small.start()
+        try:
+            assert (await small.open()).port == 23412
+        finally:
+            await small.stop()
+
+
+async def test_strange_digits_are_refused(engine: MediaEngine) -> None:
+    port = await engine.open()
+    with pytest.raises(ValueError, match="not DTMF"):
+        port.send_digits("12x")
+
+
+async def test_a_killed_worker_is_reported_and_replaced(parties: Callable[[], FakeMedia]) -> None:
+    pool = WorkerPool(settings(workers=2))
+    await pool.start()
+    try:
+        one, two = await pool.open(), await pool.open()
+        events: list[MediaEvent] = []
+        one.on_event = two.on_event = events.append
+        victim = one.commander
+        old = set(pool.pids)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        await until(lambda: events)
+        assert len(events) == 1
+        assert isinstance(events[0], WorkerLost)
+        lost = one if events[0].port == one.id else two
+        await lost.close()
+        for _ in range(4):  # the one that lives takes over at once
+            await pool.open()
+        with pytest.raises(ValueError, match="cannot reach"):
+            lost.commander = victim
+            one.bridge(two)
+        await until(lambda: len(pool.pids) == 2 and set(pool.pids) != old)
+        port = await pool.open()
+        caller = parties()
+        join(port, caller, 500)
+        port.echo()
+        await until(lambda: len(caller.received) > 30)
+        assert caller.tones(0.4) == [500]
+        assert pool.restarts == 1
+    finally:
+        await pool.stop()
