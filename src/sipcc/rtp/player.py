@@ -8,7 +8,9 @@ where it would be by now, and n listeners do not slow it down.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE, ms_of_samples
@@ -30,7 +32,8 @@ class Player:
     ) -> None:
         """Get ready to play `payloads`, one byte a sample in `codec`, from `now` on."""
         self._payloads = [payload for payload in payloads if payload]
-        self._total = sum(map(len, self._payloads))
+        self._starts = [0, *accumulate(map(len, self._payloads))]
+        self._total = self._starts.pop()
         self._loop = loop and self._total > 0
         self._shared = shared and self._loop
         self._silence = bytes([SILENCE_BYTE[codec]])
@@ -102,17 +105,11 @@ class Player:
 
     def _follow_clock(self, now: float) -> None:
         """Jump when the ticks were late or left out by more than two frames."""
-        ahead = (self._position - self._clock_position(now)) % self._total
-        if min(ahead, self._total - ahead) > _MAX_DRIFT_SAMPLES:
+        position = self._starts[self._item] + self._offset
+        ahead = (position - int(now * SAMPLE_RATE_HZ)) % self._total
+        if _MAX_DRIFT_SAMPLES < ahead < self._total - _MAX_DRIFT_SAMPLES:
             self._seek(self._clock_position(now))
 
-    @property
-    def _position(self) -> int:
-        return sum(len(payload) for payload in self._payloads[: self._item]) + self._offset
-
     def _seek(self, position: int) -> None:
-        for index, payload in enumerate(self._payloads):
-            if position < len(payload):
-                self._item, self._offset = index, position
-                return
-            position -= len(payload)
+        self._item = bisect_right(self._starts, position) - 1
+        self._offset = position - self._starts[self._item]
