@@ -8,7 +8,7 @@ A name is looked for in this order, with each of `SUFFIXES`:
    the caller hears a language that was not asked for.
 
 A name with a suffix is a path: absolute, or relative to the operator's folder (with the order above), or
-to the working directory. A name that is not found sounds as `FALLBACK_TONE`, and is counted and logged;
+to the working directory. A name that is not found sounds as `FALLBACK`, and is counted and logged;
 a call never fails for a prompt. Two names are no files: ``silence:500`` is half a second of silence, and
 ``say:number:12`` says a value.
 """
@@ -32,8 +32,11 @@ SOUNDS: Final = Path(__file__).parent / "sounds"
 SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3")
 """In the order in which they are looked for."""
 
-FALLBACK_TONE: Final = PlayTone(frequencies_hz=(425.0,), duration_ms=400)
-"""In place of a prompt that is missing; the same as the player has for a file that cannot be read."""
+FALLBACK: Final[tuple[PlayItem, ...]] = (
+    PlayTone(frequencies_hz=(520.0,), duration_ms=300),
+    PlaySilence(duration_ms=200),
+) * 2
+"""In place of a prompt that is missing; sounds like the player's tone for a file that cannot be read."""
 
 MAX_SILENCE_MS: Final = 60_000
 MAX_NAME: Final = 1024
@@ -147,9 +150,9 @@ class PromptCatalogue:
                 return self._special_items(name, language)
             found = self.find(name, language)
         except ValueError:
-            return [self._miss(name, language, "name or value refused")]
+            return self._miss(name, language, "name or value refused")
         if found is None:
-            return [self._miss(name, language, "not found")]
+            return self._miss(name, language, "not found")
         if _other_language(found, language):
             self._fall_back(name, language, found.language)
         return [PlayFile(str(found.path))]
@@ -158,10 +161,10 @@ class PromptCatalogue:
         if _count(self.fallbacks, name, language):
             _log.warning("ivr.prompt_fell_back", prompt=_shown(name), language=language, used=used)
 
-    def _miss(self, name: str, language: str, reason: str) -> PlayTone:
+    def _miss(self, name: str, language: str, reason: str) -> list[PlayItem]:
         if _count(self.misses, name, language):
             _log.warning("ivr.prompt_missing", prompt=_shown(name), language=language, reason=reason)
-        return FALLBACK_TONE
+        return list(FALLBACK)
 
     def _special_items(self, name: str, language: str) -> list[PlayItem]:
         kind, _, argument = name.partition(":")
