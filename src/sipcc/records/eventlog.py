@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import sipcc.acd.events
 import sipcc.call.events
+import sipcc.ivr.events
 from sipcc.events import Event
 from sipcc.records.tables import event_log
 
@@ -100,7 +101,7 @@ def events_in(*modules: ModuleType) -> list[type[Event]]:
     ]
 
 
-REGISTRY = Registry(events_in(sipcc.call.events, sipcc.acd.events))
+REGISTRY = Registry(events_in(sipcc.call.events, sipcc.ivr.events, sipcc.acd.events))
 """All events of this version."""
 
 

@@ -1,0 +1,89 @@
+"""What is wrong with a configuration, and where."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sipcc.config.lines import KeyLines, Path
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, or looks wrong."""
+
+    severity: Literal["error", "warning"]
+    where: str
+    """The place, as ``sipcc.toml:12 trunks[0].port``, or the variable of the environment."""
+    message: str
+    """The cause."""
+    hint: str = ""
+    """The cure."""
+    line: int = 0
+    """The line in the file, 0 when there is none."""
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.where}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class Report:
+    """Collects findings, and knows the place of every value."""
+
+    def __init__(self, file: str, lines: KeyLines | None = None) -> None:
+        self.file = file
+        self.findings: list[Finding] = []
+        self.overrides: dict[Path, str] = {}
+        """The values that come from the environment, with the names of their variables."""
+        self._lines = lines
+        self._bad: set[Path] = set()
+
+    def error(self, path: Path, message: str, hint: str = "") -> None:
+        """`path` is wrong; nothing can start with it."""
+        self._add("error", path, message, hint)
+
+    def warn(self, path: Path, message: str, hint: str = "") -> None:
+        """`path` works, but hardly as it was meant."""
+        self._add("warning", path, message, hint)
+
+    @property
+    def failed(self) -> bool:
+        """True when there is an error."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+    def sorted(self) -> list[Finding]:
+        """All findings in the order of the file."""
+        return sorted(self.findings, key=lambda finding: finding.line)
+
+    def has_error_below(self, path: Path) -> bool:
+        """True when an error was found at `path` or at a value within it."""
+        return any(bad[: len(path)] == path for bad in self._bad)
+
+    def _add(self, severity: Literal["error", "warning"], path: Path, message: str, hint: str) -> None:
+        if severity == "error":
+            self._bad.add(path)
+        line = self._line_of(path)
+        where = self._source(path, line)
+        finding = Finding(severity, where, message, hint, line)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def _line_of(self, path: Path) -> int:
+        return (self._lines.line_of(path) if self._lines else None) or 0
+
+    def _source(self, path: Path, line: int) -> str:
+        for length in range(len(path), 0, -1):
+            if (variable := self.overrides.get(path[:length])) is not None:
+                return f"environment {variable}"
+        place = f"{self.file}:{line}" if line else self.file
+        return f"{place} {dotted(path)}" if path else place
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: ``trunks[0].port``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text

@@ -1,0 +1,155 @@
+"""Where the keys of a TOML file stand, as a core: `tomllib` tells values, but not lines.
+
+`KeyLines` walks a text that `tomllib` has accepted already, and remembers the line of every table, key
+and array element. It decides nothing about validity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Path = tuple[str | int, ...]
+"""The place of a value: ``("trunks", 0, "port")``."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_SPACE = re.compile(r"[ \t]*")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SCALAR = re.compile(r"[^,\]}\n#]*")
+_STRINGS = (
+    re.compile(r'"""(?:\\.|[^\\])*?"{3,5}', re.DOTALL),
+    re.compile(r"'''.*?'{3,5}", re.DOTALL),
+    re.compile(r'"(?:\\.|[^"\\\n])*"'),
+    re.compile(r"'[^'\n]*'"),
+)
+
+
+class KeyLines:
+    """The lines of the keys of one TOML text, counted from 1."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._lines: dict[Path, int] = {}
+        self._arrays: dict[Path, int] = {}
+        """How many ``[[...]]`` headers of each array of tables were seen."""
+        self._walk()
+
+    def line_of(self, path: Path) -> int | None:
+        """The line of `path`, or of what is nearest above it; None when nothing of it is in the file."""
+        for length in range(len(path), 0, -1):
+            if (line := self._lines.get(path[:length])) is not None:
+                return line
+        return None
+
+    def _walk(self) -> None:
+        table: Path = ()
+        self._skip(_BLANK)
+        while self._at < len(self._text):
+            start = self._at
+            if self._text.startswith("[[", start):
+                self._at += 2
+                table = self._array_header(self._dotted())
+                self._skip_past("]]")
+            elif self._text.startswith("[", start):
+                self._at += 1
+                table = self._within(self._dotted())
+                self._note(table)
+                self._skip_past("]")
+            else:
+                self._pair(table)
+            if self._at == start:
+                self._at += 1  # not TOML; tomllib has refused such a text before
+            self._skip(_BLANK)
+
+    def _array_header(self, keys: list[str]) -> Path:
+        array = (*self._within(keys[:-1]), keys[-1])
+        self._note(array)
+        index = self._arrays.get(array, 0)
+        self._arrays[array] = index + 1
+        self._note((*array, index))
+        return (*array, index)
+
+    def _within(self, keys: list[str]) -> Path:
+        """The path of a header, with the last element of each array of tables on the way."""
+        path: Path = ()
+        for key in keys:
+            path = (*path, key)
+            if path in self._arrays:
+                path = (*path, self._arrays[path] - 1)
+        return path
+
+    def _pair(self, table: Path) -> None:
+        path = table
+        start = self._at
+        for key in self._dotted():
+            path = (*path, key)
+            self._note(path, start)
+        self._skip_past("=")
+        self._skip(_SPACE)
+        self._value(path)
+
+    def _value(self, path: Path) -> None:
+        for string in _STRINGS:
+            if self._skip(string):
+                return
+        if self._text.startswith("[", self._at):
+            self._list("]", lambda index: self._element((*path, index)))
+        elif self._text.startswith("{", self._at):
+            self._list("}", lambda _: self._pair(path))
+        else:
+            self._skip(_SCALAR)
+
+    def _element(self, path: Path) -> None:
+        self._note(path)
+        self._value(path)
+
+    def _list(self, close: str, one: Callable[[int], None]) -> None:
+        """Walk what is between brackets or braces, `one` for each member."""
+        self._at += 1
+        index = 0
+        while self._at < len(self._text):
+            start = self._at
+            self._skip(_BLANK)
+            if self._text.startswith(close, self._at):
+                self._at += 1
+                return
+            if self._text.startswith(",", self._at):
+                self._at += 1
+            else:
+                one(index)
+                index += 1
+            if self._at == start:
+                return
+
+    def _dotted(self) -> list[str]:
+        """A key: bare or quoted parts, joined by dots."""
+        parts: list[str] = []
+        while True:
+            self._skip(_SPACE)
+            start = self._at
+            for pattern in (_BARE_KEY, *_STRINGS[2:]):
+                if self._skip(pattern):
+                    break
+            part = self._text[start : self._at]
+            parts.append(part[1:-1] if part[:1] in ("'", '"') else part)
+            self._skip(_SPACE)
+            if not self._text.startswith(".", self._at):
+                return parts
+            self._at += 1
+
+    def _note(self, path: Path, at: int | None = None) -> None:
+        at = self._at if at is None else at
+        self._lines.setdefault(path, self._text.count("\n", 0, at) + 1)
+
+    def _skip(self, pattern: re.Pattern[str]) -> bool:
+        match = pattern.match(self._text, self._at)
+        if match is None or match.end() == self._at:
+            return False
+        self._at = match.end()
+        return True
+
+    def _skip_past(self, mark: str) -> None:
+        self._skip(_SPACE)
+        if self._text.startswith(mark, self._at):
+            self._at += len(mark)

@@ -1,0 +1,215 @@
+"""Reads the configuration: TOML, overrides from the environment, secrets, and every check.
+
+`load` is for who starts a switch: a `Config`, or one ConfigError, before anything was opened. `check` is
+for who writes the file: everything that is wrong, at once, with what only this machine can tell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sipcc import plugins
+from sipcc.acd.settings import QueueSettings
+from sipcc.config.convert import convert_list, convert_table, did_you_mean
+from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
+from sipcc.config.findings import Finding, Report
+from sipcc.config.lines import KeyLines
+from sipcc.config.menus import check_menus, check_prompts
+from sipcc.config.names import Names, check_agents, check_numbers, check_unique
+from sipcc.config.schema import LISTS, TABLES, Config
+from sipcc.config.surroundings import check_surroundings
+from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
+from sipcc.errors import ConfigError
+from sipcc.records.settings import RecordSettings
+
+_TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+
+
+def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration in the file `path`, with file names made absolute from its folder.
+
+    Raises:
+        ConfigError: something is wrong; it is about the first error and tells how many more there are.
+    """
+    config, report = _read(Path(path), os.environ if environ is None else environ)
+    errors = [finding for finding in report.sorted() if finding.severity == "error"]
+    if errors or config is None:
+        first = errors[0]
+        more = f"; {len(errors) - 1} more: run sipccd check" if len(errors) > 1 else ""
+        raise ConfigError(first.where, first.message, hint=(first.hint + more).lstrip("; "))
+    return config
+
+
+def check(path: str | Path, environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """Everything that is wrong with the file `path`, in the order of its lines."""
+    config, report = _read(Path(path), os.environ if environ is None else environ)
+    if config is not None:
+        check_surroundings(config, report)
+        check_prompts(config, report)
+    return report.sorted()
+
+
+def load_records(path: str | Path, environ: Mapping[str, str] | None = None) -> RecordSettings:
+    """Only ``[records]`` of the file `path`: for who reads records and has none of the secrets.
+
+    Raises:
+        ConfigError: the file is no TOML, or that section is wrong.
+    """
+    file = Path(path)
+    report = Report(file.name)
+    data: Any = None
+    if (text := _text_of(file, report)) is not None:
+        data = _toml(text, report)
+    settings: RecordSettings | None = None
+    if data is not None:
+        report = Report(file.name, KeyLines(text or ""))
+        only: dict[str, Any] = {"records": data.get("records", {})}
+        values = os.environ if environ is None else environ
+        mine = {name: value for name, value in values.items() if name.startswith(f"{PREFIX}RECORDS__")}
+        apply_overrides(only, mine, {"records": RecordSettings}, {}, report)
+        section = resolve_secrets(only["records"], values, file.resolve().parent, report, ("records",))
+        settings = convert_table(RecordSettings, section, ("records",), report)
+    if settings is None or report.failed:
+        first = report.findings[0]
+        raise ConfigError(first.where, first.message, hint=first.hint)
+    return _anchored(Config(records=settings), file.resolve().parent).records
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, Report]:
+    report = Report(path.name)
+    text = _text_of(path, report)
+    data = None if text is None else _toml(text, report)
+    if text is None or data is None:
+        return None, report
+    report = Report(path.name, KeyLines(text))
+    folder = path.resolve().parent
+    for key in data:
+        if key not in TABLES and key not in LISTS:
+            report.error((key,), f"unknown section {key!r}", _section_hint(key, data[key]))
+    apply_overrides(data, environ, TABLES, LISTS, report)
+    data = resolve_secrets(data, environ, folder, report)
+    tables = {name: convert_table(kind, data.get(name, {}), (name,), report) for name, kind in TABLES.items()}
+    lists = {name: convert_list(kind, data.get(name, []), (name,), report) for name, kind in LISTS.items()}
+    values: dict[str, Any] = {name: table for name, table in tables.items() if table is not None}
+    values |= {name: tuple(item for _, item in items) for name, items in lists.items()}
+    config = Config(**values)
+    _check_all(config, lists, data, report)
+    return (None if report.failed else _anchored(config, folder)), report
+
+
+def _text_of(path: Path, report: Report) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        hint = "sipccd init writes one" if isinstance(error, FileNotFoundError) else ""
+        report.error((), f"cannot read {str(path)!r}: {error.strerror}", hint)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        report.error((), f"this is not UTF-8: byte {error.start} is {byte:#04x}", "save the file as UTF-8")
+    return None
+
+
+def _toml(text: str, report: Report) -> dict[str, Any] | None:
+    """The data of `text`; what TOML itself objects to is reported with the line that it stands on."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_PLACE.fullmatch(str(error))
+    message = match[1] if match else "it cannot be read"
+    line = int(match[2]) if match and match[2] else text.count("\n") + 1
+    column = f", column {match[3]}" if match and match[3] else ""
+    lines = text.split("\n")
+    stands = lines[min(line, len(lines)) - 1].strip()[:60]
+    report.findings.append(
+        Finding(
+            "error",
+            f"{report.file}:{line}",
+            f"this is not TOML: {message[:1].lower()}{message[1:]}{column}",
+            f"the line is: {stands}" if stands and "password" not in stands else "",
+            line,
+        )
+    )
+    return None
+
+
+def _section_hint(key: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        return did_you_mean(key, [*TABLES, *LISTS])
+    homes = [
+        name
+        for name, kind in TABLES.items()
+        if key in {field.encode_name for field in msgspec.structs.fields(kind)}
+    ]
+    return f"move it into [{homes[0]}]" if homes else did_you_mean(key, [*TABLES, *LISTS])
+
+
+def _check_all(
+    config: Config, lists: Mapping[str, Sequence[tuple[int, Any]]], data: Mapping[str, Any], report: Report
+) -> None:
+    """Every check that needs only the file; `lists` has the well-formed entries with their index."""
+    names = Names(data)
+    check_unique(data, report)
+    listeners = check_sip(config.sip, report) if not report.has_error_below(("sip",)) else []
+    if not report.has_error_below(("media",)):
+        check_media(config.media, listeners, report)
+    check_users(lists["users"], report)
+    check_trunks(lists["trunks"], report)
+    check_agents(lists["agents"], names, report)
+    check_numbers(lists["numbers"], names, report)
+    _check_queues(lists["queues"], data, report)
+    if not report.has_error_below(("menus",)):
+        check_menus(lists["menus"], names, report)
+    if not data.get("numbers"):
+        report.warn((), "there are no [[numbers]]: every call will be refused", 'add one, as in to = "echo"')
+
+
+def _check_queues(
+    queues: Sequence[tuple[int, QueueSettings]], data: Mapping[str, Any], report: Report
+) -> None:
+    strategies = plugins.names("sipcc.strategies")
+    served = _served(data.get("agents"))
+    for index, queue in queues:
+        # without installed metadata (a bare source tree) there is no list to compare with
+        if strategies and queue.strategy not in strategies:
+            report.error(
+                ("queues", index, "strategy"),
+                f"unknown strategy {queue.strategy!r}",
+                did_you_mean(queue.strategy, strategies),
+            )
+        if queue.max_wait and queue.ring_timeout > queue.max_wait:
+            report.warn(
+                ("queues", index, "ring_timeout"),
+                f"an agent is rung for {queue.ring_timeout:g} s, callers leave after {queue.max_wait:g} s",
+                "make ring_timeout shorter than max_wait",
+            )
+        if queue.name not in served:
+            report.warn(
+                ("queues", index, "name"),
+                f"no agent serves queue {queue.name!r}",
+                "name it in an agent's queues",
+            )
+
+
+def _served(agents: Any) -> set[str]:
+    """The queues that agents name, whether or not these agents are well-formed."""
+    entries = agents if isinstance(agents, list) else []
+    named = [agent.get("queues") for agent in entries if isinstance(agent, dict)]
+    return {str(queue) for queues in named if isinstance(queues, list) for queue in queues}
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """`config` with its file names made absolute from `folder`."""
+    records, ivr = config.records, config.ivr
+    database = records.database
+    if "://" not in database and database != ":memory:":
+        database = str(folder / database)
+    records = msgspec.structs.replace(records, database=database, recordings=str(folder / records.recordings))
+    ivr = msgspec.structs.replace(ivr, prompts=str(folder / ivr.prompts))
+    return msgspec.structs.replace(config, records=records, ivr=ivr)

@@ -1,0 +1,76 @@
+"""What `sipcc.ivr` finds in menus and prompts, put to its place in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sipcc.call.destination import Destination
+from sipcc.config.findings import Report
+from sipcc.config.lines import Path
+from sipcc.config.names import Names, check_target
+from sipcc.config.schema import Config
+from sipcc.ivr.check import Finding as MenuFinding
+from sipcc.ivr.check import check_menus as find_menu_faults
+from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.settings import MenuSettings
+
+_PART = re.compile(r'\[(\d+)\]|\["([^"]*)"\]|\.?([A-Za-z_][A-Za-z_0-9]*)')
+
+
+def check_menus(menus: Sequence[tuple[int, MenuSettings]], names: Names, report: Report) -> None:
+    """Check keys, destinations and the ways from menu to menu."""
+    settings = [menu for _, menu in menus]
+    found = find_menu_faults(
+        settings, known_queues=names.known("queues"), known_menus=names.known("menus"), catalogue=None
+    )
+    _put(found, report)
+    for index, menu in menus:
+        places: list[tuple[Path, str]] = [(("options", key), to) for key, to in menu.options.items()]
+        for place, text in [*places, (("then",), menu.then)]:
+            destination = _parsed(text)
+            if destination is not None and destination.kind == "dial":
+                check_target(destination.argument, ("menus", index, *place), names, report)
+
+
+def check_prompts(config: Config, report: Report) -> None:
+    """Check that every prompt that the file names is there, in its language."""
+    catalogue = PromptCatalogue(config.ivr)
+    queues, menus = [queue.name for queue in config.queues], [menu.name for menu in config.menus]
+    found = find_menu_faults(config.menus, known_queues=queues, known_menus=menus, catalogue=catalogue)
+    _put(found, report)
+    places: list[tuple[Path, str, str]] = [
+        (("queues", index, "music"), queue.music, config.ivr.language)
+        for index, queue in enumerate(config.queues)
+        if queue.music
+    ]
+    for index, number in enumerate(config.numbers):
+        destination = _parsed(number.to)
+        if destination is not None and destination.kind == "play":
+            language = number.language or config.ivr.language
+            places.append((("numbers", index, "to"), destination.argument, language))
+    for path, name, language in places:
+        for gap in catalogue.missing([name], language):
+            add = report.warn if gap.heard_in else report.error
+            add(path, gap.message, f"put {gap.name}.wav into the prompts folder, or correct the name")
+
+
+def _put(found: Sequence[MenuFinding], report: Report) -> None:
+    for finding in found:
+        add = report.error if finding.severity == "error" else report.warn
+        add(_path_of(finding.path), finding.message, finding.hint)
+
+
+def _path_of(text: str) -> Path:
+    """``menus[0].options["1"]`` as ``("menus", 0, "options", "1")``."""
+    return tuple(
+        int(match[1]) if match[1] is not None else match[2] if match[2] is not None else match[3]
+        for match in _PART.finditer(text)
+    )
+
+
+def _parsed(text: str) -> Destination | None:
+    try:
+        return Destination.parse(text)
+    except ValueError:
+        return None

@@ -1,0 +1,152 @@
+"""Checks of names, as a core: each stands for one thing, and whatever is named exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sipcc.acd.settings import AgentSettings
+from sipcc.call.destination import Destination
+from sipcc.call.routing import normalise
+from sipcc.call.settings import NumberSettings
+from sipcc.config.convert import did_you_mean
+from sipcc.config.findings import Report
+from sipcc.config.lines import Path
+from sipcc.config.schema import LISTS
+from sipcc.errors import ParseError
+from sipcc.sip.uri import SipUri
+
+_UNIQUE = ("users", "trunks", "agents", "queues")  # for menus, sipcc.ivr.check says it
+
+
+class Names:
+    """The names that a file defines, well-formed entries or not, so that one error causes no second."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._places: dict[str, dict[str, int]] = {
+            section: _named(data.get(section)) for section in LISTS if section != "numbers"
+        }
+
+    def known(self, section: str) -> list[str]:
+        """The names in ``[[section]]``."""
+        return list(self._places[section])
+
+    def need(self, section: str, name: str, path: Path, report: Report) -> None:
+        """Report `path` unless ``[[section]]`` has an entry called `name`."""
+        known = self._places[section]
+        if name not in known:
+            what = section.removesuffix("s")
+            report.error(path, f"there is no {what} {name!r}", did_you_mean(name, known))
+
+
+def _named(entries: Any) -> dict[str, int]:
+    if not isinstance(entries, list):
+        return {}
+    names: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
+            names.setdefault(name, index)
+    return names
+
+
+def check_unique(data: Mapping[str, Any], report: Report) -> None:
+    """Report every name and every number that stands for two things."""
+    for section in _UNIQUE:
+        entries = data.get(section)
+        first = _named(entries)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if isinstance(name, str) and first[name] != index:
+                what = section.removesuffix("s")
+                report.error(
+                    (section, index, "name"),
+                    f"another {what} is called {name!r} already, at {section}[{first[name]}]",
+                    "give each its own name",
+                )
+
+
+def check_numbers(numbers: Sequence[tuple[int, NumberSettings]], names: Names, report: Report) -> None:
+    """Check what the numbers are and where they lead."""
+    seen: dict[tuple[str, str], int] = {}
+    for index, entry in numbers:
+        path: Path = ("numbers", index)
+        number = normalise(entry.number)
+        if not number or "*" in number[:-1] or any(char.isspace() for char in number):
+            report.error(
+                (*path, "number"),
+                f"{entry.number!r} is no number",
+                "write digits, a user name, or a beginning with * at its end",
+            )
+        elif (first := seen.setdefault((number, entry.trunk), index)) != index:
+            report.error(
+                (*path, "number"),
+                f"{entry.number!r} has a destination already, at numbers[{first}]",
+                "keep one, or tell them apart by trunk",
+            )
+        if entry.trunk:
+            names.need("trunks", entry.trunk, (*path, "trunk"), report)
+        if entry.max_calls < 0:
+            report.error((*path, "max_calls"), "expected 0 for no limit, or a positive number")
+        check_destination(entry.to, (*path, "to"), names, report)
+
+
+def check_destination(text: str, path: Path, names: Names, report: Report) -> None:
+    """Check that a destination can be read and that what it names exists."""
+    try:
+        destination = Destination.parse(text)
+    except ValueError as error:
+        message, _, known = str(error).partition("; ")
+        report.error(path, message, known or "as in menu:NAME, queue:NAME, dial:sip:USER@HOST")
+        return
+    argument = destination.argument
+    match destination.kind:
+        case "menu" | "queue":
+            names.need(f"{destination.kind}s", argument, path, report)
+        case "dial":
+            check_target(argument, path, names, report)
+        case "app":
+            report.warn(
+                path,
+                f"{text!r} works only in a Python program that routes {argument!r}",
+                "sipccd alone does not know it",
+            )
+        case _:
+            pass
+
+
+def check_target(text: str, path: Path, names: Names, report: Report) -> None:
+    """Check what a call can be sent to: a user, ``TRUNK/NUMBER``, or a SIP or tel URI."""
+    if text in names.known("users"):
+        return
+    trunk, slash, number = text.partition("/")
+    if slash and number and ":" not in trunk:
+        names.need("trunks", trunk, path, report)
+        return
+    try:
+        uri = SipUri.parse(text)
+    except ParseError:
+        hint = did_you_mean(text, names.known("users")) if names.known("users") else ""
+        if not hint.startswith("did"):
+            hint = "write a user, TRUNK/NUMBER, or a URI such as sip:1001@192.0.2.1"
+        report.error(path, f"{text!r} cannot be called", hint)
+        return
+    if uri.scheme not in {"sip", "tel"}:
+        report.error(path, f"{uri.scheme}: addresses cannot be called", "write sip:USER@HOST")
+
+
+def check_agents(agents: Sequence[tuple[int, AgentSettings]], names: Names, report: Report) -> None:
+    """Check that every agent has a phone and that its queues exist."""
+    for index, agent in agents:
+        path: Path = ("agents", index)
+        if not agent.user and not agent.uri:
+            report.error(path, f"agent {agent.name!r} has no phone", 'add user = "..." or uri = "sip:..."')
+        if agent.user and agent.uri:
+            report.warn((*path, "uri"), "user and uri are both given", "keep the one that is to be rung")
+        if agent.user:
+            names.need("users", agent.user, (*path, "user"), report)
+        if agent.uri:
+            check_target(agent.uri, (*path, "uri"), names, report)
+        for position, queue in enumerate(agent.queues):
+            names.need("queues", queue, (*path, "queues", position), report)
+        if not agent.queues:
+            report.warn((*path, "name"), f"agent {agent.name!r} serves no queue", 'add queues = ["..."]')

@@ -1,0 +1,57 @@
+"""The whole configuration: the settings of every package, composed. Each struct lives beside its code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.call.settings import NumberSettings
+from sipcc.ivr.settings import IvrSettings, MenuSettings
+from sipcc.records.settings import RecordSettings
+from sipcc.rtp.settings import MediaSettings
+from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the daemon writes to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    style: Literal["console", "json"] = "console"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a switch needs to know. File names in it are absolute once `load` has read it."""
+
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    ivr: IvrSettings = IvrSettings()
+    records: RecordSettings = RecordSettings()
+    log: LogSettings = LogSettings()
+    users: tuple[UserSettings, ...] = ()
+    trunks: tuple[TrunkSettings, ...] = ()
+    agents: tuple[AgentSettings, ...] = ()
+    queues: tuple[QueueSettings, ...] = ()
+    menus: tuple[MenuSettings, ...] = ()
+    numbers: tuple[NumberSettings, ...] = ()
+
+
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "sip": SipSettings,
+    "media": MediaSettings,
+    "ivr": IvrSettings,
+    "records": RecordSettings,
+    "log": LogSettings,
+}
+"""The sections that are written ``[name]``."""
+
+LISTS: dict[str, type[msgspec.Struct]] = {
+    "users": UserSettings,
+    "trunks": TrunkSettings,
+    "agents": AgentSettings,
+    "queues": QueueSettings,
+    "menus": MenuSettings,
+    "numbers": NumberSettings,
+}
+"""The sections that are written ``[[name]]``, once for each."""

@@ -1,0 +1,57 @@
+"""Checks of what is around a configuration: folders, names in DNS, prompts. They ask the machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+from sipcc.config.findings import Report
+from sipcc.config.schema import Config
+from sipcc.errors import ConfigError
+from sipcc.records.database import database_url, sqlite_path
+
+
+def check_surroundings(config: Config, report: Report) -> None:
+    """Check that `config`, whose paths are absolute, fits this machine."""
+    _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
+    try:
+        file = sqlite_path(database_url(config.records.database))
+    except ConfigError as error:
+        report.error(("records", "database"), error.message, error.hint)
+    else:
+        if file is not None:
+            _check_folder(file.parent, ("records", "database"), report)
+    for index, trunk in enumerate(config.trunks):
+        if trunk.host and not _resolves(trunk.host):
+            report.error(
+                ("trunks", index, "host"),
+                f"the name {trunk.host!r} has no address",
+                "correct the name, or ask the name server of this machine",
+            )
+
+
+def _check_folder(folder: Path, place: tuple[str, ...], report: Report) -> None:
+    """A folder that is there must be writable; one that is not must be possible to make."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        report.error(place, f"{str(existing)!r} is no folder", "move it, or name another folder")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        what = "is not writable" if existing == folder else f"cannot be made in {str(existing)!r}"
+        report.error(
+            place, f"the folder {str(folder)!r} {what}", f"chown or chmod {existing}, or name another"
+        )
+
+
+def _resolves(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return bool(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM))
+        except OSError:
+            return False
+    return True
