@@ -16,7 +16,7 @@ from sipcc.sip.session_api import SessionListener, SessionState
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
 from sipcc.sip.timers import Timers
 from sipcc.sip.transport.base import Address, Flow, Listener, Network
-from sipcc.sip.transport.manager import SocketNetwork
+from sipcc.sip.transport.manager import SocketNetwork, local_host_towards
 from sipcc.sip.trunk import TrunkTable
 from sipcc.sip.uri import NameAddr, SipUri
 
@@ -49,6 +49,7 @@ __all__ = [
     "TrunkSettings",
     "TrunkTable",
     "UserSettings",
+    "local_host_towards",
     "parse_datagram",
     "response",
 ]

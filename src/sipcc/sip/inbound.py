@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sipcc.errors import LocalProtocolError, ParseError
@@ -14,6 +15,7 @@ from sipcc.log import get_logger
 from sipcc.sip.build import response as build_response
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.fields import Via
+from sipcc.sip.headers import Headers
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.nat import response_address
 from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
@@ -39,7 +41,7 @@ _DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
 class InboundRequest:
     """A request outside of dialogs, for a handler of `Endpoint.on_request`."""
 
-    __slots__ = ("_endpoint", "_transaction", "admitted", "heaped", "deadline", "flow", "request")
+    __slots__ = ("_endpoint", "_transaction", "admitted", "deadline", "flow", "heaped", "request")
 
     def __init__(
         self, endpoint: Endpoint, transaction: ServerTransaction, flow: Flow, admitted: object | None
@@ -181,10 +183,8 @@ class Inbound:
         request = error.request
         if request is None or request.method == "ACK":
             return
-        try:
+        with suppress(ParseError):  # a Via that nobody can read goes back as it came, to its source
             self._complete_via(request, flow)
-        except ParseError:
-            return  # no Via, no way back
         self._reply(request, flow, error.status_hint)
 
     def expire(self, now: float) -> None:
@@ -360,7 +360,10 @@ class Inbound:
     def _send_stateless(self, response: Response, request: Request, flow: Flow) -> None:
         raw = response.headers.get_raw("To")
         if raw is not None and not dialog_key(response)[2]:
-            response.headers.set("To", raw + b";tag=" + self._tag(request).encode("ascii"))
+            tagged = raw + b";tag=" + self._tag(request).encode("ascii")
+            # `set` would refuse a To with quoted control characters, which is legal and came from the peer
+            items = [("To", tagged) if name == "To" else (name, old) for name, old in response.headers.items]
+            response.headers = Headers.trusted(items)
         self._layer.send(flow, bytes(response))
 
     def _tag(self, request: Request) -> str:

@@ -9,7 +9,7 @@ import ipaddress
 from functools import lru_cache
 from typing import Literal
 
-from sipcc.sip.message import Via
+from sipcc.sip.fields import Via
 from sipcc.sip.transport.base import Address
 
 Reach = Literal["public", "private", "loopback", "none"]

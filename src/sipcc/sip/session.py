@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from sipcc.errors import LocalProtocolError, RemoteProtocolError, TransactionTimeout
+from sipcc.errors import LocalProtocolError, RemoteProtocolError
 from sipcc.sip.build import response as build_response
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Request, Response
+from sipcc.sip.modify import Modification
 from sipcc.sip.session_api import (
     AckSent,
     EndedBy,
@@ -24,26 +25,11 @@ from sipcc.sip.session_api import (
 )
 from sipcc.sip.transaction.machine import ServerTransaction
 from sipcc.sip.transport.base import Flow
+from sipcc.sip.unacked import UnackedAnswers
 from sipcc.sip.uri import SipUri
-
-MAX_GLARE_RETRIES = 4
-"""How often a re-INVITE that met a 491 is sent again before the listener is told."""
 
 MAX_ACKS = 16
 """ACKs kept for copies of 2xx responses: one per fork and re-INVITE, the oldest falls out."""
-
-
-class _Unacked:
-    """A 2xx of ours that waits for its ACK (RFC 3261 §13.3.1.4)."""
-
-    __slots__ = ("again_at", "give_up_at", "interval", "late_offer", "transaction")
-
-    def __init__(self, transaction: ServerTransaction, *, now: float, t1: float, late_offer: bool) -> None:
-        self.transaction = transaction
-        self.interval = t1
-        self.again_at = now + t1
-        self.give_up_at = now + 64 * t1
-        self.late_offer = late_offer
 
 
 class InviteSession:
@@ -69,12 +55,8 @@ class InviteSession:
         self.credentials: Any = None
         self.heaped: float | None = None
         self._due: dict[str, float] = {}
-        self._unacked: dict[int, _Unacked] = {}
-        self._offer_in: ServerTransaction | None = None
-        self._offer_withdrawn = False
-        self._offer_out: Exchange | None = None
-        self._reinvite: tuple[bytes, HeaderList] = (b"", ())
-        self._glare_retries = 0
+        self.unacked = UnackedAnswers(host.timers)
+        self._modification = Modification(self)
         self._ack_owed: Exchange | None = None
         self._acks: dict[tuple[str, int], AckSent] = {}
         self._ended_told = False
@@ -124,7 +106,7 @@ class InviteSession:
         if exchange is None or self.dialog is None:
             raise LocalProtocolError("no ACK is owed")
         self._ack_owed = None
-        self._send_ack(exchange, self.dialog, body)
+        self.send_ack(exchange, self.dialog, body)
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
 
@@ -160,13 +142,9 @@ class InviteSession:
         """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"re-INVITE in state {self.state}")
-        if self._offer_out is not None or "glare" in self._due or self._ack_owed is not None:
-            raise LocalProtocolError("a re-INVITE of ours is pending")
-        if self._offer_in is not None or self._unacked:
-            raise LocalProtocolError("an offer of the peer is pending")
-        self._reinvite = (body, headers)
-        self._glare_retries = 0
-        self._send_reinvite()
+        if self._ack_owed is not None:
+            raise LocalProtocolError("an ACK is owed first")
+        self._modification.start(body, headers)
 
     def answer_offer(self, body: bytes, *, headers: HeaderList = ()) -> None:
         """Accept the pending re-INVITE or UPDATE with 200.
@@ -174,12 +152,7 @@ class InviteSession:
         Raises:
             LocalProtocolError: none is pending. One that the peer withdrew is passed over in silence.
         """
-        transaction = self._take_offer_in()
-        if transaction is None:
-            return
-        self._respond(transaction, 200, headers=[*self._ours(), *headers], body=body)
-        if transaction.request.method == "INVITE":
-            self._await_ack(transaction, late_offer=bool(body) and not transaction.request.body)
+        self._modification.answer(body, headers)
 
     def refuse_offer(self, status: int = 488, *, headers: HeaderList = ()) -> None:
         """Refuse the pending re-INVITE or UPDATE; the session stays as it was.
@@ -187,9 +160,7 @@ class InviteSession:
         Raises:
             LocalProtocolError: none is pending. One that the peer withdrew is passed over in silence.
         """
-        transaction = self._take_offer_in()
-        if transaction is not None:
-            self._respond(transaction, status, headers=headers)
+        self._modification.refuse(status, headers)
 
     def send_request(
         self,
@@ -214,7 +185,7 @@ class InviteSession:
             if on_response is not None:
                 on_response(response)
             if response.status == 481:
-                self._lost()
+                self.lose()
 
         def failed(_error: Exception) -> None:
             if on_response is not None:
@@ -224,7 +195,7 @@ class InviteSession:
             headers = [*headers, ("Content-Type", content_type)]
         if method in ("UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"):
             headers = [("Contact", self.host.contact(self)), *headers]
-        self._send(method, answered, failed, headers=headers, body=body)
+        self.send_in_dialog(method, answered, failed, headers=headers, body=body)
 
     # -- what the endpoint calls ----------------------------------------------------------------------
 
@@ -234,31 +205,30 @@ class InviteSession:
         dialog = self._dialog_of(request)
         over = self.state is SessionState.TERMINATED
         if dialog is None or (over and request.method != "BYE"):
-            self._respond(transaction, 481)
+            self.respond(transaction, 481)
             return
         try:
             dialog.receive(request)
         except RemoteProtocolError as error:
-            self._respond(transaction, error.status_hint)
+            self.respond(transaction, error.status_hint)
             return
         self.flow = transaction.flow
         if request.method == "BYE":
             self._receive_bye(transaction)
         elif request.method in ("INVITE", "UPDATE"):
-            self._receive_offer(transaction, dialog)
+            self._modification.receive(transaction, dialog)
         elif request.method == "INFO":
-            self._respond(transaction, 200)
+            self.respond(transaction, 200)
             if self.listener is not None:
                 self.listener.on_info(self, request)
         elif request.method == "OPTIONS":
-            self._respond(transaction, 200, headers=self._ours())
+            self.respond(transaction, 200, headers=self.own_headers())
         else:
-            self._respond(transaction, 405, headers=[("Allow", self.host.allow)])
+            self.respond(transaction, 405, headers=[("Allow", self.host.allow)])
 
     def receive_ack(self, request: Request) -> None:
         """Take an ACK; a second one, or one for nothing, is dropped."""
-        unacked = self._unacked.pop(request.cseq.number, None)
-        if unacked is None:
+        if not self.unacked.acknowledge(request.cseq.number):
             return
         self._rearm_unacked()
         if self.state is SessionState.ACCEPTED:
@@ -271,10 +241,7 @@ class InviteSession:
 
     def receive_cancel(self, transaction: ServerTransaction) -> None:
         """Take the CANCEL of one of the peer's INVITE transactions; 200 was sent to it."""
-        if transaction is self._offer_in:
-            self._offer_in = None
-            self._offer_withdrawn = True
-            self._respond(transaction, 487)
+        self._modification.withdraw(transaction)
 
     @property
     def deadline(self) -> float | None:
@@ -292,24 +259,22 @@ class InviteSession:
     def _fire(self, name: str, now: float) -> None:
         if name == "ack":
             self._repeat_unacked(now)
-        elif name == "glare" and self.state is SessionState.CONFIRMED:
-            if self._offer_in is not None or self._unacked:
-                self._set("glare", now + self._glare_pause())
-            else:
-                self._send_reinvite()
+        elif name == "glare":
+            self._modification.retry(now)
 
-    def _set(self, name: str, at: float) -> None:
+    def set_due(self, name: str, at: float) -> None:
+        """Let the timer `name` fire at `at`."""
         self._due[name] = at
         self.host.changed(self)
 
-    def _ours(self) -> list[tuple[str, str]]:
+    def own_headers(self) -> list[tuple[str, str]]:
         """The headers of a dialog-making response."""
         found = [("Contact", self.host.contact(self)), ("Allow", self.host.allow)]
         if self.host.supported:
             found.append(("Supported", self.host.supported))
         return found
 
-    def _respond(
+    def respond(
         self,
         transaction: ServerTransaction,
         status: int,
@@ -318,13 +283,14 @@ class InviteSession:
         headers: HeaderList = (),
         body: bytes = b"",
     ) -> None:
+        """Answer one of the peer's requests."""
         headers = [*headers, *self.host.response_headers]
         answer = build_response(
             transaction.request, status, reason, to_tag=self.local_tag, headers=headers, body=body
         )
         self.host.respond(transaction, answer)
 
-    def _send(
+    def send_in_dialog(
         self,
         method: str,
         on_response: Callable[[Response], None],
@@ -334,13 +300,14 @@ class InviteSession:
         body: bytes = b"",
         dialog: Dialog | None = None,
     ) -> Exchange:
+        """Send a request in `dialog`, by default that of the session."""
         dialog = dialog or self.dialog
         if dialog is None:
             raise LocalProtocolError(f"{method} without a dialog")
         request = dialog.request(method, headers=[*headers, *self.host.request_headers], body=body)
         return self.host.send(self, request, on_response, on_failure, dialog=dialog)
 
-    def _send_ack(self, exchange: Exchange, dialog: Dialog, body: bytes = b"") -> None:
+    def send_ack(self, exchange: Exchange, dialog: Dialog, body: bytes = b"") -> None:
         """Acknowledge the 2xx of `exchange`, with its credentials (RFC 3261 §13.2.2.4)."""
         invite = exchange.request
         headers: list[tuple[str, str]] = [
@@ -355,7 +322,7 @@ class InviteSession:
             del self._acks[next(iter(self._acks))]
         self._acks[dialog.remote_tag, invite.cseq.number] = self.host.send_ack(self, ack, dialog)
 
-    def _is_repeated(self, response: Response) -> bool:
+    def repeat_ack(self, response: Response) -> bool:
         """True for another copy of a 2xx that was acknowledged; its ACK is sent again."""
         sent = self._acks.get((response.to.tag, response.cseq.number))
         if sent is None:
@@ -372,12 +339,12 @@ class InviteSession:
     # -- ending ---------------------------------------------------------------------------------------
 
     def _receive_bye(self, transaction: ServerTransaction) -> None:
-        self._respond(transaction, 200)
+        self.respond(transaction, 200)
         if self.state is SessionState.TERMINATED:
             return
         self._held_bye = None
         self._end("peer", transaction.request)
-        self._unacked.clear()
+        self.unacked.clear()
         self._due.clear()
         self.host.finished(self)
 
@@ -385,20 +352,31 @@ class InviteSession:
         """Go to TERMINATED and tell the listener, once."""
         self.state = SessionState.TERMINATED
         self._due.pop("glare", None)
-        if self._offer_in is not None:
-            transaction, self._offer_in = self._offer_in, None
-            self._offer_withdrawn = True
-            self._respond(transaction, 487)
+        self._modification.withdraw()
         if not self._ended_told:
             self._ended_told = True
             if self.listener is not None:
                 self.listener.on_ended(self, by, request)
 
-    def _lost(self) -> None:
+    def owe_ack(self, exchange: Exchange) -> None:
+        """A 2xx with a late offer came: `acknowledge` must answer it."""
+        self._ack_owed = exchange
+
+    def hang_up_lost(self) -> None:
+        """A re-INVITE without an answer ends the dialog (RFC 3261 §12.2.1.2)."""
+        if self.state is SessionState.CONFIRMED:
+            self._end("network", None)
+            self._send_bye()
+
+    def is_due(self, name: str) -> bool:
+        """True while the timer `name` runs."""
+        return name in self._due
+
+    def lose(self) -> None:
         """The peer does not know the dialog any more."""
         if self.state in (SessionState.ACCEPTED, SessionState.CONFIRMED):
             self._end("network", None)
-            self._unacked.clear()
+            self.unacked.clear()
             self._due.clear()
             self.host.finished(self)
 
@@ -412,145 +390,33 @@ class InviteSession:
             if main and (response is None or response.status >= 200):
                 self.host.finished(self)
 
-        self._send("BYE", done, lambda _error: done(None), headers=headers, dialog=dialog)
+        self.send_in_dialog("BYE", done, lambda _error: done(None), headers=headers, dialog=dialog)
 
     def _release_bye(self) -> None:
         headers, self._held_bye = self._held_bye, None
-        self._unacked.clear()
+        self.unacked.clear()
         self._due.clear()
         self._send_bye(headers or ())
 
-    # -- 2xx of ours that wait for an ACK -------------------------------------------------------------
-
-    def _await_ack(self, transaction: ServerTransaction, *, late_offer: bool) -> None:
-        number = transaction.request.cseq.number
-        self._unacked[number] = _Unacked(
-            transaction, now=self.host.now(), t1=self.host.timers.t1, late_offer=late_offer
-        )
+    def await_ack(self, transaction: ServerTransaction, *, late_offer: bool) -> None:
+        """A 2xx of ours went out: repeat it until its ACK comes."""
+        self.unacked.add(transaction, late_offer=late_offer, now=self.host.now())
         self._rearm_unacked()
 
     def _rearm_unacked(self) -> None:
-        if self._unacked:
-            self._set("ack", min(min(u.again_at, u.give_up_at) for u in self._unacked.values()))
+        deadline = self.unacked.deadline
+        if deadline is not None:
+            self.set_due("ack", deadline)
         else:
             self._due.pop("ack", None)
 
     def _repeat_unacked(self, now: float) -> None:
-        for unacked in list(self._unacked.values()):
-            if unacked.give_up_at <= now:
-                self._give_up()
-                return
-            if unacked.again_at <= now:
-                self.host.repeat(unacked.transaction)
-                unacked.interval = min(2 * unacked.interval, self.host.timers.t2)
-                unacked.again_at += unacked.interval
-        self._rearm_unacked()
-
-    def _give_up(self) -> None:
-        """No ACK within 64*T1: the session ends with a BYE (RFC 3261 §13.3.1.4)."""
-        held = self._held_bye is not None
-        self._unacked.clear()
+        again, given_up = self.unacked.expire(now=now)
+        for transaction in again:
+            self.host.repeat(transaction)
+        if not given_up:
+            self._rearm_unacked()
+            return
+        # no ACK within 64*T1: the session ends with a BYE (RFC 3261 §13.3.1.4)
         self._end("network", None)
-        if held:
-            self._release_bye()
-        else:
-            self._due.clear()
-            self._send_bye()
-
-    # -- offers of the peer ---------------------------------------------------------------------------
-
-    def _receive_offer(self, transaction: ServerTransaction, dialog: Dialog) -> None:
-        request = transaction.request
-        if self._offer_in is not None:
-            # RFC 3261 §14.2: up to 10 s, at random
-            pause = str(self.host.ids.bits(16) % 11)
-            self._respond(transaction, 500, headers=[("Retry-After", pause)])
-            return
-        early = self.state not in (SessionState.ACCEPTED, SessionState.CONFIRMED)
-        waiting = any(unacked.late_offer for unacked in self._unacked.values())
-        if self._offer_out is not None or waiting or (early and (request.body or request.method == "INVITE")):
-            self._respond(transaction, 491)
-            return
-        if request.body and request.content_type != "application/sdp":
-            self._respond(transaction, 415, headers=[("Accept", "application/sdp")])
-            return
-        dialog.refresh(request)
-        if early:
-            self._respond(transaction, 200, headers=self._ours())
-            return
-        self._offer_in = transaction
-        transaction.user = self
-        self._offer_withdrawn = False
-        if self.listener is None:
-            self.refuse_offer(488)
-            return
-        self.listener.on_offer(self, request)
-        if self._offer_in is transaction and request.method == "INVITE":
-            self._respond(transaction, 100)
-
-    def _take_offer_in(self) -> ServerTransaction | None:
-        transaction = self._offer_in
-        if transaction is None and not self._offer_withdrawn:
-            raise LocalProtocolError("no offer of the peer is pending")
-        self._offer_in = None
-        self._offer_withdrawn = False
-        return transaction
-
-    # -- re-INVITEs of ours ---------------------------------------------------------------------------
-
-    def _send_reinvite(self) -> None:
-        body, extra = self._reinvite
-        headers = [*self._ours(), *extra]
-        if body:
-            headers.append(("Content-Type", "application/sdp"))
-        self._offer_out = self._send(
-            "INVITE", self._reinvite_answered, self._reinvite_failed, headers=headers, body=body
-        )
-
-    def _reinvite_answered(self, response: Response) -> None:
-        exchange, dialog = self._offer_out, self.dialog
-        if dialog is None or response.status < 200:
-            return
-        if exchange is None:
-            if response.status < 300:
-                self._is_repeated(response)
-            return
-        self._offer_out = None
-        if response.status < 300:
-            dialog.refresh(response)
-            if self._reinvite[0] or self.state is SessionState.TERMINATED:
-                self._send_ack(exchange, dialog)
-            else:
-                self._ack_owed = exchange
-        elif response.status == 491 and self._glare_retries < MAX_GLARE_RETRIES:
-            if self.state is SessionState.CONFIRMED:
-                self._glare_retries += 1
-                self._set("glare", self.host.now() + self._glare_pause())
-            return
-        self._tell_reinvite(response)
-        if response.status == 481:
-            self._lost()
-        elif response.status == 408:
-            self._hang_up_lost()
-
-    def _reinvite_failed(self, error: Exception) -> None:
-        self._offer_out = None
-        self._tell_reinvite(None)
-        if isinstance(error, TransactionTimeout):
-            self._hang_up_lost()
-
-    def _tell_reinvite(self, response: Response | None) -> None:
-        if self.state is not SessionState.TERMINATED and self.listener is not None:
-            self.listener.on_reinvite_answered(self, response)
-
-    def _hang_up_lost(self) -> None:
-        """A re-INVITE without an answer ends the dialog (RFC 3261 §12.2.1.2)."""
-        if self.state is SessionState.CONFIRMED:
-            self._end("network", None)
-            self._send_bye()
-
-    def _glare_pause(self) -> float:
-        """Seconds to wait after a 491, in steps of 10 ms (RFC 3261 §14.1)."""
-        if self.role == "uac":  # we made the Call-ID
-            return 2.1 + (self.host.ids.bits(16) % 191) / 100
-        return (self.host.ids.bits(16) % 201) / 100
+        self._release_bye()

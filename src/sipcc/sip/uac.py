@@ -9,6 +9,7 @@ from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Request, Response
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, SessionHost, SessionState
+from sipcc.sip.transaction.machine import ServerTransaction
 from sipcc.sip.transport.base import Flow
 
 MAX_FORKS = 16
@@ -48,7 +49,7 @@ class ClientSession(InviteSession):
         self._cancel_reason = reason
         exchange = self._exchange
         if exchange is None or exchange.transaction is None:
-            self._set("withdrawn", self.host.now())
+            self.set_due("withdrawn", self.host.now())
         elif exchange.transaction.provisionals:
             self._send_cancel()
 
@@ -70,7 +71,7 @@ class ClientSession(InviteSession):
             self._cancel_sent = True
             self.host.send_cancel(self._exchange, self._cancel_reason)
             # RFC 3261 §9.1: a peer that never sends 487 must not keep us waiting
-            self._set("uncancelled", self.host.now() + 64 * self.host.timers.t1)
+            self.set_due("uncancelled", self.host.now() + 64 * self.host.timers.t1)
 
     def _answered(self, response: Response) -> None:
         status = response.status
@@ -107,7 +108,7 @@ class ClientSession(InviteSession):
             self.listener.on_provisional(self, response)
 
     def _accepted(self, response: Response) -> None:
-        if self._is_repeated(response):
+        if self.repeat_ack(response):
             return
         exchange = self._exchange
         if exchange is None:
@@ -131,17 +132,17 @@ class ClientSession(InviteSession):
             self._reject(None, sent_bye=True)
             return
         if self.request.body:
-            self._send_ack(exchange, dialog)
+            self.send_ack(exchange, dialog)
             self.state = SessionState.CONFIRMED
         else:
-            self._ack_owed = exchange
+            self.owe_ack(exchange)
             self.state = SessionState.ACCEPTED
         if self.listener is not None:
             self.listener.on_accepted(self, response)
 
     def _hang_up_fork(self, exchange: Exchange, dialog: Dialog) -> None:
         """Acknowledge and end a 2xx that nobody wants (RFC 3261 §13.2.2.4)."""
-        self._send_ack(exchange, dialog)
+        self.send_ack(exchange, dialog)
         self._send_bye(dialog=dialog)
 
     def _failed(self, error: Exception) -> None:
@@ -159,6 +160,13 @@ class ClientSession(InviteSession):
             self.host.finished(self)
         if self.listener is not None:
             self.listener.on_rejected(self, response)
+
+    def _receive_bye(self, transaction: ServerTransaction) -> None:
+        if self.state in (SessionState.CALLING, SessionState.EARLY):
+            # RFC 3261 §15: the called side must not send BYE in an early dialog; its INVITE answer decides
+            self.respond(transaction, 481)
+        else:
+            super()._receive_bye(transaction)
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         tag = request.from_.tag

@@ -38,8 +38,8 @@ class ServerSession(InviteSession):
         if self.state not in (SessionState.TRYING, SessionState.EARLY) or not 100 < status < 200:
             raise LocalProtocolError(f"{status} in state {self.state}")
         self.state = SessionState.EARLY
-        self._respond(self._transaction, status, headers=[*self._ours(), *headers], body=body)
-        self._set("ringing", self.host.now() + KEEP_RINGING)
+        self.respond(self._transaction, status, headers=[*self.own_headers(), *headers], body=body)
+        self.set_due("ringing", self.host.now() + KEEP_RINGING)
 
     def accept(self, body: bytes, *, headers: HeaderList = ()) -> None:
         """Send 200; `body` is the answer, or the offer when the INVITE had none.
@@ -55,8 +55,8 @@ class ServerSession(InviteSession):
             raise LocalProtocolError(f"200 in state {self.state}")
         self.state = SessionState.ACCEPTED
         self._due.pop("ringing", None)
-        self._respond(self._transaction, 200, headers=[*self._ours(), *headers], body=body)
-        self._await_ack(self._transaction, late_offer=bool(body) and not self.request.body)
+        self.respond(self._transaction, 200, headers=[*self.own_headers(), *headers], body=body)
+        self.await_ack(self._transaction, late_offer=bool(body) and not self.request.body)
 
     def reject(self, status: int, reason: str | None = None, *, headers: HeaderList = ()) -> None:
         """Refuse the INVITE; after a refusal or a CANCEL this does nothing.
@@ -80,7 +80,7 @@ class ServerSession(InviteSession):
     def _receive_bye(self, transaction: ServerTransaction) -> None:
         if self.state in (SessionState.TRYING, SessionState.EARLY):
             # RFC 3261 §15.1.2: a BYE in an early dialog ends the INVITE with 487
-            self._respond(transaction, 200)
+            self.respond(transaction, 200)
             self._cancelled()
         else:
             super()._receive_bye(transaction)
@@ -89,14 +89,14 @@ class ServerSession(InviteSession):
         if name == "ringing":
             if self.state is SessionState.EARLY:
                 self.host.repeat(self._transaction)
-                self._set("ringing", now + KEEP_RINGING)
+                self.set_due("ringing", now + KEEP_RINGING)
         else:
             super()._fire(name, now)
 
     def _refuse(self, status: int, reason: str | None, headers: HeaderList) -> None:
         self.state = SessionState.TERMINATED
         self._due.clear()
-        self._respond(self._transaction, status, reason, headers=headers)
+        self.respond(self._transaction, status, reason, headers=headers)
         self.host.finished(self)
 
     def _cancelled(self) -> None:

@@ -125,7 +125,7 @@ async def pair() -> AsyncIterator[Pair]:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_whole_call(pair: Pair, transport: str) -> None:
-    out, incoming = await pair.talk(transport)
+    out, _incoming = await pair.talk(transport)
     assert pair.at_alice.said == [("provisional", 180), ("accepted", ANSWER)]
     assert pair.at_bob.said == [("acknowledged", b"")]
     assert out.flow.transport == transport

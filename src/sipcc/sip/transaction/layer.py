@@ -71,6 +71,9 @@ class TransactionLayer:
             self._settle(client, now)
             return Verdict.ABSORBED
         server = self._servers.get(key)
+        if server is not None and _reuses_branch(server, message):
+            self._drop(server)
+            server = None
         if server is not None:
             server.receive(message, now=now)
             self._settle(server, now)
@@ -208,3 +211,10 @@ def _merge_key(request: Request) -> MergeKey | None:
         return None
     cseq = request.cseq
     return (request.call_id, request.from_.tag or "", cseq.number, cseq.method)
+
+
+def _reuses_branch(server: ServerTransaction, request: Request) -> bool:
+    """True for a re-INVITE that has the branch of an INVITE that is over, as some phones send it."""
+    if request.method != "INVITE" or server.state not in (State.ACCEPTED, State.CONFIRMED):
+        return False
+    return request.headers.first().get("CSeq") != server.request.headers.first().get("CSeq")

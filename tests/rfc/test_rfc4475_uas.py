@@ -1,0 +1,101 @@
+"""RFC 4475: each torture message sent to an endpoint, as a datagram and as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from sipcc.clock import LoopClock
+from sipcc.ids import Ids
+from sipcc.sip import Address, Endpoint, InboundRequest, InviteSession, SipSettings
+from sipcc.sip import response as build_response
+from sipcc.sip.transport.base import Flow
+from sipcc.testing.network import MemoryNetwork
+
+CORPUS = Path("/work/shared/corpus/rfc4475")
+CASES = json.loads((CORPUS / "expectations.json").read_text()) if CORPUS.exists() else []
+pytestmark = pytest.mark.skipif(not CASES, reason="the corpus is not on this machine")
+
+
+class Bystander:
+    """Sends bytes and reads the statuses of what comes back."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.closed = False
+
+    def datagram_received(self, data: bytes, flow: Flow) -> None:
+        self.stream_received(data, flow)
+
+    def stream_received(self, data: bytes, flow: Flow) -> None:
+        # an answer to a broken request repeats its broken headers, so only the first line is read here
+        self.statuses += [int(status) for status in re.findall(rb"(?m)^SIP/2\.0 ([1-6][0-9]{2}) ", data)]
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        self.closed = True
+
+
+def on_request(inbound: InboundRequest) -> None:
+    inbound.respond(build_response(inbound.request, 200, to_tag="t"))
+
+
+def on_invite(session: InviteSession) -> None:
+    session.ring()
+
+
+async def answers_to(data: bytes, transport: str) -> tuple[list[int], Endpoint, bool]:
+    network = MemoryNetwork()
+    host = "10.0.0.2"
+    endpoint = Endpoint(
+        SipSettings(listen=(f"udp:{host}:5060", f"tcp:{host}:5060")),
+        network=network.host(host),
+        clock=LoopClock(wall=0.0),
+        ids=Ids(random.Random(1)),
+    )
+    endpoint.on_request = {"REGISTER": on_request, "MESSAGE": on_request}
+    endpoint.on_invite = on_invite
+    await endpoint.start()
+    peer = Bystander()
+    far = Address(host, 5060)
+    if transport == "udp":
+        # answers go to the port of the Via when that names the source, and the corpus names no port often
+        listener = await network.listen("udp", Address("10.0.0.1", 5060), peer)
+        listener.flow_to(far).send(data)
+    else:
+        flow = await network.connect(far, peer, local_host="10.0.0.1")
+        flow.send(data)
+    await asyncio.sleep(0.4)
+    await endpoint.stop()
+    return peer.statuses, endpoint, peer.closed
+
+
+def is_allowed(statuses: list[int], allowed: list[object]) -> bool:
+    finals = [status for status in statuses if status >= 200]
+    said: list[object] = [*finals] if finals else ["pending" if statuses else "silence"]
+    if len(set(finals)) > 1:
+        return False
+    outcome = said[0]
+    for rule in allowed:
+        if rule == outcome or (rule == "lenient" and outcome != "silence" and outcome not in (500,)):
+            return True
+        if isinstance(rule, str) and rule.startswith("!") and outcome not in (int(rule[1:]), "silence"):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
+async def test_answer(case: dict[str, object], transport: str) -> None:
+    data = (CORPUS / str(case["file"])).read_bytes()
+    statuses, endpoint, closed = await answers_to(data, transport)
+    allowed = list(case["uas_allowed"])  # type: ignore[call-overload]
+    if transport == "tcp" and closed and set(statuses) <= {400}:
+        return  # a stream without a usable Content-Length is closed (RFC 3261 §18.3)
+    assert is_allowed(statuses, allowed), f"{case['note']}: {statuses} is none of {allowed}"
+    assert endpoint.counters["crashes"] == 0
+    assert endpoint.counters["handler_crashes"] == 0
