@@ -219,8 +219,8 @@ def _check_rest(message: Request | Response, first: dict[str, bytes]) -> None:
 
 def _check_list(message: Request | Response, name: str, raw: bytes) -> None:
     if name == "Contact":
-        if raw == b"*" and (not isinstance(message, Request) or message.method == "REGISTER"):
-            return
+        if raw == b"*" and isinstance(message, Request) and message.method != "REGISTER":
+            raise ParseError("Contact * is for REGISTER only", layer="header:Contact")
         _ = message.contacts
     elif name == "Route":
         _ = message.routes
