@@ -93,8 +93,8 @@ PINYIN = dict(zip(_CHARACTERS, _SYLLABLES.split(), strict=True))
 """How the characters of the Chinese fragments sound."""
 
 _ENGLISH = {
-    "am": "A M",
-    "pm": "P M",
+    "am": "A.M.",
+    "pm": "P.M.",
     "fen": "fen",
     "hash": "hash",
     "yuan": "yoo ann",
