@@ -32,6 +32,7 @@ class Driver:
         self._flush = flush
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0  # uvloop's handle of a time that has come already has no `when`
         self._closed = False
 
     def pump(self) -> None:
@@ -42,12 +43,13 @@ class Driver:
         self._flush()
         deadline = self._core.deadline
         if self._timer is not None:
-            if not self._closed and deadline is not None and self._timer.when() <= deadline:
+            if not self._closed and deadline is not None and self._armed_for <= deadline:
                 return  # an early wake-up is harmless and cheaper than re-arming at each input
             self._timer.cancel()
             self._timer = None
         if deadline is not None and not self._closed:
             self._timer = self._loop.call_at(deadline, self._fire)
+            self._armed_for = deadline
 
     def close(self) -> None:
         """Disarm for good."""
