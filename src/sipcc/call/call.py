@@ -131,7 +131,8 @@ class Call:
         task = asyncio.ensure_future(work)
         try:
             if not self._ended.done():
-                await asyncio.wait({task, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {task, self._ended}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
         finally:

@@ -149,20 +149,23 @@ class Leg:
         if self.ended or self._session is None:
             self._end(cause, status or CAUSES.get(cause, CAUSES["failed"]).sip_status, "us")
             return
-        session = self._session
-        headers = (("Reason", reason_header(cause)),)
-        if self.state is LegState.ANSWERED:
+        session, answered = self._session, self.state is LegState.ANSWERED
+        if answered:
             final = 200
-            session.bye(headers=headers)
         elif self.role == "caller":
             final = status or CAUSES.get(cause, CAUSES["failed"]).sip_status
-            if final < 300:
-                final = 480
-            session.reject(final, reason, headers=headers)
+            final = final if final >= 300 else 480
         else:
             final = 487
-            session.cancel(reason=reason_header(cause))
+        # ended before the session says so: its own word for it would be "normal"
         self._end(cause, final, "us")
+        headers = (("Reason", reason_header(cause)),)
+        if answered:
+            session.bye(headers=headers)
+        elif self.role == "caller":
+            session.reject(final, reason, headers=headers)
+        else:
+            session.cancel(reason=reason_header(cause))
 
     async def refresh(self) -> int:
         """Send a re-INVITE that changes nothing and return the final status, 0 when none came.

@@ -124,7 +124,7 @@ class MediaNegotiation:
         _, rtcp_port = remote.rtcp_of(audio)
         self.remote_hold = remote.is_hold(audio)
         self.params = StreamParams(
-            # a=rtcp may name another host, which would let a peer aim our reports at anyone: only its port counts
+            # a=rtcp may name another host, and so aim our reports at anyone: only its port counts
             remote_host=connection.host if connection else "0.0.0.0",
             remote_port=audio.port,
             remote_rtcp_port=rtcp_port,

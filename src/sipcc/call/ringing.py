@@ -12,10 +12,9 @@ from sipcc.call import events
 from sipcc.call.leg import Leg
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallRejected, SipccError, TransactionTimeout
+from sipcc.rtp.flow import MediaEvent
 from sipcc.sip.transport.base import Address, Flow, TransportName
 from sipcc.sip.uri import NameAddr, SipUri
-
-from sipcc.rtp.flow import MediaEvent
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call

@@ -17,7 +17,7 @@ class Places:
 
     | target | place |
     |---|---|
-    | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over the flow it came on |
+    | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
     | ``trunk:NUMBER`` or ``tel:NUMBER`` | the first trunk with a host |
     | ``NAME/NUMBER`` | that number on the trunk called NAME |
     | any other SIP URI | that URI |

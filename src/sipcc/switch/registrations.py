@@ -126,12 +126,12 @@ class _Kept:
 
     def start(self) -> None:
         """Send the first REGISTER."""
-        self.core.start(now=self._clock.now())
+        self.core.start()
         self._driver.pump()
 
     def stop(self) -> None:
         """Take the registration back."""
-        self.core.stop(now=self._clock.now())
+        self.core.stop()
         self._driver.pump()
         self._driver.close()
 

@@ -22,7 +22,7 @@ from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
 from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
-from sipcc.sip import Admission, AsyncioNetwork, Endpoint, Registrar, TrunkTable
+from sipcc.sip import Admission, Endpoint, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
@@ -179,7 +179,7 @@ class Switch:
         self.trunks = TrunkTable(config.trunks)
         self.registrar = Registrar(config.sip)
         self.endpoint = Endpoint(
-            config.sip, network=self._network or AsyncioNetwork(), clock=self.clock, ids=self.ids
+            config.sip, network=self._network or SocketNetwork(), clock=self.clock, ids=self.ids
         )
         admission = Admission(
             trunks=self.trunks,

@@ -30,7 +30,7 @@ START_S = 1000.0
 OUTSIDE_LIMIT_S = 10.0
 """Real seconds to wait for work outside the loop's clock before it counts as hung."""
 
-THREADED_MODULES = frozenset({"aiosqlite.core"})
+THREADED_MODULES = frozenset({"aiosqlite.core", "sqlalchemy.dialects.sqlite.aiosqlite"})
 """Modules whose futures are answered by a thread of their own, unseen by `run_in_executor`."""
 
 

@@ -1,0 +1,172 @@
+"""A whole call centre in memory: the switch, a carrier and phones, on one network and a clock that jumps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sipcc import Event, Switch
+from sipcc.config import load
+from sipcc.ids import Ids
+from sipcc.rtp import LocalEngine
+from sipcc.sip.transport.base import Address
+from sipcc.testing.carrier import FakeCarrier
+from sipcc.testing.network import MemoryNetwork
+from sipcc.testing.audio import tone, write_wav
+from sipcc.testing.phone import Answer, Behaviour, FakePhone
+
+SWITCH = "127.0.0.1"
+CARRIER = "127.0.0.2"
+
+WELCOME_HZ = 700.0
+MUSIC_HZ = 350.0
+CALLER_HZ = 1000.0
+AGENT_HZ = {"1001": 1300.0, "1002": 1600.0, "1003": 1900.0}
+
+CONFIG = """
+[sip]
+listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+domain = "pbx.example.com"
+
+[media]
+address = "127.0.0.1"
+clock_ms = 20
+timeout = 20
+
+[ivr]
+prompts = "{folder}/prompts"
+
+[records]
+database = "{folder}/sipcc.db"
+recordings = "{folder}/recordings"
+
+[[trunks]]
+name = "carrier"
+addresses = ["127.0.0.2"]
+
+[[users]]
+name = "1001"
+password = "secret-one-1"
+[[users]]
+name = "1002"
+password = "secret-two-2"
+[[users]]
+name = "1003"
+password = "secret-three-3"
+
+[[agents]]
+name = "alice"
+user = "1001"
+queues = ["sales"]
+[[agents]]
+name = "bob"
+user = "1002"
+queues = ["sales"]
+[[agents]]
+name = "carol"
+user = "1003"
+queues = ["sales", "help"]
+
+[[queues]]
+name = "sales"
+strategy = "linear"
+ring_timeout = 10
+wrap_up = 5
+max_wait = 60
+record = true
+[[queues]]
+name = "help"
+strategy = "ring-all"
+
+[[menus]]
+name = "main"
+prompt = "welcome"
+options = {{ "1" = "queue:sales", "2" = "queue:help", "3" = "dial:1001" }}
+then = "queue:help"
+
+[[numbers]]
+number = "4008123456"
+to = "menu:main"
+[[numbers]]
+number = "4008000001"
+to = "echo"
+[[numbers]]
+number = "4008000002"
+to = "ring"
+[[numbers]]
+number = "4008000003"
+to = "busy"
+[[numbers]]
+number = "4008000004"
+to = "play:welcome"
+[[numbers]]
+number = "4008000005"
+to = "dial:1001"
+[[numbers]]
+number = "4008000006"
+to = "queue:sales"
+"""
+
+
+class Centre:
+    """The switch and everybody around it; an async context manager."""
+
+    def __init__(self, folder: Path, *, extra: str = "", config: str = CONFIG) -> None:
+        self.folder = folder
+        self.network = MemoryNetwork()
+        self.events: list[Event] = []
+        self.phones: dict[str, FakePhone] = {}
+        self._config = config.format(folder=folder) + extra
+
+    async def __aenter__(self) -> Centre:
+        prompts = self.folder / "prompts"
+        prompts.mkdir()
+        (self.folder / "recordings").mkdir()
+        write_wav(prompts / "welcome.wav", tone(WELCOME_HZ, 2.0))
+        write_wav(prompts / "hold.wav", tone(MUSIC_HZ, 4.0))
+        path = self.folder / "sipcc.toml"
+        path.write_text(self._config)
+        self.switch = Switch(load(path))
+        host = self.network.host(SWITCH)
+        self.switch.use(
+            network=host,
+            engine=LocalEngine(self.switch.config.media, sockets=host.sockets()),
+            ids=Ids(),
+        )
+        self.switch.bus.on_all(self.events.append)
+        await self.switch.start()
+        self.server = Address(SWITCH, 5060)
+        self.carrier = FakeCarrier(
+            "carrier", CARRIER, server=self.server, network=self.network.host(CARRIER), tone_hz=CALLER_HZ
+        )
+        await self.carrier.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.carrier.stop()
+        for phone in self.phones.values():
+            await phone.stop()
+        await self.switch.stop()
+
+    async def phone(self, user: str, behaviour: Behaviour | None = None, **options: object) -> FakePhone:
+        """A registered phone of `user`."""
+        password = {"1001": "secret-one-1", "1002": "secret-two-2", "1003": "secret-three-3"}[user]
+        host = f"127.0.1.{user[-1]}"
+        phone = FakePhone(
+            user,
+            password,
+            server=self.server,
+            host=host,
+            domain="pbx.example.com",
+            network=self.network.host(host),
+            tone_hz=AGENT_HZ[user],
+            behaviour=behaviour or Answer(after=1.0),
+            **options,  # type: ignore[arg-type]
+        )
+        await phone.start()
+        assert await phone.register() == 200
+        self.phones[user] = phone
+        return phone
+
+    def told(self, kind: str) -> list[Event]:
+        """The events of one class, by its name, oldest first."""
+        return [event for event in self.events if type(event).__name__ == kind]

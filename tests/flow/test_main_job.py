@@ -1,0 +1,425 @@
+"""The main job, and everything that may go wrong on its way, as whole calls with proof by tones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sipcc.acd import OfferEnded, QueueLeft
+from sipcc.call.events import CallAnswered, CallEndedEvent, LegEnded, RecordingFinished
+from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo
+from sipcc.testing.fakecall import FakeCall
+from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
+
+
+@pytest.fixture
+async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+    async with Centre(tmp_path) as centre:
+        yield centre
+
+
+async def queued(centre: Centre, key: str = "1") -> FakeCall:
+    """A caller who has pressed `key` in the menu and hears the music of a queue."""
+    caller = await centre.carrier.call("4008123456")
+    await caller.answered()
+    await caller.hears(WELCOME_HZ)
+    await caller.press(key)
+    await caller.hears(MUSIC_HZ)
+    return caller
+
+
+async def talking(caller: FakeCall, phone: FakePhone) -> FakeCall:
+    """The agent's side of a talk, once both hear each other."""
+    talk = await phone.next_call()
+    await talk.answered(timeout=30)
+    await talk.hears(CALLER_HZ)
+    await caller.hears(AGENT_HZ[phone.user])
+    return talk
+
+
+def exits(centre: Centre) -> list[str]:
+    return [event.exit for event in centre.told("QueueLeft") if isinstance(event, QueueLeft)]
+
+
+def outcomes(centre: Centre) -> list[tuple[str, str]]:
+    return [(e.agent, e.outcome) for e in centre.told("OfferEnded") if isinstance(e, OfferEnded)]
+
+
+async def test_a_caller_presses_a_key_waits_and_talks_to_the_right_agent(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    await asyncio.sleep(10)
+    await caller.hangup()
+    await talk.ended()
+    await asyncio.sleep(1)
+    assert caller.media.breaks() == []  # one SSRC, sequence and timestamp line through all of it
+    assert exits(centre) == ["answered"]
+    assert centre.switch.acd.invariants() == []
+    assert centre.switch.engine.open_ports == 0
+    assert centre.switch.endpoint.sessions == 0
+
+
+@pytest.mark.parametrize("agent_codec", ["PCMU", "PCMA"])
+@pytest.mark.parametrize("caller_codec", ["PCMU", "PCMA"])
+async def test_both_laws_on_either_side(centre: Centre, caller_codec: str, agent_codec: str) -> None:
+    alice = await centre.phone("1001", codecs=(agent_codec,))
+    centre.carrier.codecs = (caller_codec,)  # type: ignore[assignment]
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    assert talk.media.breaks() == []
+    await talk.hangup()
+    await caller.ended()
+
+
+async def test_the_record_of_a_call_tells_all_of_it(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    await asyncio.sleep(5)
+    await talk.hangup()
+    assert await caller.ended() == "peer"
+    await asyncio.sleep(1)
+    left, right, rate_hz = read_stereo(next((centre.folder / "recordings").glob("*.wav")))
+    middle = slice(2 * rate_hz, 4 * rate_hz)
+    assert_tone(left[middle], CALLER_HZ)
+    assert_tone(right[middle], AGENT_HZ["1001"])
+    assert_no_tone(left[middle], AGENT_HZ["1001"])
+    [finished] = [event for event in centre.told("RecordingFinished") if isinstance(event, RecordingFinished)]
+    assert abs(len(left) / rate_hz - finished.seconds) < 0.05
+    await centre.switch.keeper.flush()
+    [cdr] = await centre.switch.keeper.store.cdrs()
+    assert (cdr.caller, cdr.called, cdr.trunk) == ("13800138000", "4008123456", "carrier")
+    assert (cdr.cause, cdr.sip_status, cdr.ended_by) == ("normal", 200, "us")
+    assert [leg.agent for leg in cdr.legs] == ["alice"]
+    assert cdr.digits[0].digits == "1"
+
+
+async def test_times_in_the_record_are_those_of_the_messages(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    await talking(caller, alice)
+    await caller.hangup()
+    await asyncio.sleep(1)
+    [answered] = [event for event in centre.told("CallAnswered") if isinstance(event, CallAnswered)]
+    [ended] = [event for event in centre.told("CallEndedEvent") if isinstance(event, CallEndedEvent)]
+    [ok] = [trace for trace in centre.carrier.seen("SIP/2.0 200", "in") if b"1 INVITE" in trace.data]
+    [bye] = centre.carrier.seen("BYE", "out")
+    assert abs(answered.at - ok.at) < 0.02
+    assert abs(ended.at - bye.at) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [
+        (Decline(486), "busy"),
+        (Decline(603, after=1.0), "declined"),
+        (Decline(480), "no_answer"),
+        (Decline(500), "failed"),
+        (Ignore(), "no_answer"),
+    ],
+)
+async def test_the_next_agent_is_offered_the_call(centre: Centre, behaviour: object, outcome: str) -> None:
+    await centre.phone("1001", behaviour)  # type: ignore[arg-type]
+    bob = await centre.phone("1002")
+    caller = await queued(centre)
+    await talking(caller, bob)
+    assert outcomes(centre) == [("alice", outcome), ("bob", "answered")]
+    await caller.hangup()
+    assert exits(centre) == ["answered"]
+
+
+async def test_an_agent_who_is_not_registered_is_not_offered_a_call(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    bob = await centre.phone("1002")
+    assert await alice.unregister() == 200
+    caller = await queued(centre)
+    await talking(caller, bob)
+    assert outcomes(centre) == [("bob", "answered")]
+    await caller.hangup()
+
+
+async def test_an_agent_who_vanished_costs_one_ring_and_no_caller(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    bob = await centre.phone("1002")
+    await alice.vanish()
+    caller = await queued(centre)
+    await talking(caller, bob)
+    assert outcomes(centre) == [("alice", "unreachable"), ("bob", "answered")]
+    await caller.hangup()
+
+
+async def test_the_caller_hangs_up_while_ringing(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008000002")
+    await caller.ringing()
+    await caller.hangup()
+    await asyncio.sleep(1)
+    [ended] = [event for event in centre.told("CallEndedEvent") if isinstance(event, CallEndedEvent)]
+    assert (ended.cause, ended.sip_status, ended.ended_by) == ("cancelled", 487, "caller")
+    assert centre.switch.engine.open_ports == 0
+
+
+async def test_the_caller_hangs_up_in_the_prompt(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008123456")
+    await caller.answered()
+    await caller.hears(WELCOME_HZ)
+    await caller.hangup()
+    await asyncio.sleep(1)
+    assert len(centre.switch.calls) == 0
+    assert exits(centre) == []
+
+
+@pytest.mark.parametrize(("wait", "expected"), [(1.0, "short_abandoned"), (20.0, "abandoned")])
+async def test_the_caller_hangs_up_in_the_queue(centre: Centre, wait: float, expected: str) -> None:
+    caller = await queued(centre)
+    await asyncio.sleep(wait)
+    await caller.hangup()
+    await asyncio.sleep(1)
+    assert exits(centre) == [expected]
+    assert len(centre.switch.calls) == 0
+
+
+async def test_the_caller_hangs_up_while_the_agent_rings(centre: Centre) -> None:
+    alice = await centre.phone("1001", Answer(after=8.0))
+    caller = await queued(centre)
+    ringing = await alice.next_call()
+    await asyncio.sleep(6)
+    await caller.hangup()
+    await ringing.ended()
+    await asyncio.sleep(1)
+    assert outcomes(centre) == [("alice", "cancelled")]
+    assert exits(centre) == ["abandoned"]
+    snapshot = centre.switch.acd.snapshot()
+    assert next(agent.state for agent in snapshot.agents if agent.name == "alice") == "ready"
+
+
+async def test_ring_all_gives_the_call_to_the_first_and_cancels_the_rest(tmp_path: Path) -> None:
+    extra = '[[agents]]\nname = "dave"\nuser = "1001"\nqueues = ["help"]\n'
+    async with Centre(tmp_path, extra=extra) as centre:
+        slow = await centre.phone("1001", Answer(after=9.0))
+        quick = await centre.phone("1003", Answer(after=2.0))
+        caller = await queued(centre, key="2")
+        ringing = await slow.next_call()
+        await talking(caller, quick)
+        assert await ringing.ended() == "cancelled"
+        assert sorted(outcomes(centre)) == [("carol", "answered"), ("dave", "cancelled")]
+        await caller.hangup()
+        await asyncio.sleep(1)
+        assert centre.switch.acd.invariants() == []
+
+
+async def test_nobody_answers_and_the_caller_leaves_by_the_time_limit(centre: Centre) -> None:
+    caller = await queued(centre)
+    assert await caller.ended(timeout=90) == "peer"
+    assert exits(centre) == ["timed_out"]
+
+
+async def test_wrap_up_keeps_an_agent_from_the_next_call(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    first = await queued(centre)
+    talk = await talking(first, alice)
+    second = await queued(centre)
+    await talk.hangup()
+    ended = asyncio.get_running_loop().time()
+    talk = await alice.next_call()
+    assert abs(asyncio.get_running_loop().time() - ended - 5.0) < 0.2
+    await talk.answered()
+    await second.hangup()
+
+
+# -- what a number can do by configuration alone -------------------------------------------------------
+
+
+async def test_echo(centre: Centre) -> None:
+    caller = await centre.carrier.call("400-800-0001")
+    await caller.answered()
+    await caller.hears(CALLER_HZ)
+    await caller.hangup()
+
+
+async def test_busy(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008000003")
+    await caller.ended()
+    assert caller.status == 486
+
+
+async def test_an_unknown_number_is_404(centre: Centre) -> None:
+    caller = await centre.carrier.call("4009999999")
+    await caller.ended()
+    assert caller.status == 404
+
+
+async def test_a_prompt_for_ever(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008000004")
+    await caller.answered()
+    await asyncio.sleep(7.5)
+    await caller.hears(WELCOME_HZ)
+    await caller.hangup()
+
+
+async def test_straight_to_a_user_rings_the_caller_until_the_answer(centre: Centre) -> None:
+    alice = await centre.phone("1001", Answer(after=3.0))
+    caller = await centre.carrier.call("4008000005")
+    await caller.ringing()
+    assert caller.state == "ringing"
+    await talking(caller, alice)
+    await caller.hangup()
+
+
+@pytest.mark.parametrize(("behaviour", "status"), [(Decline(486), 486), (Decline(603), 603)])
+async def test_a_refusal_is_passed_on_to_the_caller(centre: Centre, behaviour: Decline, status: int) -> None:
+    await centre.phone("1001", behaviour)
+    caller = await centre.carrier.call("4008000005")
+    await caller.ended()
+    assert caller.status == status
+
+
+async def test_a_user_without_a_phone_is_480(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008000005")
+    await caller.ended()
+    assert caller.status == 480
+
+
+async def test_straight_to_a_queue(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await centre.carrier.call("4008000006")
+    await talking(caller, alice)
+    await caller.hangup()
+
+
+# -- SIP in the middle of a call ---------------------------------------------------------------------------
+
+
+async def test_hold_gives_the_other_side_music_and_resume_takes_it_away(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    assert await talk.hold() == 200
+    await caller.hears(MUSIC_HZ)
+    assert await talk.resume() == 200
+    await caller.hears(AGENT_HZ["1001"])
+    await talk.hears(CALLER_HZ)
+    assert await caller.hold() == 200
+    await talk.hears(MUSIC_HZ)
+    assert await caller.resume() == 200
+    await talk.hears(CALLER_HZ)
+    assert caller.media.breaks() == []
+    await caller.hangup()
+
+
+async def test_a_codec_change_in_mid_call_is_met_by_transcoding(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    assert await talk.reinvite("sendrecv", codecs=("PCMA",)) == 200
+    await asyncio.sleep(1)
+    await caller.hears(AGENT_HZ["1001"])
+    await talk.hears(CALLER_HZ)
+    await caller.hangup()
+
+
+async def test_a_refresh_is_relayed_to_the_other_side(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    before = len(alice.seen("INVITE", "in"))
+    assert await caller.reinvite("sendrecv") == 200
+    assert len(alice.seen("INVITE", "in")) == before + 1
+    await talk.hears(CALLER_HZ)
+    await caller.hangup()
+
+
+async def test_a_late_offer_is_answered_in_the_ack(centre: Centre) -> None:
+    caller = await centre.carrier.call("4008000001", late_offer=True)
+    await caller.answered()
+    await caller.hears(CALLER_HZ)
+    await caller.hangup()
+
+
+async def test_keys_of_the_caller_reach_the_agent_as_events(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    await caller.press("42#")
+    await talk.gets_digits("42#")
+    await caller.hangup()
+
+
+# -- what is bad -------------------------------------------------------------------------------------------
+
+
+async def test_no_codec_in_common_is_488(tmp_path: Path) -> None:
+    config = CONFIG.replace('address = "127.0.0.1"', 'address = "127.0.0.1"\ncodecs = ["PCMA"]')
+    async with Centre(tmp_path, config=config) as centre:
+        centre.carrier.codecs = ("PCMU",)
+        caller = await centre.carrier.call("4008123456")
+        await caller.ended()
+        assert caller.status == 488
+        await asyncio.sleep(1)
+        assert centre.switch.engine.open_ports == 0
+
+
+async def test_no_port_left_is_503_and_live_calls_go_on(tmp_path: Path) -> None:
+    config = CONFIG.replace('address = "127.0.0.1"', 'address = "127.0.0.1"\nports = [20000, 20003]')
+    async with Centre(tmp_path, config=config) as centre:
+        alice = await centre.phone("1001")
+        caller = await queued(centre)
+        talk = await talking(caller, alice)
+        late = await centre.carrier.call("4008123456")
+        await late.ended()
+        assert late.status == 503
+        await talk.hears(CALLER_HZ)
+        await caller.hangup()
+
+
+async def test_a_caller_whose_media_stops_is_hung_up(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    caller.media.close()
+    await talk.ended(timeout=60)
+    await asyncio.sleep(1)
+    [ended] = [event for event in centre.told("CallEndedEvent") if isinstance(event, CallEndedEvent)]
+    assert ended.cause == "media_timeout"
+
+
+async def test_a_missing_prompt_sounds_as_a_tone_and_the_call_goes_on(tmp_path: Path) -> None:
+    extra = '[[numbers]]\nnumber = "4008000007"\nto = "play:nowhere"\n'
+    async with Centre(tmp_path, extra=extra) as centre:
+        caller = await centre.carrier.call("4008000007")
+        await caller.answered()
+        await caller.hears(520.0)  # the fallback tone
+        await caller.hangup()
+
+
+async def test_drain_refuses_new_calls_and_lets_live_ones_end(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    talk = await talking(caller, alice)
+    draining = asyncio.ensure_future(centre.switch.drain(600))
+    await asyncio.sleep(0.1)
+    late = await centre.carrier.call("4008123456")
+    await late.ended()
+    assert late.status == 503
+    await talk.hears(CALLER_HZ)
+    await caller.hangup()
+    assert await draining == 0
+
+
+async def test_the_statistics_of_each_leg_are_in_its_record(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller = await queued(centre)
+    await talking(caller, alice)
+    await asyncio.sleep(12)
+    await caller.hangup()
+    await asyncio.sleep(1)
+    [leg] = [event for event in centre.told("LegEnded") if isinstance(event, LegEnded)]
+    assert leg.stats is not None
+    assert leg.stats.packets_received > 500
+    assert leg.stats.lost == 0
+    assert leg.stats.mos is not None
+    assert leg.stats.mos > 4.0
