@@ -381,7 +381,8 @@ class _Reader:
                 raise _bad("a bad attribute:", value)
             section.attributes.append((text(name), text(content)))
         elif letter == b"c":
-            section.connection = section.connection or _read_connection(value)
+            connection = _read_connection(value)
+            section.connection = section.connection or connection  # more than one: a layered group's first
         elif letter == b"b":
             if not _BANDWIDTH.fullmatch(value):
                 raise _bad("a bad bandwidth:", value)
