@@ -38,7 +38,11 @@ def entry(number: int, *, queue: str = "q", priority: int = 0, **fields: Any) ->
 
 
 def line(
-    *entries: Entry, members: Sequence[str], strategy: Strategy | None = None, queue: str = "q", last: int = -1
+    *entries: Entry,
+    members: Sequence[str],
+    strategy: Strategy | None = None,
+    queue: str = "q",
+    last: int = -1,
 ) -> Line:
     return Line(
         queue=queue,
@@ -120,7 +124,9 @@ def test_round_robin_goes_on_within_one_decision() -> None:
 
 
 def test_longest_idle_over_a_whole_line() -> None:
-    agents = {f"a{i}": agent(f"a{i}", i, idle_since=since) for i, since in enumerate([30.0, 10.0, 10.0, 20.0])}
+    agents = {
+        f"a{i}": agent(f"a{i}", i, idle_since=since) for i, since in enumerate([30.0, 10.0, 10.0, 20.0])
+    }
     callers = [entry(n) for n in range(4)]
     one = line(*callers, members=list(agents), strategy=LongestIdle())
     assert [pick.agents[0] for pick in decide([one], agents, now=NOW)] == ["a1", "a2", "a3", "a0"]
@@ -240,7 +246,9 @@ def test_laws(floor: tuple[list[Line], dict[str, Agent]], bits: int) -> None:
         assert all(verdict.reason for verdict in verdicts if not verdict.chosen)
     everyone = {caller.id: caller for each in lines for caller in each.entries}
     served = {pick.entry for pick in picks}
-    left_over = {n for n, a in agents.items() if a.state is AgentState.READY and a.not_before <= NOW} - set(rung)
+    left_over = {n for n, a in agents.items() if a.state is AgentState.READY and a.not_before <= NOW} - set(
+        rung
+    )
     for caller in everyone.values():
         if caller.id in served:
             continue

@@ -8,7 +8,12 @@ from sipcc.acd import AgentSettings, QueueSettings
 
 def test_defaults_are_those_of_the_facts() -> None:
     queue = QueueSettings(name="sales")
-    assert (queue.strategy, queue.ring_timeout, queue.wrap_up, queue.max_wait) == ("longest-idle", 20, 15, 300)
+    assert (queue.strategy, queue.ring_timeout, queue.wrap_up, queue.max_wait) == (
+        "longest-idle",
+        20,
+        15,
+        300,
+    )
     assert (queue.max_misses, queue.quarantine, queue.reject_backoff, queue.busy_backoff) == (2, 60, 10, 5)
     assert (queue.short_abandon, queue.service_level, queue.no_agent) == (5, 20, "wait")
 
