@@ -146,30 +146,38 @@ def _read_if_changed(
         new_stamp = (status.st_mtime_ns, status.st_size)
         if new_stamp == stamp:
             return new_stamp, None
-        return new_stamp, Clip(g711.encode(read_pcm(path), codec))
+        return new_stamp, Clip(read_coded(path, codec))
     except (OSError, ValueError, soundfile.SoundFileError) as error:
         # libsndfile repeats the path in its message; the file's name is the event's business.
         text = str(error).replace(repr(path), "the file").strip() or type(error).__name__
         return (0, 0), fallback_clip(codec, text)
 
 
-def read_pcm(path: str) -> Pcm:
-    """The whole file as 8 kHz mono samples. Blocks.
+def read_coded(path: str, codec: CodecName) -> bytes:
+    """The whole file as coded 8 kHz mono. Blocks; holds only the coded bytes of a long file.
 
     Raises:
         OSError: the file cannot be opened.
         ValueError: it is empty or longer than `MAX_CLIP_S`.
         soundfile.SoundFileError: libsndfile cannot read it.
     """
+    payload = b"".join(g711.encode(block, codec) for block in _pcm_blocks(path))
+    if not payload:
+        raise ValueError("no audio in the file")
+    return payload
+
+
+def _pcm_blocks(path: str) -> Iterator[Pcm]:
     with soundfile.SoundFile(path) as source:
         if source.frames > MAX_CLIP_S * source.samplerate:
             raise ValueError(f"longer than {MAX_CLIP_S} s")
         resampler = Resampler(source.samplerate)
-        parts = [resampler.push(block) for block in _blocks_of(source)]
-        parts.append(resampler.finish())
-    wave = np.concatenate(parts)
-    if not len(wave):
-        raise ValueError("no audio in the file")
+        for block in _blocks_of(source):
+            yield _to_pcm(resampler.push(block))
+        yield _to_pcm(resampler.finish())
+
+
+def _to_pcm(wave: Wave) -> Pcm:
     pcm: Pcm = np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
     return pcm
 

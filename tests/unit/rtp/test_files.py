@@ -10,7 +10,7 @@ import soundfile
 
 from sipcc.rtp import files, tones
 from sipcc.rtp.codec import decode
-from sipcc.rtp.files import ClipStore, Resampler, make_clip, read_pcm
+from sipcc.rtp.files import ClipStore, Resampler, make_clip, read_coded
 from sipcc.rtp.flow import PlayFile, PlaySilence, PlayTone
 
 
@@ -21,6 +21,10 @@ def sine(rate: int, *, seconds: float = 0.5, frequency: float = 1000.0, peak: fl
 def write(path: Path, rate: int, **options: float) -> str:
     soundfile.write(path, sine(rate, **options), rate)
     return str(path)
+
+
+def read_pcm(path: str) -> np.ndarray:
+    return decode(read_coded(path, "PCMU"), "PCMU")
 
 
 def check_tone(pcm: np.ndarray, *, seconds: float = 0.5, frequency: float = 1000.0) -> None:
@@ -102,7 +106,7 @@ def test_a_rate_that_makes_no_sense_is_refused() -> None:
 
 def test_loud_files_are_clipped_and_not_wrapped(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(8000, 1.5), 8000, subtype="FLOAT")
-    assert set(read_pcm(str(tmp_path / "a.wav")).tolist()) == {32767}
+    assert set(read_pcm(str(tmp_path / "a.wav")).tolist()) == {32124}  # the largest of mu-law
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
@@ -123,11 +127,11 @@ async def test_a_file_is_read_once_and_shared(tmp_path: Path, monkeypatch: pytes
     item = PlayFile(write(tmp_path / "a.wav", 16000))
     reads: list[str] = []
 
-    def counting_read(path: str) -> np.ndarray:
+    def counting_read(path: str, codec: files.CodecName) -> bytes:
         reads.append(path)
-        return read_pcm(path)
+        return read_coded(path, codec)
 
-    monkeypatch.setattr(files, "read_pcm", counting_read)
+    monkeypatch.setattr(files, "read_coded", counting_read)
     store = ClipStore()
     assert store.get(item, "PCMU", now=0.0) is None
     clips = await asyncio.gather(*(store.load(item, "PCMU", now=0.0) for _ in range(20)))
