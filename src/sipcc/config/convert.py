@@ -126,12 +126,11 @@ def _explain(text: str, kind: Any, value: Any, path: Path, report: Report) -> No
         )
     elif match := _EXPECTED.fullmatch(text):
         inner = _inner_path(match[3])
-        found = "a value that is not shown" if path[-1] in SECRET_KEYS else shown(_dig(value, inner))
-        report.error(
-            (*path, *inner),
-            f"expected {_expected(match[1], match[2])}, found {found}",
-            _cure(match[1], value),
-        )
+        wrong = _dig(value, inner)
+        secret = path[-1] in SECRET_KEYS
+        found = "a value that is not shown" if secret else shown(wrong)
+        cure = "write it in quotes" if secret else _cure(match[1], wrong)
+        report.error((*path, *inner), f"expected {_expected(match[1], match[2])}, found {found}", cure)
     else:
         report.error(path, text)
 

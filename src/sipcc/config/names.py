@@ -44,8 +44,8 @@ def _named(entries: Any) -> dict[str, int]:
         return {}
     names: dict[str, int] = {}
     for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
-            names.setdefault(name, index)
+        if isinstance(entry, dict) and "name" in entry:
+            names.setdefault(str(entry["name"]), index)
     return names
 
 

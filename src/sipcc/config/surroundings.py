@@ -10,7 +10,7 @@ from pathlib import Path
 from sipcc.config.findings import Report
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
-from sipcc.records.database import database_url, sqlite_path
+from sipcc.records.database import database_url, open_engine, sqlite_path
 
 
 def check_surroundings(config: Config, report: Report) -> None:
@@ -18,6 +18,8 @@ def check_surroundings(config: Config, report: Report) -> None:
     _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
     try:
         file = sqlite_path(database_url(config.records.database))
+        if file is None:
+            open_engine(config.records.database)  # connects to nothing, but needs the driver
     except ConfigError as error:
         report.error(("records", "database"), error.message, error.hint)
     else:
