@@ -11,7 +11,8 @@ INVITE = (
     b"INVITE sip:b@example.com SIP/2.0\r\n"
     b"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKtop, SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKlow\r\n"
     b"v: SIP/2.0/UDP 192.0.2.3;branch=z9hG4bKlast\r\n"
-    b'From: "A" <sip:a@example.com>;tag=f\r\nTo: <sip:b@example.com>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n'
+    b'From: "A" <sip:a@example.com>;tag=f\r\nTo: <sip:b@example.com>\r\nCall-ID: c\r\n'
+    b"CSeq: 5 INVITE\r\n"
     b"Record-Route: <sip:r1.example.com;lr>\r\nRoute: <sip:r2.example.com;lr>\r\nTimestamp: 54\r\n"
     b"Authorization: Digest x=y\r\nUser-Agent: u\r\nContact: <sip:a@192.0.2.1>\r\n\r\n"
 )
@@ -29,7 +30,8 @@ def test_response_copies_what_it_must() -> None:
         b"SIP/2.0 180 Ringing\r\n"
         b"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKtop, SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKlow\r\n"
         b"Via: SIP/2.0/UDP 192.0.2.3;branch=z9hG4bKlast\r\n"
-        b'From: "A" <sip:a@example.com>;tag=f\r\nTo: <sip:b@example.com>;tag=t\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n'
+        b'From: "A" <sip:a@example.com>;tag=f\r\nTo: <sip:b@example.com>;tag=t\r\nCall-ID: c\r\n'
+        b"CSeq: 5 INVITE\r\n"
         b"Record-Route: <sip:r1.example.com;lr>\r\nContent-Length: 0\r\n\r\n"
     )
 

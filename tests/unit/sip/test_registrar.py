@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import pytest
+
+from sipcc.sip.message import Request, Response
+from sipcc.sip.registrar import BindingsChanged, Registrar
+from sipcc.sip.settings import SipSettings
+from sipcc.sip.transport.base import Address, TransportName
+
+SOURCE = Address("192.0.2.7", 40000)
+AOR = "1001"
+
+
+class FakeFlow:
+    transport: TransportName = "tcp"
+    local = Address("192.0.2.1", 5060)
+    remote = SOURCE
+    reliable = True
+    closed = False
+
+    def send(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    def close(self) -> None: ...
+
+
+FLOW = FakeFlow()
+
+
+class Phone:
+    """Sends REGISTERs into one registrar, as one Call-ID."""
+
+    def __init__(self, registrar: Registrar, call_id: str = "c1") -> None:
+        self.registrar = registrar
+        self.call_id = call_id
+        self.cseq = 0
+
+    def register(
+        self, *contacts: str, now: float = 0.0, cseq: int | None = None, flow: FakeFlow = FLOW, **headers: str
+    ) -> Response:
+        self.cseq = self.cseq + 1 if cseq is None else cseq
+        lines = [
+            ("Via", f"SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK{self.call_id}{self.cseq}"),
+            ("From", "<sip:1001@example.com>;tag=f"),
+            ("To", "<sip:1001@example.com>"),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.cseq} REGISTER"),
+            *(("Contact", contact) for contact in contacts),
+            *headers.items(),
+        ]
+        request = Request.build("REGISTER", "sip:example.com", lines)
+        return self.registrar.receive(request, AOR, flow=flow, received=SOURCE, now=now)
+
+
+def make(**settings: int) -> tuple[Registrar, Phone]:
+    registrar = Registrar(SipSettings(**settings))  # type: ignore[arg-type]
+    return registrar, Phone(registrar)
+
+
+def test_register_and_expire() -> None:
+    registrar, phone = make()
+    answer = phone.register("<sip:1001@10.0.0.5:5062;transport=udp>", Expires="120")
+    assert answer.status == 200
+    assert answer.headers.get_all("Contact") == ["<sip:1001@10.0.0.5:5062;transport=udp>;expires=120"]
+    assert answer.to.tag
+    (binding,) = registrar.bindings(AOR, now=119.0)
+    assert (binding.flow, binding.received, binding.q, binding.expires_at) == (FLOW, SOURCE, 1.0, 120.0)
+    assert str(binding.uri) == "sip:1001@10.0.0.5:5062;transport=udp"  # not rewritten to its source
+    assert registrar.events() == [BindingsChanged(AOR, 1)]
+    assert registrar.events() == []
+    assert registrar.deadline == 120.0
+    assert registrar.bindings(AOR, now=120.0) == []
+    registrar.expire(now=120.0)
+    assert registrar.events() == [BindingsChanged(AOR, 0)]
+    assert registrar.deadline is None
+    assert len(registrar) == 0
+
+
+def test_refresh_is_no_change() -> None:
+    registrar, phone = make()
+    phone.register("<sip:a@192.0.2.7>", Expires="100")
+    phone.register("<sip:a@192.0.2.7>", Expires="100", now=50.0)
+    assert registrar.events() == [BindingsChanged(AOR, 1)]
+    registrar.expire(now=100.0)
+    assert len(registrar.bindings(AOR, now=100.0)) == 1
+    assert registrar.deadline == 150.0
+
+
+@pytest.mark.parametrize(
+    ("contact", "header", "granted"),
+    [
+        ("<sip:a@h>", {}, 600),
+        ("<sip:a@h>", {"Expires": "90"}, 90),
+        ("<sip:a@h>;expires=200", {"Expires": "90"}, 200),
+        ("<sip:a@h>;expires=999999", {}, 3600),
+        ("<sip:a@h>;expires=280297596632815", {}, 3600),
+        ("<sip:a@h>;expires=1_0", {"Expires": "77"}, 77),
+        ("<sip:a@h>", {"Expires": "soon"}, 600),
+        ("sip:a@h;expires=300", {}, 300),
+    ],
+)
+def test_how_long(contact: str, header: dict[str, str], granted: int) -> None:
+    registrar, phone = make()
+    phone.register(contact, **header)
+    assert registrar.bindings(AOR, now=0.0)[0].expires_at == granted
+
+
+def test_too_brief() -> None:
+    registrar, phone = make()
+    answer = phone.register("<sip:a@h>", "<sip:b@h>;expires=59")
+    assert (answer.status, answer.headers.get("Min-Expires")) == (423, "60")
+    assert registrar.bindings(AOR, now=0.0) == []  # all or nothing
+
+
+def test_remove_one_and_all() -> None:
+    registrar, phone = make()
+    phone.register("<sip:a@h>", "<sip:b@h>")
+    answer = phone.register("<sip:a@h>;expires=0")
+    assert answer.headers.get_all("Contact") == ["<sip:b@h>;expires=600"]
+    assert phone.register("<sip:gone@h>;expires=0").status == 200
+    assert phone.register("*", Expires="0").headers.get_all("Contact") == []
+    assert [event.count for event in registrar.events()] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Expires": "60"}, {"Expires": "x"}])
+def test_star_needs_expires_0(headers: dict[str, str]) -> None:
+    registrar, phone = make()
+    phone.register("<sip:a@h>")
+    assert phone.register("*", **headers).status == 400
+    assert len(registrar.bindings(AOR, now=0.0)) == 1
+
+
+def test_query_changes_nothing() -> None:
+    registrar, phone = make()
+    phone.register("<sip:a@h>")
+    registrar.events()
+    answer = phone.register(now=100.0)
+    assert answer.headers.get_all("Contact") == ["<sip:a@h>;expires=500"]
+    assert registrar.events() == []
+
+
+def test_an_overtaken_register_undoes_nothing() -> None:
+    registrar, phone = make()
+    phone.register("<sip:a@h>", cseq=5)
+    assert phone.register("<sip:a@h>;expires=0", cseq=5).status == 400
+    assert phone.register("*", Expires="0", cseq=4).status == 400
+    assert len(registrar.bindings(AOR, now=0.0)) == 1
+    assert Phone(registrar, "other").register("<sip:a@h>;expires=0").status == 200
+    assert registrar.bindings(AOR, now=0.0) == []
+
+
+def test_instance_is_the_device() -> None:
+    registrar, phone = make()
+    phone.register('<sip:a@h:1000>;+sip.instance="<urn:uuid:1>";reg-id=1')
+    answer = phone.register('<sip:a@h:2000>;+sip.instance="<urn:uuid:1>";reg-id=1')
+    assert answer.headers.get_all("Contact") == [
+        '<sip:a@h:2000>;expires=600;+sip.instance="<urn:uuid:1>";reg-id=1'
+    ]
+    assert registrar.bindings(AOR, now=0.0)[0].instance == "<urn:uuid:1>"
+    phone.register('<sip:a@h:2000>;+sip.instance="<urn:uuid:1>";reg-id=2')
+    assert len(registrar.bindings(AOR, now=0.0)) == 2
+    assert [event.count for event in registrar.events()] == [1, 1, 2]
+
+
+def test_order_of_preference() -> None:
+    registrar, phone = make()
+    phone.register("<sip:low@h>;q=0.1", "<sip:one@h>;q=1.0", "<sip:odd@h>;q=9.9e9", "<sip:mid@h>;q=0.5")
+    assert [b.uri.user for b in registrar.bindings(AOR, now=0.0)] == ["odd", "one", "mid", "low"]
+    assert "q=0.1" in (phone.register().headers.get("Contact") or "")
+
+
+def test_path_is_kept_and_echoed() -> None:
+    registrar, phone = make()
+    path = "<sip:edge1.example.com;lr>, <sip:edge2.example.com;lr>"
+    answer = phone.register("<sip:a@h>", Path=path)
+    assert answer.headers.get_all("Path") == [path]
+    (binding,) = registrar.bindings(AOR, now=0.0)
+    assert [str(hop.uri) for hop in binding.path] == ["sip:edge1.example.com;lr", "sip:edge2.example.com;lr"]
+    assert phone.register("<sip:a@h>", Path="junk").status == 400
+
+
+def test_limit_of_contacts() -> None:
+    registrar, phone = make(max_contacts=2)
+    assert phone.register("<sip:a@h>", "<sip:b@h>").status == 200
+    assert phone.register("<sip:c@h>").status == 403
+    assert phone.register("<sip:a@h>", "<sip:b@h>").status == 200
+    assert phone.register("<sip:a@h>;expires=0", "<sip:c@h>").status == 200
+    assert [b.uri.user for b in registrar.bindings(AOR, now=0.0)] == ["c", "b"]
+
+
+def test_contact_with_headers_is_echoed_but_not_used() -> None:
+    registrar, phone = make()
+    answer = phone.register("<sip:a@h;method=INVITE;x=1?Route=%3Csip:evil%3E>")
+    assert "?Route=" in (answer.headers.get("Contact") or "")
+    assert str(registrar.bindings(AOR, now=0.0)[0].uri) == "sip:a@h;x=1"
+
+
+def test_a_contact_that_cannot_be_called() -> None:
+    _, phone = make()
+    assert phone.register("<name:John_Smith>").status == 400
+
+
+def test_a_lost_connection_takes_its_bindings() -> None:
+    registrar, phone = make()
+    other = FakeFlow()
+    phone.register("<sip:a@h>")
+    phone.register("<sip:b@h>", flow=other)
+    registrar.drop_flow(other)
+    assert [b.uri.user for b in registrar.bindings(AOR, now=0.0)] == ["a"]
+    registrar.remove(AOR)
+    registrar.remove("nobody")
+    assert [event.count for event in registrar.events()] == [1, 2, 1, 0]
+
+
+def test_expired_bindings_do_not_come_back_in_answers() -> None:
+    _, phone = make()
+    phone.register("<sip:a@h>", Expires="60")
+    answer = phone.register("<sip:b@h>", now=61.0)
+    assert answer.headers.get_all("Contact") == ["<sip:b@h>;expires=600"]
+
+
+def test_refreshes_do_not_pile_up() -> None:
+    registrar, phone = make()
+    for i in range(500):
+        phone.register("<sip:a@h>", now=float(i))
+    assert len(registrar._ends) <= 200
+    assert registrar.deadline is not None

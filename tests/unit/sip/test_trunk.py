@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from sipcc.errors import ConfigError
+from sipcc.sip.settings import TrunkSettings
+from sipcc.sip.transport.base import Address
+from sipcc.sip.trunk import TrunkTable
+
+
+def table(**trunks: tuple[str, ...]) -> TrunkTable:
+    return TrunkTable(TrunkSettings(name=name, addresses=addresses) for name, addresses in trunks.items())
+
+
+TRUNKS = table(
+    one=("192.0.2.1", "2001:db8::1"),
+    port=("192.0.2.2:5080", "[2001:db8::2]:5080"),
+    wide=("198.51.100.0/24",),
+    narrow=("198.51.100.64/28",),
+    v6=("[2001:db8::3]", "2001:db8:1::/48"),
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "name"),
+    [
+        ("192.0.2.1", 5060, "one"), ("192.0.2.1", 1, "one"), ("2001:db8::1", 5060, "one"),
+        ("2001:DB8:0:0:0:0:0:1", 5060, "one"), ("::ffff:192.0.2.1", 5060, "one"),
+        ("192.0.2.2", 5080, "port"), ("192.0.2.2", 5060, None), ("2001:db8::2", 5080, "port"),
+        ("198.51.100.1", 5060, "wide"), ("198.51.100.70", 5060, "narrow"), ("2001:db8::3", 9, "v6"),
+        ("2001:db8:1::99", 9, "v6"), ("203.0.113.1", 5060, None), ("::1", 5060, None), ("nonsense", 1, None),
+    ],
+)  # fmt: skip
+def test_match(host: str, port: int, name: str | None) -> None:
+    trunk = TRUNKS.match(Address(host, port))
+    assert (trunk.name if trunk else None) == name
+
+
+def test_by_name_and_iteration() -> None:
+    assert TRUNKS.by_name("one") is not None
+    assert TRUNKS.by_name("none") is None
+    assert [trunk.name for trunk in TRUNKS] == ["one", "port", "wide", "narrow", "v6"]
+    assert len(TRUNKS) == 5
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "carrier.example.com", "192.0.2.1:0", "192.0.2.1:99999", "192.0.2.1:5_0", "0.0.0.0/0", "::/0",
+        "10.0.0.1/8", "0x7f.1", "127.1",
+    ],
+)  # fmt: skip
+def test_bad_addresses(address: str) -> None:
+    with pytest.raises(ConfigError):
+        table(x=(address,))
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.1:5060", "198.51.100.0/24"])
+def test_an_address_has_one_owner(address: str) -> None:
+    with pytest.raises(ConfigError):
+        table(x=(address,), y=(address,))
+
+
+def test_a_name_is_used_once() -> None:
+    with pytest.raises(ConfigError):
+        TrunkTable([TrunkSettings(name="x"), TrunkSettings(name="x")])
