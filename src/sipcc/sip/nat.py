@@ -34,6 +34,7 @@ def reach_of(host: str) -> Reach:
     return "public"
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     """True for an IP address in text, False for a name."""
     try:
