@@ -118,6 +118,14 @@ def _response(params: dict[str, str], algorithm: str, ha1: str, method: str, bod
     return digest(algorithm, f"{ha1}:{nonce}:{params.get('nc', '')}:{params.get('cnonce', '')}:{qop}:{ha2}")
 
 
+_HINT = 'opaque="algorithm=MD5"'
+"""Lets SIPp before 3.7 register although the strongest algorithm comes first (RFC 8760 §2.4).
+
+It reads only the first challenge, looks for the text ``algorithm=`` anywhere in it, and gives up on
+SHA-256. Opaque is ours to fill; the nonce is the same for each algorithm, so its MD5 answer is a good one.
+"""
+
+
 class DigestServer:
     """Challenges and checks, for one realm.
 
@@ -155,7 +163,7 @@ class DigestServer:
         nonce = f"{issued}-{self._mac(issued, source)}"
         tail = ', qop="auth"' + (", stale=true" if stale else "")
         return [
-            f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={name}{tail}'
+            f'Digest realm={quote(self.realm)}, nonce="{nonce}", {_HINT}, algorithm={name}{tail}'
             for name in self.algorithms
         ]
 

@@ -322,3 +322,8 @@ def test_noise_is_rejected_without_an_exception(noise: str) -> None:
             parse_auth(value)
         except ParseError:
             continue
+
+
+def test_a_client_that_takes_the_first_algorithm_text_it_sees_finds_md5() -> None:
+    first = DigestServer("pbx.example.com", b"secret").challenge(source="127.0.0.3", now=0.0)[0]
+    assert first.index('opaque="algorithm=MD5"') < first.index("algorithm=SHA-256")
