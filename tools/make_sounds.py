@@ -42,6 +42,8 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "closed": "You are calling outside our hours of service.",
         "record_notice": "This call may be recorded.",
         "enter_number": "Please enter the number, followed by the hash key.",
+        "confirm": "If this is right, press 1. To try again, press 2.",
+        "choose_language": "For English, press 1.",
         "invalid": "Sorry, that is not a valid choice.",
         "noinput": "Sorry, we did not hear a choice.",
         "error": "Sorry, something went wrong.",
@@ -70,6 +72,10 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "record_notice": "nin2 de5 tong1 hua4 ke3 neng2 hui4 bei4 lu4 yin1.",
         # 请输入号码，按井号键结束。
         "enter_number": "qing3 shu1 ru4 hao4 ma3, an4 jing3 hao4 jian4 jie2 shu4.",
+        # 如果正确，请按一；重新输入，请按二。
+        "confirm": "ru2 guo3 zheng4 que4, qing3 an4 yi1, chong2 xin1 shu1 ru4, qing3 an4 er4.",
+        # 中文服务请按二。
+        "choose_language": "zhong1 wen2 fu2 wu4, qing3 an4 er4.",
         # 抱歉，您的选择有误。
         "invalid": "bao4 qian4, nin2 de5 xuan3 ze2 you3 wu4.",
         # 抱歉，没有收到您的选择。

@@ -21,6 +21,8 @@ PROMPTS = [
     "closed",
     "record_notice",
     "enter_number",
+    "confirm",
+    "choose_language",
     "invalid",
     "noinput",
     "error",
