@@ -53,25 +53,43 @@ def read_lines(head: bytes, limits: Limits) -> tuple[bytes, list[tuple[str, byte
     Raises:
         ParseError: framing for a lone CR or LF or a broken limit, ``header:name`` for a bad name.
     """
-    lines = unfold(head, limits) if b"\r\n " in head or b"\r\n\t" in head else head.split(b"\r\n")
-    ends = head.count(b"\r\n") if len(lines) <= limits.headers + 1 else -1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends:
-        if ends < 0:
-            raise ParseError("too many headers", layer="framing", status_hint=513)
+    # bytes.splitlines cuts at CR, LF and CRLF, and at nothing else (unlike that of str): when there are as
+    # many CRs and as many LFs as cuts, each cut was a CRLF
+    lines = head.splitlines()
+    ends = len(lines) - 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or head.endswith((b"\r", b"\n")):
         raise ParseError("CR or LF alone", layer="framing")
     if len(head) > limits.line_bytes and max(map(len, lines)) > limits.line_bytes:
         raise ParseError("a header is too long", layer="framing", status_hint=513)
+    if ends > limits.headers:
+        raise ParseError("too many headers", layer="framing", status_hint=513)
     start = lines[0]
     del lines[0]
-    items: list[tuple[str, bytes]] = []
-    append = items.append
     names = NAMES
+    if b"\x0b" not in head and b"\x0c" not in head:  # strip() takes these two for white space, SIP does not
+        items: list[tuple[str, bytes]] = []
+        append = items.append
+        try:
+            for line in lines:
+                raw, colon, value = line.partition(b":")
+                append((names[raw if colon else b""], value.strip()))
+        except KeyError:
+            pass  # a name that was not seen yet, or a folded line: the careful way
+        else:
+            return start, items
+    return start, _read_carefully(unfold(head, limits)[1:], limits)
+
+
+def _read_carefully(lines: list[bytes], limits: Limits) -> list[tuple[str, bytes]]:
+    items: list[tuple[str, bytes]] = []
     for line in lines:
         raw, colon, value = line.partition(b":")
         if not colon:
             raise ParseError(f"a header without a colon: {line[:60]!r}", layer="header:name")
-        append((names.get(raw) or canonical_raw(raw), value.strip(b" \t")))
-    return start, items
+        if len(line) > limits.line_bytes:
+            raise ParseError("a header is too long", layer="framing", status_hint=513)
+        items.append((NAMES.get(raw) or canonical_raw(raw), value.strip(b" \t")))
+    return items
 
 
 def unfold(head: bytes, limits: Limits) -> list[bytes]:
@@ -91,9 +109,7 @@ def unfold(head: bytes, limits: Limits) -> list[bytes]:
     return lines
 
 
-LENGTH = re.compile(rb"[0-9]{1,10}")
-"""The whole of a Content-Length value."""
-
+_LENGTH = re.compile(rb"[0-9]{1,10}")
 _LENGTH_LINE = re.compile(rb"\r\n(?i:Content-Length|l)[ \t]*+:[ \t]*+([0-9]{1,10})[ \t]*+(?=\r\n|\Z)")
 _LENGTH_NAME = re.compile(rb"\r\n(?i:Content-Length|l)[ \t]*+:")
 
@@ -119,4 +135,4 @@ def _folded_length(head: bytes) -> int | None:
         name, _, value = line.partition(b":")
         if name.rstrip(b" \t").lower() in {b"content-length", b"l"}:
             lengths.append(value.strip(b" \t"))
-    return int(lengths[0]) if len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) else None
+    return int(lengths[0]) if len(lengths) == 1 and _LENGTH.fullmatch(lengths[0]) else None

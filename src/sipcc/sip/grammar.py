@@ -103,19 +103,30 @@ def parse_params(raw: bytes, where: str) -> dict[str, str]:
     if raw.startswith(b";"):
         raw = raw[1:]
     params: dict[str, str] = {}
-    for piece in split(raw, b";", where):
+    for piece in split(raw, b";", where) if b'"' in raw or b"<" in raw else raw.split(b";"):
         name, equals, value = piece.partition(b"=")
-        name = name.rstrip(b" \t")
-        value = value.lstrip(b" \t")
-        if not _TOKEN.fullmatch(name):
-            raise ParseError(f"bad parameter name: {piece[:80]!r}", layer=where)
-        if equals and not (value and _PARAM_VALUE.fullmatch(value)) and not _QUOTED.fullmatch(value):
-            raise ParseError(f"bad parameter value: {piece[:80]!r}", layer=where)
-        key = name.decode("ascii").lower()
+        key = _PARAM_NAMES.get(name) or _param_name(name, where)
+        if equals and (not value or not _PARAM_VALUE.fullmatch(value)):
+            value = value.strip(b" \t")
+            if not (value and _PARAM_VALUE.fullmatch(value)) and not _QUOTED.fullmatch(value):
+                raise ParseError(f"bad parameter value: {piece[:80]!r}", layer=where)
         if key in params:
             raise ParseError(f"parameter {key!r} twice", layer=where)
-        params[key] = text(value)
+        params[key] = value.decode("utf-8", "surrogateescape")
     return params
+
+
+def _param_name(raw: bytes, where: str) -> str:
+    name = raw.strip(b" \t")
+    if not _TOKEN.fullmatch(name):
+        raise ParseError(f"bad parameter name: {raw[:80]!r}", layer=where)
+    key = name.decode("ascii").lower()
+    if len(_PARAM_NAMES) < 1024 and len(raw) <= 64:  # a peer that invents names must not grow our memory
+        _PARAM_NAMES[raw] = key
+    return key
+
+
+_PARAM_NAMES: dict[bytes, str] = {}
 
 
 def format_params(params: dict[str, str]) -> str:

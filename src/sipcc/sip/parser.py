@@ -15,7 +15,7 @@ import re
 from typing import NoReturn
 
 from sipcc.errors import ParseError
-from sipcc.sip.framing import LENGTH, LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
+from sipcc.sip.framing import LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
 from sipcc.sip.grammar import TOKEN_CHARS, is_token, text
 from sipcc.sip.headers import Headers
 from sipcc.sip.message import METHODS, BadMessage, Request, Response
@@ -34,16 +34,16 @@ _URI = (
     + _HOST4
     + rb"(?:;[A-Za-z0-9\-_.!~*'()]+(?:=[A-Za-z0-9\-_.!~*'():&+$]+)?)?"
 )
-_FAST_URI = re.compile(_URI)
-_FAST_NAME_ADDR = re.compile(
+_fast_uri = re.compile(_URI).fullmatch
+_fast_name_addr = re.compile(
     rb"(?:\"[^\"\\\x00-\x1f\x7f]*\"[ ]?|[A-Za-z0-9\-.!%*_+`'~ ]*)<"
     + _URI
     + rb">(?:;tag=(["
     + TOKEN_CHARS
     + rb"]+))?"
-)
+).fullmatch
 _BRANCH = rb";branch=([" + TOKEN_CHARS + rb"]+)"
-_FAST_VIA = re.compile(
+_fast_via = re.compile(
     rb"SIP/2\.0/[A-Z]+ ("
     + _HOST4
     + rb")(?:;rport"
@@ -53,9 +53,8 @@ _FAST_VIA = re.compile(
     + rb"(?:;rport(?:=[0-9]{1,5})?)?(?:;received=[0-9.]+)?|"
     + _BRANCH
     + rb";received=[0-9.]+;rport(?:=[0-9]{1,5})?)"
-)
-_FAST_RESPONSE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
-_STARTS_LIKE_SIP = re.compile(rb"SIP/[0-9]", re.IGNORECASE)
+).fullmatch
+_fast_response = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)").fullmatch
 _VERSION = re.compile(rb"SIP/([0-9]{1,4})\.([0-9]{1,4})", re.IGNORECASE)
 
 _SINGLE = frozenset({
@@ -65,7 +64,7 @@ _SINGLE = frozenset({
 })  # fmt: skip
 """Headers that may stand once only: two readers could believe two different ones."""
 
-_MANY = frozenset({"Via", "Contact", "Route", "Record-Route"})
+_ADDRESSES = ("Contact", "Route", "Record-Route")
 
 
 def parse_datagram(data: bytes, *, limits: Limits = LIMITS) -> Request | Response:
@@ -97,14 +96,13 @@ def parse_message(
     try:
         start, items = read_lines(head, limits)
         first = dict(reversed(items))
+        repeats = len(items) - len(first)
+        vias = _check_repeated(items, repeats) if repeats else []
         length = first.get("Content-Length")
-        extra = len(items) - len(first)
-        if extra:
-            _check_single(items)
         if length is None:
             if stream:
                 raise ParseError("no Content-Length on a stream", layer="framing")
-        elif not LENGTH.fullmatch(length):
+        elif not (length.isdigit() and len(length) <= 10):  # bytes.isdigit knows ASCII digits only
             raise ParseError(f"bad Content-Length: {length[:40]!r}", layer="framing")
         else:
             size = int(length)
@@ -114,22 +112,30 @@ def parse_message(
                 body = body[:size]
         headers = Headers.trusted(items, first)
         if start[:8] == b"SIP/2.0 ":
-            return _read_response(start, headers, body)
-        return _read_request(start, headers, body)
+            return _read_response(start, headers, body, vias)
+        return _read_request(start, headers, body, vias)
     except ParseError as error:
         _fail(error, head, start, items, body)
 
 
-def _check_single(items: list[tuple[str, bytes]]) -> None:
+def _check_repeated(items: list[tuple[str, bytes]], repeats: int) -> list[bytes] | None:
+    """Refuse a second line of a header that may stand once only.
+
+    Returns the Via lines after the first when no other header is repeated, else None.
+    """
+    vias = [raw for name, raw in items if name == "Via"]
+    if len(vias) == repeats + 1:
+        return vias[1:]
     seen = set()
     for name, _ in items:
         if name in seen and name in _SINGLE:
             layer = "framing" if name == "Content-Length" else "semantic"
             raise ParseError(f"{name} twice", layer=layer)
         seen.add(name)
+    return None
 
 
-def _read_request(start: bytes, headers: Headers, body: bytes) -> Request:
+def _read_request(start: bytes, headers: Headers, body: bytes, vias: list[bytes] | None) -> Request:
     words = start.split(b" ")
     if len(words) != 3 or words[2] != b"SIP/2.0":
         _bad_start(start, words)
@@ -140,10 +146,10 @@ def _read_request(start: bytes, headers: Headers, body: bytes) -> Request:
             raise ParseError(f"bad method: {raw_method[:40]!r}", layer="start-line")
         method = raw_method.decode("ascii")
     request = Request(method, uri, headers, body)
-    if not _FAST_URI.fullmatch(uri) and request.uri.headers:
+    if not _fast_uri(uri) and request.uri.headers:
         # RFC 3261 §19.1.1: headers are not allowed in a Request-URI; obeying them would forge requests
         raise ParseError("headers in the Request-URI", layer="semantic")
-    cseq_method = _check_common(request)
+    cseq_method = _check_common(request, vias)
     if cseq_method != raw_method:
         raise ParseError("the method of CSeq is another", layer="semantic")
     return request
@@ -158,16 +164,16 @@ def _bad_start(start: bytes, words: list[bytes]) -> None:
         raise ParseError(f"unknown version: {version!r}", layer="semantic", status_hint=505)
 
 
-def _read_response(start: bytes, headers: Headers, body: bytes) -> Response:
-    match = _FAST_RESPONSE.fullmatch(start)
+def _read_response(start: bytes, headers: Headers, body: bytes, vias: list[bytes] | None) -> Response:
+    match = _fast_response(start)
     if match is None:
         raise ParseError(f"bad status line: {start[:80]!r}", layer="start-line")
     response = Response(int(match[1]), text(match[2]), headers, body)
-    _check_common(response)
+    _check_common(response, vias)
     return response
 
 
-def _check_common(message: Request | Response) -> bytes:
+def _check_common(message: Request | Response, vias: list[bytes] | None) -> bytes:
     """Check the headers that every message needs; store the facts for keys; return CSeq's method."""
     headers = message.headers
     first = headers.first()
@@ -178,7 +184,7 @@ def _check_common(message: Request | Response) -> bytes:
         raise ParseError(f"no {error.args[0]}", layer="semantic") from None
     if not call_id or b" " in call_id or b"\t" in call_id:
         raise ParseError("bad Call-ID", layer="header:Call-ID")
-    match = _FAST_VIA.fullmatch(via)
+    match = _fast_via(via)
     if match is not None:
         sent_by = match[1].lower()
         branch: bytes = match[match.lastindex or 1]
@@ -190,31 +196,34 @@ def _check_common(message: Request | Response) -> bytes:
     if not (number.isdigit() and len(number) < 10 and method in _METHOD_NAMES):
         # bytes.isdigit knows ASCII digits only; str.isdigit would take any script's
         method = message.cseq.method.encode("ascii")
-    match = _FAST_NAME_ADDR.fullmatch(from_)
+    match = _fast_name_addr(from_)
     from_tag = (match[1] or b"") if match else message.from_.tag.encode("utf-8", "surrogateescape")
-    match = _FAST_NAME_ADDR.fullmatch(to)
+    match = _fast_name_addr(to)
     to_tag = (match[1] or b"") if match else message.to.tag.encode("utf-8", "surrogateescape")
-    _check_rest(message, first)
+    _check_rest(message, first, vias)
     message._facts = (branch, sent_by, method, from_tag, to_tag)
     message._facts_version = headers.version
     return method
 
 
-def _check_rest(message: Request | Response, first: dict[str, bytes]) -> None:
+def _check_rest(message: Request | Response, first: dict[str, bytes], vias: list[bytes] | None) -> None:
+    """Check what else a typed view may be asked for: other Vias, Contact, Route, Max-Forwards."""
     hops = first.get("Max-Forwards")
     if hops is not None and not (hops.isdigit() and len(hops) < 3):
         _ = message.max_forwards
-    top = True
-    for name, raw in message.headers.items:
-        if name not in _MANY:
-            continue
-        if name == "Via":
-            if top:
-                top = False  # the caller has checked it
-            elif not _FAST_VIA.fullmatch(raw):
-                _ = message.vias
-        elif not _FAST_NAME_ADDR.fullmatch(raw):
-            _check_list(message, name, raw)
+    if vias is None:
+        vias = message.headers.get_all_raw("Via")[1:]
+        for name, raw in message.headers.items:
+            if name in _ADDRESSES and not _fast_name_addr(raw):
+                _check_list(message, name, raw)
+    else:
+        for name in _ADDRESSES:
+            line = first.get(name)
+            if line is not None and not _fast_name_addr(line):
+                _check_list(message, name, line)
+    for line in vias:
+        if not _fast_via(line):
+            _ = message.vias
 
 
 def _check_list(message: Request | Response, name: str, raw: bytes) -> None:
