@@ -55,7 +55,10 @@ def configure(
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        # a plain traceback: the decorated kind prints local variables, secrets among them
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

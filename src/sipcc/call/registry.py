@@ -162,8 +162,10 @@ class Calls:
             await self._handle(call, leg, route.handler)
         except SipccError as error:
             # nothing has been set up yet: no port was free
-            status = error.disposition.sip_status
-            self._refuse(session, call.id, status, error.disposition.cause)
+            self._refuse(session, call.id, error.disposition.sip_status, error.disposition.cause)
+        except Exception:
+            _log.exception("call.setup_crashed")
+            self._refuse(session, call.id, 500, "failed")
         finally:
             route.calls -= 1
             del self._live[call.id]

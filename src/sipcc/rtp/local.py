@@ -58,6 +58,7 @@ class LocalEngine:
         self._ports: dict[str, EnginePort] = {}
         self._awaited: set[Taping] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0  # uvloop's handle of a time that has come already has no `when`
         self._reading = False
         self._flushing: asyncio.Handle | None = None
         self._stopped = False
@@ -190,10 +191,11 @@ class LocalEngine:
             self._reading = True
         at = loop.time() + max(0.0, deadline - now)
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._armed_for <= at:
                 return
             self._timer.cancel()
         self._timer = loop.call_at(at, self._tick)
+        self._armed_for = at
 
     def _disarm(self) -> None:
         if self._timer is not None:

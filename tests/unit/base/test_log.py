@@ -41,3 +41,20 @@ def test_a_json_line_is_one_line_whatever_the_values_hold() -> None:
     assert len(lines) == 2
     assert lines[1] == ""
     assert json.loads(lines[0])["source"] == "a\r\nb\u2028c\x1b[31m"
+
+
+def test_a_traceback_shows_no_local_variables() -> None:
+    stream = io.StringIO()
+    configure(style="console", stream=stream)
+
+    def crash(password: str) -> None:
+        raise RuntimeError("boom")
+
+    try:
+        crash("hun" + "ter2")
+    except RuntimeError:
+        get_logger("test").exception("call.crashed")
+    finally:
+        structlog.reset_defaults()
+    assert "boom" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
