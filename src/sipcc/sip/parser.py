@@ -123,6 +123,11 @@ def _check_repeated(items: list[tuple[str, bytes]], repeats: int) -> list[bytes]
 
     Returns the Via lines after the first when no other header is repeated, else None.
     """
+    at = 0
+    while at <= repeats and items[at][0] == "Via":
+        at += 1
+    if at == repeats + 1:  # in most messages the Via lines come first, and nothing else is repeated
+        return [raw for _, raw in items[1:at]]
     vias = [raw for name, raw in items if name == "Via"]
     if len(vias) == repeats + 1:
         return vias[1:]

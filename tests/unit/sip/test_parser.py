@@ -256,6 +256,20 @@ def test_a_star_stands_alone() -> None:
         assert verdict(data) == "header:Contact"
 
 
+def test_nothing_but_vias() -> None:
+    line = b"Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n"
+    assert verdict(b"OPTIONS sip:a@example.com SIP/2.0\r\n" + line * 3 + b"\r\n") == "semantic"
+
+
+def test_vias_may_stand_apart() -> None:
+    line = b"Via: SIP/2.0/UDP h;branch=z9hG4bKlow\r\n"
+    message = parse_datagram(with_line(b"Max-Forwards", line))
+    assert [via.branch for via in message.vias] == ["z9hG4bK776asdhds", "z9hG4bKlow"]
+    message = parse_datagram(with_line(b"Max-Forwards", line + b"Accept: a/b\r\n" * 2))
+    assert [via.branch for via in message.vias] == ["z9hG4bK776asdhds", "z9hG4bKlow"]
+    assert verdict(with_line(b"Max-Forwards", line + b"Accept: a/b\r\n" * 2 + b"v: x\r\n")) == "header:Via"
+
+
 def test_folded_start_line_is_no_message() -> None:
     assert verdict(GOOD.replace(b" SIP/2.0\r\n", b"\r\n SIP/2.0\r\n", 1)) == "framing"
     assert verdict(b" " + GOOD) == "start-line"
