@@ -17,6 +17,7 @@ _TOKEN = re.compile(rb"[" + TOKEN_CHARS + rb"]+")
 _DIGITS = re.compile(rb"[0-9]{1,10}")
 _PARAM_VALUE = re.compile(rb"[" + TOKEN_CHARS + rb"\[\]:/@&$()=,?\x80-\xff]*")
 _QUOTED = re.compile(rb'"(?:[^"\\\r\n]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"')
+_NEXT = {mark: re.compile(b'["<' + mark + b"]") for mark in (b",", b";")}
 _FORBIDDEN = re.compile(rb"[\r\n\x00]")
 
 
@@ -59,6 +60,8 @@ def number(raw: bytes, where: str, maximum: int = 2**32 - 1) -> int:
 def split(raw: bytes, separator: bytes, where: str = "") -> list[bytes]:
     """Cut `raw` at each `separator` that is outside quotes and angle brackets; pieces are stripped.
 
+    The separator is ``b","`` or ``b";"``.
+
     Raises:
         ParseError: a quote or bracket is not closed, and `where` names a layer. With an empty `where`
             the rest then is one piece.
@@ -67,9 +70,9 @@ def split(raw: bytes, separator: bytes, where: str = "") -> list[bytes]:
         return [piece.strip(b" \t") for piece in raw.split(separator)]
     pieces: list[bytes] = []
     start = at = 0
-    end = len(raw)
-    mark = separator[0]
-    while at < end:
+    search = _NEXT[separator].search
+    while found := search(raw, at):
+        at = found.start()
         byte = raw[at]
         if byte == 0x22:
             quoted = _QUOTED.match(raw, at)
@@ -77,11 +80,8 @@ def split(raw: bytes, separator: bytes, where: str = "") -> list[bytes]:
         elif byte == 0x3C:
             at = raw.find(b">", at) + 1
         else:
-            if byte == mark:
-                pieces.append(raw[start:at].strip(b" \t"))
-                start = at + 1
-            at += 1
-            continue
+            pieces.append(raw[start:at].strip(b" \t"))
+            start = at = at + 1
         if at == 0:
             if where:
                 raise ParseError(f"a quote or bracket is not closed: {raw[:80]!r}", layer=where)

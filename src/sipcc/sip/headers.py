@@ -54,7 +54,7 @@ def canonical_raw(raw: bytes) -> str:
     if len(name) > _NAME_BYTES or not is_token(name):
         raise ParseError(f"bad header name: {name[:60]!r}", layer="header:name")
     known = _canonical(name.decode("ascii"))
-    if len(NAMES) < _NAMES_LIMIT:  # a peer that invents names must not grow our memory
+    if len(NAMES) < _NAMES_LIMIT and len(raw) <= _NAME_BYTES:  # inventing names must not grow our memory
         NAMES[raw] = known
     return known
 
@@ -207,3 +207,22 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self._items!r})"
+
+
+def _fill_names() -> None:
+    """Know the usual names from the start, so that nobody can fill the cache before they are seen."""
+    usual = _LISTS | set(_SPELLED.values()) | set(_COMPACT.values())
+    usual |= {
+        "Authorization", "Content-Disposition", "Date", "Expires", "Max-Forwards", "Min-Expires",
+        "Organization", "Proxy-Authenticate", "Proxy-Authorization", "Replaces", "Retry-After", "Server",
+        "Subscription-State", "Timestamp", "User-Agent",
+    }  # fmt: skip
+    for name in usual:
+        for spelling in (name, name.lower(), name.upper()):
+            NAMES[spelling.encode("ascii")] = name
+    for short, name in _COMPACT.items():
+        NAMES[short.encode("ascii")] = name
+        NAMES[short.upper().encode("ascii")] = name
+
+
+_fill_names()

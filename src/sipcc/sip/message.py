@@ -45,6 +45,7 @@ METHODS = frozenset({
 """Methods that some RFC defines; others are legal and earn 501."""
 
 _COOKIE = b"z9hG4bK"
+_MAX_VALUES = 256
 _LINE_STARTS: dict[str, bytes] = {}
 
 
@@ -127,11 +128,18 @@ class Message:
         view: list[NameAddr] | None = views.get(name)
         if view is None:
             where = f"header:{name}"
-            raws = self.headers.get_all_raw(name)
-            if raws == [b"*"] and name == "Contact":
-                raws = []
-            view = views[name] = [NameAddr.parse(p, where) for raw in raws for p in split(raw, b",", where)]
+            pieces = [] if name == "Contact" and self.contact_is_star else self._pieces(name)
+            view = views[name] = [NameAddr.parse(piece, where) for piece in pieces]
         return view
+
+    def _pieces(self, name: str) -> list[bytes]:
+        """The values of a list header, at most 256: more are no address book but an attack."""
+        pieces: list[bytes] = []
+        for raw in self.headers.get_all_raw(name):
+            pieces += split(raw, b",", f"header:{name}")
+            if len(pieces) > _MAX_VALUES:
+                raise ParseError(f"too many values of {name}", layer=f"header:{name}", status_hint=513)
+        return pieces
 
     @property
     def via(self) -> Via:
@@ -144,8 +152,7 @@ class Message:
         views = self._current()
         view: list[Via] | None = views.get("Via")
         if view is None:
-            raws = self.headers.get_all_raw("Via")
-            view = [Via.parse(piece) for raw in raws for piece in split(raw, b",", "header:Via")]
+            view = [Via.parse(piece) for piece in self._pieces("Via")]
             if not view:
                 raise ParseError("no Via", layer="semantic")
             views["Via"] = view

@@ -35,6 +35,13 @@ def test_name_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"X-Never-Seen-Before" not in module.NAMES
 
 
+def test_long_spellings_are_not_kept() -> None:
+    raw = b"Subject" + b" " * 500
+    assert canonical_raw(raw) == "Subject"
+    assert raw not in module.NAMES
+    assert module.NAMES[b"max-forwards"] == "Max-Forwards"
+
+
 def test_is_an_ordered_multimap() -> None:
     headers = Headers([("Via", "1"), ("To", "t"), ("v", b"2")])
     assert list(headers) == [("Via", b"1"), ("To", b"t"), ("Via", b"2")]
