@@ -6,7 +6,7 @@ that nobody can guess); tests pass ``random.Random(seed)`` and get the same ids 
 
 from __future__ import annotations
 
-import random
+import os
 from typing import Protocol
 
 BRANCH_COOKIE = "z9hG4bK"
@@ -21,11 +21,31 @@ class Bits(Protocol):
         ...
 
 
+class SystemBits:
+    """The operating system's random source, read a page at a time: a call needs some 25 numbers."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def getrandbits(self, k: int, /) -> int:
+        """An integer of `k` random bits."""
+        size = (k + 7) // 8
+        if self._used + size > len(self._pool):
+            self._pool = os.urandom(max(_PAGE_BYTES, size))
+            self._used = 0
+        start, self._used = self._used, self._used + size
+        return int.from_bytes(self._pool[start : self._used], "big") >> (8 * size - k)
+
+
+_PAGE_BYTES = 4096
+
+
 class Ids:
     """Makes every identifier that goes on the wire or into a record."""
 
     def __init__(self, bits: Bits | None = None) -> None:
-        self._bits: Bits = bits or random.SystemRandom()
+        self._bits: Bits = bits or SystemBits()
 
     def call_id(self) -> str:
         """A Call-ID: 128 bits in hex, without a host part, so that it tells nothing of us."""
