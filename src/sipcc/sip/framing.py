@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     line_bytes: int = 8192
     """One header after unfolding; twice the longest seen from carriers (Identity, History-Info)."""
     folds: int = 16
-    """Continuation lines of one header; the RFC's own worst example needs 6."""
+    """Continuation lines of one header; the worst of RFC 4475 needs 3."""
 
 
 LIMITS = Limits()

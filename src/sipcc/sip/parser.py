@@ -365,17 +365,14 @@ class StreamParser:
 
     def _refused(self, head: bytes, why: str, status: int) -> BadMessage:
         """The framing error of `head`, with its request, so that an answer can go out before we close."""
+        request = None
         try:
-            request = parse_message(head, b"", limits=self._limits, stream=True)
+            parse_message(head, b"", limits=self._limits, stream=True)
         except BadMessage as error:
-            return BadMessage(why, layer="framing", status_hint=status, request=error.request)
-        return BadMessage(why, layer="framing", status_hint=status, request=_as_request(request))
+            request = error.request
+        return BadMessage(why, layer="framing", status_hint=status, request=request)
 
     def _break(self) -> None:
         self.broken = True
         self._buffer.clear()
         self._head = None
-
-
-def _as_request(message: Request | Response) -> Request | None:
-    return message if isinstance(message, Request) else None

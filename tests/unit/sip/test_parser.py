@@ -239,6 +239,7 @@ OTHER_LINES = [
     (b"Contact", b"X-Folded: a" + b"\r\n b" * 15, "ok"),
     (b"Contact", b"X-Folded: a" + b"\r\n b" * 17, "framing"),
     (b"Contact", b"X-Folded:\r\n  \r\n\tb", "ok"),
+    (b"Contact", b"X-Folded:" + b"\r\n " * 3 + b"\r\n " + b"a" * 3000 + b"\r\n " + b"a" * 6000, "framing"),
 ]
 
 
@@ -257,6 +258,33 @@ def test_a_star_stands_alone() -> None:
     for contacts in (b"Contact: *\r\nm: <sip:a@example.com>\r\n", b"Contact: *, <sip:a@example.com>\r\n"):
         data = with_line(b"Contact", contacts).replace(b"INVITE", b"REGISTER")
         assert verdict(data) == "header:Contact"
+
+
+def test_what_devices_in_the_field_send() -> None:
+    """Each line stands for a fault report against another stack (facts/sip.md, section 3)."""
+    chinese = GOOD.replace(b'"Bob"', '"张三 & Söhne"'.encode())
+    assert parse_datagram(chinese).body == SDP  # a body offset counted in characters would cut it
+    unquoted = GOOD.replace(b'"Bob"', "张三".encode())
+    assert parse_datagram(unquoted).from_.display == "张三"
+    assert parse_datagram(GOOD.replace(b'"Bob"', b'""')).from_.display == ""
+    compact = GOOD
+    for long, short in (
+        (b"Via", b"v"),
+        (b"Content-Type", b"c"),
+        (b"Content-Length", b"l"),
+        (b"Call-ID", b"i"),
+    ):
+        compact = compact.replace(long + b":", short + b":")
+    message = parse_datagram(compact)
+    assert (message.content_type, message.call_id) == ("application/sdp", "a84b4c76e66710")
+    folded = b'WWW-Authenticate: Digest realm="a",\r\n nonce="b",\r\n\talgorithm=MD5\r\n'
+    message = parse_datagram(with_line(b"Max-F", folded))
+    assert message.headers.get("WWW-Authenticate") == 'Digest realm="a", nonce="b", algorithm=MD5'
+    two = b"P-Asserted-Identity: <sip:a@example.com>\r\nP-Asserted-Identity: <tel:+8613800138000>\r\n"
+    assert len(parse_datagram(with_line(b"Max-F", two)).headers.values("P-Asserted-Identity")) == 2
+    route = b'Route: <sip:alr@example.com;xlr;ttl=1>, "x, y" <sip:b@example.com;lr=on>\r\n'
+    routes = parse_datagram(with_line(b"Max-F", route)).routes
+    assert [route.uri.param("lr") for route in routes] == [None, "on"]  # `lr` counts as a whole parameter
 
 
 def test_nothing_but_vias() -> None:
@@ -381,6 +409,7 @@ BREAKING = [
     with_line(b"Content-Length", b"Content-Length: 3\r\nl: 4\r\n"),
     with_line(b"Content-Length", b"Content-Length: 3\r\n 4\r\n"),
     with_line(b"Content-Length", b"Content-Length: 1_0\r\n"),
+    with_line(b"Content-Length", b"X-Folded: a" + b"\r\n b" * 17 + b"\r\n"),
     with_line(b"Max-F", b"X: y\nContent-Length: 3\r\n"),
     with_line(b"Max-F", b"Subject: a\rb\r\n"),
     with_line(b"Max-F", b"X-A: " + b"a" * 9000 + b"\r\n"),

@@ -183,6 +183,11 @@ def test_limits_earn_488() -> None:
         SessionDescription.parse(OFFER, limits=SdpLimits(media=2))
 
 
+def test_connection_by_name() -> None:
+    sdp = description(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 media.example.com\r\n")
+    assert sdp.media[0].connection == Connection("media.example.com")
+
+
 def test_connection_of_a_multicast_group() -> None:
     sdp = description(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 224.2.1.1/127/3\r\n")
     assert str(sdp.media[0].connection) == "IN IP4 224.2.1.1/127/3"
