@@ -85,7 +85,8 @@ class _Bench:
     def __init__(self, line: Line, team: tuple[Agent, ...], *, now: float) -> None:
         self.line = line
         self.team = team
-        self.free = [agent for agent in team if eligible(agent, now=now)]
+        self.free = {agent.name: agent for agent in team if eligible(agent, now=now)}
+        """In member order; who is picked is taken out."""
         self.last = line.last
 
 
@@ -114,11 +115,10 @@ def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bi
         if pick is None:
             continue
         picks.append(pick)
-        gone = set(pick.agents)
         for name in pick.agents:
             taken[name] = (pick.trace.place, entry.id)
-        for other in benches.values():
-            other.free = [agent for agent in other.free if agent.name not in gone]
+            for other in benches.values():
+                other.free.pop(name, None)
         if not any(other.free for other in benches.values()):
             break
     return picks
@@ -139,7 +139,9 @@ def _pick(
     entry: Entry, bench: _Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
 ) -> Pick | None:
     strategy = bench.line.strategy
-    fresh = [agent for agent in bench.free if agent.name not in entry.tried] if entry.tried else bench.free
+    fresh = bench.free
+    if entry.tried:
+        fresh = {name: agent for name, agent in bench.free.items() if name not in entry.tried}
     if entry.state is EntryState.OFFERING and not (strategy.rings_all and fresh):
         return None
     candidates = fresh or bench.free
@@ -147,8 +149,7 @@ def _pick(
     chosen, fault = _ask(bench, candidates, turn)
     if not chosen:
         return None
-    orders = {agent.name: agent.order for agent in candidates}
-    bench.last = orders[chosen[-1]]
+    bench.last = candidates[chosen[-1]].order
     trace = Trace(
         at=now,
         strategy=bench.line.strategy_name,
@@ -162,16 +163,16 @@ def _pick(
     return Pick(entry=entry.id, queue=entry.queue, agents=chosen, new_round=not fresh, trace=trace)
 
 
-def _ask(bench: _Bench, candidates: Sequence[Agent], turn: Turn) -> tuple[tuple[str, ...], str]:
+def _ask(bench: _Bench, candidates: Mapping[str, Agent], turn: Turn) -> tuple[tuple[str, ...], str]:
     """The strategy's choice, or the first candidate and what was wrong with the choice."""
+    agents = list(candidates.values())
     try:
-        chosen = tuple(dict.fromkeys(bench.line.strategy.choose(candidates, turn)))
-        names = {agent.name for agent in candidates}
-        strangers = [name for name in chosen if name not in names]
+        chosen = tuple(dict.fromkeys(bench.line.strategy.choose(agents, turn)))
+        strangers = [name for name in chosen if name not in candidates]
         fault = f"chose {strangers[0]!r}, who was not offered to it" if strangers else ""
     except Exception as error:  # a plug-in's fault must not cost the caller its turn
         chosen, fault = (), f"raised {type(error).__name__}: {error}"
-    return ((candidates[0].name,), fault) if fault else (chosen, "")
+    return ((agents[0].name,), fault) if fault else (chosen, "")
 
 
 def _draw(bits: int, place: int) -> int:

@@ -1,0 +1,113 @@
+"""Time of one routing decision at 100 and 1,000 agents with as many callers, against sorting the same lists.
+
+    python -m benchmarks.router [--smoke] [--json FILE]
+
+`one free` is the everyday case: everybody talks, one agent has become ready. `all free` is the worst one:
+every caller gets an agent in one decision, as when a centre opens with a full line. The floor is
+`sorted()` of the agents by idle time and of the callers by rank, in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from operator import attrgetter
+
+from benchmarks._report import median, show
+from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line
+from sipcc.acd.router import decide, rank
+from sipcc.acd.settings import AgentSettings
+from sipcc.acd.strategies import BUILT_IN
+
+NOW = 10_000.0
+
+
+def agents(count: int, *, free: int) -> dict[str, Agent]:
+    """`count` agents, the last `free` of them ready, with idle times in no order."""
+    return {
+        f"a{i}": Agent(
+            settings=AgentSettings(name=f"a{i}", queues=("q",)),
+            order=i,
+            state=AgentState.READY if i >= count - free else AgentState.TALKING,
+            idle_since=float(i * 7919 % 10_007),
+        )
+        for i in range(count)
+    }
+
+
+def callers(count: int) -> tuple[Entry, ...]:
+    """`count` waiting callers of three priorities, best first."""
+    entries = [
+        Entry(
+            id=f"e{i}",
+            number=i,
+            queue="q",
+            call=f"c{i}",
+            caller="13800138000",
+            priority=i % 3,
+            joined=NOW - 300 + i / 10,
+            state=EntryState.WAITING,
+        )
+        for i in range(count)
+    ]
+    return tuple(sorted(entries, key=rank))
+
+
+def time_us(work: Callable[[], object], *, runs: int) -> list[float]:
+    """Microseconds of each of `runs` calls."""
+    work()
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter_ns()
+        work()
+        times.append((time.perf_counter_ns() - began) / 1000)
+    return times
+
+
+def measure(count: int, strategy: str, *, free: int, runs: int) -> dict[str, object]:
+    """One row: the decision and its floor."""
+    team, waiting = agents(count, free=free), callers(count)
+    line = Line(
+        queue="q",
+        strategy=BUILT_IN[strategy](),
+        strategy_name=strategy,
+        members=tuple(team),
+        entries=waiting,
+    )
+    idle = attrgetter("idle_since", "order")
+    floor = time_us(lambda: (sorted(team.values(), key=idle), sorted(waiting, key=rank)), runs=runs)
+    times = time_us(lambda: decide([line], team, now=NOW, bits=1), runs=runs)
+    offers = sum(len(pick.agents) for pick in decide([line], team, now=NOW, bits=1))
+    return {
+        "agents": count,
+        "callers": count,
+        "free": free,
+        "strategy": strategy,
+        "offers": offers,
+        "us": median(times),
+        "min": min(times),
+        "max": max(times),
+        "us/offer": median(times) / offers,
+        "floor us": median(floor),
+        "of floor": median(times) / median(floor),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=51)
+    parser.add_argument("--smoke", action="store_true", help="one short run, to see that it works")
+    parser.add_argument("--json", help="also write the JSON here")
+    options = parser.parse_args()
+    runs = 3 if options.smoke else options.runs
+    rows = []
+    for count in (20,) if options.smoke else (100, 1000):
+        for strategy in sorted(BUILT_IN):
+            rows.append(measure(count, strategy, free=1, runs=runs))
+            rows.append(measure(count, strategy, free=count, runs=runs))
+    show("one routing decision", rows, json_path=options.json)
+
+
+if __name__ == "__main__":
+    main()
