@@ -107,6 +107,7 @@ class Control:
         else:
             session.gate.heard_at = session.heard_at
             session.gate.reopen(expected, now=now, payload_types=negotiated)
+        session.count_arrivals()  # by the old payload type
         if session.params is not None and not session.params.receive and params.receive:
             session.frames.clear()  # nobody wants to hear the seconds before the hold
         session.params = params

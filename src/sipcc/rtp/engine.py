@@ -124,6 +124,7 @@ class MediaCore:
         self._control.unbridge(session, now)
         self._control.end_play(session, "closed")
         taping = self._control.end_recording(session, "closed", now)
+        session.count_arrivals()
         session.reports.say_goodbye(now=now)
         self._frames.release(session)
         del self._sessions[session.id]
@@ -258,6 +259,7 @@ class MediaCore:
         heapq.heappush(self._chores, (at, next(self._order), session, regular))
 
     def _look_after(self, session: Session, now: float) -> None:
+        session.count_arrivals()
         session.reports.expire(now=now)
         ended = session.keys.expire(now=now)
         if ended:

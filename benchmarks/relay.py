@@ -1,0 +1,68 @@
+"""CPU per relayed RTP packet: our relay at 50 and 200 calls, against a bare epoll relay in Python.
+
+    python -m benchmarks.relay [--smoke] [--json FILE]
+
+Every call is two legs with one codec; every packet is received, checked against its source, counted, put
+on the other leg's line (SSRC, sequence, timestamp, payload type) and sent. The floor looks at nothing and
+wakes for each packet. Both are processes pinned to one core, with the generator on the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks._load import Window, bare_relay, local_engine, measure_process, measure_worker
+from benchmarks._report import median, show
+
+AIM_US = 9.0
+
+
+def _cost_us(window: Window) -> float:
+    return window.cpu_seconds * 1e6 / max(1, window.received)
+
+
+def measure(calls: int, *, seconds: float, runs: int) -> list[dict[str, object]]:
+    legs = 2 * calls
+    floors, workers, locals_ = [], [], []
+    for _ in range(runs):
+        floors.append(measure_process(bare_relay, legs, seconds=seconds))
+        workers.append(measure_worker(legs, seconds=seconds))
+        locals_.append(measure_process(local_engine, legs, seconds=seconds, codecs=("PCMU",)))
+    floor_us = median([_cost_us(window) for window in floors])
+    rows: list[dict[str, object]] = []
+    for name, windows in (("floor", floors), ("worker", workers), ("in process", locals_)):
+        costs = sorted(_cost_us(window) for window in windows)
+        lost = 1 - sum(window.received for window in windows) / max(1, sum(window.sent for window in windows))
+        rows.append(
+            {
+                "calls": calls,
+                "subject": name,
+                "us/packet": median(costs),
+                "min": costs[0],
+                "max": costs[-1],
+                "of floor": median(costs) / floor_us,
+                "core %": 100 * sum(w.cpu_seconds for w in windows) / sum(w.seconds for w in windows),
+                "lost %": max(0.0, 100 * lost),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--calls", type=int, nargs="+", default=[50, 200])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--smoke", action="store_true", help="one short run, to see that it works")
+    parser.add_argument("--json", help="also write the JSON here")
+    options = parser.parse_args()
+    if options.smoke:
+        options.calls, options.seconds, options.runs = [10], 0.3, 1
+    rows = [
+        row for calls in options.calls for row in measure(calls, seconds=options.seconds, runs=options.runs)
+    ]
+    show(f"relay: CPU per relayed packet (aim: {AIM_US} us at 200 calls)", rows, json_path=options.json)
+
+
+if __name__ == "__main__":
+    main()
