@@ -21,7 +21,7 @@ from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
-from sipcc.sip.transaction.machine import Transaction
+from sipcc.sip.transaction.machine import ServerTransaction, Transaction
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, TransportName
 from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened
 from sipcc.sip.uac import ClientSession
@@ -235,6 +235,8 @@ class Endpoint:
             flow.send(data)
         except TransportError as error:
             self.counters["send_errors"] += 1
+            if isinstance(transaction, ServerTransaction) and flow.reliable and flow.closed:
+                self.outbound.answer_anew(transaction, data)
             if transaction is not None:
                 self.layer.transport_failed(transaction, now=self.clock.now())
             else:

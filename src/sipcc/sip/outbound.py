@@ -89,6 +89,7 @@ class Outbound:
         """Sessions by Call-ID and local tag."""
         self.deadlines: Deadlines[InviteSession] = Deadlines()
         self.tcp_above_bytes: int | None = None
+        """Requests longer than this take TCP instead of UDP (RFC 3261 §18.1.1 says 1300); None: never."""
         self.routes: dict[InviteSession, Route] = {}
         """Where the INVITEs that have not left yet are to go."""
         self._layer = layer
@@ -210,6 +211,9 @@ class Outbound:
 
     def launch(self, exchange: Exchange, route: Route, session: InviteSession | None = None) -> None:
         """Send `exchange` on its way as soon as there is a flow."""
+        limit = self.tcp_above_bytes
+        if limit is not None and len(bytes(exchange.request)) > limit:
+            route = _over_tcp(route)
         try:
             flow = self._open_now(route)
         except TransportError as error:
@@ -237,7 +241,20 @@ class Outbound:
         elif isinstance(event, TimedOut):
             self._counters["refusals_unacknowledged"] += 1
 
+    def answer_anew(self, transaction: ServerTransaction, data: bytes) -> None:
+        """The stream of a request is gone: open one for its response (RFC 3261 §18.2.2)."""
+        source, port = transaction.flow.remote.host, transaction.request.via.port or DEFAULT_PORT
+        self._scope.spawn(self._answer_later(Address(source, port), data), name="answer")
+
     # -- inside ---------------------------------------------------------------------------------------
+
+    async def _answer_later(self, address: Address, data: bytes) -> None:
+        try:
+            flow = self._manager.open_flow("tcp", address) or await self._manager.connect(address)
+            flow.send(data)
+        except TransportError as error:
+            self._counters["answers_lost"] += 1
+            _log.info("sip.answer_lost", remote=str(address), error=str(error))
 
     def _take_response(self, exchange: Exchange, event: ResponseArrived) -> None:
         response = event.response
@@ -347,3 +364,13 @@ class Outbound:
         if not exchange.cancelled:
             exchange.on_failure(error)
             self._pump()
+
+
+def _over_tcp(route: Route) -> Route:
+    """The same way over TCP."""
+    if route.flow is None:
+        return Route(transport="tcp", host=route.host, port=route.port)
+    if route.flow.transport == "tcp":
+        return route
+    host, port = route.flow.remote
+    return Route(transport="tcp", host=host, port=port)

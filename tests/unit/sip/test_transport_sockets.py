@@ -1,0 +1,172 @@
+"""UDP and TCP on real loopback sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
+from sipcc.sip import Address, Flow
+from sipcc.sip.transport import tcp
+from sipcc.sip.transport.manager import (
+    FlowManager,
+    SocketNetwork,
+    Unopened,
+    local_host_towards,
+    parse_listen,
+    resolve,
+)
+
+pytestmark = pytest.mark.realtime
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.got: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
+        self.closed: asyncio.Queue[Flow] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, flow: Flow) -> None:
+        self.got.put_nowait((data, flow))
+
+    def stream_received(self, data: bytes, flow: Flow) -> None:
+        self.got.put_nowait((data, flow))
+
+    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
+        self.closed.put_nowait(flow)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_udp_there_and_back(host: str) -> None:
+    network, one, two = SocketNetwork(), Inbox(), Inbox()
+    a = await network.listen("udp", Address(host, 0), one)
+    b = await network.listen("udp", Address(host, 0), two)
+    out = a.flow_to(b.local)
+    out.send(b"hello")
+    data, back = await two.got.get()
+    assert (data, back.remote, back.reliable, back.transport) == (b"hello", a.local, False, "udp")
+    back.send(b"world")
+    data, again = await one.got.get()
+    assert data == b"world"
+    assert again is a.flow_to(again.remote) or host == "::1"
+    await a.close()
+    with pytest.raises(TransportError):
+        out.send(b"too late")
+    await b.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_tcp_there_and_back(host: str) -> None:
+    network, one, two = SocketNetwork(), Inbox(), Inbox()
+    listener = await network.listen("tcp", Address(host, 0), two)
+    flow = await network.connect(listener.local, one)
+    assert flow.reliable
+    flow.send(b"hello")
+    data, back = await two.got.get()
+    assert (data, back.remote) == (b"hello", flow.local)
+    back.send(b"world")
+    assert (await one.got.get())[0] == b"world"
+    flow.close()
+    with pytest.raises(TransportError):
+        flow.send(b"too late")
+    assert await two.closed.get() is back
+    assert back.closed
+    with pytest.raises(TransportError):
+        listener.flow_to(flow.local)
+    await listener.close()
+
+
+async def test_taken_and_deaf_addresses() -> None:
+    network, inbox = SocketNetwork(), Inbox()
+    for transport in ("udp", "tcp"):
+        listener = await network.listen(transport, Address("127.0.0.1", 0), inbox)
+        with pytest.raises(TransportError):
+            await network.listen(transport, listener.local, inbox)
+        await listener.close()
+    with pytest.raises(ConnectError):
+        await network.connect(listener.local, inbox)
+
+
+async def test_one_source_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "MAX_STREAMS_PER_SOURCE", 2)
+    inbox, ours = Inbox(), Inbox()
+    listener = await tcp.listen_tcp(Address("127.0.0.1", 0), inbox)
+    flows = [await tcp.connect_tcp(listener.local, ours) for _ in range(3)]
+    assert await ours.closed.get() is flows[2]
+    assert (len(listener), listener.refused) == (2, 1)
+    flows[0].close()
+    while len(listener) > 1:
+        await inbox.closed.get()
+    await listener.close()
+    for flow in flows:
+        flow.close()
+
+
+async def test_a_peer_that_does_not_read_is_dropped() -> None:
+    inbox, ours = Inbox(), Inbox()
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    name = server.sockets[0].getsockname()
+    flow = await tcp.connect_tcp(Address(name[0], name[1]), ours)
+    with pytest.raises(TransportError, match="does not read"):
+        flow.send(b"x" * (tcp.WRITE_BUFFER_BYTES + 1))
+    assert flow.closed
+    assert await ours.closed.get() is flow
+    server.close()
+    assert inbox.got.empty()
+
+
+async def test_the_manager_shares_and_forgets_streams() -> None:
+    inbox = Inbox()
+    manager = FlowManager(SocketNetwork(), inbox)
+    await manager.listen(["udp:127.0.0.1:0", "tcp:127.0.0.1:0", "udp:[::1]:0"])
+    remote = manager.listeners[1].local
+    one, two = await asyncio.gather(manager.connect(remote), manager.connect(remote))
+    assert one is two
+    assert manager.open_flow("tcp", remote) is one
+    assert manager.sent_by(one) == remote  # where we listen, not where it left from
+    manager.forget(one)
+    assert manager.open_flow("tcp", remote) is None
+    udp = manager.open_flow("udp", Address("127.0.0.1", 9))
+    assert udp is not None
+    assert manager.open_flow("udp", Address("127.0.0.1", 9), like=udp) is udp
+    six = manager.open_flow("udp", Address("::1", 9))
+    assert six is not None
+    assert six.local.host == "::1"
+    one.close()
+    await manager.close()
+    with pytest.raises(ConnectError):
+        manager.open_flow("udp", Address("127.0.0.1", 9))
+
+
+async def test_a_wildcard_listener_is_named_by_the_address_in_use() -> None:
+    manager = FlowManager(SocketNetwork(), Inbox())
+    await manager.listen(["udp:0.0.0.0:0"])
+    flow = manager.open_flow("udp", Address("127.0.0.1", 9))
+    assert flow is not None
+    assert manager.sent_by(flow) == Address("127.0.0.1", manager.listeners[0].local.port)
+    assert local_host_towards("::1") == "::1"
+    await manager.close()
+
+
+async def test_all_listeners_or_none() -> None:
+    manager = FlowManager(SocketNetwork(), Inbox())
+    await manager.listen(["udp:127.0.0.1:0"])
+    port = manager.listeners[0].local.port
+    other = FlowManager(SocketNetwork(), Inbox())
+    with pytest.raises(TransportError):
+        await other.listen(["tcp:127.0.0.1:0", f"udp:127.0.0.1:{port}"])
+    assert other.listeners == []
+    await manager.close()
+
+
+async def test_names_and_listening_addresses() -> None:
+    assert await resolve("192.0.2.1", 5060) == Address("192.0.2.1", 5060)
+    assert (await resolve("localhost", 5070)).port == 5070
+    with pytest.raises(ResolveError):
+        await resolve("no such host", 5060)
+    assert parse_listen("tcp:[::]:5060") == ("tcp", Address("::", 5060))
+    for wrong in ("sctp:0.0.0.0:5060", "udp:5060", "udp:::5060", "udp:0.0.0.0:99999"):
+        with pytest.raises(ConfigError):
+            parse_listen(wrong)
+    with pytest.raises(TransportError):
+        Unopened("udp", Address("192.0.2.1", 5060)).send(b"")
