@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from sipcc.rtp.udp import MAX_ROUNDS, UdpSockets
+
+
+@pytest.fixture
+def sockets() -> Iterator[UdpSockets]:
+    sockets = UdpSockets()
+    yield sockets
+    sockets.close_all()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_send_and_drain(sockets: UdpSockets, host: str) -> None:
+    one, two = sockets.open(host, 0), sockets.open(host, 0)
+    for text in (b"a", b"b", b"c"):
+        sockets.send(one, text, (host, sockets.port_of(two)))
+    assert sockets.drain() == [(two, text, (host, sockets.port_of(one))) for text in (b"a", b"b", b"c")]
+    assert sockets.drain() == []
+
+
+def test_one_drain_takes_a_bounded_number_of_each_socket(sockets: UdpSockets) -> None:
+    one, two = sockets.open("127.0.0.1", 0), sockets.open("127.0.0.1", 0)
+    for _ in range(MAX_ROUNDS + 3):
+        sockets.send(one, b"x", ("127.0.0.1", sockets.port_of(two)))
+    assert len(sockets.drain()) == MAX_ROUNDS
+    assert len(sockets.drain()) == 3
+
+
+def test_what_cannot_be_sent_is_counted(sockets: UdpSockets) -> None:
+    one = sockets.open("127.0.0.1", 0)
+    sockets.send(one, b"x", ("255.255.255.255", 9))
+    sockets.send(one, b"x", ("127.0.0.1", 70000))
+    sockets.send(one, bytes(70000), ("127.0.0.1", 9))
+    sockets.close(one)
+    sockets.close(one)
+    sockets.send(one, b"x", ("127.0.0.1", 9))
+    assert sockets.send_errors == 4
+
+
+def test_a_taken_port_is_an_error(sockets: UdpSockets) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match="in use"):
+            sockets.open("127.0.0.1", other.getsockname()[1])
+    assert sockets.drain() == []
+
+
+def test_the_descriptor_limit_is_lifted(sockets: UdpSockets) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == hard
