@@ -36,7 +36,7 @@ def response(
     only with a `body`.
 
     Raises:
-        LocalProtocolError: a header of ours holds CR, LF or NUL.
+        LocalProtocolError: a header of ours holds CR or LF.
     """
     dialog = 100 < status < 300 and request.method in _MAKES_DIALOG
     wanted = _COPIED_WITH_ROUTE if dialog else _COPIED

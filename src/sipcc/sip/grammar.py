@@ -18,7 +18,8 @@ _DIGITS = re.compile(rb"[0-9]{1,10}")
 _PARAM_VALUE = re.compile(rb"[" + TOKEN_CHARS + rb"\[\]:/@&$()=,?\x80-\xff]*")
 _QUOTED = re.compile(rb'"(?:[^"\\\r\n]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"')
 _NEXT = {mark: re.compile(b'["<' + mark + b"]") for mark in (b",", b";")}
-_FORBIDDEN = re.compile(rb"[\r\n\x00]")
+_FORBIDDEN = re.compile(rb"[\r\n]")
+_NEEDS_ESCAPE = re.compile(r'[\\"\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 
 
 def text(raw: bytes) -> str:
@@ -30,11 +31,11 @@ def wire(value: str | bytes) -> bytes:
     """The bytes of a value that we are about to send.
 
     Raises:
-        LocalProtocolError: the value holds CR, LF or NUL, which could start another header.
+        LocalProtocolError: the value holds CR or LF, which could start another header.
     """
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     if _FORBIDDEN.search(raw):
-        raise LocalProtocolError(f"CR, LF or NUL in a header value: {raw[:80]!r}")
+        raise LocalProtocolError(f"CR or LF in a header value: {raw[:80]!r}")
     return raw
 
 
@@ -155,5 +156,9 @@ def unquote(value: str) -> str:
 
 
 def quote(value: str) -> str:
-    """`value` as a quoted string."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """`value` as a quoted string; CR and LF, which none may hold, become spaces.
+
+    They come from peers, as ``%0D%0A`` in a user part, and must not end a call that shows that user's name.
+    """
+    value = value.replace("\r", " ").replace("\n", " ")
+    return '"' + _NEEDS_ESCAPE.sub(lambda match: "\\" + match[0], value) + '"'

@@ -221,7 +221,7 @@ class Request(Message):
         headers: Iterable[tuple[str, str | bytes]] = (),
         body: bytes = b"",
     ) -> Self:
-        """Make a request. Raises LocalProtocolError when a header value holds CR, LF or NUL."""
+        """Make a request. Raises LocalProtocolError when a header value holds CR or LF."""
         target = uri if isinstance(uri, SipUri) else SipUri.parse(uri)
         return cls(method, target, Headers(headers), body)
 

@@ -32,7 +32,7 @@ _HOST4 = rb"[A-Za-z0-9._-]+" + _PORT + rb"?"
 _URI = (
     rb"sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,/#]+@)?"
     + _HOST4
-    + rb"(?:;[A-Za-z0-9\-_.!~*'()]+(?:=[A-Za-z0-9\-_.!~*'():&+$]+)?)?"
+    + rb"(?:;[A-Za-z0-9\-_.!~*']+(?:=[A-Za-z0-9\-_.!~*'():&+$]+)?)?"
 )
 _fast_uri = re.compile(_URI).fullmatch
 _fast_name_addr = re.compile(

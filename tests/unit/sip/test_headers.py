@@ -94,7 +94,7 @@ def test_values_split_lists_only() -> None:
     assert headers.values("Require") == []
 
 
-@pytest.mark.parametrize("value", ["a\r\nInjected: 1", "a\nb", b"a\0"])
+@pytest.mark.parametrize("value", ["a\r\nInjected: 1", "a\nb", b"a\r"])
 def test_no_value_can_start_another_header(value: str | bytes) -> None:
     headers = Headers()
     for change in (headers.add, headers.set, headers.prepend):
