@@ -1,6 +1,8 @@
 """Listens where SIPp's callers and agents said they listen, and counts what arrives.
 
-Runs as a process of its own. SIPp sends audio from raw sockets and reads none, so that the sockets here
+Runs as a process of its own that looks every few milliseconds and takes the time of each packet from the
+kernel: a receiver that is woken for every packet would make the sender, which is what we measure, pay
+for the waking. SIPp sends audio from raw sockets and reads none, so that the sockets here
 are the only receivers; SIPp itself holds the port of its first call, which is therefore not counted.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import select
 import socket
+import struct
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,6 +27,10 @@ class StreamCount:
     received: int = 0
     lost: int = 0
     jitter_ms: float = 0.0
+
+
+_SO_TIMESTAMPNS = 35  # Linux: asm-generic/socket.h; Python has no name for it
+_PERIOD_S = 0.005
 
 
 class _Stream:
@@ -64,6 +71,7 @@ def _serve(calls: int, pipe: Connection) -> None:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             sock.bind((host, MEDIA_BASE + 4 * n))
             sock.setblocking(False)
             poller.register(sock, select.EPOLLIN)
@@ -71,7 +79,8 @@ def _serve(calls: int, pipe: Connection) -> None:
     poller.register(pipe, select.EPOLLIN)
     pipe.send("ready")
     while True:
-        for fd, _ in poller.poll():
+        time.sleep(_PERIOD_S)
+        for fd, _ in poller.poll(0):
             if fd == pipe.fileno():
                 command = pipe.recv()
                 if command == "total":
@@ -80,14 +89,18 @@ def _serve(calls: int, pipe: Connection) -> None:
                     pipe.send([stream.count() for _, stream in streams.values()])
                     return
                 continue
-            sock, stream = streams[fd]
-            try:
-                while True:
-                    data = sock.recv(2048)
-                    if len(data) >= 12 and not 192 <= data[1] <= 223:
-                        stream.take(data, time.monotonic())
-            except BlockingIOError:
-                pass
+            _drain(*streams[fd])
+
+
+def _drain(sock: socket.socket, stream: _Stream) -> None:
+    while True:
+        try:
+            data, ancillary, _, _ = sock.recvmsg(2048, 64)
+        except BlockingIOError:
+            return
+        if len(data) >= 12 and not 192 <= data[1] <= 223 and ancillary:
+            seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
+            stream.take(data, seconds + nanoseconds / 1e9)
 
 
 class Sink:

@@ -134,12 +134,11 @@ class Sipp:
         with (self.folder / "stat.csv").open(newline="") as file:
             rows = list(csv.DictReader(file, delimiter=";"))
         last = rows[-1]
-        delays = []
+        delays: list[float] = []
         for path in self.folder.glob("*_rtt.csv"):
             with path.open(newline="") as file:
-                for row in list(csv.reader(file, delimiter=";"))[1:]:
-                    if len(row) >= 2 and row[1]:
-                        delays.append(float(row[1]))
+                rows_of_delay = list(csv.reader(file, delimiter=";"))[1:]
+            delays += [float(row[1]) for row in rows_of_delay if len(row) >= 2 and row[1]]
         return CallerReport(
             placed=int(last["TotalCallCreated"]),
             succeeded=int(last["SuccessfulCall(C)"]),
