@@ -220,7 +220,7 @@ class NameAddr(msgspec.Struct, frozen=True):
             if b"?" in spec or b"," in spec:
                 raise ParseError(f"a URI with ? or , needs <>: {raw[:80]!r}", layer=where)
             uri = SipUri.parse(spec, where)
-            return cls(uri, "", parse_params(params, where) if semicolon else {})
+            return cls(uri, "", _header_params(params, where) if semicolon else {})
         if before:
             if not _DISPLAY.fullmatch(before):
                 raise ParseError(f"a display name needs quotes: {before[:80]!r}", layer=where)
@@ -229,7 +229,7 @@ class NameAddr(msgspec.Struct, frozen=True):
         rest = rest.strip(b" \t")
         if not closing or (rest and not rest.startswith(b";")):
             raise ParseError(f"brackets do not match: {raw[:80]!r}", layer=where)
-        return cls(SipUri.parse(spec, where), display, parse_params(rest, where) if rest else {})
+        return cls(SipUri.parse(spec, where), display, _header_params(rest, where) if rest else {})
 
     def __str__(self) -> str:
         params = format_params(self.params) if self.params else ""
@@ -256,3 +256,11 @@ class NameAddr(msgspec.Struct, frozen=True):
         if tag:
             params["tag"] = tag
         return msgspec.structs.replace(self, params=params)
+
+
+def _header_params(raw: bytes, where: str) -> dict[str, str]:
+    """Parameters of a header; a tag must have a value, or ours would become a second one."""
+    params = parse_params(raw, where)
+    if params.get("tag", "x")[:1] in {"", '"'}:
+        raise ParseError(f"a tag that is no token: {raw[:80]!r}", layer=where)
+    return params

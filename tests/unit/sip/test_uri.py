@@ -172,7 +172,7 @@ BAD_NAME_ADDRS = [
     "", "<sip:a@b", "sip:a@b>", '"Mr. J <sip:a@b>', "Bell, Alexander <sip:a@b>", "< sip:a@b >",
     "<sip:a@b>;", "<sip:a@b>;;;;", "<sip:a@b>;tag=1;tag=2", "<sip:a@b> junk", '"x"', '"x" sip:a@b',
     "sip:user@example.com?Route=x", "sip:a,b@example.com", "<sip:a@b>;tag=", '<sip:a@b>;x="y',
-    "<sip:a@b>;x=y z", "x\x01 <sip:a@b>",
+    "<sip:a@b>;x=y z", "x\x01 <sip:a@b>", "<sip:a@b>;tag", "sip:a@b;tag", '<sip:a@b>;tag="x"',
 ]  # fmt: skip
 
 
