@@ -13,10 +13,10 @@ where it stopped.
 from __future__ import annotations
 
 from sipcc.ids import Ids
-from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from sipcc.rtp.frame import FRAME_S, SAMPLE_RATE_HZ
 
 TIMESTAMP_MASK = 0xFFFFFFFF
-GAP_SAMPLES = FRAME_SAMPLES // 2
+GAP_S = FRAME_S / 2
 """A frame whose wall-clock place lies further ahead than this is the first after a gap."""
 MAX_LEAP_SAMPLES = SAMPLE_RATE_HZ
 """A relayed timestamp further than this from the last one is a new time line of the source."""
@@ -28,14 +28,11 @@ class OutgoingLine:
     """SSRC, next sequence number, and the mapping of wall time to timestamps."""
 
     __slots__ = (
-        "_epoch",
+        "_due_at",
         "_gap",
-        "_origin",
         "next_sequence",
         "next_timestamp",
         "owner",
-        "packets_sent",
-        "payload_bytes_sent",
         "ssrc",
         "started",
     )
@@ -44,12 +41,9 @@ class OutgoingLine:
         self.ssrc = ids.bits(32)
         self.next_sequence = ids.bits(15)  # RFC 3711 asks for room before the first wrap
         self.next_timestamp = ids.bits(32)
-        self._origin = self.next_timestamp
-        self._epoch = 0.0
+        self._due_at = float("-inf")
         self.started = False
         self._gap = False
-        self.packets_sent = 0
-        self.payload_bytes_sent = 0
         self.owner: RelayMap | None = None
         """The relay that writes on the line now; anybody else who sends takes it away."""
 
@@ -57,22 +51,22 @@ class OutgoingLine:
         """The timestamp of the instant `at`: what a sender report pairs with the NTP time."""
         if not self.started:
             return self.next_timestamp
-        return (self._origin + round((at - self._epoch) * SAMPLE_RATE_HZ)) & TIMESTAMP_MASK
+        return (self.next_timestamp + round((at - self._due_at) * SAMPLE_RATE_HZ)) & TIMESTAMP_MASK
 
     def follow(self, at: float) -> None:
         """Move the timestamp over the silence before `at`, when a frame leaves, if there was one."""
         self.owner = None
-        if not self.started:
-            self.started = True
-            self._origin = self.next_timestamp
-            self._epoch = at
-            self._gap = True
+        behind = at - self._due_at
+        if behind <= GAP_S:
             return
-        ideal = self._origin + (at - self._epoch) * SAMPLE_RATE_HZ
-        ahead = ((round(ideal) - self.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
-        if ahead > GAP_SAMPLES:
-            self.next_timestamp = (self.next_timestamp + ahead) & TIMESTAMP_MASK
-            self._gap = True
+        self._gap = True
+        if self.started:
+            samples = round(behind * SAMPLE_RATE_HZ)
+            self.next_timestamp = (self.next_timestamp + samples) & TIMESTAMP_MASK
+            self._due_at += samples / SAMPLE_RATE_HZ
+        else:
+            self.started = True
+            self._due_at = at
 
     def place(self, samples: int) -> tuple[int, int, bool]:
         """Sequence, timestamp and marker for the next `samples` of audio; call `follow` before."""
@@ -82,12 +76,18 @@ class OutgoingLine:
         self._gap = False
         self.next_sequence = (sequence + 1) & 0xFFFF
         self.next_timestamp = (timestamp + samples) & TIMESTAMP_MASK
+        self._due_at += samples / SAMPLE_RATE_HZ
         return sequence, timestamp, marker
 
-    def note_relayed(self, sequence: int, timestamp: int, samples: int) -> None:
-        """Keep the line abreast of a packet that a relay put on it, `samples` long."""
+    def note_relayed(self, sequence: int, step: int, samples: int) -> None:
+        """Keep the line abreast of a packet that a relay put on it.
+
+        It is `samples` long and its timestamp lies `step` from where the next one was due.
+        """
+        step += samples
         self.next_sequence = (sequence + 1) & 0xFFFF
-        self.next_timestamp = (timestamp + samples) & TIMESTAMP_MASK
+        self.next_timestamp = (self.next_timestamp + step) & TIMESTAMP_MASK
+        self._due_at += step / SAMPLE_RATE_HZ
 
 
 class RelayMap:
@@ -117,7 +117,7 @@ class RelayMap:
         step = (out_sequence - line.next_sequence) & 0xFFFF
         leap = ((out_timestamp - line.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
         if step < MAX_LEAP_PACKETS and -MAX_LEAP_SAMPLES < leap < MAX_LEAP_SAMPLES:
-            line.note_relayed(out_sequence, out_timestamp, samples)
+            line.note_relayed(out_sequence, leap, samples)
             return out_sequence, out_timestamp, False
         if step >= 0x10000 - MAX_LEAP_PACKETS:  # late or doubled: passes with its own old place
             if 0 < (self._first_sequence - sequence) & 0xFFFF <= MAX_LEAP_PACKETS:
