@@ -64,8 +64,8 @@ class InboundRequest:
         """
         if response.status >= 200:
             self.deadline = None
-        if response.status > 100 and not response.to.tag:
-            response.headers.set("To", str(response.to.with_tag(self._endpoint.ids.tag())))
+        if response.status > 100:
+            _tag_to(response, self._endpoint.ids.tag())
         self._endpoint.outbound.respond(self._transaction, response)
 
     def reply(self, status: int, reason: str | None = None, *, headers: HeaderList = ()) -> None:
@@ -358,12 +358,7 @@ class Inbound:
         self._send_stateless(build_response(request, status, headers=headers), request, flow)
 
     def _send_stateless(self, response: Response, request: Request, flow: Flow) -> None:
-        raw = response.headers.get_raw("To")
-        if raw is not None and not dialog_key(response)[2]:
-            tagged = raw + b";tag=" + self._tag(request).encode("ascii")
-            # `set` would refuse a To with quoted control characters, which is legal and came from the peer
-            items = [("To", tagged) if name == "To" else (name, old) for name, old in response.headers.items]
-            response.headers = Headers.trusted(items)
+        _tag_to(response, self._tag(request))
         self._layer.send(flow, bytes(response))
 
     def _tag(self, request: Request) -> str:
@@ -389,3 +384,14 @@ class Inbound:
         if back == flow.remote:
             return flow
         return self._endpoint.manager.open_flow("udp", back, like=flow) or flow
+
+
+def _tag_to(response: Response, tag: str) -> None:
+    """Give To a tag if it has none."""
+    raw = response.headers.get_raw("To")
+    if raw is None or dialog_key(response)[2]:
+        return
+    tagged = raw + b";tag=" + tag.encode("ascii")
+    # `set` would refuse a To with quoted control characters, which is legal and came from the peer
+    items = [("To", tagged) if name == "To" else (name, old) for name, old in response.headers.items]
+    response.headers = Headers.trusted(items)

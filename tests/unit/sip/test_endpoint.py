@@ -394,3 +394,12 @@ async def test_streams_that_stall_are_closed(pair: Pair) -> None:
     await pair.settle(31)
     assert peer.closed
     assert pair.bob.counters["streams_timed_out"] == 1
+
+
+async def test_control_characters_in_quotes_break_no_answer(pair: Pair) -> None:
+    pair.bob.on_request["MESSAGE"] = lambda inbound: inbound.reply(200)
+    peer = Peer(pair)
+    (answer,) = await peer.ask(make("MESSAGE").replace(b"To: <", b'To: "\\\0\\\x07" <'))
+    assert answer.startswith(b"SIP/2.0 200")
+    assert pair.bob.counters["handler_crashes"] == pair.bob.counters["crashes"] == 0
+    await pair.assert_nothing_left()
