@@ -162,8 +162,9 @@ class DigestServer:
         issued = f"{self._last_issued:x}"
         nonce = f"{issued}-{self._mac(issued, source)}"
         tail = ', qop="auth"' + (", stale=true" if stale else "")
+        hint = f"{_HINT}, " if "MD5" in self.algorithms else ""
         return [
-            f'Digest realm={quote(self.realm)}, nonce="{nonce}", {_HINT}, algorithm={name}{tail}'
+            f'Digest realm={quote(self.realm)}, nonce="{nonce}", {hint}algorithm={name}{tail}'
             for name in self.algorithms
         ]
 

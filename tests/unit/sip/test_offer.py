@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from sipcc.errors import LocalProtocolError, RemoteProtocolError
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipcc.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from sipcc.sip.offer import OfferAnswer, OfferState
 from sipcc.sip.sdp import MediaDescription, SessionDescription
 
@@ -120,3 +124,31 @@ def test_their_mistakes() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         ledger.receive_offer(sdp(5000))
     assert caught.value.status_hint == 488
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3), st.integers(1, 4)), max_size=30))
+def test_any_history(steps: list[tuple[int, int, int]]) -> None:
+    """No order of events leaves the ledger in doubt, and versions never fall."""
+    ledger = OfferAnswer()
+    version = 0
+    for step, lines, port in steps:
+        description = sdp(*[4000 + 2 * port] * lines)
+        with contextlib.suppress(ProtocolError):
+            match step:
+                case 0 | 1:
+                    send = ledger.offer if step == 0 else ledger.answer
+                    sent = send(description)
+                    assert sent.origin.version >= version
+                    version = sent.origin.version
+                case 2:
+                    ledger.receive_offer(description)
+                case 3 | 4:
+                    ledger.receive_answer(description, reliable=step == 3)
+                case 5:
+                    ledger.accept_preview()
+                case _:
+                    ledger.withdraw()
+        assert (ledger.offered is None) == (ledger.state is OfferState.STABLE)
+        if ledger.state is OfferState.STABLE and ledger.local is not None:
+            assert ledger.remote is not None
+            assert len(ledger.local.media) == len(ledger.remote.media)

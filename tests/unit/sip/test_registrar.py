@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipcc.sip.message import Request, Response
 from sipcc.sip.registrar import BindingsChanged, Registrar
@@ -225,3 +227,41 @@ def test_refreshes_do_not_pile_up() -> None:
         phone.register("<sip:a@h>", now=float(i))
     assert len(registrar._ends) <= 200
     assert registrar.deadline is not None
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),  # which contact
+        st.sampled_from([0, 60, 90, 200, 4000]),  # for how long
+        st.floats(0, 150),  # how much later
+        st.booleans(),  # whether the timer runs first
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+def test_any_history(steps: list[tuple[str, int, float, bool]]) -> None:
+    """Against a model that is a dict: contacts, their ends, and one event for each change."""
+    registrar, phone = make()
+    model: dict[str, float] = {}
+    told = 0
+    now = 0.0
+    for name, expires, later, timer in steps:
+        now += later
+        if timer:
+            registrar.expire(now=now)
+        assert phone.register(f"<sip:{name}@h>;expires={expires}", now=now).status == 200
+        model = {contact: end for contact, end in model.items() if end > now}
+        model[name] = now + min(expires, 3600)
+        if not expires:
+            del model[name]
+        bindings = registrar.bindings(AOR, now=now)
+        assert {b.uri.user: b.expires_at for b in bindings} == pytest.approx(model)
+        for event in registrar.events():
+            told = event.count
+        assert told == len(model)
+        assert (registrar.deadline is not None) or not model
+    registrar.expire(now=now + 10_000)
+    assert len(registrar) == 0
+    assert registrar.deadline is None
