@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -126,20 +126,30 @@ class Call:
         """Wait until the caller is gone; the cause."""
         return await asyncio.shield(self._ended)
 
-    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work`; when the call ends first, cancel it and raise CallEnded."""
+    async def unless_ended(
+        self, work: Coroutine[Any, Any, T], *, undo: Callable[[T], None] | None = None
+    ) -> T:
+        """Run `work`; when the call ends first, cancel it and raise CallEnded.
+
+        When we are cancelled in the very moment in which `work` is done, its result would be lost:
+        `undo` is given it then.
+        """
         task = asyncio.ensure_future(work)
         try:
             if not self._ended.done():
                 either: set[asyncio.Future[Any]] = {task, self._ended}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
+        except asyncio.CancelledError:
+            if undo is not None and task.done() and not task.cancelled() and task.exception() is None:
+                undo(task.result())
+            raise
         finally:
             if not task.done():
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+        if not task.cancelled():
+            return task.result()
         raise CallEnded(self._ended.result())
 
     def _check(self) -> None:
@@ -306,7 +316,10 @@ class Call:
             CallEnded: the caller hung up meanwhile; whoever rang was cancelled.
         """
         self._check()
-        return await self.unless_ended(ring_targets(self, targets, timeout=timeout, agent=agent))
+        return await self.unless_ended(
+            ring_targets(self, targets, timeout=timeout, agent=agent),
+            undo=lambda leg: leg.hangup("cancelled"),
+        )
 
     async def bridge(self, leg: Leg, *, record: bool = False) -> BridgeResult:
         """Let the caller and `leg` talk until one of them hangs up; the other leg is then hung up too.

@@ -49,7 +49,9 @@ async def ring_targets(
         for place in places:
             await race.ring(place)
         async with asyncio.timeout(timeout):
-            return await race.first()
+            winner = await race.first()
+        race.delivered = True
+        return winner
     except TimeoutError:
         raise TransactionTimeout("ring", provisionals=race.ringing) from None
     finally:
@@ -67,6 +69,8 @@ class _Race:
         self._refusals: list[int] = []
         self._changed = asyncio.Event()
         self.ringing = 0
+        self.delivered = False
+        """True once the winner has been handed over; until then nobody else would hang it up."""
 
     async def ring(self, target: Target) -> None:
         """Send an INVITE to `target`; a failure to do so counts as its refusal."""
@@ -130,10 +134,10 @@ class _Race:
         return self._winner
 
     def settle(self) -> None:
-        """Cancel every leg but the winner."""
+        """Hang up every leg but a winner that was handed over."""
         for leg in self._legs:
-            if leg is not self._winner and not leg.ended:
-                leg.hangup("answered_elsewhere" if self._winner is not None else "cancelled")
+            if not leg.ended and not (leg is self._winner and self.delivered):
+                leg.hangup("answered_elsewhere" if self.delivered else "cancelled")
 
     # -- LegOwner: the race stands in for the call until a leg has won ----------------------------
 
