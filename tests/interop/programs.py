@@ -66,14 +66,15 @@ class Program:
         self.name = name
         self.folder = folder
         self.out_path = folder / f"{name}.out"
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=self.out_path.open("wb"),
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**os.environ, **(env or {})},
-        )
+        with self.out_path.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**os.environ, **(env or {})},
+            )
 
     @property
     def output(self) -> str:
