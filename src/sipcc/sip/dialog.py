@@ -45,9 +45,9 @@ class Dialog:
         self.call_id = call_id
         self.local_tag = local.tag
         self.remote_tag = remote.tag
-        self.local = str(local)
+        self.local = _written(local)
         """Value of the From header of our requests, tag included."""
-        self.remote = str(remote)
+        self.remote = _written(remote)
         """Value of the To header of our requests; a peer of RFC 2543 may have no tag."""
         self.remote_target = remote_target
         self.route_set = tuple(route_set)
@@ -148,6 +148,13 @@ class Dialog:
             return self.remote_target, [str(route) for route in routes]
         rest = [str(route) for route in routes[1:]]
         return first, [*rest, f"<{self.remote_target}>"]
+
+
+def _written(value: NameAddr) -> str:
+    """A From or To value as we may send it: a display name with control characters is left out."""
+    if any(character < " " or character == "\x7f" for character in value.display):
+        value = NameAddr(value.uri, "", value.params)
+    return str(value)
 
 
 def _contact_of(message: Request | Response) -> SipUri | None:

@@ -6,6 +6,7 @@ from sipcc.errors import RemoteProtocolError
 from sipcc.sip.build import response
 from sipcc.sip.dialog import MAX_CSEQ, Dialog
 from sipcc.sip.message import Request, Response
+from sipcc.sip.parser import parse_datagram
 
 
 def invite(*routes: str, contact: str = "<sip:alice@10.0.0.1>") -> Request:
@@ -76,3 +77,10 @@ def test_peers_without_contact() -> None:
     request = invite(contact="")
     assert str(Dialog.of_request(request, "b").remote_target) == "sip:alice@example.com"
     assert str(Dialog.of_response(request, ok(request, contact="")).remote_target) == "sip:bob@example.com"
+
+
+def test_control_characters_in_a_display_name_stay_out_of_our_requests() -> None:
+    request = parse_datagram(bytes(invite()).replace(b'"Alice, A"', b'"A\\\0\\\x07"') + b"\r\n")
+    assert isinstance(request, Request)
+    bye = Dialog.of_request(request, "b").request("BYE")
+    assert bye.headers.get("To") == "<sip:alice@example.com>;tag=a"
