@@ -85,7 +85,7 @@ CORES = {"call/routing.py", "call/digits.py", "call/cause.py", "call/destination
 """Cores in packages of shells."""
 
 LONGEST = 450
-LONGER = {"call/call.py": 500}
+LONGER: dict[str, int] = {}
 """A file beyond the limit, with its own: the verbs of a call, which are one object by design."""
 
 FILES = sorted(path.relative_to(SRC).as_posix() for path in SRC.rglob("*.py"))

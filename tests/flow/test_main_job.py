@@ -231,6 +231,26 @@ async def test_wrap_up_keeps_an_agent_from_the_next_call(centre: Centre) -> None
     await second.hangup()
 
 
+async def test_an_agent_on_a_call_of_its_own_is_not_offered_a_caller(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    bob = await centre.phone("1002")
+    private = await centre.carrier.call("4008000005")
+    await talking(private, alice)
+    caller = await queued(centre)
+    await talking(caller, bob)
+    await caller.hangup()
+    await private.hangup()
+    own = await bob.call("4008000001")
+    await own.answered()
+    caller = await queued(centre)
+    await talking(caller, alice)
+    assert outcomes(centre) == [("bob", "answered"), ("alice", "answered")]
+    await own.hangup()
+    await caller.hangup()
+    await asyncio.sleep(1)
+    assert centre.switch.acd.invariants() == []
+
+
 # -- what a number can do by configuration alone -------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Calls: legs, media and policy joined."""
 
-from sipcc.call.call import BridgeResult, Call
+from sipcc.call.call import Call
 from sipcc.call.context import CallContext, Locator
+from sipcc.call.conversation import BridgeResult
 from sipcc.call.destination import Destination
 from sipcc.call.leg import Leg, LegState
 from sipcc.call.protocols import Handler, PromptSource

@@ -7,20 +7,20 @@ read from top to bottom and needs no clean-up of its own.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import msgspec
-
 from sipcc.call import events
 from sipcc.call.asking import ask
 from sipcc.call.cause import CAUSES
+from sipcc.call.conversation import BridgeResult, Conversation
 from sipcc.call.digits import CollectSettings, DigitBuffer, Matcher, OptionsMatcher, matcher_for
 from sipcc.call.leg import Leg, LegState
 from sipcc.call.playing import Player
+from sipcc.call.recording import CallRecording
 from sipcc.call.ringing import ring_targets
+from sipcc.call.waiting import run_unless
 from sipcc.errors import CallEnded, LocalProtocolError
 from sipcc.log import get_logger
 from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaTimedOut, RecordingEnded, WorkerLost
@@ -33,17 +33,6 @@ if TYPE_CHECKING:
 _log = get_logger("sipcc.call")
 
 T = TypeVar("T")
-
-_RECORDING_PATIENCE = 5.0
-"""Seconds that the end of a call waits for its recording to be complete."""
-
-
-class BridgeResult(msgspec.Struct, frozen=True):
-    """How a conversation ended."""
-
-    ended_by: events.EndedBy
-    seconds: float
-    """How long both heard each other, holds included."""
 
 
 class Call:
@@ -75,18 +64,15 @@ class Call:
         self.last_outcome: Literal["match", "noinput", "nomatch"] = "match"
         """How the last `ask` came out."""
         self.end_cause = ""
-        self.recording: str | None = None
-        """Path of the running recording."""
         self.digits = DigitBuffer()
         self._context = context
         self._leg: Leg | None = None
-        self._peer: Leg | None = None
+        self._conversation: Conversation | None = None
         self._others: set[Leg] = set()
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._player: Player | None = None
         self._key_sinks: list[Any] = []
-        self._recorded: asyncio.Future[None] | None = None
-        self._bridge_over: asyncio.Future[events.EndedBy] = asyncio.get_running_loop().create_future()
+        self._recording = CallRecording(call_id, self._emit, self._now)
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -115,7 +101,7 @@ class Call:
     @property
     def peer(self) -> Leg | None:
         """Whoever the caller talks to now."""
-        return self._peer
+        return self._conversation.peer if self._conversation is not None else None
 
     def attach(self, leg: Leg) -> None:
         """Give the call its caller."""
@@ -134,23 +120,7 @@ class Call:
         When we are cancelled in the very moment in which `work` is done, its result would be lost:
         `undo` is given it then.
         """
-        task = asyncio.ensure_future(work)
-        try:
-            if not self._ended.done():
-                either: set[asyncio.Future[Any]] = {task, self._ended}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            if undo is not None and task.done() and not task.cancelled() and task.exception() is None:
-                undo(task.result())
-            raise
-        finally:
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-        if not task.cancelled():
-            return task.result()
-        raise CallEnded(self._ended.result())
+        return await run_unless(self._ended, work, otherwise=CallEnded, undo=undo)
 
     def _check(self) -> None:
         if self._ended.done():
@@ -291,19 +261,18 @@ class Call:
     def record(self, path: str | None = None) -> str:
         """Record the call in stereo: left the caller, right what the caller hears. Returns the path."""
         self._check()
-        if self.recording is not None:
-            return self.recording
-        self.recording = path or str(Path(self._context.recordings) / f"{self.id}.wav")
-        self._recorded = asyncio.get_running_loop().create_future()
-        self.leg.media.record(self.recording)
-        self._emit(events.RecordingStarted(at=self._now(), call=self.id, path=self.recording))
-        return self.recording
+        return self._recording.start(
+            self.leg.media, path or str(Path(self._context.recordings) / f"{self.id}.wav")
+        )
 
     async def stop_recording(self) -> None:
         """End the recording and wait until its file is complete."""
-        if self.recording is not None and self._recorded is not None:
-            self.leg.media.stop_recording()
-            await asyncio.shield(self._recorded)
+        await self._recording.stop(self.leg.media)
+
+    @property
+    def recording(self) -> str | None:
+        """Path of the running recording."""
+        return self._recording.path
 
     # -- other parties ----------------------------------------------------------------------------------
 
@@ -328,23 +297,22 @@ class Call:
         """
         await self.answer()
         self.stop_playing()
-        over: asyncio.Future[events.EndedBy] = asyncio.get_running_loop().create_future()
-        self._peer = leg
-        self._bridge_over = over
-        started = self._now()
+        context = self._context
+        talk = Conversation(
+            self.leg,
+            leg,
+            player=self.player,
+            music=lambda: context.prompts.resolve((context.hold_music,), self.language),
+        )
         if record:
             self.record()
-        self._join()
+        self._conversation = talk
+        started = self._now()
         self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
         try:
-            if leg.ended:
-                over.set_result(leg.ended_by)
-            ended_by = await over
+            ended_by = await talk.run()
         finally:
-            self._peer = None
-            if not self.ended:
-                self.leg.media.unbridge()
-            leg.hangup("normal")
+            self._conversation = None
             ended = self._now()
             self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
         return BridgeResult(ended_by, ended - started)
@@ -352,24 +320,6 @@ class Call:
     def adopt(self, leg: Leg) -> None:
         """Count `leg` as one of this call's, to be hung up when the caller leaves."""
         self._others.add(leg)
-
-    def _join(self) -> None:
-        """Bridge the two legs, or give music to the one that is not on hold."""
-        peer = self._peer
-        if peer is None or self.ended or peer.ended:
-            return
-        caller = self.leg
-        if not caller.held and not peer.held:
-            self.player.stop()
-            peer.media.stop_playing()
-            caller.media.bridge(peer.media)
-            return
-        caller.media.unbridge()
-        music = self._context.prompts.resolve((self._context.hold_music,), self.language)
-        if not caller.held:
-            self.player.start(music, loop=True, shared=True)
-        if not peer.held:
-            peer.media.play(music, loop=True, shared=True)
 
     # -- LegOwner -----------------------------------------------------------------------------------------
 
@@ -384,6 +334,7 @@ class Call:
         """A party that we ring has answered; for the caller's own leg the ACK has come."""
         if leg is not self._leg:
             self._emit(events.LegAnswered(at=self._now(), call=self.id, leg=leg.id))
+            self._tell_busy(leg, began=True)
 
     def leg_ended(self, leg: Leg) -> None:
         """One of the legs is over."""
@@ -392,29 +343,23 @@ class Call:
             self._caller_left(leg, at)
         else:
             self._others.discard(leg)
+            self._tell_busy(leg, began=False)
             self._context.scope.spawn(self._report_leg(leg, at), name=f"{self.id}/{leg.id}")
-            if leg is self._peer and not self._bridge_over.done():
-                self._bridge_over.set_result(leg.ended_by)
+            if leg is self.peer and self._conversation is not None:
+                self._conversation.ended(leg)
 
     def leg_held(self, leg: Leg, *, held: bool) -> None:
         """A party put us on hold or took us back: the other one hears music meanwhile."""
-        if self._peer is not None and leg in (self._leg, self._peer):
-            self._join()
+        if self._conversation is not None and leg in (self._leg, self.peer):
+            self._conversation.join()
 
     def leg_refreshed(self, leg: Leg) -> bool:
         """A session refresh: in a conversation the other side is asked for a sign of life first."""
-        peer = self._peer
-        if peer is None or self.ended:
+        if self._conversation is None or self.ended:
             return False
-        other = peer if leg is self._leg else self.leg
-        self._context.scope.spawn(self._relay_refresh(leg, other), name=f"{self.id}/refresh")
+        relay = self._conversation.relay_refresh(leg)
+        self._context.scope.spawn(relay, name=f"{self.id}/refresh")
         return True
-
-    async def _relay_refresh(self, leg: Leg, other: Leg) -> None:
-        status = await other.refresh()
-        leg.answer_refresh(200)
-        if status in {408, 481}:
-            other.hangup("network_out_of_order")
 
     def leg_media(self, leg: Leg, event: MediaEvent) -> None:
         """Keys, ends of prompts, recordings and silence of a leg."""
@@ -428,10 +373,10 @@ class Call:
         if isinstance(event, DigitBegan | DigitEnded):
             if self._key_sinks:
                 self._key_sinks[-1](event)
-            elif self._peer is None:
+            elif self._conversation is None:
                 self._type_ahead(event)
         elif isinstance(event, RecordingEnded):
-            self._recording_ended(event)
+            self._recording.on_ended(event)
         else:
             self.player.on_event(event)
 
@@ -441,35 +386,22 @@ class Call:
         else:
             self.digits.key_ended(event.digit, now=self._now())
 
-    def _recording_ended(self, event: RecordingEnded) -> None:
-        self._emit(
-            events.RecordingFinished(
-                at=self._now(), call=self.id, path=event.path, seconds=event.seconds, reason=event.reason
-            )
-        )
-        self.recording = None
-        if self._recorded is not None and not self._recorded.done():
-            self._recorded.set_result(None)
-
     def _caller_left(self, leg: Leg, at: float) -> None:
         self.end_cause = leg.end_cause
         if not self._ended.done():
             self._ended.set_result(leg.end_cause)
         if self._player is not None:
             self._player.closed()
-        if self._peer is not None and not self._bridge_over.done():
-            self._bridge_over.set_result(leg.ended_by)
+        if self._conversation is not None:
+            self._conversation.ended(leg)
         for other in list(self._others):
-            if other is not self._peer:
+            if other is not self.peer:
                 other.hangup("cancelled" if other.state is not LegState.ANSWERED else "normal")
         self._context.scope.spawn(self._report_end(leg, at), name=f"{self.id}/end")
 
     async def _report_end(self, leg: Leg, at: float) -> None:
         stats = await leg.stats()
-        if self._recorded is not None:
-            # the record of the call names its recording, so the file is waited for, but not for ever
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._recorded), _RECORDING_PATIENCE)
+        await self._recording.settle()  # the record of the call names it
         self._emit(
             events.CallEndedEvent(
                 at=at,
@@ -495,6 +427,11 @@ class Call:
                 stats=stats,
             )
         )
+
+    def _tell_busy(self, leg: Leg, *, began: bool) -> None:
+        """A user whom no queue rang has a call of its own now, or has it no longer."""
+        if leg.user and leg.agent is None:
+            self._context.on_user_busy(leg.user, leg.id, began)
 
     def _emit(self, event: Any) -> None:
         self._context.bus.emit(event)

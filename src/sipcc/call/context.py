@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,3 +46,5 @@ class CallContext:
     """Folder of recordings that were not given a path."""
     hold_music: str = "hold"
     """Prompt that a party hears while the other one holds."""
+    on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None
+    """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""

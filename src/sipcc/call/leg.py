@@ -74,10 +74,14 @@ class Leg:
         negotiation: MediaNegotiation,
         owner: LegOwner,
         agent: str | None = None,
+        user: str = "",
     ) -> None:
         self.id = leg_id
         self.role = role
         self.agent = agent
+        """The agent who is rung by a queue; None for any other party."""
+        self.user = user
+        """The user of ours at the far end, if it is one."""
         self.media = media
         self.negotiation = negotiation
         self.state = LegState.TRYING

@@ -116,9 +116,11 @@ class Calls:
                 request=request,
             )
             self._live[call_id] = call
+            if user:
+                context.on_user_busy(user, call_id, True)
             self._empty.clear()
             route.calls += 1
-            context.scope.spawn(self._run(call, session, route), name=call_id)
+            context.scope.spawn(self._run(call, session, route, user or ""), name=call_id)
 
     def _refuse(
         self,
@@ -136,7 +138,7 @@ class Calls:
             )
         )
 
-    async def _run(self, call: Call, session: InviteSession, route: Route[Handler]) -> None:
+    async def _run(self, call: Call, session: InviteSession, route: Route[Handler], user: str) -> None:
         structlog.contextvars.bind_contextvars(call_id=call.id)
         arrivals = _Arrival(session)
         try:
@@ -167,6 +169,8 @@ class Calls:
             _log.exception("call.setup_crashed")
             self._refuse(session, call.id, 500, "failed")
         finally:
+            if user:
+                self._context.on_user_busy(user, call.id, False)
             route.calls -= 1
             del self._live[call.id]
             if not self._live:

@@ -30,6 +30,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     destination: Address | None = None
     transport: TransportName = "udp"
     credentials: Credentials | None = None
+    user: str = ""
+    """The user of ours who is rung there, if it is one."""
     caller_id: str = ""
     """The number to show instead of the caller's, for trunks that accept only their own."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -87,8 +89,15 @@ class _Race:
             ptime_ms=context.ptime_ms,
             session_id=context.ids.bits(31),
         )
-        leg_id = context.ids.uid("leg")
-        leg = Leg(leg_id, role="callee", media=media, negotiation=negotiation, owner=self, agent=self._agent)
+        leg = Leg(
+            context.ids.uid("leg"),
+            role="callee",
+            media=media,
+            negotiation=negotiation,
+            owner=self,
+            agent=self._agent,
+            user=target.user,
+        )
         caller_params = call.leg.negotiation.params
         offer = negotiation.make_offer(prefer=caller_params.codec if caller_params else None)
         started = context.clock.now()

@@ -65,6 +65,7 @@ class Places:
         return [
             Target(
                 uri=binding.uri,
+                user=user,
                 flow=binding.flow,
                 transport=binding.flow.transport if binding.flow is not None else "udp",
                 headers=tuple(("Route", str(hop)) for hop in binding.path),

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -230,6 +231,7 @@ class Switch:
             codecs=config.media.codecs,
             ptime_ms=config.media.ptime_ms,
             recordings=config.records.recordings,
+            on_user_busy=self._user_busy,
         )
         self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
         routes: Routes[Handler] = Routes()
@@ -283,6 +285,11 @@ class Switch:
 
         return handler
 
+    def _user_busy(self, user: str, dialog: str, began: bool) -> None:
+        for agent in self.config.agents:
+            if agent.user == user and not agent.uri:
+                self.acd.agent_external(agent.name, dialog, began)
+
     def _phones_changed(self, user: str, count: int) -> None:
         self.acd.user_reachable(user, count > 0)
 
@@ -306,4 +313,11 @@ def _media_engine(config: Config, ids: Ids) -> MediaEngine:
 def _keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
     from sipcc.records import RecordKeeper
 
-    return RecordKeeper(config.records, bus, clock)
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return RecordKeeper(
+        config.records,
+        bus,
+        clock,
+        service_levels={queue.name: queue.service_level for queue in config.queues},
+        figures_since=midnight.timestamp(),
+    )

@@ -1,0 +1,62 @@
+"""The recording of one call: started, stopped, and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from sipcc.call import events
+from sipcc.events import Event
+from sipcc.rtp.flow import MediaPort, RecordingEnded
+
+PATIENCE = 5.0
+"""Seconds that the end of a call waits for its recording to be complete."""
+
+
+class CallRecording:
+    """What is recorded of a call; at most one file at a time."""
+
+    def __init__(self, call_id: str, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self.path: str | None = None
+        """The file that is being written."""
+        self._call_id = call_id
+        self._emit = emit
+        self._now = now
+        self._complete: asyncio.Future[None] | None = None
+
+    def start(self, port: MediaPort, path: str) -> str:
+        """Record at `port`; when a recording runs already, nothing changes. Returns its path."""
+        if self.path is None:
+            self.path = path
+            self._complete = asyncio.get_running_loop().create_future()
+            port.record(path)
+            self._emit(events.RecordingStarted(at=self._now(), call=self._call_id, path=path))
+        return self.path
+
+    async def stop(self, port: MediaPort) -> None:
+        """End the recording and wait until its file is complete."""
+        if self.path is not None and self._complete is not None:
+            port.stop_recording()
+            await asyncio.shield(self._complete)
+
+    async def settle(self) -> None:
+        """The port is closed: wait for the file, but not for ever."""
+        if self._complete is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._complete), PATIENCE)
+
+    def on_ended(self, event: RecordingEnded) -> None:
+        """The file is complete, or the recording failed."""
+        self._emit(
+            events.RecordingFinished(
+                at=self._now(),
+                call=self._call_id,
+                path=event.path,
+                seconds=event.seconds,
+                reason=event.reason,
+            )
+        )
+        self.path = None
+        if self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
