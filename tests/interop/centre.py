@@ -157,7 +157,7 @@ class Centre:
 
         def complete() -> bool:
             run = subprocess.run(
-                [sys.executable, "-m", "sipcc.cli.main", *_EXPORT, "--config", str(self.config)],
+                [sys.executable, "-m", "sipcc.cli.main", "cdr", "--config", str(self.config), *_EXPORT],
                 cwd=self.folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
                 capture_output=True,
@@ -192,4 +192,4 @@ class Centre:
         return [(event["agent"], event["outcome"]) for event in events]
 
 
-_EXPORT = ("cdr", "export", "--format", "json")
+_EXPORT = ("export", "--format", "json")

@@ -61,7 +61,13 @@ class Program:
     """One subprocess with its output in files; it does not outlive its test."""
 
     def __init__(
-        self, name: str, command: list[str], folder: Path, *, env: dict[str, str] | None = None
+        self,
+        name: str,
+        command: list[str],
+        folder: Path,
+        *,
+        env: dict[str, str] | None = None,
+        talks: bool = False,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -69,7 +75,7 @@ class Program:
         with self.out_path.open("wb") as out:
             self.process = subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
@@ -128,7 +134,7 @@ class Softphone(Program):
             **settings,
         }
         script = str(Path(__file__).with_name("pjsua_phone.py"))
-        super().__init__(f"pjsua-{user}", [sys.executable, script, json.dumps(arguments)], folder)
+        super().__init__(f"pjsua-{user}", [sys.executable, script, json.dumps(arguments)], folder, talks=True)
         wait_until(lambda: bool(self.events("started")), 10, lambda: f"softphone started\n{self.tail()}")
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
