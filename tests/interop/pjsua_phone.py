@@ -161,7 +161,7 @@ class Phone:
         elif name == "hold":
             self.call.setHold(pj.CallOpParam())
         elif name == "unhold":
-            operation = pj.CallOpParam()
+            operation = pj.CallOpParam(True)  # without its defaults it would offer no audio at all
             operation.opt.flag = pj.PJSUA_CALL_UNHOLD
             self.call.reinvite(operation)
         elif name == "hangup":
