@@ -443,3 +443,11 @@ async def test_the_statistics_of_each_leg_are_in_its_record(centre: Centre) -> N
     assert leg.stats.lost == 0
     assert leg.stats.mos is not None
     assert leg.stats.mos > 4.0
+
+
+async def test_an_agent_who_never_came_is_offline_since_the_start(centre: Centre) -> None:
+    await asyncio.sleep(7)
+    now = centre.switch.clock.now()
+    [bob] = [agent for agent in centre.switch.acd.snapshot().agents if agent.name == "bob"]
+    assert bob.state == "offline"
+    assert abs(now - bob.since - 7.0) < 0.1

@@ -111,6 +111,7 @@ class Acd:
     async def start(self) -> None:
         """Open: agents with a fixed contact, and those that `presence` knows, log in."""
         self._driver = Driver(self.floor, self._flush)
+        self.floor.staff.open(now=self.now())
         for agent in self.floor.staff.agents.values():
             settings = agent.settings
             if not settings.registers or (self._presence is not None and self._presence.reachable(settings)):

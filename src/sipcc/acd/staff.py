@@ -53,6 +53,10 @@ class Staff:
         self._alarms = alarms
         self._events = events
 
+    def open(self, *, now: float) -> None:
+        """Count the time of everybody's first state from now."""
+        self.agents = {name: replace(agent, since=now) for name, agent in self.agents.items()}
+
     def get(self, name: str) -> Agent:
         """The agent of that name.
 
