@@ -84,8 +84,10 @@ def _summarise(console: Console, world: DemoWorld, checks: list[Check], seconds:
     for words, value in wallboard.figures(world.snapshot().queues[0]):
         numbers.add_row(words, value)
     console.print(numbers)
-    console.print("The SIP ladder of the last call:", style="bold")
-    console.print(world.ladder.text(), highlight=False, markup=False, soft_wrap=True)
+    console.print("The SIP ladder of the last call that an agent answered:", style="bold")
+    console.print(
+        world.ladder.text(world.tallies.last_answered), highlight=False, markup=False, soft_wrap=True
+    )
     results = Table("expected", "found", "", title="What had to come true")
     for check in checks:
         results.add_row(check.what, check.found, "yes" if check.good else "NO")

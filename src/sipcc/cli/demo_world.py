@@ -134,6 +134,8 @@ class Tallies:
     answered_entries: set[str] = field(default_factory=set)
     sip_call_ids: dict[str, str] = field(default_factory=dict)
     """Call to the SIP Call-ID of its caller's leg."""
+    last_answered: str | None = None
+    """The call that an agent answered last."""
 
 
 class DemoWorld:
@@ -350,6 +352,7 @@ class DemoWorld:
         self.tallies.exits[event.exit] = self.tallies.exits.get(event.exit, 0) + 1
         if event.exit == "answered":
             self.tallies.answered_entries.add(event.entry)
+            self.tallies.last_answered = event.call
             self.tallies.answered_by[self.tallies.sip_call_ids[event.call]] = event.agent or ""
 
 

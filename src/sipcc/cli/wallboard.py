@@ -69,7 +69,7 @@ def _agents(snapshot: Snapshot, killed: list[str]) -> Panel:
         table.add_row(
             agent.display,
             _state_of(agent, killed),
-            _seconds(snapshot.at - agent.since),
+            _seconds(snapshot.at - agent.since) if agent.since else "",
             (agent.call or "")[-8:],
         )
     return Panel(table, title="agents")
