@@ -7,7 +7,7 @@ address gains an attacker one small packet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -55,10 +55,11 @@ class Admission:
         realm: str,
         secret: bytes,
         nonce_life: float = 60.0,
+        algorithms: Sequence[str] = ("SHA-256", "MD5"),
         strangers: Literal["challenge", "forbid"] = "challenge",
     ) -> None:
         self.trunks = trunks
-        self.digest = DigestServer(realm, secret, nonce_life)
+        self.digest = DigestServer(realm, secret, nonce_life, algorithms=tuple(algorithms))
         self._strangers = strangers
         self._ha1 = {
             (user.name, algorithm): make_ha1(user.name, realm, user.password, algorithm)

@@ -188,6 +188,7 @@ class Switch:
             realm=self.domain,
             secret=os.urandom(32),
             nonce_life=config.sip.nonce_life,
+            algorithms=config.sip.digest,
         )
         self.endpoint.admit = lambda request, flow: admission.check(
             request, flow.remote, now=self.clock.now()

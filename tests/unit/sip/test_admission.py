@@ -125,3 +125,17 @@ def test_forbid() -> None:
     register = gate.check(request("REGISTER"), PHONE, now=0.0)
     assert isinstance(register, Refused)
     assert register.response.status == 401
+
+
+def test_old_phones_can_be_challenged_with_md5_alone() -> None:
+    gate = Admission(
+        trunks=TrunkTable([]),
+        users=[UserSettings(name="1001", password="secret-one-1")],
+        realm="pbx.example.com",
+        secret=b"secret",
+        algorithms=("MD5",),
+    )
+    verdict = gate.check(request("REGISTER"), Address("127.0.0.9", 5060), now=0.0)
+    assert isinstance(verdict, Refused)
+    [challenge] = verdict.response.headers.get_all("WWW-Authenticate")
+    assert "algorithm=MD5" in challenge
