@@ -34,7 +34,7 @@ class BatchWriter(Generic[ItemT]):
         limit: int = 20_000,
         reserve: int = 2_000,
         batch: int = 200,
-        window: float = 0.05,
+        window: float = 0.5,
         retry: tuple[float, float] = (0.2, 5.0),
     ) -> None:
         """Set the bounds.
