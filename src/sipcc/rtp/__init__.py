@@ -1,12 +1,15 @@
 """Media: RTP, RTCP, prompts, keys, recording, and the engines that carry them.
 
 `LocalEngine` carries media in this process, `WorkerPool` in one process per core; both are a
-`sipcc.rtp.flow.MediaEngine` and take `MediaSettings`.
+`sipcc.rtp.flow.MediaEngine` and take `MediaSettings`. These two load when they are first named, and numpy
+and soundfile with them: who only speaks of media does not wait for them.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # Before numpy is loaded: its BLAS threads spin, and eat the core that the clock needs.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -31,9 +34,13 @@ from sipcc.rtp.flow import (
     StreamParams,
     WorkerLost,
 )
-from sipcc.rtp.local import LocalEngine
-from sipcc.rtp.pool import WorkerPool
 from sipcc.rtp.settings import MediaSettings
+
+if TYPE_CHECKING:
+    from sipcc.rtp.local import LocalEngine as LocalEngine
+    from sipcc.rtp.pool import WorkerPool as WorkerPool
+
+_HOMES = {"LocalEngine": "sipcc.rtp.local", "WorkerPool": "sipcc.rtp.pool"}
 
 __all__ = [
     "CodecName",
@@ -58,3 +65,15 @@ __all__ = [
     "WorkerLost",
     "WorkerPool",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sipcc.rtp' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
