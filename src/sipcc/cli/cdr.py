@@ -69,24 +69,51 @@ def _filters(command: F) -> F:
     return command
 
 
+_KEY = "sipcc.cdr."
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value is not None:
+        ctx.meta[f"{_KEY}{param.name}"] = value  # shared with subcommands, where it may be given as well
+
+
+def _source(command: F) -> F:
+    """The options that say where the records are; behind `cdr` or behind its subcommand, as one likes."""
+    options = [
+        click.option(
+            "--config",
+            "-c",
+            type=click.Path(path_type=Path),
+            envvar="SIPCC_CONFIG",
+            expose_value=False,
+            callback=_remember,
+            help="The configuration, for its [records]; sipcc.toml if not given.",
+        ),
+        click.option(
+            "--database",
+            expose_value=False,
+            callback=_remember,
+            help="A database, in place of the configuration's.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _database(ctx: click.Context) -> str:
+    given = ctx.meta.get(f"{_KEY}database")
+    return given or load_records(ctx.meta.get(f"{_KEY}config", Path("sipcc.toml"))).database
+
+
 @click.group()
-@click.option(
-    "--config",
-    "-c",
-    type=click.Path(path_type=Path),
-    default=Path("sipcc.toml"),
-    show_default=True,
-    envvar="SIPCC_CONFIG",
-    help="The configuration, for its [records].",
-)
-@click.option("--database", help="A database, in place of the configuration's.")
-@click.pass_context
-def cdr(ctx: click.Context, config: Path, database: str | None) -> None:
+@_source
+def cdr() -> None:
     """List, show and export call records."""
-    ctx.obj = lambda: database or load_records(config).database
 
 
 @cdr.command("list")
+@_source
 @_filters
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=25, show_default=True)
 @click.pass_context
@@ -96,7 +123,7 @@ def list_(ctx: click.Context, /, limit: int, **where: Any) -> None:
     async def read(engine: AsyncEngine) -> list[Cdr]:
         return await RecordStore(engine).cdrs(CdrFilter(**where), limit=limit)
 
-    records = _with_database(ctx.obj(), read)
+    records = _with_database(_database(ctx), read)
     if not records:
         click.echo("No such calls.")
         return
@@ -104,6 +131,7 @@ def list_(ctx: click.Context, /, limit: int, **where: Any) -> None:
 
 
 @cdr.command()
+@_source
 @click.argument("key", metavar="ID")
 @click.pass_context
 def show(ctx: click.Context, /, key: str) -> None:
@@ -122,10 +150,11 @@ def show(ctx: click.Context, /, key: str) -> None:
         events = [event async for event in EventLog(engine).read(call=record.id)]
         _console().print(call_page(record, await store.outcomes(call=record.id), events))
 
-    _with_database(ctx.obj(), read)
+    _with_database(_database(ctx), read)
 
 
 @cdr.command()
+@_source
 @_filters
 @click.option("--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option(
@@ -152,7 +181,7 @@ def export(ctx: click.Context, /, kind: str, output: Path | None, **where: Any) 
                 stream.close()
         return count
 
-    count = _with_database(ctx.obj(), write)
+    count = _with_database(_database(ctx), write)
     if output is not None:
         click.echo(f"{count} records in {output}", err=True)
 

@@ -204,3 +204,12 @@ def test_it_reads_while_the_daemon_writes(config: Path) -> None:
 
     with asyncio.Runner() as runner:
         assert "call-ac3" in runner.run(write_and_read())
+
+
+def test_the_configuration_may_be_named_before_or_behind_the_subcommand(config: Path) -> None:
+    runner = CliRunner()
+    before = runner.invoke(main, ["cdr", "--config", str(config), "export"])
+    behind = runner.invoke(main, ["cdr", "export", "--config", str(config)])
+    database = runner.invoke(main, ["cdr", "export", "--database", str(config.with_name("sipcc.db"))])
+    assert before.exit_code == behind.exit_code == database.exit_code == 0
+    assert before.stdout == behind.stdout == database.stdout
