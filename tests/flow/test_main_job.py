@@ -311,6 +311,89 @@ async def test_straight_to_a_queue(centre: Centre) -> None:
     await caller.hangup()
 
 
+def with_trunk(**settings: object) -> str:
+    """The configuration with more settings for the carrier's trunk."""
+    lines = "".join(f"{key} = {value!r}\n" for key, value in settings.items()).replace("'", '"')
+    return CONFIG.replace('addresses = ["127.0.0.2"]\n', f'addresses = ["127.0.0.2"]\n{lines}')
+
+
+async def test_a_trunk_carries_no_more_calls_than_it_may(tmp_path: Path) -> None:
+    async with Centre(tmp_path, config=with_trunk(max_calls=1)) as centre:
+        first = await centre.carrier.call("4008000001")
+        await first.answered()
+        second = await centre.carrier.call("4008000001")
+        await second.ended()
+        assert second.status == 503
+        await first.hangup()
+        await asyncio.sleep(1)
+        third = await centre.carrier.call("4008000001")
+        await third.answered()
+        await third.hangup()
+
+
+async def test_a_trunk_may_have_codecs_of_its_own(tmp_path: Path) -> None:
+    async with Centre(tmp_path, config=with_trunk(codecs=["PCMA"])) as centre:
+        caller = await centre.carrier.call("4008000001")
+        await caller.answered()
+        await caller.hears(CALLER_HZ)
+        [ok] = [trace for trace in centre.carrier.seen("SIP/2.0 200", "in") if b"m=audio" in trace.data]
+        assert b"RTP/AVP 8 101" in ok.data
+        await caller.hangup()
+
+
+async def test_a_bound_mobile_number_is_rung_over_the_trunk_with_its_own_caller_id(tmp_path: Path) -> None:
+    extra = """
+[[trunks]]
+name = "mobile"
+host = "127.0.3.3"
+port = 5060
+caller_id = "4008123456"
+[[agents]]
+name = "dave"
+uri = "mobile/13800138001"
+queues = ["away"]
+[[queues]]
+name = "away"
+[[numbers]]
+number = "4008000008"
+to = "queue:away"
+"""
+    async with Centre(tmp_path, extra=extra) as centre:
+        mobile = FakePhone(
+            "13800138001",
+            "",
+            server=centre.server,
+            host="127.0.3.3",
+            port=5060,
+            network=centre.network.host("127.0.3.3"),
+            tone_hz=2100.0,
+        )
+        await mobile.start()
+        caller = await centre.carrier.call("4008000008")
+        talk = await mobile.next_call()
+        await talk.answered()
+        await caller.hears(2100.0)
+        [invite] = mobile.seen("INVITE", "in")
+        assert invite.start == "INVITE sip:13800138001@127.0.3.3:5060 SIP/2.0"
+        assert b"sip:4008123456@pbx.example.com" in invite.data
+        await caller.hangup()
+        await mobile.stop()
+
+
+async def test_a_user_is_shown_as_its_account_says(tmp_path: Path) -> None:
+    config = CONFIG.replace(
+        'password = "secret-two-2"', 'password = "secret-two-2"\ndisplay = "Bob"\nnumber = "4008123457"'
+    )
+    async with Centre(tmp_path, config=config) as centre:
+        alice = await centre.phone("1001")
+        bob = await centre.phone("1002")
+        own = await bob.call("4008000005")
+        await own.answered()
+        [invite] = alice.seen("INVITE", "in")
+        assert b'From: "Bob" <sip:4008123457@pbx.example.com>' in invite.data
+        await own.hangup()
+
+
 # -- SIP in the middle of a call ---------------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ class Call:
         *,
         call_id: str,
         caller: str,
+        caller_name: str = "",
         called: str,
         trunk: str | None,
         language: str,
@@ -52,6 +53,8 @@ class Call:
         self.id = call_id
         self.caller = caller
         """The caller's number or user name."""
+        self.caller_name = caller_name or caller
+        """The name that called parties are shown."""
         self.called = called
         """The number that was dialled."""
         self.trunk = trunk
@@ -339,6 +342,8 @@ class Call:
     def leg_ended(self, leg: Leg) -> None:
         """One of the legs is over."""
         at = self._now()
+        if leg.trunk:
+            self._context.trunk_calls.give_back(leg.trunk)
         if leg is self._leg:
             self._caller_left(leg, at)
         else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
+from sipcc.call.limits import CallLimits
 from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.rtp.flow import CodecName, MediaEngine
@@ -46,5 +47,7 @@ class CallContext:
     """Folder of recordings that were not given a path."""
     hold_music: str = "hold"
     """Prompt that a party hears while the other one holds."""
+    trunk_calls: CallLimits = field(default_factory=CallLimits)
+    """The legs that are up on each trunk, both ways."""
     on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None
     """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""

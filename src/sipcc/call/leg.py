@@ -75,6 +75,7 @@ class Leg:
         owner: LegOwner,
         agent: str | None = None,
         user: str = "",
+        trunk: str = "",
     ) -> None:
         self.id = leg_id
         self.role = role
@@ -82,6 +83,8 @@ class Leg:
         """The agent who is rung by a queue; None for any other party."""
         self.user = user
         """The user of ours at the far end, if it is one."""
+        self.trunk = trunk
+        """The trunk that the leg counts on, if it is one."""
         self.media = media
         self.negotiation = negotiation
         self.state = LegState.TRYING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,13 +13,16 @@ from sipcc.call.call import Call
 from sipcc.call.leg import Leg
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.protocols import Handler
+from sipcc.call.ringing import trunk_codecs
 from sipcc.call.routing import Route, Routes
 from sipcc.errors import CallEnded, CallRejected, SipccError, TransactionTimeout
 from sipcc.log import get_logger
+from sipcc.sip.admission import Admitted
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
-    from sipcc.sip import InviteSession
+    from sipcc.sip import InviteSession, Request
+    from sipcc.sip.settings import TrunkSettings, UserSettings
 
 _log = get_logger("sipcc.call")
 
@@ -29,8 +33,16 @@ DRAIN_RETRY_AFTER = "10"
 class Calls:
     """The live calls of a switch, and the way in for new ones."""
 
-    def __init__(self, context: CallContext, routes: Routes[Handler], *, language: str = "en") -> None:
+    def __init__(
+        self,
+        context: CallContext,
+        routes: Routes[Handler],
+        *,
+        users: Iterable[UserSettings] = (),
+        language: str = "en",
+    ) -> None:
         self._context = context
+        self._users = {user.name: user for user in users}
         self._routes = routes
         self._language = language
         self._live: dict[str, Call] = {}
@@ -80,11 +92,9 @@ class Calls:
         now = context.clock.now()
         call_id = context.ids.uid("call")
         request = session.request
-        admitted = session.admitted
-        trunk = getattr(admitted, "trunk", None)
-        trunk_name: str | None = trunk.name if trunk is not None else None
-        user = getattr(admitted, "user", None)
-        caller = user or request.from_.uri.user or "anonymous"
+        trunk, user = _source_of(session)
+        trunk_name = trunk.name if trunk is not None else None
+        caller, caller_name = self._identity(user, request)
         called = request.uri.user or request.uri.host
         route = self._routes.find(called, trunk_name)
         context.bus.emit(
@@ -105,11 +115,14 @@ class Calls:
             self._refuse(session, call_id, 404, "unallocated")
         elif route.max_calls and route.calls >= route.max_calls:
             self._refuse(session, call_id, 486, "busy")
+        elif trunk is not None and not context.trunk_calls.take(trunk.name, trunk.max_calls):
+            self._refuse(session, call_id, 503, "no_resources")
         else:
             call = Call(
                 context,
                 call_id=call_id,
                 caller=caller,
+                caller_name=caller_name,
                 called=called,
                 trunk=trunk_name,
                 language=route.language or self._language,
@@ -120,7 +133,17 @@ class Calls:
                 context.on_user_busy(user, call_id, True)
             self._empty.clear()
             route.calls += 1
-            context.scope.spawn(self._run(call, session, route, user or ""), name=call_id)
+            context.scope.spawn(self._run(call, session, route), name=call_id)
+
+    def _identity(self, user: str, request: Request) -> tuple[str, str]:
+        """(number, name) of the caller: a user of ours is who its account says, whatever From says."""
+        account = self._users.get(user)
+        if account is not None:
+            number = account.number or account.name
+            return number, account.display or number
+        sender = request.from_
+        number = sender.uri.user or "anonymous"
+        return number, sender.display or number
 
     def _refuse(
         self,
@@ -138,7 +161,8 @@ class Calls:
             )
         )
 
-    async def _run(self, call: Call, session: InviteSession, route: Route[Handler], user: str) -> None:
+    async def _run(self, call: Call, session: InviteSession, route: Route[Handler]) -> None:
+        trunk, user = _source_of(session)
         structlog.contextvars.bind_contextvars(call_id=call.id)
         arrivals = _Arrival(session)
         try:
@@ -150,7 +174,7 @@ class Calls:
                 negotiation=MediaNegotiation(
                     host=media.host,
                     port=media.port,
-                    codecs=self._context.codecs,
+                    codecs=trunk_codecs(trunk, self._context.codecs),
                     ptime_ms=self._context.ptime_ms,
                     session_id=self._context.ids.bits(31),
                 ),
@@ -171,6 +195,8 @@ class Calls:
         finally:
             if user:
                 self._context.on_user_busy(user, call.id, False)
+            if trunk is not None:
+                self._context.trunk_calls.give_back(trunk.name)
             route.calls -= 1
             del self._live[call.id]
             if not self._live:
@@ -198,6 +224,14 @@ class Calls:
         finally:
             if not call.ended:
                 leg.hangup(cause, status=status)
+
+
+def _source_of(session: InviteSession) -> tuple[TrunkSettings | None, str]:
+    """The trunk that a call came from, and the user who proved to be its caller, as admission found them."""
+    admitted = session.admitted
+    if isinstance(admitted, Admitted):
+        return admitted.trunk, admitted.user or ""
+    return None, ""
 
 
 class _Arrival:

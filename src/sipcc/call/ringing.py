@@ -12,7 +12,8 @@ from sipcc.call import events
 from sipcc.call.leg import Leg
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallRejected, SipccError, TransactionTimeout
-from sipcc.rtp.flow import MediaEvent
+from sipcc.rtp.flow import CodecName, MediaEvent
+from sipcc.sip.settings import TrunkSettings
 from sipcc.sip.transport.base import Address, Flow, TransportName
 from sipcc.sip.uri import NameAddr, SipUri
 
@@ -30,6 +31,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     destination: Address | None = None
     transport: TransportName = "udp"
     credentials: Credentials | None = None
+    trunk: TrunkSettings | None = None
+    """The trunk that leads there, if it is one: its codecs, its limit and its count are used."""
     user: str = ""
     """The user of ours who is rung there, if it is one."""
     caller_id: str = ""
@@ -77,15 +80,20 @@ class _Race:
     async def ring(self, target: Target) -> None:
         """Send an INVITE to `target`; a failure to do so counts as its refusal."""
         call, context = self._call, self._call.context
+        trunk = target.trunk
+        if trunk is not None and not context.trunk_calls.take(trunk.name, trunk.max_calls):
+            self._refused(503)
+            return
         try:
             media = await context.engine.open(near=call.leg.media)
         except SipccError as error:
+            self._give_back(trunk)
             self._refused(error.disposition.sip_status)
             return
         negotiation = MediaNegotiation(
             host=media.host,
             port=media.port,
-            codecs=context.codecs,
+            codecs=trunk_codecs(trunk, context.codecs),
             ptime_ms=context.ptime_ms,
             session_id=context.ids.bits(31),
         )
@@ -97,15 +105,17 @@ class _Race:
             owner=self,
             agent=self._agent,
             user=target.user,
+            trunk=trunk.name if trunk is not None else "",
         )
         caller_params = call.leg.negotiation.params
         offer = negotiation.make_offer(prefer=caller_params.codec if caller_params else None)
         started = context.clock.now()
         caller = target.caller_id or call.caller
+        display = caller if target.caller_id else call.caller_name
         try:
             session = context.endpoint.invite(
                 target.uri,
-                from_=NameAddr(SipUri(user=caller, host=context.domain), call.caller),
+                from_=NameAddr(SipUri(user=caller, host=context.domain), display),
                 body=offer,
                 listener=leg,
                 headers=target.headers,
@@ -117,6 +127,7 @@ class _Race:
             )
         except SipccError as error:
             await media.close()
+            self._give_back(trunk)
             self._refused(error.disposition.sip_status)
             return
         leg.attach(session)
@@ -181,9 +192,20 @@ class _Race:
         """Media of a leg that has not won: only its loss matters."""
         self._call.leg_media(leg, event)
 
+    def _give_back(self, trunk: TrunkSettings | None) -> None:
+        if trunk is not None:
+            self._call.context.trunk_calls.give_back(trunk.name)
+
     def _refused(self, status: int) -> None:
         self._refusals.append(status)
         self._changed.set()
+
+
+def trunk_codecs(trunk: TrunkSettings | None, ours: tuple[CodecName, ...]) -> tuple[CodecName, ...]:
+    """The codecs for a leg: those of its trunk that are ours, in the trunk's order, or all of ours."""
+    if trunk is None or not trunk.codecs:
+        return ours
+    return tuple(codec for name in trunk.codecs for codec in ours if codec == name)
 
 
 def best_refusal(statuses: Sequence[int]) -> int:

@@ -53,7 +53,7 @@ class Places:
             uri = SipUri.parse(target)
         except ParseError:
             return []
-        if uri.scheme == "tel":
+        if uri.scheme in {"tel", "trunk"}:
             trunks = list(self._trunks.values())
             return [self._behind(trunks[0], uri.user or "")] if trunks else []
         if uri.user in self._users and uri.host == self._domain and uri.port is None:
@@ -83,4 +83,5 @@ class Places:
             transport=trunk.transport,
             credentials=credentials,
             caller_id=trunk.caller_id,
+            trunk=trunk,
         )

@@ -248,7 +248,7 @@ class Switch:
                     language=settings.language,
                 )
             )
-        self.calls = Calls(context, routes, language=config.ivr.language)
+        self.calls = Calls(context, routes, users=config.users, language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite
 
     def handler_of(self, destination: Destination) -> Handler:

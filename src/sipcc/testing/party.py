@@ -47,10 +47,12 @@ class FakeParty:
         transport: TransportName = "udp",
         codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
         tone_hz: float = 0.0,
+        port: int = 0,
         seed: int | None = None,
     ) -> None:
         self.name = name
         self.host = host
+        self._port = port
         self.server = server
         self.transport: TransportName = transport
         self.codecs = codecs
@@ -80,9 +82,9 @@ class FakeParty:
         return self.endpoint.listeners[0].local
 
     async def start(self) -> None:
-        """Open the SIP socket on a free port."""
+        """Open the SIP socket, on a free port if none was given."""
         settings = SipSettings(
-            listen=(f"{self.transport}:{self.host}:0",),
+            listen=(f"{self.transport}:{self.host}:{self._port}",),
             domain=self.host,
             user_agent=f"sipcc-test {self.name}",
         )

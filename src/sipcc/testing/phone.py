@@ -55,6 +55,7 @@ class FakePhone(FakeParty):
         codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
         tone_hz: float = 0.0,
         behaviour: Behaviour | None = None,
+        port: int = 0,
         seed: int | None = None,
     ) -> None:
         super().__init__(
@@ -65,6 +66,7 @@ class FakePhone(FakeParty):
             transport=transport,
             codecs=codecs,
             tone_hz=tone_hz,
+            port=port,
             seed=seed,
         )
         self.user = user
