@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
 from sipcc.acd import OfferEnded, QueueLeft
 from sipcc.call.events import CallAnswered, CallEndedEvent, LegEnded, RecordingFinished
 from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
-from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
 
 @pytest.fixture
