@@ -57,6 +57,8 @@ class Endpoint:
         """Handlers of out-of-dialog requests by method, such as REGISTER."""
         self.on_message: Callable[[Literal["in", "out"], bytes, Flow, float], None] | None = None
         """Sees every message that passes, for ladders and captures."""
+        self.on_flow_closed: Callable[[Flow], None] | None = None
+        """Told of each stream that something had come on and that has ended: what was bound to it can go."""
         self.draining = False
         """True refuses new INVITEs with 503; what is under way goes on."""
         self.layer = TransactionLayer(settings.timers)
@@ -226,7 +228,7 @@ class Endpoint:
                 if not news and not sends:
                     return
                 for event in news:
-                    self._safely(self.outbound.take, event)
+                    self.safely(self.outbound.take, event)
         finally:
             self._depth -= 1
 
@@ -246,7 +248,8 @@ class Endpoint:
         if self.on_message is not None:
             self.on_message("out", data, flow, self.clock.now())
 
-    def _safely(self, call: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    def safely(self, call: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        """Call; an exception is counted, and logged the first time."""
         try:
             call(*args, **kwargs)
         except Exception:
@@ -298,11 +301,11 @@ class Endpoint:
 
     def _expire(self, now: float) -> None:
         with self.pumping():
-            self._safely(self.layer.expire, now=now)
+            self.safely(self.layer.expire, now=now)
             for session in self.outbound.deadlines.due(now):
-                self._safely(session.expire, now=now)
+                self.safely(session.expire, now=now)
                 self.outbound.deadlines.note(session)
-            self._safely(self.inbound.expire, now)
+            self.safely(self.inbound.expire, now)
 
 
 class _Forward:

@@ -112,12 +112,14 @@ class Inbound:
         self._guarded(self._stream, data, flow)
 
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
-        """A stream ended."""
+        """A stream ended, by the peer or by us; a second telling is passed over."""
         stream = self._streams.pop(flow, None)
         if stream is not None:
             stream.deadline = None
         self._endpoint.manager.forget(flow)
         self._layer.flow_closed(flow, now=self._endpoint.clock.now())
+        if stream is not None and self._endpoint.on_flow_closed is not None:
+            self._endpoint.safely(self._endpoint.on_flow_closed, flow)
         self._endpoint.pump()
 
     # -- bytes ----------------------------------------------------------------------------------------

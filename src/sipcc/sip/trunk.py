@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from sipcc.errors import ConfigError
 from sipcc.sip.settings import TrunkSettings
@@ -59,9 +60,8 @@ class TrunkTable:
 
     def match(self, source: Address) -> TrunkSettings | None:
         """The trunk that `source` belongs to: by address and port, by address, or by the smallest network."""
-        try:
-            ip = _plain(ipaddress.ip_address(source.host))
-        except ValueError:
+        ip = _ip_of(source.host)
+        if ip is None:
             return None
         trunk = self._exact.get((ip, source.port)) or self._exact.get((ip, 0))
         if trunk is not None:
@@ -93,6 +93,15 @@ def _host_port(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{port!r} is no port")
     return host, int(port)
+
+
+@lru_cache(maxsize=4096)
+def _ip_of(host: str) -> _Ip | None:
+    """The address that `host` writes, or None for a name; every request asks this."""
+    try:
+        return _plain(ipaddress.ip_address(host))
+    except ValueError:
+        return None
 
 
 def _plain(ip: _Ip) -> _Ip:

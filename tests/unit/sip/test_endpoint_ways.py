@@ -144,3 +144,32 @@ async def test_an_answer_whose_stream_is_gone_takes_a_new_one(world: World) -> N
     assert bob.counters["send_errors"] >= 1
     assert bob.counters["answers_lost"] == 0
     assert out.failure is not None or out.state == "terminated"
+
+
+async def test_a_stream_that_ended_is_told_once(world: World) -> None:
+    bob = await world.endpoint("10.0.0.2")
+    ended: list[Flow] = []
+    bob.on_flow_closed = ended.append
+    for data in (b"OPTIONS", b"\r\n\r\n", b"no SIP at all\r\n\r\n"):
+        flow = await world.network.connect(Address("10.0.0.2", 5060), Gateway(), local_host="10.0.0.1")
+        flow.send(data)
+        await asyncio.sleep(0.1)
+        flow.close()
+        await asyncio.sleep(0.1)
+    assert len(set(ended)) == len(ended) == 3
+    assert all(flow.closed for flow in ended)
+
+
+async def test_a_listener_of_ended_streams_that_fails_harms_nobody(world: World) -> None:
+    bob = await world.endpoint("10.0.0.2")
+
+    def fail(_flow: Flow) -> None:
+        raise RuntimeError("no")
+
+    bob.on_flow_closed = fail
+    flow = await world.network.connect(Address("10.0.0.2", 5060), Gateway(), local_host="10.0.0.1")
+    flow.send(b"\r\n\r\n")
+    await asyncio.sleep(0.1)
+    flow.close()
+    await asyncio.sleep(0.1)
+    assert bob.counters.pop("crashes") == 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable
 
 from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
+from sipcc.sip.nat import is_address
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, Receiver, TransportName
 from sipcc.sip.transport.tcp import connect_tcp, listen_tcp
 from sipcc.sip.transport.udp import listen_udp
@@ -50,11 +50,7 @@ async def resolve(host: str, port: int) -> Address:
     Raises:
         ResolveError: the name has no address.
     """
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
+    if is_address(host):
         return Address(host, port)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
