@@ -56,9 +56,7 @@ def configure(
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if style == "json"
         # a plain traceback: the decorated kind prints local variables, secrets among them
-        else structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -9,9 +9,9 @@ from sipcc.config import load
 from sipcc.ids import Ids
 from sipcc.rtp import LocalEngine
 from sipcc.sip.transport.base import Address
+from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.carrier import FakeCarrier
 from sipcc.testing.network import MemoryNetwork
-from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.phone import Answer, Behaviour, FakePhone
 
 SWITCH = "127.0.0.1"
