@@ -1,7 +1,7 @@
 """A caller presses 1 for sales or anything else for the help desk, and waits for an agent.
 
-Start it beside a `sipcc.toml` (`sipccd init sipcc.toml` writes one), register a softphone as an agent, and
-dial 4008001234 from a trunk or another softphone.
+Start: `python 01_menu_to_queue.py` beside a `sipcc.toml` that has the queues ``sales`` and ``helpdesk``.
+Dial 4008001234 from the trunk, or from a registered phone.
 """
 
 from sipcc import Call, Switch

@@ -51,7 +51,7 @@ class OneCall:
 )
 async def test_read_back(answers, order, last):
     call = OneCall(*answers)
-    await example("ivr_read_back").order(call)
+    await example("09_read_back").order(call)
     assert call.variables.get("order") == order
     assert call.heard[-1] == last
     catalogue = PromptCatalogue()
@@ -60,7 +60,7 @@ async def test_read_back(answers, order, last):
 
 
 def test_two_languages():
-    config = load(EXAMPLES / "ivr_two_languages.toml", {"SIPCC_1001": "correct-horse-1001"})
+    config = load(EXAMPLES / "10_two_languages.toml", {"SIPCC_1001": "correct-horse-1001"})
     queues = [queue.name for queue in config.queues]
     found = check_menus(config.menus, known_queues=queues, catalogue=PromptCatalogue(config.ivr))
     assert found == []
