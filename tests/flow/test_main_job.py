@@ -11,6 +11,7 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ,
 
 from sipcc.acd import OfferEnded, QueueLeft
 from sipcc.call.events import CallAnswered, CallEndedEvent, LegEnded, RecordingFinished
+from sipcc.sip import NameAddr, SipUri
 from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
@@ -508,9 +509,22 @@ async def test_drain_refuses_new_calls_and_lets_live_ones_end(centre: Centre) ->
     late = await centre.carrier.call("4008123456")
     await late.ended()
     assert late.status == 503
+    me = NameAddr(SipUri(user="carrier", host="127.0.0.2"))
+    alive = await centre.carrier.endpoint.request(
+        "OPTIONS", SipUri(host="127.0.0.1", port=5060), from_=me, to=me
+    )
+    assert alive.status == 503  # so that the carrier sends its next calls elsewhere
     await talk.hears(CALLER_HZ)
     await caller.hangup()
     assert await draining == 0
+
+
+async def test_an_agent_whose_stream_is_cut_is_offline_at_once(centre: Centre) -> None:
+    alice = await centre.phone("1001", transport="tcp")
+    assert next(agent.state for agent in centre.switch.acd.snapshot().agents) == "ready"
+    await alice.vanish()
+    await asyncio.sleep(1)
+    assert next(agent.state for agent in centre.switch.acd.snapshot().agents) == "offline"
 
 
 async def test_the_statistics_of_each_leg_are_in_its_record(centre: Centre) -> None:

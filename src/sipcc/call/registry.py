@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 _log = get_logger("sipcc.call")
 
-DRAIN_RETRY_AFTER = "10"
-"""Seconds that a caller is told to wait while we drain (RFC 3261 §20.33)."""
-
 
 class Calls:
     """The live calls of a switch, and the way in for new ones."""
@@ -49,7 +46,6 @@ class Calls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._given_up = asyncio.Event()
-        self.draining = False
         self.total = 0
         """How many INVITEs for new calls came, refused ones included."""
 
@@ -69,7 +65,7 @@ class Calls:
 
         What is left is hung up.
         """
-        self.draining = True
+        self._context.endpoint.draining = True
         gone = asyncio.ensure_future(self._empty.wait())
         given_up = asyncio.ensure_future(self._given_up.wait())
         await asyncio.wait({gone, given_up}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -109,9 +105,7 @@ class Calls:
             )
         )
         _log.info("call.started", call_id=call_id, caller=caller, called=called, trunk=trunk_name)
-        if self.draining:
-            self._refuse(session, call_id, 503, "shutdown", headers=(("Retry-After", DRAIN_RETRY_AFTER),))
-        elif route is None:
+        if route is None:
             self._refuse(session, call_id, 404, "unallocated")
         elif route.max_calls and route.calls >= route.max_calls:
             self._refuse(session, call_id, 486, "busy")
@@ -151,10 +145,8 @@ class Calls:
         call_id: str,
         status: int,
         cause: str,
-        *,
-        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        session.reject(status, headers=headers)
+        session.reject(status)
         self._context.bus.emit(
             events.CallEndedEvent(
                 at=self._context.clock.now(), call=call_id, cause=cause, sip_status=status, ended_by="us"

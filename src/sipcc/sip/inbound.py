@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HEADER_TIMEOUT = 30.0
 """Seconds in which a message that began on a stream must end."""
+DRAIN_RETRY_AFTER = "10"
+"""Seconds that a peer is told to wait while we drain (RFC 3261 §20.33)."""
 IDLE_TIMEOUT = 3600.0
 """Seconds after which a stream without any traffic is closed."""
 
@@ -300,9 +302,9 @@ class Inbound:
         encoding = (request.headers.get("Content-Encoding") or "identity").lower()
         if request.body and encoding != "identity":
             return 415, [("Accept-Encoding", "identity")]
+        if self._endpoint.draining and method in ("INVITE", "OPTIONS"):
+            return 503, [("Retry-After", DRAIN_RETRY_AFTER)]
         if method == "INVITE":
-            if self._endpoint.draining:
-                return 503, [("Retry-After", "10")]
             if request.body and request.content_type != "application/sdp":
                 return 415, [("Accept", "application/sdp")]
             accept = request.headers.get("Accept")

@@ -15,6 +15,7 @@ from sipcc.sip import (
     Address,
     Credentials,
     Endpoint,
+    Flow,
     InboundRequest,
     Registrar,
     Registration,
@@ -43,6 +44,7 @@ class PhoneRegistrations:
         self._on_change = on_change
         self._driver = Driver(registrar, self._flush)
         endpoint.on_request["REGISTER"] = self._on_register
+        endpoint.on_flow_closed = self._on_flow_closed
 
     def close(self) -> None:
         """Stop watching expiry."""
@@ -59,6 +61,11 @@ class PhoneRegistrations:
             request, user, flow=inbound.flow, received=inbound.flow.remote, now=self._clock.now()
         )
         inbound.respond(answer)
+        self._driver.pump()
+
+    def _on_flow_closed(self, flow: Flow) -> None:
+        # a phone that registered over a stream cannot be reached once it is closed (RFC 5626 §4.2)
+        self._registrar.drop_flow(flow)
         self._driver.pump()
 
     def _flush(self) -> None:
