@@ -17,7 +17,7 @@ from typing import NoReturn
 from sipcc.errors import ParseError
 from sipcc.sip.framing import LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
 from sipcc.sip.grammar import TOKEN_CHARS, is_token, text
-from sipcc.sip.headers import Headers
+from sipcc.sip.headers import NAMES, Headers
 from sipcc.sip.message import METHODS, BadMessage, Request, Response
 
 __all__ = [
@@ -254,6 +254,8 @@ def _fail(
         wanted = layer[7:]
         raw = next((raw for name, raw in items if name == wanted), b"")
         offset = head.find(raw) if raw else -1
+    if layer == "header:name":
+        start, items = _readable_lines(head)
     request = None
     method, _, rest = start.partition(b" ")
     uri, _, version = rest.rpartition(b" ")
@@ -264,6 +266,13 @@ def _fail(
     raise BadMessage(
         str(error), layer=layer, offset=offset, status_hint=error.status_hint, request=request
     ) from error
+
+
+def _readable_lines(head: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """What can be read of a block with a bad header name, so that its sender gets an answer."""
+    start, *lines = head.split(b"\r\n")
+    cut = (line.partition(b":") for line in lines)
+    return start, [(NAMES[raw], value.strip(b" \t")) for raw, _, value in cut if raw in NAMES]
 
 
 Received = Request | Response | BadMessage | KeepAlive

@@ -512,3 +512,17 @@ def test_noise(noise: bytes) -> None:
     assert verdict(noise) in {"framing", "start-line", "header:name", "semantic"}
     feed(noise, 7)
     assert verdict(GOOD[:40] + noise)
+
+
+@pytest.mark.parametrize("line", [b"1001[authentication user=1001]", b"bad name: x", b": nameless"])
+def test_a_header_line_that_is_none_is_answered_with_400(line: bytes) -> None:
+    message = (
+        b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bK1\r\n" + line + b"\r\n"
+        b"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: 1\r\n"
+        b"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+    with pytest.raises(BadMessage) as caught:
+        parse_datagram(message)
+    assert caught.value.status_hint == 400
+    assert caught.value.request is not None
+    assert caught.value.request.headers.get("Call-ID") == "1"
