@@ -11,8 +11,9 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ,
 
 from sipcc.acd import OfferEnded, QueueLeft
 from sipcc.call.events import CallAnswered, CallEndedEvent, LegEnded, RecordingFinished
+from sipcc.ivr import say
 from sipcc.sip import NameAddr, SipUri
-from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo
+from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo, tone, write_wav
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
 
@@ -548,3 +549,28 @@ async def test_an_agent_who_never_came_is_offline_since_the_start(centre: Centre
     [bob] = [agent for agent in centre.switch.acd.snapshot().agents if agent.name == "bob"]
     assert bob.state == "offline"
     assert abs(now - bob.since - 7.0) < 0.1
+
+
+async def test_the_position_is_announced_and_an_answer_cuts_it(tmp_path: Path) -> None:
+    config = CONFIG.replace("max_wait = 60", "max_wait = 60\nannounce_position = true")
+    async with Centre(tmp_path, config=config) as centre:
+        for name, frequency_hz in (
+            ("queue_position", 900.0),
+            *((part, 1150.0) for part in say("number", 1, "en")),
+        ):
+            path = tmp_path / "prompts" / f"{name}.wav"
+            path.parent.mkdir(exist_ok=True)
+            write_wav(path, tone(frequency_hz, 3.0))
+        caller = await centre.carrier.call("4008000006")
+        await caller.answered()
+        await caller.hears(900.0)
+        await caller.hears(1150.0)
+        await caller.hears(MUSIC_HZ)
+        await caller.hears(900.0, timeout=40)  # again, while it waits
+        alice = await centre.phone("1001", Answer(after=0.1))
+        talk = await alice.next_call()
+        await talk.answered()
+        began = asyncio.get_running_loop().time()
+        await caller.hears(AGENT_HZ["1001"])
+        assert asyncio.get_running_loop().time() - began < 0.1 + 0.2  # hears() wants 0.2 s of the tone
+        await caller.hangup()
