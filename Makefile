@@ -23,7 +23,7 @@ foreign:
 demo: setup
 	$(BIN)/sipccd demo
 
-test: setup foreign lint
+test: setup foreign lint bench-smoke
 	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/examples tests/test_layers.py tests/test_exports.py tests/interop -m "not slow" -q
 
 unit: setup
@@ -34,6 +34,10 @@ interop: setup foreign
 
 bench: setup foreign
 	for bench in parse codec relay anchored router calls; do $(BIN)/python -m benchmarks.$$bench || exit 1; done
+
+# Each benchmark once and briefly, to see that it works; figures come from `make bench`.
+bench-smoke: setup foreign
+	for bench in parse codec relay anchored router calls concurrency; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
 
 lint: setup
 	$(BIN)/ruff check .

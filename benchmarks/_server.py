@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from benchmarks._sipp import AGENT_HOST, AGENT_PORT, CALLER_HOST
 
+_READY = re.compile(r"sipccd is ready on udp:(\S+)")
+
 CONFIG = """
 [sip]
-listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+listen = ["udp:127.0.0.1:0"]
 
 [media]
 address = "127.0.0.1"
@@ -53,8 +56,8 @@ class OurServer:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.address = "127.0.0.1:5060"
-        self._wait_ready()
+        self.address = self._wait_ready()
+        """Where it listens, as ``host:port``."""
 
     @property
     def pid(self) -> int:
@@ -71,14 +74,14 @@ class OurServer:
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self) -> str:
         assert self._process.stderr is not None
         seen = ""
         while select.select([self._process.stderr], [], [], 20)[0]:
             line = self._process.stderr.readline()
             seen += line
-            if "ready" in line:
-                return
+            if (ready := _READY.search(line)) is not None:
+                return ready[1]
             if not line:
                 break
         self.close()

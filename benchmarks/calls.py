@@ -10,7 +10,6 @@ loop that receives and sends as many datagrams of the same size as a bridged cal
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import socket
 import sys
@@ -18,6 +17,7 @@ import time
 from typing import Any
 
 from benchmarks._process import cpu_seconds, memory_kb
+from benchmarks._report import show
 from benchmarks._server import OurServer
 from benchmarks._sipp import AGENT_HOST, AGENT_PORT, CALLER_HOST, CALLER_PORT, Sipp
 
@@ -87,6 +87,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--smoke", action="store_true", help="a few calls only, to see that it runs")
+    parser.add_argument("--json", help="also write the JSON here")
     options = parser.parse_args()
     rates = [(20.0, 20)] if options.smoke else [(30.0, 450), (100.0, 1000)]
     if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
@@ -103,15 +104,16 @@ def main() -> int:
         per_call_kb = standing_kb(server, calls=20 if options.smoke else 200)
     finally:
         server.close()
-    for result in runs:
-        ratio = 1000 * result["cpu_ms_per_call"] / floor
-        print(
-            f"{result['rate_cps']:>6.0f} calls/s  {result['succeeded']}/{result['placed']} ok  "
-            f"{result['cpu_ms_per_call']:.2f} ms CPU per call = {ratio:.1f} x floor ({floor:.0f} us)  "
-            f"set-up p50 {result['setup_p50_ms']:.0f} ms, p95 {result['setup_p95_ms']:.0f} ms"
-        )
-    print(f"memory per standing bridged call: {per_call_kb:.0f} kB")
-    print(json.dumps({"floor_us_per_call": floor, "runs": runs, "memory_kb_per_call": per_call_kb}))
+    rows = [
+        {
+            **result,
+            "floor_ms": floor / 1000,
+            "of_floor": 1000 * result["cpu_ms_per_call"] / floor,
+            "memory_kb_per_call": per_call_kb,
+        }
+        for result in runs
+    ]
+    show("What one call through the B2BUA costs (aim: 2.5 ms CPU)", rows, json_path=options.json)
     return 0 if all(result["failed"] == 0 for result in runs) else 1
 
 

@@ -4,7 +4,7 @@ Each figure is the best of several runs, in microseconds per frame of 160 sample
 of the same run: copying the 160 bytes of the frame, which nothing that touches a frame can undercut.
 
     python -m benchmarks.codec
-    python -m benchmarks.codec --quick --json codec.json
+    python -m benchmarks.codec --smoke --json codec.json
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="a second in all: only to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="a second in all: only to see that it runs")
     parser.add_argument("--json", type=Path, help="write the results there as JSON")
     options = parser.parse_args()
-    rows = measure(run_s=0.005, repeat=2) if options.quick else measure(run_s=0.1, repeat=7)
+    rows = measure(run_s=0.005, repeat=2) if options.smoke else measure(run_s=0.1, repeat=7)
     print(table(rows))
     if options.json:
         machine = {

@@ -129,8 +129,11 @@ def main() -> int:
     )
     parser.add_argument("--ramp-limit", type=int, default=1000, help="the ramp ends here at the latest")
     parser.add_argument("--workers", type=int, default=1, help="media workers of our own daemon")
+    parser.add_argument("--smoke", action="store_true", help="one short run of 5 calls, to see that it works")
     parser.add_argument("--json", type=Path, help="write the results there as JSON")
     options = parser.parse_args()
+    if options.smoke:
+        options.calls, options.steady, options.ramp = "5", 2.0, 0
     sizes = [int(size) for size in options.calls.split(",") if size]
     server = None if options.target else OurServer(workers=options.workers)
     results: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ microseconds, and as a ratio to the floor of the same run: cutting the same byte
 which no reader in Python can undercut.
 
     python -m benchmarks.parse
-    python -m benchmarks.parse --quick --json parse.json
+    python -m benchmarks.parse --smoke --json parse.json
 """
 
 from __future__ import annotations
@@ -115,10 +115,10 @@ def measure(*, run_s: float, repeat: int) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a run of two seconds, for a smoke test")
+    parser.add_argument("--smoke", action="store_true", help="a run of two seconds, for a smoke test")
     parser.add_argument("--json", metavar="FILE", help="also write the JSON here")
     arguments = parser.parse_args()
-    rows = measure(run_s=0.02 if arguments.quick else 0.2, repeat=5 if arguments.quick else 15)
+    rows = measure(run_s=0.02 if arguments.smoke else 0.2, repeat=5 if arguments.smoke else 15)
     show(f"Reading a carrier's INVITE of {len(INVITE)} bytes", rows, json_path=arguments.json)
 
 
