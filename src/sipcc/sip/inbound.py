@@ -317,7 +317,8 @@ class Inbound:
         required = request.headers.get_all("Require")
         if not required:
             return ""
-        known = self._outbound.supported.replace(" ", "").split(",")
+        # `timer` is also known when we have none of our own: a caller that refreshes is served
+        known = ["timer", *self._outbound.supported.replace(" ", "").split(",")]
         wanted = [tag.strip() for line in required for tag in line.split(",")]
         return ", ".join(tag for tag in wanted if tag and tag.lower() not in known)
 
@@ -327,6 +328,10 @@ class Inbound:
         session = ServerSession(self._outbound, transaction, endpoint.ids.tag())
         session.admitted = admitted
         self._outbound.register(session)
+        refused = session.timer.judge(transaction.request, initial=True)
+        if refused is not None:
+            session.reject(refused[0], headers=refused[1])
+            return
         handler = endpoint.on_invite
         if handler is None:
             session.reject(480)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.errors import LocalProtocolError, TransactionTimeout
 from sipcc.sip.dialog import Dialog
-from sipcc.sip.message import Response
+from sipcc.sip.message import Request, Response
 from sipcc.sip.session_api import Exchange, HeaderList, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
 
@@ -31,6 +31,8 @@ class Modification:
         self._body = b""
         self._headers: HeaderList = ()
         self._retries = 0
+        self._refreshing = False
+        self._update: Exchange | None = None
 
     # -- ours -----------------------------------------------------------------------------------------
 
@@ -46,7 +48,93 @@ class Modification:
             raise LocalProtocolError("an offer of the peer is pending")
         self._body, self._headers = body, headers
         self._retries = 0
+        self._refreshing = False
         self._send()
+
+    def refresh(self) -> bool:
+        """Refresh the session (RFC 4028 §10); False when an offer is under way and it has to wait.
+
+        UPDATE where the peer takes it, which carries no description; else a re-INVITE that repeats ours.
+        """
+        session = self._session
+        busy = self._outgoing or self._incoming or self._update or session.is_due("glare")
+        if busy or len(session.unacked) or session.state is not SessionState.CONFIRMED:
+            return False
+        if session.timer.peer_updates:
+            self._update = session.send_in_dialog(
+                "UPDATE", self._updated, self._update_failed, headers=session.own_headers()
+            )
+            return True
+        self._body, self._headers = session.local_body, ()
+        self._retries = 0
+        self._refreshing = True
+        self._send()
+        return True
+
+    def _updated(self, response: Response) -> None:
+        if response.status < 200:
+            return
+        self._update = None
+        if response.status in (405, 501):
+            self._session.timer.peer_updates = False
+            if self.refresh():
+                return
+        if response.status < 300 and self._session.dialog is not None:
+            self._session.dialog.refresh(response)
+        self._refreshed(response)
+
+    def _update_failed(self, _error: Exception) -> None:
+        self._update = None
+        self._session.hang_up_lost()
+
+    def _refreshed(self, response: Response) -> None:
+        """The final answer to a refresh: only 408 and 481 end the call, whatever else keeps it."""
+        session = self._session
+        if response.status in (408, 481):
+            session.hang_up_lost()
+        elif response.status < 300:
+            self.take_timer(response)
+        else:
+            session.timer.postpone(now=session.host.now())
+            self._rearm()
+
+    # -- session timer --------------------------------------------------------------------------------
+
+    def promise(self, request: Request) -> HeaderList:
+        """Start the timer that our 2xx to `request` promises; returns the headers that say so."""
+        session = self._session
+        headers = session.timer.accept(request, now=session.host.now(), jitter=self._jitter())
+        self._rearm()
+        return headers
+
+    def take_timer(self, response: Response) -> None:
+        """Start the timer that the peer's 2xx promises."""
+        session = self._session
+        session.timer.take_answer(response, now=session.host.now(), jitter=self._jitter())
+        self._rearm()
+
+    def timer_due(self, now: float) -> None:
+        """The session timer fired: refresh, or end a session that nobody refreshed."""
+        session = self._session
+        step = session.timer.expire(now=now)
+        if step == "expired":
+            session.hang_up_lost()
+            return
+        if step == "refresh" and not self.refresh():
+            session.timer.postpone(now=now)
+        self._rearm()
+
+    def _rearm(self) -> None:
+        session, deadline = self._session, self._session.timer.deadline
+        if deadline is not None and session.state is not SessionState.TERMINATED:
+            session.set_due("timer", deadline)
+        else:
+            session.clear_due("timer")
+
+    def _jitter(self) -> float:
+        """A random number from 0 to 1."""
+        session = self._session
+        return session.host.ids.bits(8) / 255 if session.timer.enabled else 0.0
 
     def retry(self, now: float) -> None:
         """The pause after a 491 is over."""
@@ -78,7 +166,8 @@ class Modification:
         self._outgoing = None
         if status < 300:
             dialog.refresh(response)
-            if self._body or session.state is SessionState.TERMINATED:
+            session.local_body = self._body or session.local_body
+            if self._body or self._refreshing or session.state is SessionState.TERMINATED:
                 session.send_ack(exchange, dialog)  # also after a BYE: an ACK is owed to each 2xx
             else:
                 session.owe_ack(exchange)
@@ -86,6 +175,10 @@ class Modification:
             if session.state is SessionState.CONFIRMED:
                 self._retries += 1
                 session.set_due("glare", session.host.now() + self._glare_pause())
+            return
+        if session.state is SessionState.CONFIRMED and (self._refreshing or status < 300):
+            self._refreshed(response)
+        if self._refreshing:
             return
         self._tell(response)
         if status == 481:
@@ -95,8 +188,9 @@ class Modification:
 
     def _failed(self, error: Exception) -> None:
         self._outgoing = None
-        self._tell(None)
-        if isinstance(error, TransactionTimeout):
+        if not self._refreshing:
+            self._tell(None)
+        if self._refreshing or isinstance(error, TransactionTimeout):
             self._session.hang_up_lost()
 
     def _tell(self, response: Response | None) -> None:
@@ -132,6 +226,10 @@ class Modification:
         if request.body and request.content_type != "application/sdp":
             session.respond(transaction, 415, headers=[("Accept", "application/sdp")])
             return
+        refused = session.timer.judge(request, initial=False)
+        if refused is not None:
+            session.respond(transaction, refused[0], headers=refused[1])
+            return
         dialog.refresh(request)
         if early:
             session.respond(transaction, 200, headers=session.own_headers())
@@ -152,7 +250,9 @@ class Modification:
         if transaction is None:
             return
         session = self._session
-        session.respond(transaction, 200, headers=[*session.own_headers(), *headers], body=body)
+        session.local_body = body or session.local_body
+        timed = self.promise(transaction.request)
+        session.respond(transaction, 200, headers=[*session.own_headers(), *timed, *headers], body=body)
         if transaction.request.method == "INVITE":
             session.await_ack(transaction, late_offer=bool(body) and not transaction.request.body)
 

@@ -21,6 +21,7 @@ from sipcc.sip.message import Request, Response
 from sipcc.sip.nat import DEFAULT_PORT, is_address, prefers_flow
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import AckSent, Exchange, HeaderList
+from sipcc.sip.session_timer import TimerPolicy
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
 from sipcc.sip.transaction.machine import (
@@ -81,7 +82,8 @@ class Outbound:
         self.ids = ids
         self.timers = settings.timers
         self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
-        self.supported = ""
+        self.session_timer = TimerPolicy(settings.session_timer, settings.session_expires, settings.min_se)
+        self.supported = "timer" if settings.session_timer != "off" else ""
         agent = settings.user_agent
         self.request_headers: HeaderList = [("User-Agent", agent)] if agent else []
         self.response_headers: HeaderList = [("Server", agent)] if agent else []
@@ -139,6 +141,8 @@ class Outbound:
             credentials=session.credentials,
             next_cseq=None if dialog is None else dialog.next_cseq,
         )
+        if request.method in ("INVITE", "UPDATE"):
+            exchange.timer = session.timer
         route = self.routes.pop(session) if dialog is None else self._route(session, dialog)
         self.launch(exchange, route, session)
         return exchange
@@ -262,6 +266,8 @@ class Outbound:
             return
         if response.status in (401, 407) and self._answer_challenge(exchange, response):
             return
+        if response.status == 422 and self._ask_for_longer(exchange, response):
+            return
         exchange.on_response(response)
 
     def _answer_challenge(self, exchange: Exchange, response: Response) -> bool:
@@ -280,19 +286,36 @@ class Outbound:
         exchange.challenges += 1
         exchange.nonces |= nonces
         request = exchange.request.copy()
-        request.headers.remove("Via")
         try:
             name, value = answer_challenge(
                 response, request, credentials, nonce_count=1, cnonce=f"{self.ids.bits(64):016x}"
             )
         except SipccError:
             return False
+        request.headers.set(name, value)
+        self._emit_again(exchange, request, transaction.flow)
+        return True
+
+    def _ask_for_longer(self, exchange: Exchange, response: Response) -> bool:
+        """Repeat a request with the session interval that a 422 demands, once (RFC 4028 §7.3)."""
+        timer, transaction = exchange.timer, exchange.transaction
+        if timer is None or transaction is None or exchange.cancelled or not timer.raise_to(response):
+            return False
+        exchange.timer = None
+        request = exchange.request.copy()
+        for name, value in timer.request_headers():
+            if name in ("Session-Expires", "Min-SE"):
+                request.headers.set(name, value)
+        self._emit_again(exchange, request, transaction.flow)
+        return True
+
+    def _emit_again(self, exchange: Exchange, request: Request, flow: Flow) -> None:
+        """Send a changed copy of a refused request in a transaction of its own."""
+        request.headers.remove("Via")
         number = request.cseq.number % MAX_CSEQ + 1 if exchange.next_cseq is None else exchange.next_cseq()
         request.headers.set("CSeq", f"{number} {request.method}")
-        request.headers.set(name, value)
         exchange.request = request
-        self._emit(exchange, transaction.flow, None)
-        return True
+        self._emit(exchange, flow, None)
 
     def _emit(self, exchange: Exchange, flow: Flow, session: InviteSession | None) -> None:
         """Stamp a request with Via, and Contact where it lacks one, and open its transaction."""

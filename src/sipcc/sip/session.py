@@ -23,6 +23,7 @@ from sipcc.sip.session_api import (
     SessionListener,
     SessionState,
 )
+from sipcc.sip.session_timer import SessionTimer
 from sipcc.sip.transaction.machine import ServerTransaction
 from sipcc.sip.transport.base import Flow
 from sipcc.sip.unacked import UnackedAnswers
@@ -57,6 +58,9 @@ class InviteSession:
         self._due: dict[str, float] = {}
         self.unacked = UnackedAnswers(host.timers)
         self._modification = Modification(self)
+        self.timer = SessionTimer(host.session_timer)
+        self.local_body = b""
+        """Our description that is in force, which a refresh repeats."""
         self._ack_owed: Exchange | None = None
         self._acks: dict[tuple[str, int], AckSent] = {}
         self._ended_told = False
@@ -106,6 +110,7 @@ class InviteSession:
         if exchange is None or self.dialog is None:
             raise LocalProtocolError("no ACK is owed")
         self._ack_owed = None
+        self.local_body = body or self.local_body
         self.send_ack(exchange, self.dialog, body)
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
@@ -182,6 +187,8 @@ class InviteSession:
         def answered(response: Response) -> None:
             if response.status < 200:
                 return
+            if method == "UPDATE" and response.status < 300 and self.state is SessionState.CONFIRMED:
+                self._modification.take_timer(response)
             if on_response is not None:
                 on_response(response)
             if response.status == 481:
@@ -261,6 +268,8 @@ class InviteSession:
             self._repeat_unacked(now)
         elif name == "glare":
             self._modification.retry(now)
+        elif name == "timer":
+            self._modification.timer_due(now)
 
     def set_due(self, name: str, at: float) -> None:
         """Let the timer `name` fire at `at`."""
@@ -304,6 +313,8 @@ class InviteSession:
         dialog = dialog or self.dialog
         if dialog is None:
             raise LocalProtocolError(f"{method} without a dialog")
+        if method in ("INVITE", "UPDATE") and self.state is SessionState.CONFIRMED:
+            headers = [*headers, *self.timer.request_headers()]
         request = dialog.request(method, headers=[*headers, *self.host.request_headers], body=body)
         return self.host.send(self, request, on_response, on_failure, dialog=dialog)
 
@@ -352,6 +363,8 @@ class InviteSession:
         """Go to TERMINATED and tell the listener, once."""
         self.state = SessionState.TERMINATED
         self._due.pop("glare", None)
+        self._due.pop("timer", None)
+        self.timer.stop()
         self._modification.withdraw()
         if not self._ended_told:
             self._ended_told = True
@@ -367,6 +380,10 @@ class InviteSession:
         if self.state is SessionState.CONFIRMED:
             self._end("network", None)
             self._send_bye()
+
+    def clear_due(self, name: str) -> None:
+        """Stop the timer `name`."""
+        self._due.pop(name, None)
 
     def is_due(self, name: str) -> bool:
         """True while the timer `name` runs."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from sipcc.ids import Ids
 from sipcc.sip.message import Request, Response
+from sipcc.sip.session_timer import SessionTimer, TimerPolicy
 from sipcc.sip.timers import Timers
 from sipcc.sip.transport.base import Flow
 
@@ -99,6 +100,7 @@ class Exchange:
         "on_failure",
         "on_response",
         "request",
+        "timer",
         "transaction",
     )
 
@@ -121,6 +123,8 @@ class Exchange:
         """None until the request has left."""
         self.cancelled = False
         """True when it must neither leave nor be tried again."""
+        self.timer: SessionTimer | None = None
+        """The session timer to ask for a longer interval after a 422; None after it was asked once."""
         self.challenges = 0
         self.nonces: set[str] = set()
 
@@ -140,6 +144,7 @@ class SessionHost(Protocol):
 
     ids: Ids
     timers: Timers
+    session_timer: TimerPolicy
     allow: str
     """Value of the Allow header."""
     supported: str

@@ -23,6 +23,7 @@ class ClientSession(InviteSession):
 
     def __init__(self, host: SessionHost, request: Request, flow: Flow) -> None:
         super().__init__(host, request, flow, request.from_.tag)
+        self.local_body = request.body
         self._exchange: Exchange | None = None
         self._forks: dict[str, Dialog] = {}
         self._cancelling = False
@@ -32,6 +33,8 @@ class ClientSession(InviteSession):
 
     def start(self) -> None:
         """Send the INVITE."""
+        for name, value in self.timer.request_headers():
+            self.request.headers.add(name, value)
         self._exchange = self.host.send(self, self.request, self._answered, self._failed, dialog=None)
 
     def cancel(self, *, reason: str | None = None) -> None:
@@ -131,6 +134,7 @@ class ClientSession(InviteSession):
             self._hang_up_fork(exchange, dialog)
             self._reject(None, sent_bye=True)
             return
+        self._modification.take_timer(response)
         if self.request.body:
             self.send_ack(exchange, dialog)
             self.state = SessionState.CONFIRMED

@@ -55,7 +55,9 @@ class ServerSession(InviteSession):
             raise LocalProtocolError(f"200 in state {self.state}")
         self.state = SessionState.ACCEPTED
         self._due.pop("ringing", None)
-        self.respond(self._transaction, 200, headers=[*self.own_headers(), *headers], body=body)
+        self.local_body = body
+        timed = self._modification.promise(self.request)
+        self.respond(self._transaction, 200, headers=[*self.own_headers(), *timed, *headers], body=body)
         self.await_ack(self._transaction, late_offer=bool(body) and not self.request.body)
 
     def reject(self, status: int, reason: str | None = None, *, headers: HeaderList = ()) -> None:

@@ -73,11 +73,11 @@ class Log:
 class Rig:
     """Our endpoint at 10.0.0.2, and a peer at 10.0.0.1 that only does what the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SipSettings | None = None) -> None:
         self.network = MemoryNetwork()
         self.log = Log()
         self.endpoint = Endpoint(
-            SipSettings(listen=("udp:10.0.0.2:5060",), user_agent=""),
+            settings or SipSettings(listen=("udp:10.0.0.2:5060",), user_agent=""),
             network=self.network.host("10.0.0.2"),
             clock=LoopClock(wall=0.0),
             ids=Ids(random.Random(7)),
