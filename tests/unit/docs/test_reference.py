@@ -1,0 +1,65 @@
+"""The reference pages say what the code says, and links between pages lead somewhere."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from sipcc.config import load
+from sipcc.config.schema import LISTS, TABLES
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
+
+
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "tools" / "make_reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MAKE = tool()
+
+
+@pytest.mark.parametrize("name", list(MAKE.PAGES))
+def test_a_page_is_as_the_code_makes_it(name: str) -> None:
+    written = (ROOT / name).read_text("utf-8")
+    assert written == MAKE.PAGES[name](), "run python tools/make_reference.py"
+
+
+def test_every_key_has_a_meaning_and_no_meaning_is_left_over() -> None:
+    known = {}
+    for name, kind in (TABLES | LISTS).items():
+        documented = MAKE.field_docs(kind)
+        for field in msgspec.structs.fields(kind):
+            known[name, field.encode_name] = documented.get(field.encode_name, "")
+    assert {key for key, text in known.items() if not text} <= set(MAKE.MEANINGS)
+    assert set(MAKE.MEANINGS) <= set(known)
+    assert set(known) >= set(MAKE.MAY_BE_UNUSED)
+
+
+def test_the_example_of_the_configuration_page_is_good(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "sipcc.toml").write_text(text)
+    config = load(tmp_path / "sipcc.toml", {"PASSWORD_1001": "correct-horse-1001"})
+    assert config.numbers[0].to == "menu:main"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text)]
+    lost = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", ["docs/one-call.md", "docs/architecture.md"])
+def test_files_that_the_pages_name_are_there(page: str) -> None:
+    named = re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|toml))`", (ROOT / page).read_text("utf-8"))
+    roots = (ROOT, ROOT / "src" / "sipcc")
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
