@@ -38,10 +38,9 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bindings for one user at a time; one more earns 403."""
     user_agent: str = "sipcc"
     """Value of User-Agent and Server; empty sends neither."""
-    reliable: Option = "off"
-    """Reliable provisional responses (RFC 3262)."""
     session_timer: Option = "off"
-    """Session timers (RFC 4028)."""
+    """Session timers (RFC 4028). With ``off`` a caller may still refresh by itself; ``required`` refuses
+    peers that know none."""
     session_expires: Seconds = 1800
     """Session-Expires that we ask for, in seconds."""
     min_se: Seconds = 90

@@ -145,12 +145,12 @@ WRONG: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "[sip]\n",
-        '[sip]\nreliable = "of"\n',
-        "sipcc.toml:2 sip.reliable",
+        '[sip]\nsession_timer = "of"\n',
+        "sipcc.toml:2 sip.session_timer",
         'one of "off", "required", "supported"',
         "did you mean 'off'",
     ),
-    ("[sip]\n", "[sip]\nreliable = false\n", "sipcc.toml:2 sip.reliable", "found false", ""),
+    ("[sip]\n", "[sip]\nsession_timer = false\n", "sipcc.toml:2 sip.session_timer", "found false", ""),
     (
         '"udp:127.0.0.1:5060"]',
         '"udp:127.0.0.1:5060", 5]',

@@ -25,7 +25,7 @@ def test_from_plain_data() -> None:
     [
         (SipSettings, {"lisen": []}),
         (SipSettings, {"min_expires": 0}),
-        (SipSettings, {"reliable": "yes"}),
+        (SipSettings, {"session_timer": "yes"}),
         (SipSettings, {"nonce_life": 0}),
         (SipSettings, {"timers": {"t3": 1}}),
         (UserSettings, {"name": "", "password": "x"}),
