@@ -49,9 +49,6 @@ MEANINGS = {
 }
 """Meanings of the keys that have no docstring in the code."""
 
-MAY_BE_UNUSED = {("sip", "reliable"): r"settings\.reliable\b"}
-"""Keys that were there before what they switch on, with what its code would have to contain."""
-
 MACHINES = [
     ("INVITE client transaction", tables.INVITE_CLIENT, "RFC 3261 §17.1.1 and RFC 6026 §7.2"),
     ("Non-INVITE client transaction", tables.CLIENT, "RFC 3261 §17.1.2"),
@@ -168,21 +165,12 @@ def section(name: str, kind: type[msgspec.Struct], heading: str) -> Iterator[str
     for field in msgspec.structs.fields(kind):
         key = field.encode_name
         meaning = docs.get(key) or MEANINGS[name, key]
-        if is_unused(name, key):
-            meaning += " *Read and checked, but not used in this version.*"
         yield f"| `{key}` | {type_words(shapes.type_info(field.type))} | {default_words(field)} | {meaning} |"
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             nested.append((key, field.type))
     yield ""
     for key, inner in nested:
         yield from section(f"{name}.{key}", inner, f"[{name}.{key}]")
-
-
-def is_unused(section_name: str, key: str) -> bool:
-    """True for a key that is read and checked, while no code asks for it."""
-    trace = MAY_BE_UNUSED.get((section_name, key))
-    code = (ROOT / "src" / "sipcc").rglob("*.py")
-    return trace is not None and not any(re.search(trace, file.read_text("utf-8")) for file in code)
 
 
 def destinations() -> Iterator[str]:
