@@ -37,18 +37,6 @@ from sipcc.sip.transaction import tables  # noqa: E402
 
 MARK = "<!-- Everything below is made by tools/make_reference.py, from the docstrings in the code. -->"
 
-MEANINGS = {
-    ("sip", "timers"): "The section `[sip.timers]`.",
-    ("log", "level"): "The least level that is written.",
-    ("log", "style"): "Lines to read, or one JSON object per line.",
-    ("trunks", "name"): "Unique among trunks; the name in records and in `dial:NAME/NUMBER`.",
-    ("trunks", "port"): "Port that calls to this carrier are sent to.",
-    ("trunks", "transport"): "Transport of calls to this carrier.",
-    ("trunks", "password"): "Digest password of `username`.",
-    ("menus", "name"): "Unique among menus; the name in `menu:NAME`.",
-}
-"""Meanings of the keys that have no docstring in the code."""
-
 MACHINES = [
     ("INVITE client transaction", tables.INVITE_CLIENT, "RFC 3261 §17.1.1 and RFC 6026 §7.2"),
     ("Non-INVITE client transaction", tables.CLIENT, "RFC 3261 §17.1.2"),
@@ -164,7 +152,7 @@ def section(name: str, kind: type[msgspec.Struct], heading: str) -> Iterator[str
     nested: list[tuple[str, type[msgspec.Struct]]] = []
     for field in msgspec.structs.fields(kind):
         key = field.encode_name
-        meaning = docs.get(key) or MEANINGS[name, key]
+        meaning = docs[key]
         yield f"| `{key}` | {type_words(shapes.type_info(field.type))} | {default_words(field)} | {meaning} |"
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             nested.append((key, field.type))

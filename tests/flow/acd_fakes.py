@@ -225,7 +225,9 @@ class Centre:
 
 async def centre(*names: str, settings: Sequence[AgentSettings] = (), **queue: Any) -> Centre:
     """A centre with one queue ``q`` whose agents have fixed contacts, and so are ready at once."""
-    agents = settings or [AgentSettings(name=name, uri="trunk:13800138000", queues=("q",)) for name in names]
+    agents = settings or [
+        AgentSettings(name=name, uri="carrier/13800138000", queues=("q",)) for name in names
+    ]
     it = Centre(agents, [QueueSettings(name="q", **({"strategy": "linear"} | queue))])
     await it.acd.start()
     return it

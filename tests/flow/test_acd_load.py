@@ -40,7 +40,7 @@ def staff() -> list[AgentSettings]:
         AgentSettings(
             name=f"a{i}",
             user=f"10{i:02}",
-            uri="trunk:13800138000" if i >= 9 else "",
+            uri="carrier/13800138000" if i >= 9 else "",
             queues=(
                 *dict.fromkeys((names[i % 4], names[(i + 1) % 4], names[(i * 3) % 4])),
                 *["night"][i > 0 :],

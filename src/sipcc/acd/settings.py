@@ -19,7 +19,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     user: str = ""
     """The SIP user whose registrations are this agent's phones; empty when `uri` is the contact."""
     uri: str = ""
-    """A fixed contact, such as a bound mobile number: ``trunk:13800138000``. It goes before `user`. Such
+    """A fixed contact, such as a bound mobile number: ``carrier/13800138000``. It goes before `user`. Such
     an agent is there from the start, because nobody registers for it."""
     display: str = ""
     """The name that people read; empty for `name`."""

@@ -84,14 +84,7 @@ to = "echo"
 
 
 @click.command()
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    default=Path("sipcc.toml"),
-    show_default=True,
-    help="The file to write.",
-)
+@click.argument("file", type=click.Path(path_type=Path), default=Path("sipcc.toml"))
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing: take the default of every question.")
 @click.option("--force", is_flag=True, help="Replace the file when it is there.")
 @click.option("--address", help="IP address of this machine that phones and carrier can reach.")
@@ -101,7 +94,7 @@ to = "echo"
 @click.option("--agents", help="Names of the agents, with commas.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="Language of the prompts.")
 def init(
-    output: Path,
+    file: Path,
     yes: bool,
     force: bool,
     address: str | None,
@@ -112,8 +105,8 @@ def init(
     language: str | None,
 ) -> None:
     """Ask six questions and write a configuration to begin with, passwords included."""
-    if output.exists() and not force:
-        raise click.ClickException(f"{output} is there already; --force replaces it")
+    if file.exists() and not force:
+        raise click.ClickException(f"{file} is there already; --force replaces it")
     ask = _Asker(yes)
     where = ask("IP address of this machine", address, own_address(), _an_ip)
     sip_port = ask("SIP port", None if port is None else str(port), "5060", _a_port)
@@ -124,10 +117,10 @@ def init(
     text = _HEAD.format(address=where, port=sip_port, carrier=carrier_ip, language=spoken)
     text += "".join(_AGENT.format(name=name, password=secrets.token_urlsafe(12)) for name in names)
     text += _TAIL.format(number=dialled)
-    _write(output, text)
-    click.echo(f"{output} is written; only its owner may read it, because of the passwords.")
-    print_findings(check(output), output)
-    click.echo(f"Next: sipccd run --config {output}")
+    _write(file, text)
+    click.echo(f"{file} is written; only its owner may read it, because of the passwords.")
+    print_findings(check(file), file)
+    click.echo(f"Next: sipccd run --config {file}")
     click.echo(
         f"Then register a phone as {names[0]} at {where}:{sip_port}, its password is in the file; dial 600."
     )

@@ -18,7 +18,9 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What the daemon writes to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is written."""
     style: Literal["console", "json"] = "console"
+    """Lines to read, or one JSON object per line."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ class MenuSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One menu. What is wrong with a set of menus is told by `sipcc.ivr.check.check_menus`."""
 
     name: str
+    """Unique among menus; the name in ``menu:NAME``."""
     prompt: str | tuple[str, ...]
     """What the caller hears; several are played one after the other."""
     options: dict[str, str]
@@ -35,9 +36,9 @@ class MenuSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     then: str
     """Destination when the caller has used up the retries; a menu never just hangs up."""
     timeout: float | None = None
-    """As in `IvrSettings`, which holds when this is not given."""
+    """Seconds from the end of the prompt to the first key; that of ``[ivr]`` when not given."""
     interdigit: float | None = None
-    """As in `IvrSettings`, which holds when this is not given."""
+    """Seconds from key to key; that of ``[ivr]`` when not given."""
     noinput: int = 2
     """How often the menu is played again because no key came."""
     nomatch: int = 2

@@ -46,6 +46,7 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     min_se: Seconds = 90
     """Shortest session interval that we accept, in seconds (RFC 4028 §5)."""
     timers: Timers = Timers()
+    """The section ``[sip.timers]``."""
 
 
 class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,15 +66,19 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One carrier."""
 
     name: Name
+    """Unique among trunks; the name in records and in ``dial:NAME/NUMBER``."""
     addresses: tuple[str, ...] = ()
     """Source addresses that are this carrier: an IP, ``IP:port``, or a network in CIDR form."""
     host: str = ""
     """Where calls to this carrier are sent; empty takes the first of `addresses`."""
     port: Port = 5060
+    """Port that calls to this carrier are sent to."""
     transport: Literal["udp", "tcp"] = "udp"
+    """Transport of calls to this carrier."""
     username: str = ""
     """Digest user name for this carrier's challenges; empty means no credentials."""
     password: str = ""
+    """Digest password of `username`."""
     register: bool = False
     """True registers `username` at `host`."""
     expires: Seconds = 300

@@ -18,7 +18,7 @@ class Places:
     | target | place |
     |---|---|
     | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
-    | ``trunk:NUMBER`` or ``tel:NUMBER`` | the first trunk with a host |
+    | ``tel:NUMBER`` | the first trunk with a host |
     | ``NAME/NUMBER`` | that number on the trunk called NAME |
     | any other SIP URI | that URI |
     """
@@ -53,7 +53,7 @@ class Places:
             uri = SipUri.parse(target)
         except ParseError:
             return []
-        if uri.scheme in {"tel", "trunk"}:
+        if uri.scheme == "tel":
             trunks = list(self._trunks.values())
             return [self._behind(trunks[0], uri.user or "")] if trunks else []
         if uri.user in self._users and uri.host == self._domain and uri.port is None:

@@ -46,7 +46,7 @@ class FloorMachine(RuleBasedStateMachine):
         agents = [
             AgentSettings(
                 name=name,
-                uri="trunk:13800138000" if name == "a3" else "",
+                uri="carrier/13800138000" if name == "a3" else "",
                 queues=("x",) if name == "a0" else ("x", "y"),
             )
             for name in AGENTS

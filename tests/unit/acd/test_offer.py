@@ -92,7 +92,7 @@ def test_each_outcome_has_its_consequence(
 
 
 def test_a_fixed_contact_that_cannot_be_reached_is_tried_again_after_quarantine() -> None:
-    mobile = ringing_agent(settings=AgentSettings(name="bob", uri="trunk:13800138000"))
+    mobile = ringing_agent(settings=AgentSettings(name="bob", uri="carrier/13800138000"))
     found = judge("unreachable", mobile, QUEUE, began=100.0, now=120.0)
     assert (found.given, found.deadline) == (AgentInput.QUARANTINE, 180.0)
 

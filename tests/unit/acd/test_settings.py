@@ -39,4 +39,4 @@ def test_wrong_settings_are_refused(kind: type, data: dict[str, object]) -> None
 
 def test_an_agent_with_a_fixed_contact_does_not_register() -> None:
     assert AgentSettings(name="a", user="1001").registers
-    assert not AgentSettings(name="a", user="1001", uri="trunk:13800138000").registers
+    assert not AgentSettings(name="a", user="1001", uri="carrier/13800138000").registers

@@ -13,7 +13,7 @@ from sipcc.config import check, load
 
 def test_defaults_make_a_file_that_check_accepts(tmp_path: Path) -> None:
     path = tmp_path / "sipcc.toml"
-    result = CliRunner().invoke(init, ["--yes", "--output", str(path), "--address", "127.0.0.1"])
+    result = CliRunner().invoke(init, ["--yes", str(path), "--address", "127.0.0.1"])
     assert result.exit_code == 0, result.output
     assert check(path, {}) == []
     config = load(path, {})
@@ -27,7 +27,7 @@ def test_questions(tmp_path: Path) -> None:
     path = tmp_path / "sipcc.toml"
     answers = "not an ip\n127.0.0.1\n70000\n5070\n0.0.0.0/0\n127.0.0.2\nabc\n400-812-3456\n"
     answers += "al ice\nalice, bob\nfr\nzh\n"
-    result = CliRunner().invoke(init, ["--output", str(path)], input=answers)
+    result = CliRunner().invoke(init, [str(path)], input=answers)
     assert result.exit_code == 0, result.output
     for refused in (
         "is no IPv4 address",
@@ -50,11 +50,11 @@ def test_questions(tmp_path: Path) -> None:
 def test_a_file_is_not_replaced_unasked(tmp_path: Path) -> None:
     path = tmp_path / "sipcc.toml"
     path.write_text("mine")
-    result = CliRunner().invoke(init, ["--yes", "--output", str(path)])
+    result = CliRunner().invoke(init, ["--yes", str(path)])
     assert result.exit_code == 1
     assert "--force" in result.output
     assert path.read_text() == "mine"
-    assert CliRunner().invoke(init, ["--yes", "--force", "--output", str(path)]).exit_code == 0
+    assert CliRunner().invoke(init, ["--yes", "--force", str(path)]).exit_code == 0
     assert path.read_text() != "mine"
 
 
@@ -63,5 +63,5 @@ def test_a_file_is_not_replaced_unasked(tmp_path: Path) -> None:
 )
 def test_wrong_options_are_refused(tmp_path: Path, options: list[str]) -> None:
     path = tmp_path / "sipcc.toml"
-    assert CliRunner().invoke(init, ["--yes", "--output", str(path), *options]).exit_code == 2
+    assert CliRunner().invoke(init, ["--yes", str(path), *options]).exit_code == 2
     assert not path.exists()

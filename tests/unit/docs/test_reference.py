@@ -31,14 +31,14 @@ def test_a_page_is_as_the_code_makes_it(name: str) -> None:
     assert written == MAKE.PAGES[name](), "run python tools/make_reference.py"
 
 
-def test_every_key_has_a_meaning_and_no_meaning_is_left_over() -> None:
-    known = {}
-    for name, kind in (TABLES | LISTS).items():
-        documented = MAKE.field_docs(kind)
-        for field in msgspec.structs.fields(kind):
-            known[name, field.encode_name] = documented.get(field.encode_name, "")
-    assert {key for key, text in known.items() if not text} <= set(MAKE.MEANINGS)
-    assert set(MAKE.MEANINGS) <= set(known)
+def test_every_key_has_a_meaning() -> None:
+    silent = [
+        (name, field.encode_name)
+        for name, kind in (TABLES | LISTS).items()
+        for field in msgspec.structs.fields(kind)
+        if not MAKE.field_docs(kind).get(field.encode_name)
+    ]
+    assert silent == []
 
 
 def test_the_example_of_the_configuration_page_is_good(tmp_path: Path) -> None:
