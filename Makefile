@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/sipccd demo
 
 test: setup foreign lint bench-smoke
-	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/examples tests/test_layers.py tests/test_exports.py tests/interop -m "not slow" -q
+	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/examples tests/test_layers.py tests/test_exports.py tests/interop -q
 
 unit: setup
 	$(BIN)/python -m pytest -q

@@ -7,6 +7,7 @@ daemons that start at the same time migrate one after the other.
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,17 @@ def open_engine(database: str, *, read_only: bool = False) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         _tune_sqlite(engine, read_only=read_only)
     return engine
+
+
+def probe(path: Path) -> None:
+    """Open and close the SQLite file at `path`, so that one that cannot be opened fails here.
+
+    aiosqlite does not wait for its thread when an open fails, and the thread may then find the loop closed.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    sqlite3.connect(path).close()
 
 
 def _tune_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:

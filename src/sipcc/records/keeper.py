@@ -20,7 +20,7 @@ from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.log import get_logger
 from sipcc.records.cdr import Cdr, CdrFold
-from sipcc.records.database import database_url, migrate, open_engine, sqlite_path
+from sipcc.records.database import database_url, migrate, open_engine, probe, sqlite_path
 from sipcc.records.eventlog import REGISTRY, EventLog, Registry, printable
 from sipcc.records.kpi import KpiFold
 from sipcc.records.outcome import OutcomeFold, QueueOutcome
@@ -96,7 +96,10 @@ class RecordKeeper:
             ConfigError: the database cannot be opened for a reason that will not pass.
         """
         self._engine = open_engine(self._settings.database)
+        path = sqlite_path(database_url(self._settings.database))
         try:
+            if path is not None:
+                probe(path)
             await self._prepare()
             await self._refill()
         except Exception as error:

@@ -1,5 +1,6 @@
 """The test kit: virtual clock, memory network, fake phone and carrier, tones."""
 
+import sipcc.rtp as _rtp  # noqa: F401  # first, because it keeps the BLAS of numpy to one thread
 from sipcc.testing.link import Link, Nat
 from sipcc.testing.loop import DeadlockError, VirtualClockLoop, run_virtual
 from sipcc.testing.network import HostNetwork, MemoryNetwork
