@@ -520,12 +520,22 @@ async def test_drain_refuses_new_calls_and_lets_live_ones_end(centre: Centre) ->
     assert await draining == 0
 
 
-async def test_an_agent_whose_stream_is_cut_is_offline_at_once(centre: Centre) -> None:
+async def test_an_agent_whose_stream_is_cut_is_offline_soon(centre: Centre) -> None:
     alice = await centre.phone("1001", transport="tcp")
     assert next(agent.state for agent in centre.switch.acd.snapshot().agents) == "ready"
     await alice.vanish()
-    await asyncio.sleep(1)
+    await asyncio.sleep(3)
     assert next(agent.state for agent in centre.switch.acd.snapshot().agents) == "offline"
+
+
+async def test_an_agent_who_closes_its_stream_but_listens_stays_reachable(centre: Centre) -> None:
+    alice = await centre.phone("1001", transport="tcp")
+    for flow in list(centre.switch.endpoint.manager._streams.values()):
+        flow.close()
+    await asyncio.sleep(3)
+    caller = await queued(centre)
+    await talking(caller, alice)
+    await caller.hangup()
 
 
 async def test_the_statistics_of_each_leg_are_in_its_record(centre: Centre) -> None:

@@ -23,7 +23,7 @@ from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
 from sipcc.sip.transaction.machine import ServerTransaction, Transaction
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, TransportName
-from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened
+from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened, resolve
 from sipcc.sip.uac import ClientSession
 from sipcc.sip.uri import NameAddr, SipUri
 from sipcc.tasks import TaskScope
@@ -194,6 +194,14 @@ class Endpoint:
             return await done
         finally:
             exchange.cancelled = True
+
+    async def connect(self, target: SipUri) -> Flow:
+        """A stream to the host of `target`; an open one is taken, and what is opened is used again.
+
+        Raises:
+            TransportError: the name has no address, or nobody answers there.
+        """
+        return await self.manager.connect(await resolve(target.host, target.port or DEFAULT_PORT))
 
     # -- inside, for the halves of the endpoint -------------------------------------------------------
 

@@ -180,6 +180,10 @@ class Registrar:
         if aor in self._bindings:
             self._replace(aor, [])
 
+    def bound_to(self, flow: Flow) -> list[Binding]:
+        """The bindings that came over `flow`."""
+        return [one.binding for held in self._bindings.values() for one in held if one.binding.flow is flow]
+
     def drop_flow(self, flow: Flow) -> None:
         """A connection is gone: drop the bindings that could be reached over it only (RFC 5626 §5.3)."""
         for aor, held in list(self._bindings.items()):

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
-from sipcc.errors import SipccError
+from sipcc.errors import SipccError, TransportError
 from sipcc.ids import Ids
 from sipcc.log import get_logger
 from sipcc.sip import (
     Address,
+    Binding,
     Credentials,
     Endpoint,
     Flow,
@@ -30,6 +31,9 @@ from sipcc.tasks import TaskScope
 GOODBYE_TIMEOUT = 2.0
 """Seconds that a stop waits for carriers to confirm that we are gone."""
 
+PROBE_PAUSES = (0.2, 0.8, 1.0)
+"""Seconds before each attempt to reach a phone whose stream was closed."""
+
 _log = get_logger("sipcc.registrations")
 
 
@@ -39,15 +43,20 @@ class PhoneRegistrations:
     def __init__(
         self, endpoint: Endpoint, registrar: Registrar, clock: Clock, on_change: Callable[[str, int], None]
     ) -> None:
+        self._endpoint = endpoint
         self._registrar = registrar
         self._clock = clock
         self._on_change = on_change
+        self._scope = TaskScope("phones")
         self._driver = Driver(registrar, self._flush)
         endpoint.on_request["REGISTER"] = self._on_register
         endpoint.on_flow_closed = self._on_flow_closed
+        self._closed = False
 
-    def close(self) -> None:
-        """Stop watching expiry."""
+    async def close(self) -> None:
+        """Stop watching expiry and streams."""
+        self._closed = True
+        await self._scope.close()
         self._driver.close()
 
     def _on_register(self, inbound: InboundRequest) -> None:
@@ -64,9 +73,25 @@ class PhoneRegistrations:
         self._driver.pump()
 
     def _on_flow_closed(self, flow: Flow) -> None:
-        # a phone that registered over a stream cannot be reached once it is closed (RFC 5626 §4.2)
-        self._registrar.drop_flow(flow)
-        self._driver.pump()
+        bindings = self._registrar.bound_to(flow)
+        if bindings and not self._closed:
+            self._scope.spawn(self._look_after(flow, bindings), name=str(flow.remote))
+
+    async def _look_after(self, flow: Flow, bindings: Sequence[Binding]) -> None:
+        """The stream of a registration was closed: is the phone gone, or did it only hang up on us?
+
+        Many phones can be reached over that stream only (RFC 5626 §5.3), others listen at their Contact:
+        connections that fail tell them apart. A phone that restarts is given a moment.
+        """
+        for pause in PROBE_PAUSES:
+            await asyncio.sleep(pause)
+            for binding in bindings:
+                with contextlib.suppress(TransportError):
+                    await self._endpoint.connect(binding.uri)
+                    return
+        if not self._closed:
+            self._registrar.drop_flow(flow)
+            self._driver.pump()
 
     def _flush(self) -> None:
         for event in self._registrar.events():

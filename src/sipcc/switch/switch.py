@@ -165,7 +165,7 @@ class Switch:
         """Hang up what is up, and free everything."""
         await self.calls.drain(0)
         await self.trunk_registrations.stop()
-        self.phone_registrations.close()
+        await self.phone_registrations.close()
         await self.acd.stop()
         await self._scope.join()
         await self.endpoint.stop()
