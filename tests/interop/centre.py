@@ -22,11 +22,11 @@ WELCOME_HZ, MUSIC_HZ, CALLER_HZ, AGENT_HZ = 700, 900, 400, 1300
 
 CONFIG = """\
 [sip]
-listen = ["udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}"]
-domain = "127.0.0.1"
+listen = ["udp:{host}:{port}", "tcp:{host}:{port}"]
+domain = "{host}"{sip}
 
 [media]
-address = "127.0.0.1"
+address = "{host}"
 ports = [{first}, {last}]
 workers = {workers}
 
@@ -103,8 +103,17 @@ PASSWORDS = {"1001": "secret-one-1", "1002": "secret-two-2"}
 class Centre:
     """The daemon and its folder."""
 
-    def __init__(self, folder: Path, *, workers: int = 0, ring_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 0,
+        ring_timeout: float = 10.0,
+        host: str = SWITCH,
+        sip: str = "",
+    ) -> None:
         self.folder = folder
+        self.host = host
         self.port = free_port(SWITCH)
         prompts = folder / "prompts"
         prompts.mkdir()
@@ -114,7 +123,13 @@ class Centre:
         self.config = folder / "sipcc.toml"
         self.config.write_text(
             CONFIG.format(
-                port=self.port, first=first, last=first + 99, workers=workers, ring_timeout=ring_timeout
+                host=host,
+                sip=f"\n{sip}" if sip else "",
+                port=self.port,
+                first=first,
+                last=first + 99,
+                workers=workers,
+                ring_timeout=ring_timeout,
             )
         )
         self.program = Program(
@@ -137,7 +152,7 @@ class Centre:
     @property
     def target(self) -> str:
         """``host:port`` of the switch."""
-        return f"{SWITCH}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def wait_output(self, text: str, seconds: float = 5.0) -> None:
         """Wait until the daemon has logged `text`."""

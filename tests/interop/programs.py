@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,6 +60,9 @@ def free_port(host: str = "127.0.0.1") -> int:
 class Program:
     """One subprocess with its output in files; it does not outlive its test."""
 
+    prefix: ClassVar[list[str]] = []
+    """Words before every command, such as the way into a network namespace."""
+
     def __init__(
         self,
         name: str,
@@ -74,7 +77,7 @@ class Program:
         self.out_path = folder / f"{name}.out"
         with self.out_path.open("wb") as out:
             self.process = subprocess.Popen(
-                command,
+                [*self.prefix, *command],
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
