@@ -187,6 +187,7 @@ class Control:
         self.unbridge(session, now)
         self.unbridge(other, now)
         session.peer, other.peer = other, session
+        session.old_key, other.old_key = session.key_stamp, other.key_stamp
         self._frames.align(other, session)
         self.settle(session, now)
 

@@ -63,11 +63,13 @@ class Session:
         "heard_at",
         "id",
         "keys",
+        "key_stamp",
         "keys_until",
         "line",
         "loading",
         "malformed",
         "number",
+        "old_key",
         "packet_samples",
         "params",
         "payload_type",
@@ -129,6 +131,10 @@ class Session:
         self.line = line
         self.keys = DigitReceiver()
         self.digits = DigitSender()
+        self.key_stamp = -1
+        """RTP timestamp of the last key that came: all packets of one press have the same."""
+        self.old_key = -1
+        """That of the last key before the present bridge, which was not meant for the peer."""
         self.keys_until = 0.0
         """When the last key that the peer pressed will have been played on."""
         self.frames = FrameQueue()
@@ -285,13 +291,14 @@ class Session:
         """Take a telephone event: report it, and in a relay pass it on under the peer's payload type."""
         if not self.receiving:
             return
+        self.key_stamp = timestamp
         events = self.keys.receive(ssrc, timestamp, payload, now=now)
         if events:
             self.report_keys(events, now)
         relay, peer = self.relay, self.peer
         if relay is None or peer is None:
             return
-        if peer.event_type < 0:
+        if peer.event_type < 0 or timestamp == self.old_key:
             relay.skip(sequence)
             return
         placed = relay.place(ssrc, sequence, timestamp, 0, now)

@@ -24,6 +24,8 @@ from sipcc.sip.uri import NameAddr, SipUri
 _FIRST_WAIT = 5.0
 _LONGEST_WAIT = 300.0
 _REFUSED_WAIT = 300.0
+_MAX_PROOFS = 2
+"""Times that the password is shown for one registration, unless a nonce was only stale."""
 _MAX_ROUNDS = 4
 """Challenges and 423s in a row before we wait: a server that always asks again must not make a loop."""
 
@@ -91,6 +93,7 @@ class Registration:
         self._challenge: tuple[Challenge, bool] | None = None
         self._nonce_count = 0
         self._rounds = 0
+        self._proofs = 0
         self._failures = 0
         self._deadline: float | None = None
         self._to_send: list[Request] = []
@@ -109,7 +112,7 @@ class Registration:
         self.state = RegistrationState.IDLE
         if registered:
             self.state = RegistrationState.STOPPING
-            self._rounds = 0
+            self._rounds = self._proofs = 0
             self._send(0)
 
     @property
@@ -171,6 +174,9 @@ class Registration:
             return False
         for challenge in challenges(response):
             if credentials.realm is None or credentials.realm == challenge.realm:
+                if self._proofs >= _MAX_PROOFS and not challenge.stale:
+                    return False
+                self._proofs += 1
                 if self._challenge is not None and self._challenge[0].nonce == challenge.nonce:
                     return False
                 self._challenge = (challenge, response.status == 407)
@@ -232,7 +238,7 @@ class Registration:
     def _try(self) -> None:
         self.state = RegistrationState.TRYING
         self._deadline = None
-        self._rounds = 0
+        self._rounds = self._proofs = 0
         self._send(self._wanted)
 
     def _send(self, expires: int) -> None:
