@@ -28,6 +28,8 @@ from sipcc.rtp.settings import MediaSettings
 
 _log = get_logger("sipcc.rtp")
 
+RESTART_PATIENCE_S = 3.0
+"""How long a new call waits for a worker when all have died."""
 RESTART_DELAY_S = 1.0
 """Pause before a worker that lived for less than this is started again."""
 QUIT_WAIT_S = 5.0
@@ -192,6 +194,9 @@ class WorkerPool:
         Raises:
             PortsExhausted: no worker runs, or its slice of the range has no free pair.
         """
+        if self._restarts and not any(worker.alive for worker in self._workers):
+            # the last worker has just died: a call waits for its successor rather than be refused
+            await asyncio.wait(set(self._restarts), timeout=RESTART_PATIENCE_S)
         worker = self._choose(near)
         port_id = self._ids.uid("port")
         future: asyncio.Future[EnginePort] = asyncio.get_running_loop().create_future()
