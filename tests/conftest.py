@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sipcc.testing.loop import VirtualClockLoop
 
-settings.register_profile("sipcc", deadline=None, print_blob=True)
+settings.register_profile(
+    "sipcc",
+    deadline=None,
+    print_blob=True,
+    derandomize=True,  # the same examples in each run: a red test is a change of ours
+    suppress_health_check=[HealthCheck.too_slow],  # says something of the machine only
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sipcc"))
 
 
