@@ -13,13 +13,13 @@ import multiprocessing as mp
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import uvloop
 
-from benchmarks._report import cpu_seconds, pin
+from benchmarks._report import cpu_seconds, median, pin
 from sipcc.rtp import CodecName, LocalEngine, MediaSettings, StreamParams, WorkerPool
 from sipcc.rtp.packet import HEADER
 from sipcc.rtp.udp import UdpSockets, raise_descriptor_limit
@@ -219,3 +219,34 @@ def measure_worker(
         return window
 
     return asyncio.run(run())
+
+
+def compare(
+    size: dict[str, object],
+    unit: str,
+    cost_us: Callable[[Window], float],
+    subjects: Mapping[str, Sequence[Window]],
+) -> list[dict[str, object]]:
+    """A row for each subject; the first one is the floor that the others are a ratio of.
+
+    `size` names how much was running and opens each row; `cost_us` is the price of one `unit` in a window.
+    """
+    floor_us = 0.0
+    rows: list[dict[str, object]] = []
+    for name, windows in subjects.items():
+        costs = sorted(cost_us(window) for window in windows)
+        lost = 1 - sum(window.received for window in windows) / max(1, sum(window.sent for window in windows))
+        floor_us = floor_us or median(costs)
+        rows.append(
+            {
+                **size,
+                "subject": name,
+                unit: median(costs),
+                "min": costs[0],
+                "max": costs[-1],
+                "of floor": median(costs) / floor_us,
+                "core %": 100 * sum(w.cpu_seconds for w in windows) / sum(w.seconds for w in windows),
+                "lost %": max(0.0, 100 * lost),
+            }
+        )
+    return rows

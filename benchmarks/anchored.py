@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks._load import FRAME_S, Window, bare_relay, measure_process, measure_worker
-from benchmarks._report import median, show
+from benchmarks._load import FRAME_S, Window, bare_relay, compare, measure_process, measure_worker
+from benchmarks._report import show
 
 AIM_US = 8.0
 
@@ -26,24 +26,12 @@ def measure(legs: int, *, seconds: float, runs: int) -> list[dict[str, object]]:
     for _ in range(runs):
         floors.append(measure_process(bare_relay, legs, seconds=seconds, payload_types=(0, 8)))
         ours.append(measure_worker(legs, seconds=seconds, payload_types=(0, 8), codecs=("PCMU", "PCMA")))
-    floor_us = median([_cost_us(window, legs) for window in floors])
-    rows: list[dict[str, object]] = []
-    for name, windows in (("floor", floors), ("worker", ours)):
-        costs = sorted(_cost_us(window, legs) for window in windows)
-        lost = 1 - sum(window.received for window in windows) / max(1, sum(window.sent for window in windows))
-        rows.append(
-            {
-                "legs": legs,
-                "subject": name,
-                "us/leg and tick": median(costs),
-                "min": costs[0],
-                "max": costs[-1],
-                "of floor": median(costs) / floor_us,
-                "core %": 100 * sum(w.cpu_seconds for w in windows) / sum(w.seconds for w in windows),
-                "lost %": max(0.0, 100 * lost),
-            }
-        )
-    return rows
+    return compare(
+        {"legs": legs},
+        "us/leg and tick",
+        lambda window: _cost_us(window, legs),
+        {"floor": floors, "worker": ours},
+    )
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks._load import Window, bare_relay, local_engine, measure_process, measure_worker
-from benchmarks._report import median, show
+from benchmarks._load import Window, bare_relay, compare, local_engine, measure_process, measure_worker
+from benchmarks._report import show
 
 AIM_US = 9.0
 
@@ -28,24 +28,9 @@ def measure(calls: int, *, seconds: float, runs: int) -> list[dict[str, object]]
         floors.append(measure_process(bare_relay, legs, seconds=seconds))
         workers.append(measure_worker(legs, seconds=seconds))
         locals_.append(measure_process(local_engine, legs, seconds=seconds, codecs=("PCMU",)))
-    floor_us = median([_cost_us(window) for window in floors])
-    rows: list[dict[str, object]] = []
-    for name, windows in (("floor", floors), ("worker", workers), ("in process", locals_)):
-        costs = sorted(_cost_us(window) for window in windows)
-        lost = 1 - sum(window.received for window in windows) / max(1, sum(window.sent for window in windows))
-        rows.append(
-            {
-                "calls": calls,
-                "subject": name,
-                "us/packet": median(costs),
-                "min": costs[0],
-                "max": costs[-1],
-                "of floor": median(costs) / floor_us,
-                "core %": 100 * sum(w.cpu_seconds for w in windows) / sum(w.seconds for w in windows),
-                "lost %": max(0.0, 100 * lost),
-            }
-        )
-    return rows
+    return compare(
+        {"calls": calls}, "us/packet", _cost_us, {"floor": floors, "worker": workers, "in process": locals_}
+    )
 
 
 def main() -> None:
