@@ -126,3 +126,13 @@ class CallEndedEvent(Event, frozen=True, kw_only=True, tag="CallEnded"):
     """200 for an answered call that ended by BYE, else the final status that the caller got."""
     ended_by: EndedBy
     stats: RtpStats | None = None
+
+
+class Decision(Event, frozen=True, kw_only=True):
+    """A choice that was made about a call, with its reason: what ``sipccd ladder`` shows between messages."""
+
+    call: str
+    what: str
+    """What was decided on and how it came out: ``route: queue:sales``, ``trunk: carrier-b``."""
+    why: str = ""
+    """The reason in plain words; for a choice also why the others were passed over."""
