@@ -25,6 +25,9 @@ class Bystander:
         self.statuses: list[int] = []
         self.closed = False
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.stream_received(data, flow)
 

@@ -6,7 +6,7 @@ from sipcc.sip.admission import Admission, Admitted, Refused
 from sipcc.sip.auth import Credentials, DigestServer
 from sipcc.sip.build import response
 from sipcc.sip.endpoint import Endpoint
-from sipcc.sip.inbound import InboundRequest
+from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
 from sipcc.sip.parser import parse_datagram
 from sipcc.sip.registrar import Binding, BindingsChanged, Registrar

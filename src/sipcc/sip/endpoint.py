@@ -6,16 +6,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
 from sipcc.errors import TransportError
 from sipcc.ids import Ids
 from sipcc.log import get_logger
-from sipcc.sip.inbound import Inbound, InboundRequest
+from sipcc.sip.inbound import Inbound
+from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
-from sipcc.sip.nat import DEFAULT_PORT
+from sipcc.sip.nat import DEFAULT_PORT, default_port, transport_of
 from sipcc.sip.outbound import Outbound, Route
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from sipcc.sip.auth import Credentials
 
 _log = get_logger("sipcc.sip.endpoint")
+
+
+class Guard(Protocol):
+    """What the endpoint asks before it looks at what came."""
+
+    def blocked(self, host: str, *, now: float) -> bool:
+        """True when nothing from `host` is wanted."""
+        ...
 
 
 class Endpoint:
@@ -59,6 +68,8 @@ class Endpoint:
         """Sees every message that passes, for ladders and captures."""
         self.on_flow_closed: Callable[[Flow], None] | None = None
         """Told of each stream that something had come on and that has ended: what was bound to it can go."""
+        self.guard: Guard | None = None
+        """Bans sources; asked before anything of them is looked at."""
         self.draining = False
         """True refuses new INVITEs with 503; what is under way goes on."""
         self.layer = TransactionLayer(settings.timers)
@@ -85,8 +96,8 @@ class Endpoint:
 
     @property
     def sessions(self) -> int:
-        """How many sessions live; 0 proves that nothing leaked."""
-        return len(self.outbound.sessions)
+        """How many dialogs are in use; 0 proves that nothing leaked."""
+        return len(self.outbound.usages)
 
     async def start(self) -> None:
         """Open the listeners.
@@ -144,7 +155,7 @@ class Endpoint:
         session.credentials = credentials
         session.contact_user = contact_user
         self.outbound.routes[session] = way
-        self.outbound.register(session)
+        self.outbound.open_usage(session)
         with self.pumping():
             session.start()
         return session
@@ -300,19 +311,15 @@ class Endpoint:
             return Route(route)
         if destination is not None:
             return Route(transport=transport, host=destination.host, port=destination.port)
-        wanted = (target.param("transport") or transport).lower()
-        return Route(
-            transport="tcp" if wanted == "tcp" else "udp",
-            host=target.host,
-            port=target.port or DEFAULT_PORT,
-        )
+        wanted = transport_of(target, transport)
+        return Route(transport=wanted, host=target.host, port=target.port or default_port(wanted))
 
     def _expire(self, now: float) -> None:
         with self.pumping():
             self.safely(self.layer.expire, now=now)
-            for session in self.outbound.deadlines.due(now):
-                self.safely(session.expire, now=now)
-                self.outbound.deadlines.note(session)
+            for core in self.outbound.deadlines.due(now):
+                self.safely(core.expire, now=now)
+                self.outbound.deadlines.note(core)
             self.safely(self.inbound.expire, now)
 
 
@@ -321,6 +328,9 @@ class _Forward:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+
+    def blocked(self, host: str) -> bool:
+        return self._endpoint.inbound.blocked(host)
 
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self._endpoint.inbound.datagram_received(data, flow)

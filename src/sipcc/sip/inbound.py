@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from sipcc.errors import LocalProtocolError, ParseError
 from sipcc.log import get_logger
+from sipcc.sip.acceptance import refusal_of, unsupported
 from sipcc.sip.build import response as build_response
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.fields import Via
-from sipcc.sip.headers import Headers
+from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.nat import response_address
 from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import HeaderList
+from sipcc.sip.session_api import HeaderList, Usage
 from sipcc.sip.transaction.layer import Verdict
 from sipcc.sip.transaction.machine import Key, ServerTransaction
 from sipcc.sip.transport.base import Flow
@@ -37,42 +38,6 @@ IDLE_TIMEOUT = 3600.0
 """Seconds after which a stream without any traffic is closed."""
 
 _log = get_logger("sipcc.sip.inbound")
-_DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
-
-
-class InboundRequest:
-    """A request outside of dialogs, for a handler of `Endpoint.on_request`."""
-
-    __slots__ = ("_endpoint", "_transaction", "admitted", "deadline", "flow", "heaped", "request")
-
-    def __init__(
-        self, endpoint: Endpoint, transaction: ServerTransaction, flow: Flow, admitted: object | None
-    ) -> None:
-        self.request = transaction.request
-        self.flow = flow
-        """The flow that the request came on; its `remote` is where it came from."""
-        self.admitted = admitted
-        self.heaped: float | None = None
-        self.deadline: float | None = endpoint.clock.now() + endpoint.settings.timers.timeout
-        """When 500 is sent for a handler that never answers."""
-        self._endpoint = endpoint
-        self._transaction = transaction
-
-    def respond(self, response: Response) -> None:
-        """Send the answer; a To tag is added when it has none.
-
-        Raises:
-            LocalProtocolError: it was answered before.
-        """
-        if response.status >= 200:
-            self.deadline = None
-        if response.status > 100:
-            _tag_to(response, self._endpoint.ids.tag())
-        self._endpoint.outbound.respond(self._transaction, response)
-
-    def reply(self, status: int, reason: str | None = None, *, headers: HeaderList = ()) -> None:
-        """Answer with a status and headers alone."""
-        self.respond(build_response(self.request, status, reason, headers=headers))
 
 
 class _Stream:
@@ -96,10 +61,18 @@ class Inbound:
         self._layer = endpoint.layer
         self._counters = endpoint.counters
         self._streams: dict[Flow, _Stream] = {}
-        self.deadlines: Deadlines[_Stream | InboundRequest] = Deadlines()
+        self.deadlines: Deadlines[_Stream] = Deadlines()
         self._secret = f"{endpoint.ids.bits(128):032x}".encode("ascii")
 
     # -- Receiver -------------------------------------------------------------------------------------
+
+    def blocked(self, host: str) -> bool:
+        """True for a host that the guard has banned: what it sends is not looked at."""
+        guard = self._endpoint.guard
+        if guard is None or not guard.blocked(host, now=self._endpoint.clock.now()):
+            return False
+        self._counters["blocked"] += 1
+        return True
 
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         """One UDP datagram."""
@@ -192,15 +165,11 @@ class Inbound:
         self._reply(request, flow, error.status_hint)
 
     def expire(self, now: float) -> None:
-        """Close streams that are idle or stuck; answer for handlers that never did."""
-        for item in self.deadlines.due(now):
-            if isinstance(item, _Stream):
-                self._counters["streams_timed_out"] += 1
-                item.flow.close()
-                self.flow_closed(item.flow, None)
-            else:
-                self._counters["unanswered"] += 1
-                item.reply(500)
+        """Close streams that are idle or stuck."""
+        for stream in self.deadlines.due(now):
+            self._counters["streams_timed_out"] += 1
+            stream.flow.close()
+            self.flow_closed(stream.flow, None)
 
     # -- messages -------------------------------------------------------------------------------------
 
@@ -214,28 +183,29 @@ class Inbound:
             self._counters["stray_responses"] += 1  # also one whose top Via is not ours
             return
         call_id, _from_tag, to_tag = dialog_key(message)
-        session = self._outbound.sessions.get((call_id, to_tag)) if to_tag else None
+        usage = self._outbound.usages.get((call_id, to_tag)) if to_tag else None
         if message.method == "ACK":
-            if session is None:
-                self._counters["stray_acks"] += 1  # never answered
+            if isinstance(usage, InviteSession):
+                usage.receive_ack(message)
             else:
-                session.receive_ack(message)
+                self._counters["stray_acks"] += 1  # never answered
             return
         flow_back = self._complete_via(message, flow)
         if message.method == "CANCEL":
             self._cancel(message, flow_back, key)
-        elif session is not None and message.method in METHODS:
-            self._in_dialog(session, message, flow_back, key)
+        elif usage is not None and message.method in METHODS:
+            self._in_dialog(usage, message, flow, flow_back, key)
         else:
             self._out_of_dialog(message, flow, flow_back, key, to_tag, verdict)
 
-    def _in_dialog(self, session: InviteSession, request: Request, flow: Flow, key: Key) -> None:
-        unsupported = self._unsupported(request)
-        transaction = self._layer.serve(request, flow, key)
-        if unsupported:
-            self._respond(transaction, 420, session.local_tag, [("Unsupported", unsupported)])
+    def _in_dialog(self, usage: Usage, request: Request, flow: Flow, back: Flow, key: Key) -> None:
+        tags = unsupported(request)
+        transaction = self._layer.serve(request, back, key)
+        transaction.source = flow
+        if tags:
+            self._respond(transaction, 420, usage.local_tag, [("Unsupported", tags)])
         else:
-            session.receive(transaction)
+            usage.receive(transaction)
 
     def _cancel(self, request: Request, flow: Flow, key: Key) -> None:
         invite = self._layer.invite_of(key)
@@ -254,7 +224,15 @@ class Inbound:
     ) -> None:
         endpoint = self._endpoint
         method = request.method
-        refused = self._refusal(request, to_tag, verdict)
+        refused = refusal_of(
+            request,
+            handled={"INVITE", "OPTIONS", *endpoint.on_request},
+            allow=self._outbound.allow,
+            in_dialog=bool(to_tag),
+            merged=verdict is Verdict.MERGED,
+        )
+        if refused is None and endpoint.draining and method in ("INVITE", "OPTIONS"):
+            refused = 503, [("Retry-After", DRAIN_RETRY_AFTER)]
         if refused is not None:
             self._reply(request, back, refused[0], refused[1])
             return
@@ -265,10 +243,11 @@ class Inbound:
             self._send_stateless(refusal, request, back)
             return
         transaction = self._layer.serve(request, back, key)
+        transaction.source = flow
         if method == "INVITE":
             self._invite(transaction, admitted)
         elif method in endpoint.on_request:
-            inbound = InboundRequest(endpoint, transaction, flow, admitted)
+            inbound = self._outbound.incoming(transaction, admitted=admitted)
             try:
                 endpoint.on_request[method](inbound)
             except Exception:
@@ -276,58 +255,15 @@ class Inbound:
                 _log.exception("sip.handler_crashed", method=method)
                 if transaction.status < 200:
                     inbound.reply(500)
-            self.deadlines.note(inbound)
         else:
             self._respond(transaction, 200, self._tag(request), self._abilities())
-
-    def _refusal(
-        self, request: Request, to_tag: bytes, verdict: Verdict
-    ) -> tuple[int, list[tuple[str, str]]] | None:
-        """The checks of RFC 3261 §8.2 in their order; None when the request may pass."""
-        method = request.method
-        handled = method in self._endpoint.on_request or method in ("INVITE", "OPTIONS")
-        if method not in METHODS:
-            return 501, [("Allow", self._outbound.allow)]
-        if not handled and method not in _DIALOG_METHODS:
-            return 405, [("Allow", self._outbound.allow)]
-        if verdict is Verdict.MERGED:
-            return 482, []
-        if to_tag or not handled:
-            return 481, []
-        if request.uri.scheme not in ("sip", "sips", "tel"):
-            return 416, []
-        unsupported = self._unsupported(request)
-        if unsupported:
-            return 420, [("Unsupported", unsupported)]
-        encoding = (request.headers.get("Content-Encoding") or "identity").lower()
-        if request.body and encoding != "identity":
-            return 415, [("Accept-Encoding", "identity")]
-        if self._endpoint.draining and method in ("INVITE", "OPTIONS"):
-            return 503, [("Retry-After", DRAIN_RETRY_AFTER)]
-        if method == "INVITE":
-            if request.body and request.content_type != "application/sdp":
-                return 415, [("Accept", "application/sdp")]
-            accept = request.headers.get("Accept")
-            if accept and not any(kind in accept for kind in ("application/sdp", "*/*", "application/*")):
-                return 406, []
-        return None
-
-    def _unsupported(self, request: Request) -> str:
-        """The option tags of Require that we do not know, for the Unsupported header."""
-        required = request.headers.get_all("Require")
-        if not required:
-            return ""
-        # `timer` is also known when we have none of our own: a caller that refreshes is served
-        known = ["timer", *self._outbound.supported.replace(" ", "").split(",")]
-        wanted = [tag.strip() for line in required for tag in line.split(",")]
-        return ", ".join(tag for tag in wanted if tag and tag.lower() not in known)
 
     def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
         endpoint = self._endpoint
         self._outbound.respond(transaction, build_response(transaction.request, 100))
         session = ServerSession(self._outbound, transaction, endpoint.ids.tag())
         session.admitted = admitted
-        self._outbound.register(session)
+        self._outbound.open_usage(session)
         refused = session.timer.judge(transaction.request, initial=True)
         if refused is not None:
             session.reject(refused[0], headers=refused[1])
@@ -367,7 +303,7 @@ class Inbound:
         self._send_stateless(build_response(request, status, headers=headers), request, flow)
 
     def _send_stateless(self, response: Response, request: Request, flow: Flow) -> None:
-        _tag_to(response, self._tag(request))
+        tag_to(response, self._tag(request))
         self._layer.send(flow, bytes(response))
 
     def _tag(self, request: Request) -> str:
@@ -393,14 +329,3 @@ class Inbound:
         if back == flow.remote:
             return flow
         return self._endpoint.manager.open_flow("udp", back, like=flow) or flow
-
-
-def _tag_to(response: Response, tag: str) -> None:
-    """Give To a tag if it has none."""
-    raw = response.headers.get_raw("To")
-    if raw is None or dialog_key(response)[2]:
-        return
-    tagged = raw + b";tag=" + tag.encode("ascii")
-    # `set` would refuse a To with quoted control characters, which is legal and came from the peer
-    items = [("To", tagged) if name == "To" else (name, old) for name, old in response.headers.items]
-    response.headers = Headers.trusted(items)

@@ -10,12 +10,39 @@ from functools import lru_cache
 from typing import Literal
 
 from sipcc.sip.fields import Via
-from sipcc.sip.transport.base import Address
+from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.uri import SipUri
 
 Reach = Literal["public", "private", "loopback", "none"]
 
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 DEFAULT_PORT = 5060
+
+_TRANSPORTS: dict[str, TransportName] = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "wss"}
+_PORTS: dict[TransportName, int] = {"tls": 5061, "ws": 80, "wss": 443}
+
+
+def default_port(transport: TransportName) -> int:
+    """The port of a URI that names none (RFC 3261 §19.1.2, RFC 7118 §5)."""
+    return _PORTS.get(transport, DEFAULT_PORT)
+
+
+def transport_of(uri: SipUri, otherwise: TransportName) -> TransportName:
+    """The transport that `uri` asks for; `otherwise` where it names none, or none that we know.
+
+    ``sips`` lifts TCP to TLS, and WS to WSS (RFC 3261 §26.2.2, RFC 7118 §5.3).
+    """
+    wanted = _TRANSPORTS.get((uri.param("transport") or "").lower(), otherwise)
+    if wanted == "ws" and otherwise == "wss":
+        return "wss"  # both are written ``transport=ws``
+    if uri.scheme == "sips":
+        return "wss" if wanted in ("ws", "wss") else "tls"
+    return wanted
+
+
+def contact_transport(transport: TransportName) -> str:
+    """The transport parameter of our Contact on a flow (RFC 7118 §5: both WebSocket kinds are ``ws``)."""
+    return "ws" if transport == "wss" else transport
 
 
 @lru_cache(maxsize=4096)

@@ -17,10 +17,18 @@ from sipcc.sip.auth import answer_challenge
 from sipcc.sip.build import cancel as build_cancel
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.dialog import MAX_CSEQ, Dialog
+from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
-from sipcc.sip.nat import DEFAULT_PORT, is_address, prefers_flow
+from sipcc.sip.nat import (
+    DEFAULT_PORT,
+    contact_transport,
+    default_port,
+    is_address,
+    prefers_flow,
+    transport_of,
+)
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import AckSent, Exchange, HeaderList
+from sipcc.sip.session_api import AckSent, Exchange, HeaderList, Timed, Usage
 from sipcc.sip.session_timer import TimerPolicy
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
@@ -38,6 +46,8 @@ from sipcc.tasks import TaskScope
 
 MAX_CHALLENGES = 2
 """How often one request answers 401 or 407, each time for another nonce."""
+
+_MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 _NONCE = re.compile(rb'(?:^|[\s,])nonce\s*=\s*"([^"]*)"', re.IGNORECASE)
 _log = get_logger("sipcc.sip.outbound")
@@ -87,17 +97,17 @@ class Outbound:
         agent = settings.user_agent
         self.request_headers: HeaderList = [("User-Agent", agent)] if agent else []
         self.response_headers: HeaderList = [("Server", agent)] if agent else []
-        self.sessions: dict[tuple[bytes, bytes], InviteSession] = {}
-        """Sessions by Call-ID and local tag."""
-        self.deadlines: Deadlines[InviteSession] = Deadlines()
+        self.usages: dict[tuple[bytes, bytes], Usage] = {}
+        """Who takes the requests of a dialog, by Call-ID and local tag."""
+        self.deadlines: Deadlines[Timed] = Deadlines()
         self.tcp_above_bytes: int | None = None
         """Requests longer than this take TCP instead of UDP (RFC 3261 §18.1.1 says 1300); None: never."""
-        self.routes: dict[InviteSession, Route] = {}
-        """Where the INVITEs that have not left yet are to go."""
+        self.routes: dict[Usage, Route] = {}
+        """Where the requests that make dialogs and have not left yet are to go."""
         self._layer = layer
         self._manager = manager
         self._clock = clock
-        self._counters = counters
+        self.counters = counters
         self._pump = pump
         self._scope = scope
         self._contacts: dict[tuple[Address, TransportName, str], str] = {}
@@ -108,9 +118,9 @@ class Outbound:
         """Seconds of the monotonic clock."""
         return self._clock.now()
 
-    def contact(self, session: InviteSession) -> str:
-        """Our Contact value towards the peer of `session`."""
-        return self.contact_on(session.flow, session.contact_user)
+    def contact(self, usage: Usage) -> str:
+        """Our Contact value towards the peer of `usage`."""
+        return self.contact_on(usage.flow, usage.contact_user)
 
     def contact_on(self, flow: Flow, user: str) -> str:
         """Our Contact value for messages on `flow`."""
@@ -118,7 +128,7 @@ class Outbound:
         value = self._contacts.get(key)
         if value is None:
             host, port = key[0]
-            params = {"transport": "tcp"} if flow.transport == "tcp" else {}
+            params = {} if flow.transport == "udp" else {"transport": contact_transport(flow.transport)}
             if len(self._contacts) > 4096:
                 self._contacts.clear()
             value = self._contacts[key] = f"<{SipUri('sip', user, '', host, port, params)}>"
@@ -126,25 +136,25 @@ class Outbound:
 
     def send(
         self,
-        session: InviteSession,
+        usage: Usage,
         request: Request,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Exception], None],
         *,
         dialog: Dialog | None,
     ) -> Exchange:
-        """Send a request in a transaction; without `dialog` it is the initial INVITE."""
+        """Send a request in a transaction; without `dialog` it is the one that shall make the dialog."""
         exchange = Exchange(
             request,
             on_response,
             on_failure,
-            credentials=session.credentials,
+            credentials=usage.credentials,
             next_cseq=None if dialog is None else dialog.next_cseq,
         )
-        if request.method in ("INVITE", "UPDATE"):
-            exchange.timer = session.timer
-        route = self.routes.pop(session) if dialog is None else self._route(session, dialog)
-        self.launch(exchange, route, session)
+        if isinstance(usage, InviteSession) and request.method in ("INVITE", "UPDATE"):
+            exchange.timer = usage.timer
+        route = self.routes.pop(usage) if dialog is None else self._route(usage, dialog)
+        self.launch(exchange, route, usage)
         return exchange
 
     def send_cancel(self, exchange: Exchange, reason: str | None) -> None:
@@ -189,31 +199,40 @@ class Outbound:
         self._layer.repeat(transaction)
         self._pump()
 
-    def changed(self, session: InviteSession) -> None:
-        """The deadline of `session` may be earlier now."""
-        self.deadlines.note(session)
+    def changed(self, core: Timed) -> None:
+        """The deadline of `core` may be earlier now."""
+        self.deadlines.note(core)
         self._pump()
 
     def finished(self, session: InviteSession) -> None:
         """`session` takes no more requests."""
-        key = (
-            session.call_id.encode("utf-8", "surrogateescape"),
-            session.local_tag.encode("utf-8", "surrogateescape"),
-        )
-        if self.sessions.get(key) is session:
-            del self.sessions[key]
+        self.close_usage(session)
+
+    def incoming(
+        self,
+        transaction: ServerTransaction,
+        *,
+        session: InviteSession | None = None,
+        admitted: object | None = None,
+    ) -> InboundRequest:
+        """The request of `transaction` for whoever answers it; 500 is sent for one who never does."""
+        inbound = InboundRequest(self, transaction, session=session, admitted=admitted)
+        self.deadlines.note(inbound)
+        return inbound
+
+    def open_usage(self, usage: Usage) -> None:
+        """Let in-dialog requests find `usage`."""
+        self.usages[_usage_key(usage)] = usage
+
+    def close_usage(self, usage: Usage) -> None:
+        """`usage` takes no more requests."""
+        key = _usage_key(usage)
+        if self.usages.get(key) is usage:
+            del self.usages[key]
 
     # -- for the endpoint -----------------------------------------------------------------------------
 
-    def register(self, session: InviteSession) -> None:
-        """Let in-dialog requests find `session`."""
-        key = (
-            session.call_id.encode("utf-8", "surrogateescape"),
-            session.local_tag.encode("utf-8", "surrogateescape"),
-        )
-        self.sessions[key] = session
-
-    def launch(self, exchange: Exchange, route: Route, session: InviteSession | None = None) -> None:
+    def launch(self, exchange: Exchange, route: Route, usage: Usage | None = None) -> None:
         """Send `exchange` on its way as soon as there is a flow."""
         limit = self.tcp_above_bytes
         if limit is not None and len(bytes(exchange.request)) > limit:
@@ -224,9 +243,9 @@ class Outbound:
             self._scope.spawn(self._fail(exchange, error), name="fail")
             return
         if flow is not None:
-            self._emit(exchange, flow, session)
+            self._emit(exchange, flow, usage)
         else:
-            self._scope.spawn(self._launch_later(exchange, route, session), name="connect")
+            self._scope.spawn(self._launch_later(exchange, route, usage), name="connect")
 
     def take(self, event: Event) -> None:
         """Bring news of the transaction layer to whoever waits for it."""
@@ -243,7 +262,7 @@ class Outbound:
             else:
                 user.on_failure(TransportError(f"cannot send to {event.transaction.flow.remote}"))
         elif isinstance(event, TimedOut):
-            self._counters["refusals_unacknowledged"] += 1
+            self.counters["refusals_unacknowledged"] += 1
 
     def answer_anew(self, transaction: ServerTransaction, data: bytes) -> None:
         """The stream of a request is gone: open one for its response (RFC 3261 §18.2.2)."""
@@ -257,7 +276,7 @@ class Outbound:
             flow = self._manager.open_flow("tcp", address) or await self._manager.connect(address)
             flow.send(data)
         except TransportError as error:
-            self._counters["answers_lost"] += 1
+            self.counters["answers_lost"] += 1
             _log.info("sip.answer_lost", remote=str(address), error=str(error))
 
     def _take_response(self, exchange: Exchange, event: ResponseArrived) -> None:
@@ -317,12 +336,12 @@ class Outbound:
         exchange.request = request
         self._emit(exchange, flow, None)
 
-    def _emit(self, exchange: Exchange, flow: Flow, session: InviteSession | None) -> None:
+    def _emit(self, exchange: Exchange, flow: Flow, usage: Usage | None) -> None:
         """Stamp a request with Via, and Contact where it lacks one, and open its transaction."""
         request = exchange.request
-        if session is not None and "Contact" not in request.headers and request.method == "INVITE":
-            session.flow = flow
-            request.headers.add("Contact", self.contact(session))
+        if usage is not None and "Contact" not in request.headers and request.method in _MAKES_DIALOG:
+            usage.flow = flow
+            request.headers.add("Contact", self.contact(usage))
         self._stamp(request, flow)
         exchange.transaction = self._layer.request(request, flow, now=self.now())
         exchange.transaction.user = exchange
@@ -335,23 +354,23 @@ class Outbound:
         self._pump()
 
     def _stamp(self, request: Request, flow: Flow) -> None:
-        protocol = "TCP" if flow.transport == "tcp" else "UDP"
+        protocol = flow.transport.upper()
         sent_by = self._manager.sent_by(flow)
         request.headers.prepend("Via", f"SIP/2.0/{protocol} {sent_by};branch={self.ids.branch()};rport")
 
-    def _route(self, session: InviteSession, dialog: Dialog) -> Route:
+    def _route(self, usage: Usage, dialog: Dialog) -> Route:
         """Where an in-dialog request goes: route set, remote target, or the flow behind a NAT."""
-        uri, flow = dialog.next_hop, session.flow
+        uri, flow = dialog.next_hop, usage.flow
         usable = not flow.closed
         if usable and (not uri.host or not is_address(uri.host)):
             return Route(flow)  # a tel: URI, or a name: the flow leads there without asking anybody
         if usable and not dialog.route_set and prefers_flow(uri.host, flow.remote.host):
             return Route(flow)
-        wanted = (uri.param("transport") or flow.transport).lower()
-        transport: TransportName = "tcp" if wanted in ("tcp", "tls") else "udp"
-        if usable and transport == "tcp" == flow.transport and uri.host == flow.remote.host:
+        transport = transport_of(uri, flow.transport)
+        if usable and flow.reliable and transport == flow.transport and uri.host == flow.remote.host:
             return Route(flow)
-        return Route(transport=transport, host=uri.host, port=uri.port or DEFAULT_PORT, like=flow)
+        port = uri.port or default_port(transport)
+        return Route(transport=transport, host=uri.host, port=port, like=flow)
 
     def _open_now(self, route: Route) -> Flow | None:
         if route.flow is not None:
@@ -365,21 +384,21 @@ class Outbound:
         flow = self._manager.open_flow(route.transport, address, like=route.like)
         return flow if flow is not None else await self._manager.connect(address)
 
-    async def _launch_later(self, exchange: Exchange, route: Route, session: InviteSession | None) -> None:
+    async def _launch_later(self, exchange: Exchange, route: Route, usage: Usage | None) -> None:
         try:
             flow = await self._open(route)
         except TransportError as error:
             await self._fail(exchange, error)
             return
         if not exchange.cancelled:
-            self._emit(exchange, flow, session)
+            self._emit(exchange, flow, usage)
 
     async def _ack_later(self, sent: AckSent, request: Request, route: Route) -> None:
         try:
             self._emit_ack(sent, request, await self._open(route))
         except TransportError as error:
             # the peer repeats its 2xx, and without an ACK it hangs up by itself
-            self._counters["acks_lost"] += 1
+            self.counters["acks_lost"] += 1
             _log.warning("sip.ack_lost", error=str(error))
 
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
@@ -393,7 +412,15 @@ def _over_tcp(route: Route) -> Route:
     """The same way over TCP."""
     if route.flow is None:
         return Route(transport="tcp", host=route.host, port=route.port)
-    if route.flow.transport == "tcp":
+    if route.flow.reliable:
         return route
     host, port = route.flow.remote
     return Route(transport="tcp", host=host, port=port)
+
+
+def _usage_key(usage: Usage) -> tuple[bytes, bytes]:
+    """What in-dialog requests are found by."""
+    return (
+        usage.call_id.encode("utf-8", "surrogateescape"),
+        usage.local_tag.encode("utf-8", "surrogateescape"),
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from sipcc.ids import Ids
 from sipcc.sip.message import Request, Response
@@ -15,6 +16,7 @@ from sipcc.sip.transport.base import Flow
 if TYPE_CHECKING:
     from sipcc.sip.auth import Credentials
     from sipcc.sip.dialog import Dialog
+    from sipcc.sip.incoming import InboundRequest
     from sipcc.sip.session import InviteSession
     from sipcc.sip.transaction.machine import ClientTransaction, ServerTransaction
 
@@ -85,6 +87,38 @@ class SessionListener(Protocol):
         ...
 
 
+class Timed(Protocol):
+    """What the endpoint wakes at its deadline; `heaped` belongs to the heap."""
+
+    heaped: float | None
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` wants to be called, or None."""
+        ...
+
+    def expire(self, *, now: float) -> None:
+        """Do what is due."""
+        ...
+
+
+class Usage(Protocol):
+    """A usage of a dialog (RFC 5057): an INVITE session, a subscription."""
+
+    call_id: str
+    local_tag: str
+    flow: Flow
+    """The flow of the last message of the peer, or the one that our request left on."""
+    contact_user: str
+    """The user part of our Contact."""
+    credentials: Any
+    """The `Credentials` for the peer's challenges, or None."""
+
+    def receive(self, transaction: ServerTransaction) -> None:
+        """Take a request of the dialog, other than ACK and CANCEL."""
+        ...
+
+
 class Exchange:
     """One request of ours on its way to its final response, over as many transactions as it takes.
 
@@ -144,6 +178,7 @@ class SessionHost(Protocol):
 
     ids: Ids
     timers: Timers
+    counters: Counter[str]
     session_timer: TimerPolicy
     allow: str
     """Value of the Allow header."""
@@ -158,20 +193,30 @@ class SessionHost(Protocol):
         """The time of the event that is being handled."""
         ...
 
-    def contact(self, session: InviteSession) -> str:
-        """Our Contact value, as the peer of `session` can reach it."""
+    def contact(self, usage: Usage) -> str:
+        """Our Contact value, as the peer of `usage` can reach it."""
+        ...
+
+    def incoming(
+        self,
+        transaction: ServerTransaction,
+        *,
+        session: InviteSession | None = None,
+        admitted: object | None = None,
+    ) -> InboundRequest:
+        """The request of `transaction`, for whoever is to answer it."""
         ...
 
     def send(
         self,
-        session: InviteSession,
+        usage: Usage,
         request: Request,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Exception], None],
         *,
         dialog: Dialog | None,
     ) -> Exchange:
-        """Send a request in a transaction; without `dialog` it is the initial INVITE.
+        """Send a request in a transaction; without `dialog` it is the one that shall make the dialog.
 
         The callbacks never run before this returns.
         """
@@ -201,8 +246,8 @@ class SessionHost(Protocol):
         """Send the last 1xx or 2xx of an INVITE transaction once more."""
         ...
 
-    def changed(self, session: InviteSession) -> None:
-        """The deadline of `session` may be earlier now."""
+    def changed(self, core: Timed) -> None:
+        """The deadline of `core` may be earlier now."""
         ...
 
     def finished(self, session: InviteSession) -> None:

@@ -51,8 +51,9 @@ class MemoryListener:
         return MemoryUdpFlow(self._network, self.local, remote)
 
     def deliver(self, data: bytes, source: Address) -> None:
-        """Hand one datagram to the receiver."""
-        self.receiver.datagram_received(data, self.flow_to(source))
+        """Hand one datagram to the receiver, unless it wants nothing from there."""
+        if not self.receiver.blocked(source.host):
+            self.receiver.datagram_received(data, self.flow_to(source))
 
     async def close(self) -> None:
         """Free the address and close the accepted streams."""
@@ -71,6 +72,7 @@ class MemoryUdpFlow:
         self.transport: TransportName = "udp"
         self.reliable = False
         self.closed = False
+        self.peer_names: frozenset[str] = frozenset()
         self.local = local
         self.remote = remote
         self._network = network
@@ -96,6 +98,7 @@ class MemoryStream:
         self.transport: TransportName = "tcp"
         self.reliable = True
         self.closed = False
+        self.peer_names: frozenset[str] = frozenset()
         self.local = local
         self.remote = remote
         self.peer: MemoryStream | None = None

@@ -221,6 +221,9 @@ class Peer:
         self.got: list[bytes] = []
         self.closed = False
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.got.append(data)
 

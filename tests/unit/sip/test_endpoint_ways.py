@@ -112,6 +112,9 @@ class Gateway:
     def __init__(self) -> None:
         self.heard: list[bytes] = []
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.heard.append(data)
 

@@ -97,6 +97,9 @@ class Rig:
         session.listener = self.log
         self.session = session
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.got.append(parse_datagram(data))
 

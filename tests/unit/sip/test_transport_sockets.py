@@ -26,6 +26,9 @@ class Inbox:
         self.got: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.closed: asyncio.Queue[Flow] = asyncio.Queue()
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.got.put_nowait((data, flow))
 

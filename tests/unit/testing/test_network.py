@@ -33,6 +33,9 @@ class Inbox:
     def data(self) -> list[bytes]:
         return [data for _, data in self.received]
 
+    def blocked(self, host: str) -> bool:
+        return False
+
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         self.received.append((asyncio.get_running_loop().time(), data))
         self.flows.append(flow)

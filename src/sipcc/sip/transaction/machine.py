@@ -219,13 +219,15 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """RFC 3261 §17.2: answers retransmissions with the stored bytes."""
 
-    __slots__ = ("status",)
+    __slots__ = ("source", "status")
 
     def __init__(self, request: Request, flow: Flow, key: Key, outbox: Outbox, timers: Timers) -> None:
         invite = request.method == "INVITE"
         super().__init__(INVITE_SERVER if invite else SERVER, request, flow, key, outbox, timers)
         self.status = 0
         """The status of the last response that was sent, or 0."""
+        self.source = flow
+        """The flow that the request came on; the way back may be another one (RFC 3581)."""
 
     def receive(self, request: Request, *, now: float) -> None:
         """Take a retransmission, or the ACK of a refused INVITE."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-TransportName = Literal["udp", "tcp"]
+TransportName = Literal["udp", "tcp", "tls", "ws", "wss"]
 
 
 class Address(NamedTuple):
@@ -34,6 +34,8 @@ class Flow(Protocol):
     reliable: bool
     """True for streams: no retransmission over them (RFC 3261 §17)."""
     closed: bool
+    peer_names: frozenset[str]
+    """Names of the peer's verified certificate, in lower case; empty where there is none."""
 
     def send(self, data: bytes) -> None:
         """Send one message. On a closed flow this raises TransportError."""
@@ -46,6 +48,10 @@ class Flow(Protocol):
 
 class Receiver(Protocol):
     """Where a transport delivers what arrives."""
+
+    def blocked(self, host: str) -> bool:
+        """True when nothing from `host` is wanted: asked before a connection or a datagram is taken."""
+        ...
 
     def datagram_received(self, data: bytes, flow: Flow) -> None:
         """One UDP datagram."""

@@ -81,6 +81,7 @@ class Unopened:
     local = Address("0.0.0.0", 0)
     reliable = False
     closed = True
+    peer_names: frozenset[str] = frozenset()
 
     def __init__(self, transport: TransportName, remote: Address) -> None:
         self.transport: TransportName = transport

@@ -29,6 +29,7 @@ class TcpFlow(asyncio.Protocol):
         self.remote = Address("", 0)
         self.reliable = True
         self.closed = False
+        self.peer_names: frozenset[str] = frozenset()
         self._receiver = receiver
         self._listener = listener
         self._stream: asyncio.Transport | None = None

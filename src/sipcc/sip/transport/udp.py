@@ -19,7 +19,7 @@ MAX_FLOWS = 65536
 class UdpFlow:
     """One (local, remote) pair of a UDP listener. It is never closed by itself."""
 
-    __slots__ = ("_transport", "closed", "local", "reliable", "remote", "transport")
+    __slots__ = ("_transport", "closed", "local", "peer_names", "reliable", "remote", "transport")
 
     def __init__(self, transport: asyncio.DatagramTransport, local: Address, remote: Address) -> None:
         self.transport: TransportName = "udp"
@@ -27,6 +27,7 @@ class UdpFlow:
         self.remote = remote
         self.reliable = False
         self.closed = False
+        self.peer_names: frozenset[str] = frozenset()
         self._transport = transport
 
     def __repr__(self) -> str:
@@ -84,7 +85,8 @@ class UdpListener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """asyncio: a datagram came."""
-        self._receiver.datagram_received(data, self._flow(addr))
+        if not self._receiver.blocked(addr[0]):
+            self._receiver.datagram_received(data, self._flow(addr))
 
     def error_received(self, exc: Exception) -> None:
         """asyncio: an ICMP error came. Timers B and F decide, since such errors are easily forged."""
