@@ -13,6 +13,7 @@ SRC = Path(__file__).parents[1] / "src" / "sipcc"
 
 LAYERS = {
     "errors": 0, "events": 0, "bus": 0, "clock": 0, "ids": 0, "log": 0, "driver": 0, "tasks": 0, "plugins": 0,
+    "numbers": 0,
     "bucket": 0,
     "sip": 1, "rtp": 1,
     "call": 2,
@@ -42,6 +43,7 @@ HOMES = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "structlog": ("log.py", "call/registry.py"),
+    "websockets": ("sip/transport/ws.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` names SQLAlchemy's errors and engine,
 `call/registry.py` binds the call to structlog's context."""
