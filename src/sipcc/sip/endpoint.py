@@ -18,6 +18,7 @@ from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
 from sipcc.sip.nat import DEFAULT_PORT, default_port, transport_of
 from sipcc.sip.outbound import Outbound, Route
+from sipcc.sip.overload import Overload
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
 from sipcc.sip.settings import SipSettings
@@ -70,6 +71,8 @@ class Endpoint:
         """Told of each stream that something had come on and that has ended: what was bound to it can go."""
         self.guard: Guard | None = None
         """Bans sources; asked before anything of them is looked at."""
+        self.overload: Overload | None = Overload(settings.overload, lambda: ids.bits(16) / 65535)
+        """Refuses new work when we are too slow; None takes everything."""
         self.draining = False
         """True refuses new INVITEs with 503; what is under way goes on."""
         self.layer = TransactionLayer(settings.timers)
@@ -332,8 +335,8 @@ class _Forward:
     def blocked(self, host: str) -> bool:
         return self._endpoint.inbound.blocked(host)
 
-    def datagram_received(self, data: bytes, flow: Flow) -> None:
-        self._endpoint.inbound.datagram_received(data, flow)
+    def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
+        self._endpoint.inbound.datagram_received(data, flow, waited)
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         self._endpoint.inbound.stream_received(data, flow)

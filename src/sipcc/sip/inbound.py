@@ -5,6 +5,7 @@ Nothing that a peer sends may raise out of here: what goes wrong is counted, and
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from sipcc.sip.fields import Via
 from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.nat import response_address
+from sipcc.sip.overload import Overload
 from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import HeaderList, Usage
@@ -62,6 +64,9 @@ class Inbound:
         self._counters = endpoint.counters
         self._streams: dict[Flow, _Stream] = {}
         self.deadlines: Deadlines[_Stream] = Deadlines()
+        self._waited: float | None = None
+        self._turn = 0.0
+        self._timing = False
         self._secret = f"{endpoint.ids.bits(128):032x}".encode("ascii")
 
     # -- Receiver -------------------------------------------------------------------------------------
@@ -74,8 +79,9 @@ class Inbound:
         self._counters["blocked"] += 1
         return True
 
-    def datagram_received(self, data: bytes, flow: Flow) -> None:
+    def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
         """One UDP datagram."""
+        self._waited = waited
         self._counters["received"] += 1
         if not data.strip(b"\r\n\0"):
             self._counters["keepalives"] += 1
@@ -84,7 +90,16 @@ class Inbound:
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         """Some bytes of a stream."""
+        self._waited = self._turn
+        if not self._timing:
+            self._timing = True
+            asyncio.get_running_loop().call_soon(self._time_turn, self._endpoint.clock.now())
         self._guarded(self._stream, data, flow)
+
+    def _time_turn(self, since: float) -> None:
+        """One turn of the loop is about as long as a request on a stream had to wait for us."""
+        self._timing = False
+        self._turn = self._endpoint.clock.now() - since
 
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         """A stream ended, by the peer or by us; a second telling is passed over."""
@@ -233,6 +248,8 @@ class Inbound:
         )
         if refused is None and endpoint.draining and method in ("INVITE", "OPTIONS"):
             refused = 503, [("Retry-After", DRAIN_RETRY_AFTER)]
+        if refused is None and endpoint.overload is not None and method != "OPTIONS":
+            refused = self._shed(endpoint.overload, request)
         if refused is not None:
             self._reply(request, back, refused[0], refused[1])
             return
@@ -257,6 +274,16 @@ class Inbound:
                     inbound.reply(500)
         else:
             self._respond(transaction, 200, self._tag(request), self._abilities())
+
+    def _shed(self, overload: Overload, request: Request) -> tuple[int, list[tuple[str, str]]] | None:
+        """The refusal of a request for which we are too slow, or None."""
+        now = self._endpoint.clock.now()
+        overload.note(self._waited or 0.0, now=now)
+        pause = overload.refuses(request.uri.user, now=now)
+        if pause is None:
+            return None
+        self._counters["shed"] += 1
+        return 503, [("Retry-After", str(pause))]
 
     def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
         endpoint = self._endpoint

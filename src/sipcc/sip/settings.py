@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sipcc.sip.overload import OverloadSettings
 from sipcc.sip.timers import Timers
 
 Option = Literal["off", "supported", "required"]
@@ -16,11 +17,51 @@ Seconds = Annotated[int, msgspec.Meta(ge=1, le=86400 * 30)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TLS 1.2 and later, for the listeners ``tls:`` and ``wss:`` and for what we connect to."""
+
+    certificate: str = ""
+    """PEM file with our certificate and those between it and its authority. Needed for listeners; carriers
+    that ask for one get it too. A relative path starts at the settings file."""
+    key: str = ""
+    """PEM file with the private key, without a password; empty when it stands in `certificate`."""
+    authorities: str = ""
+    """PEM file with the authorities that we trust; empty takes those of the operating system."""
+    verify: Literal["none", "optional", "required"] = "optional"
+    """Certificates of those who connect to us: not asked for, checked where there is one, or demanded.
+    Servers that we connect to must always prove their name (RFC 5922)."""
+
+
+class WebSocketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """SIP over WebSocket, for the listeners ``ws:`` and ``wss:`` (RFC 7118)."""
+
+    path: str = "/ws"
+    """Path of the URL at which browsers connect; all others get 404."""
+    origins: tuple[str, ...] = ()
+    """Pages that may connect besides those of the same host and port, as in ``https://desk.example.com``;
+    ``"*"`` lets every page."""
+    ping: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30.0
+    """Seconds between our pings to a browser that is silent; two without an answer close the connection,
+    and the agent counts as gone. 0 sends none."""
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many connections others may hold to us, and how long; over TCP, TLS and WebSocket."""
+
+    per_source: Annotated[int, msgspec.Meta(ge=1)] = 50
+    """At a time from one address (IPv6: from one /64). An office behind one NAT needs one for each phone."""
+    total: Annotated[int, msgspec.Meta(ge=1)] = 4000
+    """At a time from all together."""
+    idle: Annotated[float, msgspec.Meta(gt=0)] = 3600.0
+    """Seconds without a byte after which a connection is closed."""
+
+
 class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The SIP endpoint."""
 
     listen: tuple[str, ...] = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
-    """Sockets, as ``transport:host:port``; an IPv6 host stands in brackets."""
+    """Sockets, as ``transport:host:port``, with udp, tcp, tls, ws or wss; an IPv6 host stands in brackets.
+    ``tls`` and ``wss`` need a certificate in ``[sip.tls]``."""
     domain: str = ""
     """Domain of our users and realm of our digests; empty takes the host of the first listener."""
     nonce_life: Annotated[float, msgspec.Meta(gt=0)] = 60.0
@@ -45,8 +86,16 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Session-Expires that we ask for, in seconds."""
     min_se: Seconds = 90
     """Shortest session interval that we accept, in seconds (RFC 4028 §5)."""
+    overload: OverloadSettings = OverloadSettings()
+    """The section ``[sip.overload]``."""
     timers: Timers = Timers()
     """The section ``[sip.timers]``."""
+    tls: TlsSettings = TlsSettings()
+    """The section ``[sip.tls]``."""
+    websocket: WebSocketSettings = WebSocketSettings()
+    """The section ``[sip.websocket]``."""
+    connections: ConnectionSettings = ConnectionSettings()
+    """The section ``[sip.connections]``."""
 
 
 class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

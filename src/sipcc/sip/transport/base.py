@@ -53,8 +53,8 @@ class Receiver(Protocol):
         """True when nothing from `host` is wanted: asked before a connection or a datagram is taken."""
         ...
 
-    def datagram_received(self, data: bytes, flow: Flow) -> None:
-        """One UDP datagram."""
+    def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
+        """One UDP datagram; `waited` is how many seconds a request that opens something had to wait."""
         ...
 
     def stream_received(self, data: bytes, flow: Flow) -> None:

@@ -1,34 +1,55 @@
-"""UDP on asyncio."""
+"""UDP on the loop: a socket that is emptied at each wake-up, and what it held taken in order of urgency.
+
+What belongs to something under way (responses, requests in a dialog) is taken before what opens something
+new. The new requests wait in a queue of ours, where the time that they wait can be seen and overload be
+judged by it; left in the kernel they would hide that time, and push out the BYEs behind them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, cast
+from collections import deque
+from typing import Any
 
 from sipcc.errors import TransportError
+from sipcc.sip.overload import opens_something
 from sipcc.sip.transport.base import Address, Flow, Receiver, TransportName
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-"""What we ask the kernel for: about 3,000 INVITEs that wait while the loop is busy."""
+"""What we ask the kernel for: about 3,000 INVITEs that come while the loop is busy."""
 
 MAX_FLOWS = 65536
 """Flows remembered per listener; strangers with forged sources must not grow our memory."""
+
+READ_BATCH = 64
+"""Datagrams read before any of them is taken, so that a flood cannot keep us reading."""
+
+FRESH_BATCH = 8
+"""New requests taken before the socket is looked at again."""
+
+MAX_WAITING = 8192
+"""New requests that wait; the oldest goes unanswered, and its sender repeats it or gives up."""
+
+MAX_UNSENT = 1024
+"""Datagrams that wait for room in the kernel; what comes after is lost, as on any full link."""
+
+_Peer = tuple[Any, ...]
 
 
 class UdpFlow:
     """One (local, remote) pair of a UDP listener. It is never closed by itself."""
 
-    __slots__ = ("_transport", "closed", "local", "peer_names", "reliable", "remote", "transport")
+    __slots__ = ("_listener", "closed", "local", "peer_names", "reliable", "remote", "transport")
 
-    def __init__(self, transport: asyncio.DatagramTransport, local: Address, remote: Address) -> None:
+    def __init__(self, listener: UdpListener, local: Address, remote: Address) -> None:
         self.transport: TransportName = "udp"
         self.local = local
         self.remote = remote
         self.reliable = False
         self.closed = False
         self.peer_names: frozenset[str] = frozenset()
-        self._transport = transport
+        self._listener = listener
 
     def __repr__(self) -> str:
         return f"<udp {self.local} > {self.remote}>"
@@ -39,29 +60,32 @@ class UdpFlow:
         Raises:
             TransportError: the listener is closed.
         """
-        if self._transport.is_closing():
-            raise TransportError(f"udp {self.local} is closed")
-        try:
-            self._transport.sendto(data, tuple(self.remote))
-        except (OSError, ValueError) as error:
-            raise TransportError(f"cannot send to {self.remote}: {error}") from error
+        self._listener.send(data, self.remote)
 
     def close(self) -> None:
         """Nothing to give up."""
 
 
-class UdpListener(asyncio.DatagramProtocol):
+class UdpListener:
     """One UDP socket."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, opened: socket.socket, receiver: Receiver) -> None:
         self.transport: TransportName = "udp"
-        self.local = Address("", 0)
+        name = opened.getsockname()
+        self.local = Address(name[0], name[1])
         self.errors = 0
-        """ICMP errors that the kernel reported."""
+        """Errors that the kernel reported for the socket."""
+        self.lost = 0
+        """Datagrams that found no room, new requests and answers alike."""
+        self._socket = opened
         self._receiver = receiver
-        self._socket: asyncio.DatagramTransport | None = None
-        self._flows: dict[tuple[Any, ...], UdpFlow] = {}
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._flows: dict[_Peer, UdpFlow] = {}
+        self._fresh: deque[tuple[float, bytes, _Peer]] = deque()
+        self._unsent: deque[tuple[bytes, _Peer]] = deque()
+        self._working: asyncio.Handle | None = None
+        self._closed = False
+        self._loop.add_reader(opened, self._readable)
 
     def flow_to(self, remote: Address) -> Flow:
         """The flow from this socket to `remote`.
@@ -69,43 +93,117 @@ class UdpListener(asyncio.DatagramProtocol):
         Raises:
             TransportError: the listener is closed.
         """
+        if self._closed:
+            raise TransportError("the listener is not open")
         return self._flow(tuple(remote))
 
     async def close(self) -> None:
         """Close the socket."""
-        if self._socket is not None and not self._closed.done():
-            self._socket.close()
-            await self._closed
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._socket)
+        if self._unsent:
+            self._loop.remove_writer(self._socket)
+        if self._working is not None:
+            self._working.cancel()
+        self._socket.close()
+        self._fresh.clear()
+        self._unsent.clear()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the socket is there."""
-        self._socket = cast(asyncio.DatagramTransport, transport)
-        name = transport.get_extra_info("sockname")
-        self.local = Address(name[0], name[1])
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send one datagram, at once or when the kernel has room.
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """asyncio: a datagram came."""
-        if not self._receiver.blocked(addr[0]):
-            self._receiver.datagram_received(data, self._flow(addr))
+        Raises:
+            TransportError: the listener is closed, or `remote` is nowhere to send to.
+        """
+        if self._closed:
+            raise TransportError(f"udp {self.local} is closed")
+        if self._unsent:
+            self._keep(data, remote)
+            return
+        try:
+            self._socket.sendto(data, remote)
+        except BlockingIOError:
+            self._loop.add_writer(self._socket, self._writable)
+            self._keep(data, remote)
+        except (OSError, ValueError, OverflowError) as error:
+            raise TransportError(f"cannot send to {remote}: {error}") from error
 
-    def error_received(self, exc: Exception) -> None:
-        """asyncio: an ICMP error came. Timers B and F decide, since such errors are easily forged."""
-        self.errors += 1
+    def _keep(self, data: bytes, remote: _Peer) -> None:
+        if len(self._unsent) < MAX_UNSENT:
+            self._unsent.append((data, remote))
+        else:
+            self.lost += 1
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the socket is closed."""
-        if not self._closed.done():
-            self._closed.set_result(None)
+    def _writable(self) -> None:
+        while self._unsent:
+            data, remote = self._unsent[0]
+            try:
+                self._socket.sendto(data, remote)
+            except BlockingIOError:
+                return
+            except (OSError, ValueError, OverflowError):
+                self.errors += 1
+            self._unsent.popleft()
+        self._loop.remove_writer(self._socket)
 
-    def _flow(self, address: tuple[Any, ...]) -> UdpFlow:
-        flow = self._flows.get(address)
+    # -- what comes in --------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        """Empty the socket; take what is urgent at once, and some of what is new."""
+        self._read()
+        if self._fresh and self._working is None:
+            self._work()
+
+    def _read(self) -> None:
+        receive, receiver = self._socket.recvfrom, self._receiver
+        urgent: list[tuple[bytes, _Peer]] = []
+        now = 0.0
+        for _ in range(READ_BATCH):
+            try:
+                data, peer = receive(65535)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                self.errors += 1  # an ICMP error: Timers B and F decide, since it is easily forged
+                continue
+            if receiver.blocked(peer[0]):
+                continue
+            if opens_something(data):
+                now = now or self._loop.time()
+                self._fresh.append((now, data, peer))
+                if len(self._fresh) > MAX_WAITING:
+                    self._fresh.popleft()
+                    self.lost += 1
+            else:
+                urgent.append((data, peer))
+        for data, peer in urgent:
+            receiver.datagram_received(data, self._flow(peer))
+            if self._closed:
+                return
+
+    def _work(self) -> None:
+        """Take some of the new requests; the rest after the loop has looked at everything else."""
+        self._working = None
+        fresh, loop = self._fresh, self._loop
+        for _ in range(min(FRESH_BATCH, len(fresh))):
+            since, data, peer = fresh.popleft()
+            self._receiver.datagram_received(data, self._flow(peer), loop.time() - since)
+            if self._closed:
+                return
+        if fresh:
+            self._read()
+        if fresh and not self._closed:
+            self._working = loop.call_soon(self._work)
+
+    def _flow(self, peer: _Peer) -> UdpFlow:
+        flow = self._flows.get(peer)
         if flow is None:
-            if self._socket is None:
-                raise TransportError("the listener is not open")
             if len(self._flows) >= MAX_FLOWS:
                 self._flows.clear()  # a flow holds no state that its next use would not bring back
-            flow = UdpFlow(self._socket, self.local, Address(str(address[0]), int(address[1])))
-            self._flows[address] = flow
+            flow = UdpFlow(self, self.local, Address(str(peer[0]), int(peer[1])))
+            self._flows[peer] = flow
         return flow
 
 
@@ -123,10 +221,7 @@ async def listen_udp(local: Address, receiver: Receiver) -> UdpListener:
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.bind((local.host, local.port))
-        _transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: UdpListener(receiver), sock=opened
-        )
     except OSError as error:
         opened.close()
         raise TransportError(f"cannot open udp {local}: {error.strerror or error}") from error
-    return protocol
+    return UdpListener(opened, receiver)
