@@ -46,10 +46,32 @@ def contact_transport(transport: TransportName) -> str:
 
 
 @lru_cache(maxsize=4096)
+def plain_host(host: str) -> str:
+    """`host` in the one spelling that we compare and show.
+
+    An address loses its brackets, its zone, and the prefix under which a socket for both families shows
+    an IPv4 peer (RFC 4291 §2.5.5.2); IPv6 is written as RFC 5952 says. A name comes back in lower case.
+    """
+    bare = host.removeprefix("[").removesuffix("]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return host.lower()
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def only_by_flow(host: str) -> bool:
+    """True for the host of a browser: no name server knows it, only its flow leads there (RFC 7118 §5)."""
+    return host.lower().rstrip(".").endswith(".invalid")
+
+
+@lru_cache(maxsize=4096)
 def reach_of(host: str) -> Reach:
     """How far an address can be reached from; a host name counts as ``none``, since nobody resolved it."""
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(plain_host(host))
     except ValueError:
         return "none"
     if address.is_unspecified or address.is_multicast:
@@ -63,9 +85,9 @@ def reach_of(host: str) -> Reach:
 
 @lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
-    """True for an IP address in text, False for a name."""
+    """True for an IP address in text, also in brackets; False for a name."""
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(plain_host(host))
     except ValueError:
         return False
     return True
@@ -77,7 +99,7 @@ def prefers_flow(contact_host: str, source_host: str) -> bool:
     A Contact with another address than the source, and that is private, unspecified, ``.invalid`` or
     only a name, is one that a NAT hides. Two loopback addresses reach each other.
     """
-    if contact_host.lower() == source_host.lower():
+    if plain_host(contact_host) == plain_host(source_host):
         return False
     reach = reach_of(contact_host)
     if reach == "loopback":
@@ -92,6 +114,6 @@ def response_address(via: Via, source: Address) -> Address:
     from one port and listen on another; unless the Via names another host than the source, which
     means that a NAT is between and its port is the only one that leads back.
     """
-    if "rport" in via.params or via.host.lower() != source.host.lower():
+    if "rport" in via.params or plain_host(via.host) != plain_host(source.host):
         return source
     return Address(source.host, via.port or DEFAULT_PORT)

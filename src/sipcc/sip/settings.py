@@ -56,6 +56,22 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """Seconds without a byte after which a connection is closed."""
 
 
+class DnsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the addresses of carriers and of other domains are found (RFC 3263)."""
+
+    servers: tuple[str, ...] = ()
+    """Name servers, as an IP or ``IP:port``; empty takes those of this machine."""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 3.0
+    """Seconds that one question may take, over all name servers."""
+    cache: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4096
+    """Answers that are remembered at most."""
+    max_ttl: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
+    """Seconds that an answer is believed at most, whatever its zone says. When no name server answers, one
+    that has run out serves for a day."""
+    negative_ttl: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """Seconds that it is believed at most that a name has no records."""
+
+
 class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The SIP endpoint."""
 
@@ -90,6 +106,13 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The section ``[sip.overload]``."""
     timers: Timers = Timers()
     """The section ``[sip.timers]``."""
+    hop_timeout: Annotated[float, msgspec.Meta(gt=0, le=32)] = 1.4
+    """Seconds that a request waits for a first answer while there is another server to try (RFC 3263 §4.3).
+    The last one has until Timer B or F."""
+    hop_penalty: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 60.0
+    """Seconds that a server which failed is tried after all others; a Retry-After counts instead."""
+    dns: DnsSettings = DnsSettings()
+    """The section ``[sip.dns]``."""
     tls: TlsSettings = TlsSettings()
     """The section ``[sip.tls]``."""
     websocket: WebSocketSettings = WebSocketSettings()

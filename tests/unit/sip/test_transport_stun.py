@@ -100,7 +100,7 @@ def test_the_vector_of_rfc_5769_is_read() -> None:
         with_fingerprint()[:-1] + b"\x00",
         with_fingerprint() + attribute(0x8022, b""),
         message(body=attribute(0x8022, b"x" * 600)),
-        message(body=b"".join(attribute(kind, b"") for kind in range(0x0100, 0x0100))) + b"\x00" * 4,
+        message() + b"\x00" * 4,
         b"INVITE sip:a@example.com SIP/2.0\r\n\r\n",
     ],
 )
