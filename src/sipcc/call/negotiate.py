@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
 
 from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
 from sipcc.rtp.flow import CodecName, StreamParams
 from sipcc.sip.offer import OfferAnswer, OfferState
-from sipcc.sip.sdp import MediaDescription, RtpMap, SessionDescription, reverse
+from sipcc.sip.sdp import Connection, Direction, MediaDescription, RtpMap, SessionDescription
+
+Hold = Literal["", "sendonly", "inactive", "null"]
+"""How we keep the far side on hold: not at all; it may listen to music; silence both ways; or by the null
+address of RFC 2543, for peers that know no direction attributes."""
 
 STATIC_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
 """Payload types of RFC 3551 §6."""
@@ -39,8 +46,12 @@ class MediaNegotiation:
         """The stream as agreed last, or None before the first agreement."""
         self.remote_hold = False
         """True while the far side keeps us on hold, in any of the three spellings."""
+        self.local_hold: Hold = ""
+        """How we keep the far side on hold; it counts from the next description of ours on."""
         self.local_body = b""
-        """Our description as sent last."""
+        """Our description as sent last, or before an offer that failed."""
+        self._body_before = b""
+        self._fork = ""
 
     @property
     def awaiting_answer(self) -> bool:
@@ -48,28 +59,59 @@ class MediaNegotiation:
         return self._ledger.state is OfferState.LOCAL_OFFER
 
     def make_offer(self, *, prefer: CodecName | None = None) -> bytes:
-        """Our offer; `prefer` puts one codec first, so that two legs may agree and be relayed."""
+        """Our offer; `prefer` puts one codec first, so that two legs may agree and be relayed.
+
+        It says all that we can do, and our own hold if any; a hold of the peer's does not narrow it
+        (RFC 6337 §5.3), or a peer that asks us for an offer could never resume.
+        """
+        event_type = EVENT_TYPE
         if self.params is not None:
             prefer = prefer or self.params.codec
+            event_type = self.params.event_payload_type or EVENT_TYPE
         ordered = sorted(self._codecs, key=lambda codec: codec != prefer)
         maps = [RtpMap(STATIC_TYPES[codec], codec, 8000) for codec in ordered]
-        media = self._audio([*maps, RtpMap(EVENT_TYPE, "telephone-event", 8000)], self._ptime_ms, ())
+        maps.append(RtpMap(event_type, "telephone-event", 8000))
+        media = self._audio(maps, self._ptime_ms, self._direction("sendrecv"))
         lines = [media]
         if self._ledger.local is not None:
             # a line keeps its place in every later offer, refused ones too (RFC 3264 §8)
             lines = [media if line.port else line.refused() for line in self._ledger.local.media]
+        self._body_before = self.local_body
         return self._send(self._ledger.offer(self._describe(tuple(lines))))
 
-    def take_answer(self, body: bytes) -> None:
+    def take_answer(self, body: bytes, *, reliable: bool = True, fork: str = "") -> None:
         """Read the peer's answer to our offer.
+
+        Args:
+            body: the description. One that comes again after the answer is passed over.
+            reliable: False for an unreliable provisional response: a preview, which early media may use
+                while the answer proper is still owed (RFC 6337 §3.1.1).
+            fork: the To tag; an answer of another fork takes the place of the first one's.
 
         Raises:
             ParseError: it is not SDP, or not an answer to what we offered.
             NoCommonCodec: it refuses the audio, or names a codec that we did not offer.
         """
+        if fork and self._fork and fork != self._fork and body:
+            self._ledger.reopen()
+        if not self.awaiting_answer:
+            return
+        if not body and reliable and fork == self._fork and self._ledger.accept_preview():
+            return
         answer = _parse(body)
-        self._ledger.receive_answer(answer)
-        self._agree(answer)
+        self._choose(answer)
+        try:
+            self._ledger.receive_answer(answer, reliable=reliable)
+        except RemoteProtocolError as error:
+            raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
+        self._fork = fork
+        self._agree(answer, answered=True)
+
+    def withdraw(self) -> None:
+        """Our open offer was refused: all is as before it (RFC 3261 §14.1)."""
+        if self.awaiting_answer:
+            self._ledger.withdraw()
+            self.local_body = self._body_before
 
     def make_answer(self, body: bytes) -> bytes:
         """Read the peer's offer and answer it.
@@ -85,21 +127,23 @@ class MediaNegotiation:
             raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
         try:
             audio, codec, event = self._choose(offer)
-            self._check_address(offer, audio)
         except NoCommonCodec:
             self._ledger.withdraw()
             raise
         maps = [codec] if event is None else [codec, event]
         ptime_ms = _ptime(audio, self._ptime_ms)
-        direction = reverse(offer.direction_of(audio))
-        attributes = () if direction == "sendrecv" else ((direction, ""),)
+        attributes = self._direction(offer.direction_of(audio))
         lines = tuple(
-            self._audio(maps, ptime_ms, attributes) if line is audio else line.refused()
+            self._audio(maps, ptime_ms, attributes, audio.protocol) if line is audio else line.refused()
             for line in offer.media
         )
         answer = self._ledger.answer(self._describe(lines))
-        self._agree(offer)
+        self._agree(offer, answered=False)
         return self._send(answer)
+
+    def move(self, host: str, port: int) -> None:
+        """Our audio is received somewhere else from the next description on."""
+        self._host, self._port = host, port
 
     def is_refresh(self, body: bytes) -> bool:
         """True when an offer says what the peer's last description said: a session refresh."""
@@ -114,15 +158,16 @@ class MediaNegotiation:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _agree(self, remote: SessionDescription) -> None:
-        """Take the stream from the peer's description."""
+    def _agree(self, remote: SessionDescription, *, answered: bool) -> None:
+        """Take the stream from the peer's description: its offer, or its answer to ours."""
         audio, codec, event = self._choose(remote)
-        self._check_address(remote, audio)
         connection = remote.connection_of(audio)
         direction = remote.direction_of(audio)
         null = connection is None or connection.is_null
         _, rtcp_port = remote.rtcp_of(audio)
-        self.remote_hold = remote.is_hold(audio)
+        if not (answered and self.local_hold):
+            # what answers our own hold says nothing of the peer's
+            self.remote_hold = remote.is_hold(audio)
         self.params = StreamParams(
             # a=rtcp may name another host, and so aim our reports at anyone: only its port counts
             remote_host=connection.host if connection else "0.0.0.0",
@@ -131,13 +176,25 @@ class MediaNegotiation:
             codec="PCMU" if codec.encoding.upper() == "PCMU" else "PCMA",
             payload_type=codec.payload_type,
             event_payload_type=event.payload_type if event else None,
-            send=not null and direction in {"sendrecv", "recvonly"},
-            receive=direction in {"sendrecv", "sendonly"},
+            send=not null and direction in {"sendrecv", "recvonly"} and self.local_hold != "inactive",
+            receive=direction in {"sendrecv", "sendonly"} and not self.local_hold,
             ptime_ms=_ptime(audio, self._ptime_ms),
         )
 
+    def _direction(self, theirs: Direction) -> tuple[tuple[str, str], ...]:
+        """The attribute that answers a direction of the peer's, as far as our own hold allows."""
+        send = theirs in {"sendrecv", "recvonly"} and self.local_hold != "inactive"
+        receive = theirs in {"sendrecv", "sendonly"} and self.local_hold in {"", "null"}
+        if send and receive:
+            return ()
+        return (("sendonly" if send else "recvonly" if receive else "inactive", ""),)
+
     def _choose(self, description: SessionDescription) -> tuple[MediaDescription, RtpMap, RtpMap | None]:
-        """The audio line, the first of its codecs that is ours, and its telephone-event."""
+        """The audio line, the first of its codecs that is ours, and its telephone-event.
+
+        Raises:
+            NoCommonCodec: there is none, or its audio must not be sent where it says.
+        """
         audio = description.audio
         if audio is None or audio.protocol not in {"RTP/AVP", "RTP/AVPF"}:
             raise NoCommonCodec("no plain RTP audio is offered")
@@ -154,6 +211,7 @@ class MediaNegotiation:
         event = next(
             (m for m in audio.rtpmaps if m.encoding.lower() == "telephone-event" and m.rate_hz == 8000), None
         )
+        self._check_address(description, audio)
         return audio, codec, event
 
     def _check_address(self, description: SessionDescription, audio: MediaDescription) -> None:
@@ -169,7 +227,11 @@ class MediaNegotiation:
             raise NoCommonCodec("audio is not sent to groups")
 
     def _audio(
-        self, maps: Sequence[RtpMap], ptime_ms: int, extra: tuple[tuple[str, str], ...]
+        self,
+        maps: Sequence[RtpMap],
+        ptime_ms: int,
+        extra: tuple[tuple[str, str], ...],
+        protocol: str = "RTP/AVP",
     ) -> MediaDescription:
         attributes = [("rtpmap", str(entry)) for entry in maps]
         attributes += [
@@ -179,10 +241,14 @@ class MediaNegotiation:
         ]
         attributes.append(("ptime", str(ptime_ms)))
         formats = tuple(str(entry.payload_type) for entry in maps)
-        return MediaDescription("audio", self._port, "RTP/AVP", formats, attributes=(*attributes, *extra))
+        return MediaDescription("audio", self._port, protocol, formats, attributes=(*attributes, *extra))
 
     def _describe(self, media: tuple[MediaDescription, ...]) -> SessionDescription:
-        return SessionDescription.build(self._host, media, session_id=self._session_id)
+        description = SessionDescription.build(self._host, media, session_id=self._session_id)
+        if self.local_hold != "null":
+            return description
+        null = Connection.to_host("::" if ":" in self._host else "0.0.0.0")
+        return msgspec.structs.replace(description, connection=null)
 
     def _send(self, description: SessionDescription) -> bytes:
         self.local_body = bytes(description)

@@ -126,6 +126,12 @@ class OfferAnswer:
         self._settle()
         return True
 
+    def reopen(self) -> None:
+        """Another fork of our INVITE may answer the same offer (RFC 3261 §13.2.2.4)."""
+        if self.state is OfferState.STABLE and self.local is not None:
+            self.offered = self.local
+            self.state = OfferState.LOCAL_OFFER
+
     def withdraw(self) -> None:
         """The request that carried the open offer failed: all is as before it (RFC 3261 §14.1)."""
         if self._previewed:

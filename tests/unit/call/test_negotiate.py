@@ -153,3 +153,132 @@ def test_reports_never_go_to_a_host_that_only_an_attribute_names() -> None:
     leg.make_answer(sdp(*BOTH, "a=rtcp:53 IN IP4 127.0.0.99"))
     assert leg.params is not None
     assert (leg.params.remote_host, leg.params.remote_rtcp_port) == ("127.0.0.2", 53)
+
+
+def direction(body: bytes) -> str:
+    description = SessionDescription.parse(body)
+    assert description.audio is not None
+    return description.direction_of(description.audio)
+
+
+@pytest.mark.parametrize(
+    ("hold", "theirs", "ours", "send", "receive"),
+    [
+        ("", "sendrecv", "sendrecv", True, True),
+        ("", "sendonly", "recvonly", False, True),
+        ("", "recvonly", "sendonly", True, False),
+        ("", "inactive", "inactive", False, False),
+        ("sendonly", "sendrecv", "sendonly", True, False),
+        ("sendonly", "sendonly", "inactive", False, False),  # both hold
+        ("sendonly", "recvonly", "sendonly", True, False),
+        ("inactive", "sendrecv", "inactive", False, False),
+        ("null", "sendrecv", "sendrecv", True, False),
+    ],
+)
+def test_an_answer_goes_as_far_as_both_sides_want(
+    hold: str, theirs: str, ours: str, send: bool, receive: bool
+) -> None:
+    leg = make()
+    leg.local_hold = hold  # type: ignore[assignment]
+    body = leg.make_answer(sdp(*BOTH, f"a={theirs}"))
+    assert direction(body) == ours
+    assert leg.params is not None
+    assert (leg.params.send, leg.params.receive) == (send, receive)
+    assert leg.remote_hold is (theirs in {"sendonly", "inactive"})
+    assert (b"c=IN IP4 0.0.0.0" in body) is (hold == "null")
+
+
+def test_we_hold_and_resume_and_the_peers_hold_stays_its_own() -> None:
+    leg = make()
+    leg.make_answer(sdp(*BOTH))
+    leg.local_hold = "sendonly"
+    offer = leg.make_offer()
+    assert direction(offer) == "sendonly"
+    assert b"m=audio 20000 RTP/AVP 8 0 96\r\n" in offer  # the peer's number for keys is kept
+    leg.take_answer(sdp(*BOTH, "a=inactive", version=2))
+    assert leg.params is not None
+    assert not leg.params.send
+    assert not leg.remote_hold
+    leg.local_hold = ""
+    assert direction(leg.make_offer()) == "sendrecv"
+    leg.take_answer(sdp(*BOTH, "a=sendonly", version=3))
+    assert leg.remote_hold  # it holds us, and we found out by resuming
+
+
+def test_an_offer_that_we_are_asked_for_on_hold_lets_the_peer_resume() -> None:
+    leg = make()
+    leg.make_answer(sdp(*BOTH))
+    leg.make_answer(sdp(*BOTH, "a=inactive", version=2))
+    assert leg.remote_hold
+    assert direction(leg.make_offer()) == "sendrecv"
+    leg.take_answer(sdp(*BOTH, version=3))
+    assert not leg.remote_hold
+
+
+def test_a_refused_offer_leaves_all_as_it_was() -> None:
+    leg = make()
+    before = leg.make_answer(sdp(*BOTH))
+    leg.local_hold = "sendonly"
+    leg.make_offer()
+    leg.local_hold = ""
+    leg.withdraw()
+    assert leg.local_body == before
+    assert not leg.awaiting_answer
+    leg.withdraw()  # nothing is open: nothing happens
+    assert direction(leg.make_answer(sdp(*BOTH, version=2))) == "sendrecv"
+
+
+def test_a_preview_is_heard_but_the_answer_is_still_owed() -> None:
+    leg = make()
+    leg.make_offer()
+    leg.take_answer(sdp(*BOTH), reliable=False, fork="a")
+    assert leg.params is not None
+    assert leg.params.remote_port == 40000
+    assert leg.awaiting_answer
+    leg.take_answer(sdp("m=audio 40100 RTP/AVP 0", version=2), fork="a")
+    assert leg.params.remote_port == 40100
+    assert not leg.awaiting_answer
+
+
+def test_a_200_without_a_body_means_the_preview() -> None:
+    leg = make()
+    leg.make_offer()
+    leg.take_answer(sdp(*BOTH), reliable=False, fork="a")
+    leg.take_answer(b"", fork="a")
+    assert not leg.awaiting_answer
+    other = make()
+    other.make_offer()
+    other.take_answer(sdp(*BOTH), reliable=False, fork="a")
+    with pytest.raises(ParseError):  # another fork has not said anything yet
+        other.take_answer(b"", fork="b")
+
+
+def test_a_reliable_answer_stands_and_another_fork_gives_its_own() -> None:
+    leg = make()
+    leg.make_offer()
+    leg.take_answer(sdp(*BOTH), fork="a")
+    leg.take_answer(sdp("m=audio 40100 RTP/AVP 0"), fork="a")  # the 200 of the same fork: passed over
+    leg.take_answer(b"", fork="a")
+    assert leg.params is not None
+    assert leg.params.remote_port == 40000
+    leg.take_answer(sdp("m=audio 40200 RTP/AVP 0"), fork="b")
+    assert leg.params.remote_port == 40200
+
+
+def test_an_answer_that_does_not_pair_up_is_no_answer() -> None:
+    leg = make()
+    leg.make_offer()
+    with pytest.raises(ParseError):
+        leg.take_answer(sdp(*BOTH, "m=video 1 RTP/AVP 31"))
+    assert leg.awaiting_answer
+
+
+def test_the_profile_of_the_offer_is_that_of_the_answer() -> None:
+    assert b"RTP/AVPF 0" in make().make_answer(sdp("m=audio 40000 RTP/AVPF 0"))
+
+
+def test_audio_moves_to_another_port() -> None:
+    leg = make()
+    leg.make_answer(sdp(*BOTH))
+    leg.move("127.0.0.1", 20100)
+    assert b"m=audio 20100" in leg.make_offer()
