@@ -23,6 +23,7 @@ from sipcc.sip import (
     Registrar,
     Request,
     Response,
+    SessionEvents,
     SipSettings,
     SipUri,
     TrunkTable,
@@ -34,35 +35,11 @@ OFFER = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\
 ALICE, BOB = "10.0.0.1", "10.0.0.2"
 
 
-class Quiet:
+class Quiet(SessionEvents):
     """Listens, and answers offers."""
-
-    def on_provisional(self, session: InviteSession, response: Response) -> None:
-        pass
-
-    def on_accepted(self, session: InviteSession, response: Response) -> None:
-        pass
-
-    def on_rejected(self, session: InviteSession, response: Response | None) -> None:
-        pass
-
-    def on_cancelled(self, session: InviteSession) -> None:
-        pass
-
-    def on_acknowledged(self, session: InviteSession, body: bytes) -> None:
-        pass
 
     def on_offer(self, session: InviteSession, request: Request) -> None:
         session.answer_offer(OFFER)
-
-    def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
-        pass
-
-    def on_ended(self, session: InviteSession, by: str, request: Request | None) -> None:
-        pass
-
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        pass
 
 
 class Flow3665:

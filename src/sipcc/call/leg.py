@@ -15,7 +15,7 @@ from sipcc.log import get_logger
 from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaPort, RecordingEnded, RtpStats
 
 if TYPE_CHECKING:
-    from sipcc.sip import InviteSession, Request, Response
+    from sipcc.sip import InboundRequest, InviteSession, Request, Response
 
 _log = get_logger("sipcc.call")
 
@@ -301,11 +301,15 @@ class Leg:
         who: dict[str, EndedBy] = {"peer": self.role, "us": "us", "network": "network"}
         self._end("normal" if by != "network" else "network_out_of_order", 200, who[by])
 
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        """INFO with a key (application/dtmf-relay), for phones that know nothing else."""
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        """INFO with a key (application/dtmf-relay), for phones that know nothing else; 405 to the rest."""
+        if inbound.request.method != "INFO":
+            inbound.reply(405, headers=[("Allow", session.host.allow)])
+            return
+        inbound.reply(200)
         if self.negotiation.params is not None and self.negotiation.params.event_payload_type is not None:
             return  # one active method per leg, or each key would count twice
-        digit, duration_ms = _info_digit(request.body)
+        digit, duration_ms = _info_digit(inbound.request.body)
         if digit:
             self._on_media(DigitBegan(self.media.id, digit))
             self._on_media(DigitEnded(self.media.id, digit, duration_ms))

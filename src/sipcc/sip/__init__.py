@@ -12,7 +12,7 @@ from sipcc.sip.parser import parse_datagram
 from sipcc.sip.registrar import Binding, BindingsChanged, Registrar
 from sipcc.sip.registration import Registration
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import SessionListener, SessionState
+from sipcc.sip.session_api import SessionEvents, SessionListener, SessionPolicy, SessionState
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
 from sipcc.sip.timers import Timers
 from sipcc.sip.transport.base import Address, Flow, Listener, Network
@@ -40,7 +40,9 @@ __all__ = [
     "Registration",
     "Request",
     "Response",
+    "SessionEvents",
     "SessionListener",
+    "SessionPolicy",
     "SessionState",
     "SipSettings",
     "SipUri",

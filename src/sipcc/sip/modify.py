@@ -85,13 +85,13 @@ class Modification:
 
     def _update_failed(self, _error: Exception) -> None:
         self._update = None
-        self._session.hang_up_lost()
+        self._session.ending.unanswered()
 
     def _refreshed(self, response: Response) -> None:
         """The final answer to a refresh: only 408 and 481 end the call, whatever else keeps it."""
         session = self._session
         if response.status in (408, 481):
-            session.hang_up_lost()
+            session.ending.unanswered()
         elif response.status < 300:
             self.take_timer(response)
         else:
@@ -118,7 +118,7 @@ class Modification:
         session = self._session
         step = session.timer.expire(now=now)
         if step == "expired":
-            session.hang_up_lost()
+            session.ending.unanswered()
             return
         if step == "refresh" and not self.refresh():
             session.timer.postpone(now=now)
@@ -161,16 +161,16 @@ class Modification:
             return
         if exchange is None:
             if status < 300:
-                session.repeat_ack(response)
+                session.acks.repeat(response)
             return
         self._outgoing = None
         if status < 300:
             dialog.refresh(response)
             session.local_body = self._body or session.local_body
             if self._body or self._refreshing or session.state is SessionState.TERMINATED:
-                session.send_ack(exchange, dialog)  # also after a BYE: an ACK is owed to each 2xx
+                session.acks.send(exchange, dialog)  # also after a BYE: an ACK is owed to each 2xx
             else:
-                session.owe_ack(exchange)
+                session.acks.owed = exchange
         elif status == 491 and self._retries < MAX_GLARE_RETRIES:
             if session.state is SessionState.CONFIRMED:
                 self._retries += 1
@@ -182,16 +182,16 @@ class Modification:
             return
         self._tell(response)
         if status == 481:
-            session.lose()
+            session.ending.lost()
         elif status == 408:
-            session.hang_up_lost()
+            session.ending.unanswered()
 
     def _failed(self, error: Exception) -> None:
         self._outgoing = None
         if not self._refreshing:
             self._tell(None)
         if self._refreshing or isinstance(error, TransactionTimeout):
-            self._session.hang_up_lost()
+            self._session.ending.unanswered()
 
     def _tell(self, response: Response | None) -> None:
         session = self._session

@@ -10,17 +10,19 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from sipcc.errors import LocalProtocolError, RemoteProtocolError
+from sipcc.sip.acks import Acks
 from sipcc.sip.build import response as build_response
 from sipcc.sip.dialog import Dialog
+from sipcc.sip.ending import Ending
 from sipcc.sip.message import Request, Response
 from sipcc.sip.modify import Modification
 from sipcc.sip.session_api import (
-    AckSent,
-    EndedBy,
     Exchange,
     HeaderList,
+    SessionEvents,
     SessionHost,
     SessionListener,
+    SessionPolicy,
     SessionState,
 )
 from sipcc.sip.session_timer import SessionTimer
@@ -29,8 +31,7 @@ from sipcc.sip.transport.base import Flow
 from sipcc.sip.unacked import UnackedAnswers
 from sipcc.sip.uri import SipUri
 
-MAX_ACKS = 16
-"""ACKs kept for copies of 2xx responses: one per fork and re-INVITE, the oldest falls out."""
+_NOBODY = SessionEvents()
 
 
 class InviteSession:
@@ -38,8 +39,17 @@ class InviteSession:
 
     role: Literal["uas", "uac"]
 
-    def __init__(self, host: SessionHost, request: Request, flow: Flow, local_tag: str) -> None:
+    def __init__(
+        self,
+        host: SessionHost,
+        request: Request,
+        flow: Flow,
+        local_tag: str,
+        policy: SessionPolicy | None = None,
+    ) -> None:
         self.host = host
+        self.policy = policy or SessionPolicy(timer=host.session_timer)
+        """The extensions that this session may and must use."""
         self.request = request
         """The initial INVITE, as it was last sent."""
         self.flow = flow
@@ -58,14 +68,11 @@ class InviteSession:
         self._due: dict[str, float] = {}
         self.unacked = UnackedAnswers(host.timers)
         self._modification = Modification(self)
-        self.timer = SessionTimer(host.session_timer)
+        self.timer = SessionTimer(self.policy.timer)
         self.local_body = b""
         """Our description that is in force, which a refresh repeats."""
-        self._ack_owed: Exchange | None = None
-        self._acks: dict[tuple[str, int], AckSent] = {}
-        self._ended_told = False
-        self._bye_sent = False
-        self._held_bye: HeaderList | None = None
+        self.acks = Acks(self)
+        self.ending = Ending(self)
 
     def __repr__(self) -> str:
         return f"<{self.role} session {self.call_id} {self.state}>"
@@ -106,12 +113,12 @@ class InviteSession:
         Raises:
             LocalProtocolError: no ACK is owed.
         """
-        exchange = self._ack_owed
+        exchange = self.acks.owed
         if exchange is None or self.dialog is None:
             raise LocalProtocolError("no ACK is owed")
-        self._ack_owed = None
+        self.acks.owed = None
         self.local_body = body or self.local_body
-        self.send_ack(exchange, self.dialog, body)
+        self.acks.send(exchange, self.dialog, body)
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
 
@@ -128,14 +135,9 @@ class InviteSession:
             return
         if self.state not in (SessionState.ACCEPTED, SessionState.CONFIRMED):
             raise LocalProtocolError(f"BYE in state {self.state}")
-        if self._ack_owed is not None:
+        if self.acks.owed is not None:
             self.acknowledge()
-        waits = self.role == "uas" and self.state is SessionState.ACCEPTED
-        self._end("us", None)
-        if waits:
-            self._held_bye = headers
-        else:
-            self._send_bye(headers)
+        self.ending.by_us(headers, after_ack=self.role == "uas" and self.state is SessionState.ACCEPTED)
 
     def reinvite(self, body: bytes, *, headers: HeaderList = ()) -> None:
         """Send a re-INVITE; with an empty `body` the peer makes the offer, to be answered in the ACK.
@@ -147,7 +149,7 @@ class InviteSession:
         """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"re-INVITE in state {self.state}")
-        if self._ack_owed is not None:
+        if self.acks.owed is not None:
             raise LocalProtocolError("an ACK is owed first")
         self._modification.start(body, headers)
 
@@ -178,10 +180,13 @@ class InviteSession:
     ) -> None:
         """Send an INFO, MESSAGE, UPDATE ... in the dialog; `on_response` gets the final answer or None.
 
+        An early dialog does as well, and so does one that `hold_dialog` keeps after the end.
+
         Raises:
             LocalProtocolError: there is no dialog, or it is over.
         """
-        if self.dialog is None or self.state is SessionState.TERMINATED:
+        over = self.state is SessionState.TERMINATED and not self.ending.held
+        if self.dialog is None or over or self.state is SessionState.TRYING:
             raise LocalProtocolError(f"{method} in state {self.state}")
 
         def answered(response: Response) -> None:
@@ -192,7 +197,7 @@ class InviteSession:
             if on_response is not None:
                 on_response(response)
             if response.status == 481:
-                self.lose()
+                self.ending.lost()
 
         def failed(_error: Exception) -> None:
             if on_response is not None:
@@ -204,6 +209,21 @@ class InviteSession:
             headers = [("Contact", self.host.contact(self)), *headers]
         self.send_in_dialog(method, answered, failed, headers=headers, body=body)
 
+    def hold_dialog(self) -> None:
+        """Keep the dialog reachable for another usage of it, such as a subscription (RFC 5057).
+
+        After the BYE its requests still come to `on_request`, and `send_request` still works.
+        """
+        self.ending.hold()
+
+    def release_dialog(self) -> None:
+        """That other usage is over.
+
+        Raises:
+            LocalProtocolError: the dialog is not held.
+        """
+        self.ending.release()
+
     # -- what the endpoint calls ----------------------------------------------------------------------
 
     def receive(self, transaction: ServerTransaction) -> None:
@@ -211,7 +231,7 @@ class InviteSession:
         request = transaction.request
         dialog = self._dialog_of(request)
         over = self.state is SessionState.TERMINATED
-        if dialog is None or (over and request.method != "BYE"):
+        if dialog is None or (over and request.method != "BYE" and not self._outlives(request.method)):
             self.respond(transaction, 481)
             return
         try:
@@ -224,14 +244,11 @@ class InviteSession:
             self._receive_bye(transaction)
         elif request.method in ("INVITE", "UPDATE"):
             self._modification.receive(transaction, dialog)
-        elif request.method == "INFO":
-            self.respond(transaction, 200)
-            if self.listener is not None:
-                self.listener.on_info(self, request)
         elif request.method == "OPTIONS":
             self.respond(transaction, 200, headers=self.own_headers())
         else:
-            self.respond(transaction, 405, headers=[("Allow", self.host.allow)])
+            listener = self.listener or _NOBODY
+            listener.on_request(self, self.host.incoming(transaction, session=self))
 
     def receive_ack(self, request: Request) -> None:
         """Take an ACK; a second one, or one for nothing, is dropped."""
@@ -240,8 +257,8 @@ class InviteSession:
         self._rearm_unacked()
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
-        elif self._held_bye is not None:
-            self._release_bye()
+        elif self.ending.bye_waits:
+            self.ending.release_bye()
             return
         if self.state is not SessionState.TERMINATED and self.listener is not None:
             self.listener.on_acknowledged(self, request.body)
@@ -318,28 +335,9 @@ class InviteSession:
         request = dialog.request(method, headers=[*headers, *self.host.request_headers], body=body)
         return self.host.send(self, request, on_response, on_failure, dialog=dialog)
 
-    def send_ack(self, exchange: Exchange, dialog: Dialog, body: bytes = b"") -> None:
-        """Acknowledge the 2xx of `exchange`, with its credentials (RFC 3261 §13.2.2.4)."""
-        invite = exchange.request
-        headers: list[tuple[str, str]] = [
-            (name, value)
-            for name in ("Authorization", "Proxy-Authorization")
-            for value in invite.headers.get_all(name)
-        ]
-        if body:
-            headers.append(("Content-Type", "application/sdp"))
-        ack = dialog.request("ACK", headers=headers, body=body, cseq=invite.cseq.number)
-        while len(self._acks) >= MAX_ACKS:
-            del self._acks[next(iter(self._acks))]
-        self._acks[dialog.remote_tag, invite.cseq.number] = self.host.send_ack(self, ack, dialog)
-
-    def repeat_ack(self, response: Response) -> bool:
-        """True for another copy of a 2xx that was acknowledged; its ACK is sent again."""
-        sent = self._acks.get((response.to.tag, response.cseq.number))
-        if sent is None:
-            return False
-        self.host.repeat_ack(sent)
-        return True
+    def _outlives(self, method: str) -> bool:
+        """True for a request that may belong to another usage of the dialog than the session."""
+        return self.ending.held and method not in ("INVITE", "UPDATE", "PRACK", "INFO")
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         dialog = self.dialog
@@ -347,39 +345,23 @@ class InviteSession:
             return None
         return dialog
 
-    # -- ending ---------------------------------------------------------------------------------------
-
     def _receive_bye(self, transaction: ServerTransaction) -> None:
         self.respond(transaction, 200)
-        if self.state is SessionState.TERMINATED:
-            return
-        self._held_bye = None
-        self._end("peer", transaction.request)
-        self.unacked.clear()
-        self._due.clear()
-        self.host.finished(self)
+        if self.state is not SessionState.TERMINATED:
+            self.ending.by_peer(transaction.request)
 
-    def _end(self, by: EndedBy, request: Request | None) -> None:
-        """Go to TERMINATED and tell the listener, once."""
+    def terminate(self) -> None:
+        """Go to TERMINATED: what belongs to a live session stops, a 2xx is still repeated."""
         self.state = SessionState.TERMINATED
-        self._due.pop("glare", None)
-        self._due.pop("timer", None)
+        self.clear_due("glare")
+        self.clear_due("timer")
         self.timer.stop()
         self._modification.withdraw()
-        if not self._ended_told:
-            self._ended_told = True
-            if self.listener is not None:
-                self.listener.on_ended(self, by, request)
 
-    def owe_ack(self, exchange: Exchange) -> None:
-        """A 2xx with a late offer came: `acknowledge` must answer it."""
-        self._ack_owed = exchange
-
-    def hang_up_lost(self) -> None:
-        """A re-INVITE without an answer ends the dialog (RFC 3261 §12.2.1.2)."""
-        if self.state is SessionState.CONFIRMED:
-            self._end("network", None)
-            self._send_bye()
+    def stop_timers(self) -> None:
+        """Nothing of the session is due any more."""
+        self.unacked.clear()
+        self._due.clear()
 
     def clear_due(self, name: str) -> None:
         """Stop the timer `name`."""
@@ -388,32 +370,6 @@ class InviteSession:
     def is_due(self, name: str) -> bool:
         """True while the timer `name` runs."""
         return name in self._due
-
-    def lose(self) -> None:
-        """The peer does not know the dialog any more."""
-        if self.state in (SessionState.ACCEPTED, SessionState.CONFIRMED):
-            self._end("network", None)
-            self.unacked.clear()
-            self._due.clear()
-            self.host.finished(self)
-
-    def _send_bye(self, headers: HeaderList = (), dialog: Dialog | None = None) -> None:
-        main = dialog is None or dialog is self.dialog
-        if main and self._bye_sent:
-            return
-        self._bye_sent = self._bye_sent or main
-
-        def done(response: Response | None) -> None:
-            if main and (response is None or response.status >= 200):
-                self.host.finished(self)
-
-        self.send_in_dialog("BYE", done, lambda _error: done(None), headers=headers, dialog=dialog)
-
-    def _release_bye(self) -> None:
-        headers, self._held_bye = self._held_bye, None
-        self.unacked.clear()
-        self._due.clear()
-        self._send_bye(headers or ())
 
     def await_ack(self, transaction: ServerTransaction, *, late_offer: bool) -> None:
         """A 2xx of ours went out: repeat it until its ACK comes."""
@@ -434,6 +390,4 @@ class InviteSession:
         if not given_up:
             self._rearm_unacked()
             return
-        # no ACK within 64*T1: the session ends with a BYE (RFC 3261 §13.3.1.4)
-        self._end("network", None)
-        self._release_bye()
+        self.ending.unacknowledged()

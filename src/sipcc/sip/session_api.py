@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+import msgspec
+
 from sipcc.ids import Ids
 from sipcc.sip.message import Request, Response
 from sipcc.sip.session_timer import SessionTimer, TimerPolicy
+from sipcc.sip.settings import Option
 from sipcc.sip.timers import Timers
 from sipcc.sip.transport.base import Flow
 
@@ -40,6 +43,15 @@ class SessionState(StrEnum):
     """Refused, cancelled, or ended; a BYE may still be on its way."""
 
 
+class SessionPolicy(msgspec.Struct, frozen=True):
+    """What a session may and must use of the extensions that both sides have to know."""
+
+    reliable: Option = "off"
+    """Reliable provisional responses (RFC 3262)."""
+    timer: TimerPolicy = TimerPolicy()
+    """Session timers (RFC 4028)."""
+
+
 class SessionListener(Protocol):
     """Told of what happens to a session. Callbacks run in the loop and must not block.
 
@@ -47,7 +59,11 @@ class SessionListener(Protocol):
     """
 
     def on_provisional(self, session: InviteSession, response: Response) -> None:
-        """UAC: a 1xx above 100."""
+        """UAC: a 1xx above 100; `session.fork_of` tells its early dialog.
+
+        A reliable one comes once and in order. Its PRACK has been sent, unless `session.owes_prack` says
+        that it carries an offer: then `session.acknowledge_provisional` must answer it.
+        """
         ...
 
     def on_accepted(self, session: InviteSession, response: Response) -> None:
@@ -67,24 +83,73 @@ class SessionListener(Protocol):
         ...
 
     def on_acknowledged(self, session: InviteSession, body: bytes) -> None:
-        """The ACK to our 2xx came, to the INVITE or to a re-INVITE; `body` is the answer to a late offer."""
+        """The ACK to our 2xx came, to the INVITE or to a re-INVITE; `body` is the answer to a late offer.
+
+        Also the PRACK to a reliable provisional of ours that carried an offer; `body` is its answer.
+        """
         ...
 
     def on_offer(self, session: InviteSession, request: Request) -> None:
-        """A re-INVITE or UPDATE, with or without SDP: call `answer_offer` or `refuse_offer`."""
+        """A re-INVITE or UPDATE, with or without SDP, or a PRACK with an offer.
+
+        Call `answer_offer` or `refuse_offer`, now or later.
+        """
         ...
 
     def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
-        """The final answer to our re-INVITE, or None when none came."""
+        """The final answer to our re-INVITE or UPDATE, or None when none came."""
         ...
 
     def on_ended(self, session: InviteSession, by: EndedBy, request: Request | None) -> None:
-        """The session is over, told exactly once after it was accepted. `request` is the peer's BYE."""
+        """The session is over, told exactly once after it was accepted. `request` is the peer's BYE.
+
+        Told of a session that still rang only when the peer acknowledged no reliable provisional of ours
+        for 64*T1; the INVITE was refused with 504 then.
+        """
         ...
 
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        """An INFO came; 200 was sent."""
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        """An INFO, MESSAGE, REFER, NOTIFY, SUBSCRIBE ...: answer it by `inbound.reply`, now or later."""
         ...
+
+
+class SessionEvents:
+    """A `SessionListener` that does nothing, and answers what must be answered; to inherit from."""
+
+    def on_provisional(self, session: InviteSession, response: Response) -> None:
+        """UAC: a 1xx above 100. Nothing."""
+
+    def on_accepted(self, session: InviteSession, response: Response) -> None:
+        """UAC: the first 2xx. Nothing."""
+
+    def on_rejected(self, session: InviteSession, response: Response | None) -> None:
+        """UAC: a final refusal, or none. Nothing."""
+
+    def on_cancelled(self, session: InviteSession) -> None:
+        """UAS: the caller gave up. Nothing."""
+
+    def on_acknowledged(self, session: InviteSession, body: bytes) -> None:
+        """Our 2xx, or our offer in a reliable 1xx, was acknowledged. Nothing."""
+
+    def on_offer(self, session: InviteSession, request: Request) -> None:
+        """A refresh is accepted, and a request for an offer gets our description in force; else 488."""
+        if request.body:
+            session.refuse_offer(488)
+        else:
+            session.answer_offer(b"" if request.method == "UPDATE" else session.local_body)
+
+    def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
+        """The final answer to our re-INVITE or UPDATE. Nothing."""
+
+    def on_ended(self, session: InviteSession, by: EndedBy, request: Request | None) -> None:
+        """The session is over. Nothing."""
+
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        """200 to an INFO, 405 to anything else."""
+        if inbound.request.method == "INFO":
+            inbound.reply(200)
+        else:
+            inbound.reply(405, headers=[("Allow", session.host.allow)])
 
 
 class Timed(Protocol):

@@ -8,7 +8,7 @@ from sipcc.errors import TransactionTimeout
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Request, Response
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import Exchange, SessionHost, SessionState
+from sipcc.sip.session_api import Exchange, SessionHost, SessionPolicy, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
 from sipcc.sip.transport.base import Flow
 
@@ -21,8 +21,10 @@ class ClientSession(InviteSession):
 
     role: Literal["uas", "uac"] = "uac"
 
-    def __init__(self, host: SessionHost, request: Request, flow: Flow) -> None:
-        super().__init__(host, request, flow, request.from_.tag)
+    def __init__(
+        self, host: SessionHost, request: Request, flow: Flow, policy: SessionPolicy | None = None
+    ) -> None:
+        super().__init__(host, request, flow, request.from_.tag, policy)
         self.local_body = request.body
         self._exchange: Exchange | None = None
         self._forks: dict[str, Dialog] = {}
@@ -111,7 +113,7 @@ class ClientSession(InviteSession):
             self.listener.on_provisional(self, response)
 
     def _accepted(self, response: Response) -> None:
-        if self.repeat_ack(response):
+        if self.acks.repeat(response):
             return
         exchange = self._exchange
         if exchange is None:
@@ -136,18 +138,18 @@ class ClientSession(InviteSession):
             return
         self._modification.take_timer(response)
         if self.request.body:
-            self.send_ack(exchange, dialog)
+            self.acks.send(exchange, dialog)
             self.state = SessionState.CONFIRMED
         else:
-            self.owe_ack(exchange)
+            self.acks.owed = exchange
             self.state = SessionState.ACCEPTED
         if self.listener is not None:
             self.listener.on_accepted(self, response)
 
     def _hang_up_fork(self, exchange: Exchange, dialog: Dialog) -> None:
         """Acknowledge and end a 2xx that nobody wants (RFC 3261 §13.2.2.4)."""
-        self.send_ack(exchange, dialog)
-        self._send_bye(dialog=dialog)
+        self.acks.send(exchange, dialog)
+        self.ending.send_bye(dialog=dialog)
 
     def _failed(self, error: Exception) -> None:
         if self.state in (SessionState.CALLING, SessionState.EARLY):

@@ -7,7 +7,7 @@ from typing import Literal
 from sipcc.errors import LocalProtocolError
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import HeaderList, SessionHost, SessionState
+from sipcc.sip.session_api import HeaderList, SessionHost, SessionPolicy, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
 
 KEEP_RINGING = 60.0
@@ -19,8 +19,14 @@ class ServerSession(InviteSession):
 
     role: Literal["uas", "uac"] = "uas"
 
-    def __init__(self, host: SessionHost, transaction: ServerTransaction, local_tag: str) -> None:
-        super().__init__(host, transaction.request, transaction.flow, local_tag)
+    def __init__(
+        self,
+        host: SessionHost,
+        transaction: ServerTransaction,
+        local_tag: str,
+        policy: SessionPolicy | None = None,
+    ) -> None:
+        super().__init__(host, transaction.request, transaction.flow, local_tag, policy)
         self.state = SessionState.TRYING
         self.dialog = Dialog.of_request(transaction.request, local_tag)
         self.contact_user = transaction.request.uri.user if transaction.request.uri.host else ""

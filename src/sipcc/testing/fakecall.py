@@ -19,13 +19,14 @@ import msgspec
 
 from sipcc.errors import CallRejected
 from sipcc.rtp.flow import CodecName
+from sipcc.sip import SessionEvents
 from sipcc.testing import audio, sdp
 from sipcc.testing.audio import Samples
 from sipcc.testing.media import FakeMedia
 from sipcc.testing.sdp import Description, Direction
 
 if TYPE_CHECKING:
-    from sipcc.sip import InviteSession, Request, Response
+    from sipcc.sip import InboundRequest, InviteSession, Request, Response
 
 State = Literal["trying", "ringing", "answered", "ended"]
 
@@ -44,7 +45,7 @@ class Moment(msgspec.Struct, frozen=True):
     what: str
 
 
-class FakeCall:
+class FakeCall(SessionEvents):
     """A call of a `FakePhone` or `FakeCarrier`; it is the listener of its session."""
 
     def __init__(
@@ -269,9 +270,11 @@ class FakeCall:
         """BYE, or the dialog was lost."""
         self._end(by, self.status or 200)
 
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        """INFO within the call."""
-        self.infos.append(request)
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        """INFO within the call is noted; anything else is 405."""
+        if inbound.request.method == "INFO":
+            self.infos.append(inbound.request)
+        super().on_request(session, inbound)
 
     # -- inside ---------------------------------------------------------------------------------------
 

@@ -99,6 +99,10 @@ def request(method: str, body: bytes = b"") -> Any:
     return SimpleNamespace(method=method, body=body)
 
 
+def inbound(method: str, body: bytes) -> Any:
+    return SimpleNamespace(request=request(method, body), reply=lambda status: None)
+
+
 async def test_a_caller_is_rung_answered_and_hung_up() -> None:
     leg, session, owner, port = make("caller")
     leg.take_offer(OFFER)
@@ -267,7 +271,7 @@ async def test_info_digits_count_when_the_peer_has_no_telephone_event(
 ) -> None:
     leg, session, owner, _ = make("caller")
     leg.take_offer(NO_EVENTS)
-    leg.on_info(session, request("INFO", body))  # type: ignore[arg-type]
+    leg.on_request(session, inbound("INFO", body))  # type: ignore[arg-type]
     assert owner.told == [
         ("media", DigitBegan("port-1", digit)),
         ("media", DigitEnded("port-1", digit, duration)),
@@ -278,14 +282,14 @@ async def test_info_digits_count_when_the_peer_has_no_telephone_event(
 async def test_info_without_a_key_is_nothing(body: bytes) -> None:
     leg, session, owner, _ = make("caller")
     leg.take_offer(NO_EVENTS)
-    leg.on_info(session, request("INFO", body))  # type: ignore[arg-type]
+    leg.on_request(session, inbound("INFO", body))  # type: ignore[arg-type]
     assert owner.told == []
 
 
 async def test_info_digits_are_ignored_beside_telephone_events() -> None:
     leg, session, owner, _ = make("caller")
     leg.take_offer(OFFER)
-    leg.on_info(session, request("INFO", b"Signal=5\r\n"))  # type: ignore[arg-type]
+    leg.on_request(session, inbound("INFO", b"Signal=5\r\n"))  # type: ignore[arg-type]
     assert owner.told == []
 
 

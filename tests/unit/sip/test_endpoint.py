@@ -21,6 +21,7 @@ from sipcc.sip import (
     Refused,
     Request,
     Response,
+    SessionEvents,
     SessionState,
     SipSettings,
     SipUri,
@@ -33,7 +34,7 @@ OFFER = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\
 ANSWER = OFFER.replace(b"4000", b"5000")
 
 
-class Log:
+class Log(SessionEvents):
     """A listener that writes down what it is told, and can act on it."""
 
     def __init__(self) -> None:
@@ -72,8 +73,9 @@ class Log:
     def on_ended(self, session: InviteSession, by: str, request: Request | None) -> None:
         self.said.append(("ended", by))
 
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        self.said.append(("info", request.body))
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        self.said.append((inbound.request.method.lower(), inbound.request.body))
+        super().on_request(session, inbound)
 
 
 class Pair:

@@ -10,25 +10,25 @@ import pytest
 
 from sipcc.clock import LoopClock
 from sipcc.ids import Ids
-from sipcc.sip import Address, Endpoint, InviteSession, NameAddr, Request, Response, SipSettings, SipUri
+from sipcc.sip import (
+    Address,
+    Endpoint,
+    InviteSession,
+    NameAddr,
+    Request,
+    SessionEvents,
+    SipSettings,
+    SipUri,
+)
 from sipcc.sip.transport.base import Flow
 from sipcc.testing.network import MemoryNetwork
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 
 
-class Log:
+class Log(SessionEvents):
     def __init__(self) -> None:
         self.said: list[str] = []
-
-    def on_provisional(self, session: InviteSession, response: Response) -> None: ...
-    def on_accepted(self, session: InviteSession, response: Response) -> None: ...
-    def on_rejected(self, session: InviteSession, response: Response | None) -> None: ...
-    def on_cancelled(self, session: InviteSession) -> None: ...
-    def on_acknowledged(self, session: InviteSession, body: bytes) -> None: ...
-    def on_offer(self, session: InviteSession, request: Request) -> None: ...
-    def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None: ...
-    def on_info(self, session: InviteSession, request: Request) -> None: ...
 
     def on_ended(self, session: InviteSession, by: str, request: Request | None) -> None:
         self.said.append(by)

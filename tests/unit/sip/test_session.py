@@ -15,10 +15,12 @@ from sipcc.sip import (
     Address,
     Credentials,
     Endpoint,
+    InboundRequest,
     InviteSession,
     NameAddr,
     Request,
     Response,
+    SessionEvents,
     SessionState,
     SipSettings,
     SipUri,
@@ -33,7 +35,7 @@ OFFER = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\
 ANSWER = OFFER.replace(b"4000", b"5000")
 
 
-class Log:
+class Log(SessionEvents):
     def __init__(self) -> None:
         self.said: list[tuple[object, ...]] = []
         self.answer: bytes | int | None = ANSWER
@@ -66,8 +68,9 @@ class Log:
     def on_ended(self, session: InviteSession, by: str, request: Request | None) -> None:
         self.said.append(("ended", by))
 
-    def on_info(self, session: InviteSession, request: Request) -> None:
-        self.said.append(("info", request.body))
+    def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
+        self.said.append((inbound.request.method.lower(), inbound.request.body))
+        super().on_request(session, inbound)
 
 
 class Rig:
@@ -350,7 +353,7 @@ async def test_cseq_order(rig: Rig) -> None:
     await rig.send(rig.make("OPTIONS", 8))
     await rig.send(rig.make("INFO", 9, headers=(("Require", "magic"),)))
     assert rig.words() == ["200 INFO", "500 INFO", "481 INFO", "405 REFER", "200 OPTIONS", "420 INFO"]
-    assert rig.log.said == [("info", b"x")]
+    assert rig.log.said == [("info", b"x"), ("refer", b"")]
     await rig.send(rig.make("BYE", 10))
 
 

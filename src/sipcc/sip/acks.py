@@ -1,0 +1,52 @@
+"""The ACKs of one session to 2xx responses: sent, kept to be sent again, or owed (RFC 3261 §13.2.2.4).
+
+A core that belongs to one `InviteSession` and works through it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipcc.sip.dialog import Dialog
+from sipcc.sip.message import Response
+from sipcc.sip.session_api import AckSent, Exchange
+
+if TYPE_CHECKING:
+    from sipcc.sip.session import InviteSession
+
+MAX_ACKS = 16
+"""ACKs kept for copies of 2xx responses: one per fork and re-INVITE, the oldest falls out."""
+
+
+class Acks:
+    """The ACKs of one session."""
+
+    def __init__(self, session: InviteSession) -> None:
+        self._session = session
+        self.owed: Exchange | None = None
+        """The INVITE of ours whose 2xx made an offer that has no answer yet."""
+        self._sent: dict[tuple[str, int], AckSent] = {}
+
+    def send(self, exchange: Exchange, dialog: Dialog, body: bytes = b"") -> None:
+        """Acknowledge the 2xx of `exchange`, with its credentials."""
+        invite = exchange.request
+        headers: list[tuple[str, str]] = [
+            (name, value)
+            for name in ("Authorization", "Proxy-Authorization")
+            for value in invite.headers.get_all(name)
+        ]
+        if body:
+            headers.append(("Content-Type", "application/sdp"))
+        ack = dialog.request("ACK", headers=headers, body=body, cseq=invite.cseq.number)
+        while len(self._sent) >= MAX_ACKS:
+            del self._sent[next(iter(self._sent))]
+        session = self._session
+        self._sent[dialog.remote_tag, invite.cseq.number] = session.host.send_ack(session, ack, dialog)
+
+    def repeat(self, response: Response) -> bool:
+        """True for another copy of a 2xx that was acknowledged; its ACK is sent again."""
+        sent = self._sent.get((response.to.tag, response.cseq.number))
+        if sent is None:
+            return False
+        self._session.host.repeat_ack(sent)
+        return True
