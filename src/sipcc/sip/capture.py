@@ -37,7 +37,9 @@ def _packet(payload: bytes, source: Address, destination: Address) -> bytes:
     length = 8 + len(payload)
     udp = struct.pack("!HHH", source.port, destination.port, length)
     if isinstance(here, IPv4Address) and isinstance(there, IPv4Address):
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0, 64, _UDP, 0, here.packed, there.packed)
+        head = struct.pack(
+            "!BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0, 64, _UDP, 0, here.packed, there.packed
+        )
         head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
         return head + udp + b"\0\0" + payload  # UDP over IPv4 may go without a checksum (RFC 768)
     left, right = _in_six(here), _in_six(there)
@@ -56,7 +58,7 @@ def _checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
