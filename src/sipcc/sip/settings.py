@@ -14,6 +14,7 @@ Option = Literal["off", "supported", "required"]
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86400 * 30)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
@@ -72,6 +73,34 @@ class DnsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Seconds that it is believed at most that a name has no records."""
 
 
+class GuardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much anybody may send, and who is shut out.
+
+    Rates are messages per second; a source may send what its rate gives in 3 s at once. A source is an
+    IPv4 address or an IPv6 /64.
+    """
+
+    enabled: bool = True
+    """False limits and bans nobody."""
+    trusted: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    """Addresses and networks that are neither limited nor banned; they still have to prove who they are.
+    Programs on this machine are among them, since a proxy in front of us would speak for everybody."""
+    stranger_rate: Rate = 20.0
+    """For one source that is no trunk and has proved no password within a day."""
+    strangers_rate: Rate = 500.0
+    """For all these sources together."""
+    agent_rate: Rate = 50.0
+    """For one registered phone, and for the rest of its host."""
+    trunk_rate: Rate = 3000.0
+    """For one address of a trunk."""
+    tries: Annotated[int, msgspec.Meta(ge=2)] = 20
+    """Wrong passwords for one account from one source within an hour; more are not looked at."""
+    ban: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    """Seconds of the first ban of a source; each further one is twice as long."""
+    max_ban: Annotated[float, msgspec.Meta(gt=0)] = 86400.0
+    """Seconds of the longest ban."""
+
+
 class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The SIP endpoint."""
 
@@ -106,6 +135,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The section ``[sip.overload]``."""
     timers: Timers = Timers()
     """The section ``[sip.timers]``."""
+    guard: GuardSettings = GuardSettings()
+    """The section ``[sip.guard]``."""
     hop_timeout: Annotated[float, msgspec.Meta(gt=0, le=32)] = 1.4
     """Seconds that a request waits for a first answer while there is another server to try (RFC 3263 §4.3).
     The last one has until Timer B or F."""
