@@ -30,6 +30,8 @@ _UNSAFE_USER = re.compile(rb"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
 _UNSAFE_PASSWORD = re.compile(rb"[^A-Za-z0-9\-_.!~*'()&=+$,]")
 _DISPLAY = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~ \t\x80-\xff]*")
 
+_SEPARATORS = str.maketrans("", "", "-.()")  # those that a tel URI may hold, RFC 3966 §5.1.1
+
 _MUST_MATCH = ("user", "ttl", "method", "maddr", "transport")
 
 
@@ -125,7 +127,8 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
         return self.matches(other) if isinstance(other, SipUri) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash((self.scheme, self.user, self.host.lower(), self.port))
+        user = self.user.translate(_SEPARATORS).lower() if self.scheme == "tel" else self.user
+        return hash((self.scheme, user, self.host.lower(), self.port))
 
     def _written_user(self) -> str:
         if self.wire_user and _unescape(self.wire_user.encode("utf-8", "surrogateescape")) == self.user:
@@ -139,6 +142,8 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
         5060; user, ttl, method, maddr and transport must be in both or in none; other parameters only
         count when both have them; headers always count.
         """
+        if self.scheme == other.scheme == "tel":
+            return self._same_telephone(other)
         if (self.scheme, self.user, self.password, self.port) != (
             other.scheme, other.user, other.password, other.port
         ) or self.host.lower() != other.host.lower():  # fmt: skip
@@ -153,9 +158,27 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
                     return False
         return sorted(_folded(self.headers).split("&")) == sorted(_folded(other.headers).split("&"))
 
+    def _same_telephone(self, other: SipUri) -> bool:
+        """RFC 3966 §4: separators and case do not count, every parameter does, in any order."""
+        if self.user.translate(_SEPARATORS).lower() != other.user.translate(_SEPARATORS).lower():
+            return False
+        mine, theirs = (
+            {name: value.translate(_SEPARATORS).lower() for name, value in uri.params.items()}
+            for uri in (self, other)
+        )
+        return mine == theirs
+
     def param(self, name: str) -> str | None:
         """The value of a parameter: None when absent, ``""`` for a flag. The name's case is ignored."""
         return self.params.get(name.lower())
+
+    @property
+    def subscriber(self) -> str:
+        """The telephone number with its parameters, as in ``4008123456;phone-context=+86``, or the user part.
+
+        A tel URI has the parameters behind it, a SIP URI in its user part (RFC 3261 §19.1.6).
+        """
+        return self.user + format_params(self.params) if self.scheme == "tel" else self.user
 
     def with_params(self, **params: str | None) -> SipUri:
         """A copy with parameters set, or removed by None. Underscores stand for themselves."""

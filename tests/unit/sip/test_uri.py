@@ -194,3 +194,36 @@ def test_params_and_tag() -> None:
     assert value.param("none") is None
     assert str(value.with_tag("t")).endswith(";q=0.5;tag=t")
     assert value.with_tag("t").with_tag("").tag == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("tel:+86-400-812-3456", "tel:+864008123456", True),
+        ("tel:+864008123456", "tel:+864008123457", False),
+        ("tel:8123456;phone-context=+86-400", "TEL:812-3456;phone-context=+86400", True),
+        ("tel:8123456;phone-context=example.com", "tel:8123456;phone-context=EXAMPLE.com", True),
+        ("tel:8123456;phone-context=+86", "tel:8123456;phone-context=+1", False),
+        ("tel:8123456;phone-context=+86;ext=1", "tel:8123456;ext=1;phone-context=+86", True),
+        ("tel:+864008123456;ext=1", "tel:+864008123456", False),
+        ("tel:+864008123456", "sip:+864008123456@example.com", False),
+    ],
+)
+def test_telephone_numbers_are_compared_without_separators(one: str, other: str, same: bool) -> None:
+    first, second = SipUri.parse(one), SipUri.parse(other)
+    assert (first == second) is same
+    if same:
+        assert hash(first) == hash(second)
+
+
+@pytest.mark.parametrize(
+    ("uri", "subscriber"),
+    [
+        ("tel:4008123456;phone-context=+86", "4008123456;phone-context=+86"),
+        ("sip:4008123456;phone-context=+86@example.com;user=phone", "4008123456;phone-context=+86"),
+        ("sip:%2B864008123456@example.com", "+864008123456"),
+        ("sip:example.com", ""),
+    ],
+)
+def test_the_telephone_number_in_a_uri(uri: str, subscriber: str) -> None:
+    assert SipUri.parse(uri).subscriber == subscriber
