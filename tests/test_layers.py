@@ -43,6 +43,7 @@ HOMES = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "structlog": ("log.py", "call/registry.py"),
+    "dns": ("sip/dns.py",),
     "websockets": ("sip/transport/ws.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` names SQLAlchemy's errors and engine,
@@ -75,6 +76,7 @@ SHELLS = {
     "rtp/taping.py",
     "rtp/udp.py",
     "rtp/worker.py",
+    "sip/dns.py",
     "sip/endpoint.py",
     "sip/inbound.py",
     "sip/outbound.py",

@@ -165,6 +165,23 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Telephone number shown to the called party; empty takes `name`."""
 
 
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a carrier counts as down. While it is, calls go to the other trunks of their route at once."""
+
+    ping: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    """Seconds between OPTIONS to the carrier; 0 sends none."""
+    up_after: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
+    """Answered OPTIONS in a row after which it is up again."""
+    down_after: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    """OPTIONS in a row without an answer, or with 408 or 503, after which it is down."""
+    break_after: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 5
+    """Calls in a row that failed for the carrier's sake (503, 408, nothing at all) after which it gets no
+    calls for a while; 0 for never."""
+    break_for: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    """Seconds of that while. Then one call is a trial: when it fails too, the next while is twice as long,
+    up to ten times."""
+
+
 class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One carrier."""
 
@@ -174,10 +191,21 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Source addresses that are this carrier: an IP, ``IP:port``, or a network in CIDR form."""
     host: str = ""
     """Where calls to this carrier are sent; empty takes the first of `addresses`."""
-    port: Port = 5060
-    """Port that calls to this carrier are sent to."""
-    transport: Literal["udp", "tcp"] = "udp"
-    """Transport of calls to this carrier."""
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    """Port that calls to this carrier are sent to; 0 takes the SRV records of `host`, or else the usual
+    port of the transport."""
+    transport: Literal["udp", "tcp", "tls", "auto"] = "udp"
+    """Transport of calls to this carrier; ``auto`` leaves it to the NAPTR and SRV records of `host`."""
+    tls_names: tuple[str, ...] = ()
+    """Names that the certificate of this carrier may show: a connection over TLS whose certificate proves
+    one of them is this carrier, wherever it comes from."""
+    profile: Literal["strict", "tolerant"] = "strict"
+    """How its messages are read. ``tolerant`` forgives what some carriers send: lines that end in LF alone,
+    a wrong Content-Length on UDP, answers without a To tag, a missing Max-Forwards. All others get strict."""
+    reliable: Literal["", "off", "supported", "required"] = ""
+    """Reliable provisional answers (RFC 3262) on calls with this carrier; empty is as in ``[sip]``."""
+    session_timer: Literal["", "off", "supported", "required"] = ""
+    """Session timers (RFC 4028) on calls with this carrier; empty is as in ``[sip]``."""
     username: str = ""
     """Digest user name for this carrier's challenges; empty means no credentials."""
     password: str = ""
@@ -190,5 +218,9 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Codecs in order of preference; empty takes those of ``[media]``."""
     max_calls: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Calls at a time, 0 for no limit."""
+    calls_per_second: Annotated[float, msgspec.Meta(ge=0, le=10000)] = 0.0
+    """New calls per second to this carrier, 0 for no limit."""
+    health: HealthSettings = HealthSettings()
+    """The section ``[trunks.health]``."""
     caller_id: str = ""
     """Calling number for calls to this carrier; empty keeps the caller's."""
