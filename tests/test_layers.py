@@ -86,7 +86,15 @@ SHELLS = {
 SHELL_FOLDERS = ("call/", "cli/", "switch/", "testing/", "sip/transport/")
 """Packages that are shells as a whole, but for `CORES` in them."""
 
-CORES = {"call/routing.py", "call/digits.py", "call/cause.py", "call/destination.py", "call/negotiate.py"}
+CORES = {
+    "call/routing.py",
+    "call/digits.py",
+    "call/cause.py",
+    "call/destination.py",
+    "call/negotiate.py",
+    "call/early.py",
+    "call/infokeys.py",
+}
 """Cores in packages of shells."""
 
 LONGEST = 450
