@@ -217,6 +217,20 @@ class Endpoint:
         """
         return await self.manager.connect(await resolve(target.host, target.port or DEFAULT_PORT))
 
+    def watch_timers(self, tell: Callable[[str, str, float, Flow], None]) -> None:
+        """Tell `tell` of each timer that fires, with Call-ID, name, time and flow, before what it does.
+
+        Those of transactions have the letter of RFC 3261 and the method (``A INVITE``), those of sessions
+        a word (``ack``, ``glare``, ``timer``, ``ringing``).
+        """
+
+        def of_transaction(transaction: Transaction, letter: str, at: float) -> None:
+            request = transaction.request
+            tell(request.call_id, f"{letter} {request.method}", at, transaction.flow)
+
+        self.layer.watch_timers(of_transaction)
+        self.outbound.on_timer = lambda session, name, at: tell(session.call_id, name, at, session.flow)
+
     # -- inside, for the halves of the endpoint -------------------------------------------------------
 
     @contextmanager

@@ -100,6 +100,7 @@ class Outbound:
         self.usages: dict[tuple[bytes, bytes], Usage] = {}
         """Who takes the requests of a dialog, by Call-ID and local tag."""
         self.deadlines: Deadlines[Timed] = Deadlines()
+        self.on_timer: Callable[[InviteSession, str, float], None] | None = None
         self.tcp_above_bytes: int | None = None
         """Requests longer than this take TCP instead of UDP (RFC 3261 §18.1.1 says 1300); None: never."""
         self.routes: dict[Usage, Route] = {}
@@ -198,6 +199,11 @@ class Outbound:
         """Send the last 1xx or 2xx of an INVITE transaction once more."""
         self._layer.repeat(transaction)
         self._pump()
+
+    def timer_fired(self, session: InviteSession, name: str, now: float) -> None:
+        """Tell whoever traces calls."""
+        if self.on_timer is not None:
+            self.on_timer(session, name, now)
 
     def changed(self, core: Timed) -> None:
         """The deadline of `core` may be earlier now."""

@@ -276,6 +276,7 @@ class InviteSession:
         """Do what is due: repeat a 2xx, give up on an ACK, send a re-INVITE again after a 491."""
         for name in [name for name, at in self._due.items() if at <= now]:
             if self._due.pop(name, None) is not None:
+                self.host.timer_fired(self, name, now)
                 self._fire(name, now)
 
     # -- inside ---------------------------------------------------------------------------------------

@@ -311,6 +311,10 @@ class SessionHost(Protocol):
         """Send the last 1xx or 2xx of an INVITE transaction once more."""
         ...
 
+    def timer_fired(self, session: InviteSession, name: str, now: float) -> None:
+        """A timer of `session` fired, and what it is for follows; for whoever traces calls."""
+        ...
+
     def changed(self, core: Timed) -> None:
         """The deadline of `core` may be earlier now."""
         ...

@@ -7,6 +7,7 @@ without state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from sipcc.sip.deadlines import Deadlines
@@ -60,6 +61,10 @@ class TransactionLayer:
     def unexpected(self) -> int:
         """Messages from the network that no table listed in the state at hand."""
         return self._out.unexpected
+
+    def watch_timers(self, tell: Callable[[Transaction, str, float], None] | None) -> None:
+        """Have `tell` told of each timer that fires, by its letter; None ends that."""
+        self._out.on_timer = tell
 
     def receive(self, message: Request | Response, key: Key, *, now: float) -> Verdict:
         """Take one message from the network, with its `transaction_key`."""

@@ -69,6 +69,8 @@ class Outbox(Protocol):
     news: list[Event]
     unexpected: int
     """Inputs from the network that no table row listed."""
+    on_timer: Callable[[Transaction, str, float], None] | None
+    """Told of each timer that fires, by its letter, before what it does."""
 
 
 class Mailbox:
@@ -78,6 +80,7 @@ class Mailbox:
         self.sends: list[tuple[Flow, bytes, Transaction | None]] = []
         self.news: list[Event] = []
         self.unexpected = 0
+        self.on_timer: Callable[[Transaction, str, float], None] | None = None
 
 
 class Transaction:
@@ -138,6 +141,8 @@ class Transaction:
             if self._due[timer] > now:
                 return
             del self._due[timer]
+            if self._outbox.on_timer is not None:
+                self._outbox.on_timer(self, timer.value, now)
             self.step(timer, now=now)
 
     def transport_failed(self, *, now: float) -> None:
