@@ -223,4 +223,41 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     health: HealthSettings = HealthSettings()
     """The section ``[trunks.health]``."""
     caller_id: str = ""
-    """Calling number for calls to this carrier; empty keeps the caller's."""
+    """Calling number for calls to this carrier; empty keeps the caller's. With `numbers` it is what a caller
+    is shown as whose number is none of them."""
+    numbers: tuple[str, ...] = ()
+    """Numbers that this carrier gave us, also as beginnings such as ``0108123*``. A call to this carrier
+    never shows another one as its caller; empty knows no such rule."""
+    trusted: bool = False
+    """True believes the caller that this carrier asserts (P-Asserted-Identity, Remote-Party-ID) rather than
+    From, and its redirections (Diversion, History-Info)."""
+    identity: Literal["from", "pai", "ppi", "rpid"] = "from"
+    """The header that tells this carrier who calls: From alone, or also P-Asserted-Identity,
+    P-Preferred-Identity or Remote-Party-ID."""
+    diversion: Literal["none", "diversion", "history-info"] = "none"
+    """How this carrier is told that a call was redirected to it."""
+    country: str = ""
+    """Country code of numbers on this trunk, such as ``86``; empty takes that of ``[dialling]``."""
+    area_code: str = ""
+    """Area code of numbers without one on this trunk; empty takes that of ``[dialling]``."""
+    number_format_in: Literal["e164", "national", "as_is"] = "national"
+    """How this carrier writes numbers. ``national`` reads all the usual ways; ``e164`` takes digits without
+    any prefix for country code and number; ``as_is`` changes nothing."""
+    number_format_out: Literal["e164", "national", "as_is"] = "as_is"
+    """How numbers are written to this carrier: ``+8613800138000``, ``13800138000``, or as dialled."""
+    strip_in: str = ""
+    """A beginning that is taken off called and calling numbers from this carrier, before they are read."""
+    prepend_in: str = ""
+    """What is put before called and calling numbers from this carrier, before they are read."""
+    strip_out: str = ""
+    """A beginning that is taken off numbers to this carrier, after they were written, such as the ``+``."""
+    prepend_out: str = ""
+    """What is put before called numbers to this carrier, after they were written, such as an access code."""
+    from_host: str = ""
+    """Host part of From and identities to this carrier; empty takes our own domain."""
+    pass_headers: tuple[str, ...] = ()
+    """``X-`` and ``P-`` headers that may be put on calls to this carrier; all others stay inside."""
+    allow: tuple[str, ...] = ()
+    """Numbers that may be called over this trunk, as in ``[toll]``; empty takes the list there."""
+    deny: tuple[str, ...] = ()
+    """Numbers that may not be called over this trunk, besides those denied in ``[toll]``."""
