@@ -69,9 +69,9 @@ def test_the_key_that_is_asked_for_is_that_of_the_parser() -> None:
         ("CSeq: 1 INVITE\r\n", "CSeq: 1 INVITE\r\nCSeq: 2 INVITE\r\n"),
         ("To: ", "tO: "),
         ("SIP/2.0/UDP 192.0.2.7:5071", "SIP/2.0/UDP [2001:db8::1]:5071"),
-        ("Via: SIP/2.0/UDP 192.0.2.7:5071;branch=z9hG4bKabc;rport", 'Via: SIP/2.0/UDP h;x="a,b";branch=z9hG4bKa'),
+        ("192.0.2.7:5071;branch", '192.0.2.7:5071;x="a,b";branch'),
     ],
-)  # fmt: skip
+)
 def test_what_is_unusual_goes_the_long_way(old: str, new: str) -> None:
     assert old in INVITE
     source = Address("192.0.2.8", 5071) if old == ";rport" else SOURCE
