@@ -17,6 +17,13 @@ GC_THRESHOLDS = (20_000, 20, 20)
 """A call makes few cycles, so the collector may look less often than by default."""
 
 
+def tune_collector() -> None:
+    """Spare the collector what was made at start: looking at it again and again costs a tenth of a call."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
 def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
     """Run a switch until SIGTERM or SIGINT, then drain.
 
@@ -28,10 +35,7 @@ def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
     switch = Switch(config)
 
     def announce() -> None:
-        # what was made at start lives for ever: looking at it again and again costs a tenth of a call
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        tune_collector()
         # for whoever started us and waits for this line, whatever the log level is
         print(f"sipccd is ready on {switch.addresses}", file=sys.stderr, flush=True)
 
