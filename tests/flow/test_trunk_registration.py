@@ -48,7 +48,7 @@ class Carrier:
             realm="carrier.example.com",
             secret=b"secret",
         )
-        self.endpoint.admit = lambda request, flow: admission.check(request, flow.remote, now=clock.now())
+        self.endpoint.admit = lambda request, flow: admission.check(request, flow, now=clock.now())
         self.endpoint.on_request["REGISTER"] = self._on_register
 
     def _on_register(self, inbound: InboundRequest) -> None:

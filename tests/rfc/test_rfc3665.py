@@ -154,7 +154,7 @@ async def test_2_registration(flow: Flow3665) -> None:
         trunks=TrunkTable(()), users=[UserSettings(name="alice", password="secret")],
         realm="example.com", secret=bytes(32), nonce_life=60.0,
     )  # fmt: skip
-    flow.bob.admit = lambda request, way: admission.check(request, way.remote, now=clock.now())
+    flow.bob.admit = lambda request, way: admission.check(request, way, now=clock.now())
 
     def register(inbound: InboundRequest) -> None:
         inbound.respond(

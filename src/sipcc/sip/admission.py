@@ -7,17 +7,26 @@ address gains an attacker one small packet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
-from sipcc.sip.auth import DigestServer, Rejected, make_ha1
+from sipcc.sip.auth import DigestServer, Rejected, Verified, make_ha1
 from sipcc.sip.build import response
+from sipcc.sip.guard import Guard, Offence, is_scanner
 from sipcc.sip.message import Request, Response
-from sipcc.sip.settings import TrunkSettings, UserSettings
-from sipcc.sip.transport.base import Address
+from sipcc.sip.peers import is_host, is_peer
+from sipcc.sip.settings import GuardSettings, TrunkSettings, UserSettings
+from sipcc.sip.transport.base import Address, Flow
 from sipcc.sip.trunk import TrunkTable
+
+_OFFENCES: dict[str, Offence] = {
+    "malformed": "malformed",
+    "replayed": "replay",
+    "wrong": "wrong_password",
+    "unknown": "unknown_user",
+}
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -31,20 +40,30 @@ class Admitted(msgspec.Struct, frozen=True):
 class Refused(msgspec.Struct, frozen=True):
     """The request stays out; `response` is to be sent once. `reason` is for counters and logs.
 
-    `reason` is ``stranger`` or one of `Rejected.reason`; ``wrong`` alone is worth counting for a ban.
+    `reason` is ``stranger``, ``forged`` or one of `Rejected.reason`.
     """
 
     response: Response
     reason: str
 
 
-class Admission:
-    """Decides about each request that opens something.
+class Dropped(msgspec.Struct, frozen=True):
+    """The request stays out and gets no answer: its sender has guessed too often."""
 
-    ACK and CANCEL are always let through: they can only reach what was admitted (RFC 3261 §22.1), as are
-    OPTIONS, which tell a stranger no more than that somebody listens. With `strangers` ``forbid``, a
-    request from outside the trunks that carries no credentials gets 403 instead of a challenge, unless
-    it is a REGISTER.
+    reason: str
+    silent: bool = True
+
+
+class Admission:
+    """Decides about each request that opens something, and about those in a dialog from elsewhere.
+
+    ACK and CANCEL are always let through: they can only reach what was admitted (RFC 3261 §22.1). So are
+    OPTIONS of carriers and of hosts that `guard` knows; a stranger's are challenged like anything else,
+    since a scanner begins with them (§11.2 lets them be answered as an INVITE would be). With `strangers`
+    ``forbid``, a request from outside the trunks that carries no credentials gets 403 instead of a
+    challenge, unless it is a REGISTER.
+
+    `is_bound` is true for a user and the source address of one of his live registrations.
     """
 
     def __init__(
@@ -57,36 +76,95 @@ class Admission:
         nonce_life: float = 60.0,
         algorithms: Sequence[str] = ("SHA-256", "MD5"),
         strangers: Literal["challenge", "forbid"] = "challenge",
+        guard: Guard | None = None,
+        is_bound: Callable[[str, Address], bool] = lambda _user, _address: False,
     ) -> None:
         self.trunks = trunks
+        self.guard = guard or Guard(GuardSettings())
         self.digest = DigestServer(realm, secret, nonce_life, algorithms=tuple(algorithms))
         self._strangers = strangers
+        self._is_bound = is_bound
+        self._users = {user.name: user for user in users}
         self._ha1 = {
             (user.name, algorithm): make_ha1(user.name, realm, user.password, algorithm)
-            for user in users
+            for user in self._users.values()
             for algorithm in self.digest.algorithms
         }
 
-    def check(self, request: Request, source: Address, *, now: float) -> Admitted | Refused:
-        """Decide about `request`, which came from `source`; never raises for a parsed request."""
-        if request.method in {"ACK", "CANCEL"}:
+    def check(self, request: Request, flow: Flow, *, now: float) -> Admitted | Refused | Dropped:
+        """Decide about `request`, which came on `flow`; never raises for a parsed request."""
+        method = request.method
+        if method in {"ACK", "CANCEL"}:
             return Admitted()
-        trunk = self.trunks.match(source)
-        if trunk is not None and request.method != "REGISTER":
+        trunk = self.trunks.match(flow.remote)
+        if trunk is not None and method != "REGISTER":
             return Admitted(trunk=trunk)
-        if request.method == "OPTIONS":
+        host = flow.remote.host
+        if method == "OPTIONS" and self.guard.class_of(host, now=now) != "stranger":
             return Admitted()
-        values = request.headers.get_all("Authorization") + request.headers.get_all("Proxy-Authorization")
-        if not values and self._strangers == "forbid" and request.method != "REGISTER":
-            return Refused(self._answer(request, 403), "stranger")
+        if is_scanner(request.headers.get_raw("User-Agent")):
+            self.guard.tell(host, "scanner", now=now)
+        values = _credentials(request)
+        if not values:
+            self.guard.got_nowhere(host, method, now=now)
+            if self._strangers == "forbid" and method != "REGISTER":
+                return Refused(self._answer(request, 403), "stranger")
+        return self._prove(request, values, flow, now)
+
+    def check_in_dialog(
+        self, request: Request, flow: Flow, *, peer: Flow, user: str, now: float
+    ) -> Admitted | Refused | Dropped:
+        """Decide about a request in a dialog whose peer is at `peer`.
+
+        It passes from there, from the same trunk, from an address where `user`, the other party of the
+        dialog, is registered, or with his digest. Who can prove nothing gets 481, as if there were no
+        such dialog.
+        """
+        if is_peer(flow, peer):
+            return Admitted()
+        trunk = self.trunks.match(flow.remote)
+        if trunk is not None and trunk is self.trunks.match(peer.remote):
+            return Admitted(trunk=trunk)
+        if user not in self._users:
+            if is_host(flow, peer):
+                return Admitted()
+        elif self._is_bound(user, flow.remote):
+            return Admitted(user=user)
+        elif request.method not in {"ACK", "CANCEL"}:
+            verdict = self._prove(request, _credentials(request), flow, now)
+            if not isinstance(verdict, Admitted) or verdict.user == user:
+                return verdict
+        self.guard.tell(flow.remote.host, "forged", now=now)
+        return Refused(self._answer(request, 481), "forged")
+
+    def _prove(
+        self, request: Request, values: Sequence[str], flow: Flow, now: float
+    ) -> Admitted | Refused | Dropped:
+        host = flow.remote.host
         verdict = self.digest.verify(
-            request.method, values, self._lookup, source=source.host, now=now, uri=request.uri
+            request.method,
+            values,
+            self._lookup,
+            source=host,
+            now=now,
+            uri=request.uri,
+            may_try=lambda user: self.guard.may_try(host, user, now=now) or self._is_bound(user, flow.remote),
         )
-        if isinstance(verdict, Rejected):
-            challenge = self.digest.challenge(source=source.host, now=now, stale=verdict.stale)
-            headers = [("WWW-Authenticate", value) for value in challenge]
-            return Refused(self._answer(request, 401, headers), verdict.reason)
-        return Admitted(user=verdict.user)
+        if isinstance(verdict, Verified):
+            self.guard.welcome(host, now=now)
+            return Admitted(user=verdict.user)
+        return self._refuse(request, verdict, host, now)
+
+    def _refuse(self, request: Request, verdict: Rejected, host: str, now: float) -> Refused | Dropped:
+        offence = _OFFENCES.get(verdict.reason)
+        if offence is not None:
+            guessed = verdict.user if verdict.reason in {"wrong", "unknown"} else ""
+            self.guard.tell(host, offence, now=now, account=guessed)
+        if verdict.reason == "exhausted":
+            return Dropped(verdict.reason)
+        challenge = self.digest.challenge(source=host, now=now, stale=verdict.stale)
+        headers = [("WWW-Authenticate", value) for value in challenge]
+        return Refused(self._answer(request, 401, headers), verdict.reason)
 
     def _lookup(self, user: str, realm: str, algorithm: str) -> str | None:
         return self._ha1.get((user, algorithm))
@@ -95,3 +173,8 @@ class Admission:
         """A stateless answer; its tag is made from the request, so that a retransmission gets the same."""
         tag = self.digest.stateless_tag(request)
         return response(request, status, to_tag=tag, headers=headers)
+
+
+def _credentials(request: Request) -> list[str]:
+    headers = request.headers
+    return headers.get_all("Authorization") + headers.get_all("Proxy-Authorization")

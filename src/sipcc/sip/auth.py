@@ -1,35 +1,53 @@
 """Digest authentication for both sides (RFC 7616, RFC 8760, RFC 3261 §22).
 
-The server keeps nothing for a stranger: a nonce is a time and an HMAC over it, the realm and the source,
-so a challenge costs no memory and a nonce is of no use elsewhere. Only nonces that were used with the
-right password are remembered, with a window of 64 nonce counts each, so that a captured header cannot be
-used twice. An unknown user costs the same work, and gets the same answer, as a wrong password.
+The server keeps nothing for a stranger: a nonce is a time and a keyed hash over it, the realm and the
+source, so a challenge costs no memory and a nonce is of no use elsewhere. Only nonces that were used with
+the right password are remembered, with a window of 64 nonce counts each, so that a captured header cannot
+be used twice. An unknown user costs the same work, and gets the same answer, as a wrong password.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
 
 import msgspec
 
 from sipcc.errors import ParseError, RemoteProtocolError
-from sipcc.sip.grammar import is_token, quote, split, text, unquote
+from sipcc.sip.grammar import quote, unquote
 from sipcc.sip.message import Request, Response, transaction_key
 from sipcc.sip.uri import SipUri
 
-ALGORITHMS = {"SHA-512-256": "sha512_256", "SHA-256": "sha256", "MD5": "md5"}
-"""Digest algorithms, strongest first, and their names in `hashlib`."""
+ALGORITHMS = {
+    "SHA-512-256": partial(hashlib.new, "sha512_256", usedforsecurity=False),
+    "SHA-256": partial(hashlib.sha256, usedforsecurity=False),
+    "MD5": partial(hashlib.md5, usedforsecurity=False),
+}
+"""Digest algorithms, strongest first, and what makes their hashes."""
+
+MAX_VALUE = 4096
+"""Characters of one (Proxy-)Authorization or challenge; a longer one is malformed (CVE-2026-40892)."""
+MAX_VALUES = 8
+"""Such headers of one request that are looked at."""
 
 Ha1 = Callable[[str, str, str], str | None]
 """(user, realm, algorithm) -> H(user:realm:password) in hex, or None for an unknown user."""
 
-_NONCE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{32})")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{20}")
+_PARAM = re.compile(
+    r"[ \t,]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+"
+    r'(?:"((?:[^"\\]|\\.)*+)"|([^", \t]*+))[ \t]*+(?:,|\Z)',
+    re.DOTALL,
+)
 _HEX8 = re.compile(r"[0-9A-Fa-f]{8}")
 _WINDOW = 64
+_MASK = 2**48 - 1
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -52,12 +70,15 @@ class Verified(msgspec.Struct, frozen=True):
 class Rejected(msgspec.Struct, frozen=True):
     """The request proves nothing; challenge it.
 
-    `reason` is ``missing``, ``malformed``, ``stale``, ``replayed`` or ``wrong``; only ``wrong`` speaks of
-    somebody who guesses. `stale` is true when the password was right and only the nonce has to be new.
+    `reason` is ``missing``, ``malformed``, ``stale``, ``replayed``, ``wrong``, ``unknown`` (a user that
+    there is not) or ``exhausted`` (the password was not looked at). Only ``wrong`` and ``unknown`` speak of
+    somebody who guesses, and nobody outside may learn which of the two it was. `stale` is true when the
+    password was right and only the nonce has to be new. `user` is the name that was given.
     """
 
     stale: bool
     reason: str
+    user: str = ""
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -73,9 +94,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 def digest(algorithm: str, value: str) -> str:
     """H(value) in hex; `algorithm` is one of `ALGORITHMS`."""
-    return hashlib.new(
-        ALGORITHMS[algorithm], value.encode("utf-8", "surrogateescape"), usedforsecurity=False
-    ).hexdigest()
+    return ALGORITHMS[algorithm](value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def make_ha1(user: str, realm: str, password: str, algorithm: str) -> str:
@@ -87,21 +106,26 @@ def parse_auth(value: str) -> tuple[str, dict[str, str]]:
     """Read ``Scheme name=value, name="value"`` into the scheme in lower case and unquoted parameters.
 
     Raises:
-        ParseError: not of that form, or a parameter twice.
+        ParseError: not of that form, a parameter twice, or longer than `MAX_VALUE`.
     """
+    if len(value) > MAX_VALUE:
+        raise ParseError("too long", layer="header:Authorization")
     scheme, _, rest = value.strip(" \t").partition(" ")
+    rest = rest.rstrip(" \t,")
     params: dict[str, str] = {}
-    for piece in split(rest.encode("utf-8", "surrogateescape"), b",", "header:Authorization"):
-        if not piece:
-            continue
-        name, equals, content = piece.partition(b"=")
-        name = name.strip(b" \t").lower()
-        if not equals or not is_token(name):
-            raise ParseError(f"not a parameter: {piece[:40]!r}", layer="header:Authorization")
-        key = text(name)
+    at, end = 0, len(rest)
+    while at < end:
+        found = _PARAM.match(rest, at)
+        if found is None:
+            raise ParseError(f"not a parameter: {rest[at : at + 40]!r}", layer="header:Authorization")
+        name, quoted, plain = found.groups()
+        key = name.lower()
         if key in params:
             raise ParseError(f"{key} twice", layer="header:Authorization")
-        params[key] = unquote(text(content.strip(b" \t")))
+        if plain is None:
+            plain = unquote(f'"{quoted}"') if "\\" in quoted else quoted
+        params[key] = plain
+        at = found.end()
     return scheme.lower(), params
 
 
@@ -110,7 +134,7 @@ def _response(params: dict[str, str], algorithm: str, ha1: str, method: str, bod
     qop = params.get("qop")
     a2 = f"{method}:{params.get('uri', '')}"
     if qop == "auth-int":
-        a2 += ":" + hashlib.new(ALGORITHMS[algorithm], body, usedforsecurity=False).hexdigest()
+        a2 += ":" + ALGORITHMS[algorithm](body).hexdigest()
     ha2 = digest(algorithm, a2)
     nonce = params.get("nonce", "")
     if qop is None:
@@ -140,17 +164,18 @@ class DigestServer:
         nonce_life: float = 60.0,
         *,
         algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
-        remembered: int = 10_000,
+        remembered: int = 65_536,
     ) -> None:
         self.realm = realm
         self.algorithms = algorithms
-        self._secret = secret
+        self._key = hashlib.sha256(secret).digest()
         self._life = nonce_life
         self._remembered = remembered
-        self._used: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._tail = "\n" + realm
+        self._used: OrderedDict[int, tuple[int, int]] = OrderedDict()
         self._forgotten = -1
         self._last_issued = 0
-        self._dummy = {name: digest(name, secret.hex()) for name in algorithms}
+        self._dummy = {name: digest(name, self._key.hex()) for name in algorithms}
 
     def challenge(self, *, source: str, now: float, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate (or Proxy-Authenticate), the strongest algorithm first.
@@ -159,23 +184,25 @@ class DigestServer:
         """
         # microseconds that never repeat: two phones behind one NAT must not share a nonce and its count
         self._last_issued = max(self._last_issued + 1, int(now * 1_000_000))
-        issued = f"{self._last_issued:x}"
-        nonce = f"{issued}-{self._mac(issued, source)}"
+        nonce = self._nonce(self._last_issued & _MASK, source)
         tail = ', qop="auth"' + (", stale=true" if stale else "")
         hint = f"{_HINT}, " if "MD5" in self.algorithms else ""
+        realm = quote(self.realm)
         return [
-            f'Digest realm={quote(self.realm)}, nonce="{nonce}", {hint}algorithm={name}{tail}'
-            for name in self.algorithms
+            f'Digest realm={realm}, nonce="{nonce}", {hint}algorithm={name}{tail}' for name in self.algorithms
         ]
 
-    def _mac(self, issued: str, source: str) -> str:
-        message = f"{issued}\n{source}\n{self.realm}".encode("utf-8", "surrogateescape")
-        return hmac.new(self._secret, message, "sha256").hexdigest()[:32]
+    def _nonce(self, issued: int, source: str) -> str:
+        """20 characters: 6 bytes of time in microseconds, 9 bytes of a keyed hash of it and of `source`."""
+        stamp = issued.to_bytes(6, "big")
+        message = stamp + (source + self._tail).encode("utf-8", "surrogateescape")
+        mac = hashlib.blake2s(message, key=self._key, digest_size=9).digest()
+        return base64.urlsafe_b64encode(stamp + mac).decode("ascii")
 
     def stateless_tag(self, request: Request) -> str:
         """A To tag that is the same for each retransmission of `request` (RFC 3261 §8.2.7)."""
         key = b"\n".join(transaction_key(request)) + request.headers.first().get("Call-ID", b"")
-        return hmac.new(self._secret, b"tag\n" + key, "sha256").hexdigest()[:16]
+        return hashlib.blake2s(b"tag\n" + key, key=self._key, digest_size=5).hexdigest()
 
     def verify(
         self,
@@ -186,14 +213,16 @@ class DigestServer:
         source: str,
         now: float,
         uri: SipUri | None = None,
+        may_try: Callable[[str], bool] | None = None,
     ) -> Verified | Rejected:
         """Check the Authorization (or Proxy-Authorization) values of a request; never raises.
 
         `uri` is the Request-URI; a digest for another user of ours is then refused. Values of other
-        realms and other schemes are passed over.
+        realms and other schemes are passed over. When `may_try` is false for the user name, the password
+        is not looked at.
         """
         verdict = Rejected(False, "missing")
-        for value in header_values:
+        for value in islice(header_values, MAX_VALUES):
             try:
                 scheme, params = parse_auth(value)
             except ParseError:
@@ -201,6 +230,8 @@ class DigestServer:
                 continue
             if scheme != "digest" or params.get("realm") != self.realm or not params.get("nonce"):
                 continue
+            if may_try is not None and not may_try(params.get("username", "")):
+                return Rejected(False, "exhausted", params.get("username", ""))
             return self._check(method, params, ha1, source, now, uri)
         return verdict
 
@@ -222,27 +253,34 @@ class DigestServer:
         given = params.get("response", "").lower().encode("utf-8", "surrogateescape")
         right = hmac.compare_digest(wanted.encode("ascii"), given)
         if not right or known is None or not _same_user(params.get("uri", ""), uri):
-            return Rejected(False, "wrong")
+            return Rejected(False, "unknown" if known is None else "wrong", user)
         return self._check_nonce(params, user, source, now)
 
     def _check_nonce(self, params: dict[str, str], user: str, source: str, now: float) -> Verified | Rejected:
         nonce = params["nonce"]
-        match = _NONCE.fullmatch(nonce)
-        if match is None or not hmac.compare_digest(match[2], self._mac(match[1], source)):
-            return Rejected(True, "stale")
-        issued = int(match[1], 16)
+        issued = self._issued(nonce, source)
+        if issued is None:
+            return Rejected(True, "stale", user)
         age = now - issued / 1_000_000
-        if not -1 <= age <= self._life or (nonce not in self._used and issued <= self._forgotten):
-            return Rejected(True, "stale")
+        if not -1 <= age <= self._life or (issued not in self._used and issued <= self._forgotten):
+            return Rejected(True, "stale", user)
         # without qop there is no count, so such a nonce is good for one request
         count = int(params["nc"], 16) if params.get("qop") else 2**32
-        if not self._count(nonce, count, now):
-            return Rejected(True, "replayed")
+        if not self._count(issued, count, now):
+            return Rejected(True, "replayed", user)
         return Verified(user)
 
-    def _count(self, nonce: str, count: int, now: float) -> bool:
-        """Note `count` for `nonce`; False when it was seen, or is older than the window."""
-        highest, seen = self._used.get(nonce, (0, 0))
+    def _issued(self, nonce: str, source: str) -> int | None:
+        """When a nonce of ours for `source` was issued, in microseconds; None for any other."""
+        if _NONCE.fullmatch(nonce) is None:
+            return None
+        issued = int.from_bytes(base64.urlsafe_b64decode(nonce)[:6], "big")
+        mine = self._nonce(issued, source)
+        return issued if hmac.compare_digest(mine, nonce) else None
+
+    def _count(self, issued: int, count: int, now: float) -> bool:
+        """Note `count` for a nonce; False when it was seen, or is older than the window."""
+        highest, seen = self._used.get(issued, (0, 0))
         if count > highest:
             seen = ((seen << min(count - highest, _WINDOW)) | 1) & (2**_WINDOW - 1)
             highest = count
@@ -251,9 +289,9 @@ class DigestServer:
             if highest - count >= _WINDOW or seen & bit or count == 0:
                 return False
             seen |= bit
-        if nonce not in self._used:
+        if issued not in self._used:
             self._forget(now)
-        self._used[nonce] = (highest, seen)
+        self._used[issued] = (highest, seen)
         return True
 
     def _forget(self, now: float) -> None:
@@ -261,11 +299,10 @@ class DigestServer:
         used = self._used
         while used:
             oldest = next(iter(used))
-            issued = int(oldest.partition("-")[0], 16)
-            if now - issued / 1_000_000 <= self._life and len(used) < self._remembered:
+            if now - oldest / 1_000_000 <= self._life and len(used) < self._remembered:
                 return
             del used[oldest]
-            self._forgotten = max(self._forgotten, issued)
+            self._forgotten = max(self._forgotten, oldest)
 
 
 def _same_user(digest_uri: str, uri: SipUri | None) -> bool:

@@ -190,9 +190,7 @@ class Switch:
             nonce_life=config.sip.nonce_life,
             algorithms=config.sip.digest,
         )
-        self.endpoint.admit = lambda request, flow: admission.check(
-            request, flow.remote, now=self.clock.now()
-        )
+        self.endpoint.admit = lambda request, flow: admission.check(request, flow, now=self.clock.now())
         self.places = Places(
             registrar=self.registrar,
             users=[user.name for user in config.users],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -111,9 +112,15 @@ def test_strongest_first_and_chosen() -> None:
 
 
 def test_wrong_password_and_unknown_user_look_the_same() -> None:
-    for credentials in (Credentials("bob", "x"), Credentials("nobody", "zanzibar"), Credentials("", "")):
+    """Only the word for our own counters tells them apart; `Admission` makes one answer of both."""
+    for credentials, reason in (
+        (Credentials("bob", "x"), "wrong"),
+        (Credentials("nobody", "zanzibar"), "unknown"),
+        (Credentials("", ""), "unknown"),
+    ):
         digest_server = server()
-        assert check(digest_server, proof(digest_server, credentials=credentials)) == Rejected(False, "wrong")
+        verdict = check(digest_server, proof(digest_server, credentials=credentials))
+        assert verdict == Rejected(False, reason, credentials.username)
 
 
 def test_dummy_secret_opens_nothing() -> None:
@@ -127,7 +134,7 @@ def test_dummy_secret_opens_nothing() -> None:
         f'Digest username="nobody", realm="{REALM}", nonce="{nonce}", uri="sip:x", response="{answer}", '
         "algorithm=SHA-256, qop=auth, nc=00000001, cnonce=c"
     )
-    assert check(digest_server, value) == Rejected(False, "wrong")
+    assert check(digest_server, value) == Rejected(False, "unknown", "nobody")
 
 
 @pytest.mark.parametrize("value", ["", "NoOneKnowsThisScheme opaque-data=here", "Basic dXNlcg==", "Digest"])
@@ -152,21 +159,23 @@ def test_other_realms_are_passed_over() -> None:
 def test_a_nonce_has_a_life() -> None:
     digest_server = server()
     value = proof(digest_server, now=100.0)
-    assert check(digest_server, value, now=160.5) == Rejected(True, "stale")
-    assert check(digest_server, value, now=50.0) == Rejected(True, "stale")
+    assert check(digest_server, value, now=160.5) == Rejected(True, "stale", "bob")
+    assert check(digest_server, value, now=50.0) == Rejected(True, "stale", "bob")
     assert check(digest_server, value, now=159.0) == Verified("bob")
 
 
 def test_a_nonce_belongs_to_its_source() -> None:
     digest_server = server()
-    assert check(digest_server, proof(digest_server), source="192.0.2.9") == Rejected(True, "stale")
+    assert check(digest_server, proof(digest_server), source="192.0.2.9") == Rejected(True, "stale", "bob")
 
 
 def test_a_foreign_nonce_is_stale_when_the_password_is_right() -> None:
     """As after a restart of ours: the phone goes on without asking its user."""
     before = DigestServer(REALM, b"another secret..", 60.0)
-    assert check(server(), proof(before)) == Rejected(True, "stale")
-    assert check(server(), proof(before, credentials=Credentials("bob", "x"))) == Rejected(False, "wrong")
+    assert check(server(), proof(before)) == Rejected(True, "stale", "bob")
+    assert check(server(), proof(before, credentials=Credentials("bob", "x"))) == Rejected(
+        False, "wrong", "bob"
+    )
 
 
 def with_count(value: str, count: int, digest_server: DigestServer) -> str:
@@ -183,7 +192,7 @@ def test_each_count_once() -> None:
     verdicts = [check(digest_server, with_count(first, count, digest_server)) for count in counts]
     fine = [isinstance(verdict, Verified) for verdict in verdicts]
     assert fine == [True, False, True, True, True, False, False, True, True, False, True, False]
-    assert Rejected(True, "replayed") in verdicts
+    assert Rejected(True, "replayed", "bob") in verdicts
 
 
 def test_without_qop_a_nonce_serves_once() -> None:
@@ -192,7 +201,7 @@ def test_without_qop_a_nonce_serves_once() -> None:
     value = authorization(Challenge(REALM, params["nonce"], "MD5"), request(), BOB, 1, "")
     assert "qop" not in value
     assert check(digest_server, value) == Verified("bob")
-    assert check(digest_server, value) == Rejected(True, "replayed")
+    assert check(digest_server, value) == Rejected(True, "replayed", "bob")
 
 
 def test_memory_is_bounded_and_forgetting_opens_no_replay() -> None:
@@ -200,7 +209,7 @@ def test_memory_is_bounded_and_forgetting_opens_no_replay() -> None:
     values = [proof(digest_server, now=100.0 + i / 10) for i in range(6)]
     assert all(check(digest_server, value, now=101.0) == Verified("bob") for value in values)
     assert len(digest_server._used) <= 3
-    assert check(digest_server, values[0], now=101.0) == Rejected(True, "stale")
+    assert check(digest_server, values[0], now=101.0) == Rejected(True, "stale", "bob")
     later = proof(digest_server, now=300.0)
     assert check(digest_server, later, now=300.0) == Verified("bob")
     assert len(digest_server._used) == 1
@@ -250,7 +259,7 @@ def test_digest_for_another_number_is_refused() -> None:
     verdict = digest_server.verify(
         "INVITE", [proof(digest_server, asked=unreadable)], ha1, source="192.0.2.1", now=100.0, uri=SipUri()
     )
-    assert verdict == Rejected(False, "wrong")
+    assert verdict == Rejected(False, "wrong", "bob")
 
 
 def test_stateless_tag_is_the_same_for_the_same_request() -> None:
@@ -260,6 +269,89 @@ def test_stateless_tag_is_the_same_for_the_same_request() -> None:
     other = Request.build("INVITE", "sip:b@example.com", [*headers[:1], ("Call-ID", "d"), *headers[2:]])
     assert digest_server.stateless_tag(one) == digest_server.stateless_tag(one.copy())
     assert digest_server.stateless_tag(one) != digest_server.stateless_tag(other)
+
+
+def test_a_password_that_may_not_be_tried_is_not_looked_at() -> None:
+    digest_server = server()
+    asked: list[str] = []
+
+    def no(user: str) -> bool:
+        asked.append(user)
+        return False
+
+    verdict = digest_server.verify(
+        "INVITE", [proof(digest_server)], ha1, source="192.0.2.1", now=100.0, may_try=no
+    )
+    assert verdict == Rejected(False, "exhausted", "bob")
+    assert asked == ["bob"]
+
+
+@pytest.mark.parametrize("name", ["username", "cnonce", "uri", "opaque", "x"])
+def test_over_long_fields(name: str) -> None:
+    digest_server = server()
+    value = proof(digest_server) + f', {name}2="{"x" * 5000}"'
+    assert check(digest_server, value) == Rejected(False, "malformed")
+    assert challenges(challenged([value])) == []
+
+
+def test_few_headers_are_looked_at() -> None:
+    digest_server = server()
+    other = 'Digest username="bob", realm="elsewhere", nonce="x", uri="sip:a", response="y"'
+    assert check(digest_server, *[other] * 8, proof(digest_server)) == Rejected(False, "missing")
+
+
+@pytest.mark.parametrize(
+    "nonce",
+    ["", "x", "A" * 19, "A" * 20, "A" * 21, "A" * 19 + "=", "A" * 19 + "\u0660", "____________________"],
+)
+def test_forged_nonces(nonce: str) -> None:
+    digest_server = server()
+    challenge = Challenge(REALM, nonce, "SHA-256", ("auth",))
+    verdict = check(digest_server, authorization(challenge, request(), BOB, 1, "c"))
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == ("stale" if nonce else "missing")
+
+
+def test_md5_is_refused_where_it_is_not_configured() -> None:
+    digest_server = server(algorithms=("SHA-512-256", "SHA-256"))
+    nonce = parse_auth(digest_server.challenge(source="192.0.2.1", now=100.0)[0])[1]["nonce"]
+    value = authorization(Challenge(REALM, nonce, "MD5", ("auth",)), request(), BOB, 1, "c")
+    assert check(digest_server, value) == Rejected(False, "malformed")
+
+
+def test_three_algorithms_in_their_order() -> None:
+    digest_server = server(algorithms=("SHA-512-256", "SHA-256", "MD5"))
+    values = digest_server.challenge(source="192.0.2.1", now=100.0)
+    assert [parse_auth(value)[1]["algorithm"] for value in values] == ["SHA-512-256", "SHA-256", "MD5"]
+    assert check(digest_server, proof(digest_server)) == Verified("bob")
+
+
+@pytest.mark.parametrize("algorithm", ["SHA-512-256", "SHA-256", "MD5"])
+def test_no_phone_that_refreshes_for_weeks_is_ever_refused(algorithm: str) -> None:
+    """A thousand phones behind few addresses: they use a nonce again until it is stale, and go on."""
+    digest_server = server(algorithms=(algorithm,))
+    bits = random.Random(7616)
+    held: dict[int, tuple[Challenge, int]] = {}
+    now, challenged_again = 0.0, 0
+    for step in range(20_000):
+        now += bits.expovariate(30.0)
+        phone = bits.randrange(1000)
+        source = f"192.0.2.{phone % 7}"
+        for _attempt in range(2):
+            challenge, count = held.get(phone, (None, 0))
+            if challenge is None:
+                [challenge] = challenges(challenged(digest_server.challenge(source=source, now=now)))
+            held[phone] = challenge, count + 1
+            value = authorization(challenge, request(), BOB, count + 1, f"c{step}")
+            verdict = check(digest_server, value, now=now, source=source)
+            if isinstance(verdict, Verified):
+                break
+            assert verdict == Rejected(True, "stale", "bob")
+            challenged_again += 1
+            del held[phone]
+        else:
+            raise AssertionError(f"refused at step {step}")
+    assert challenged_again > 1000
 
 
 # -- client ---------------------------------------------------------------------------------------------
