@@ -79,6 +79,7 @@ SHELLS = {
     "sip/dns.py",
     "sip/endpoint.py",
     "sip/inbound.py",
+    "sip/notifications.py",
     "sip/outbound.py",
 }
 """Files that may know the loop, clocks and sockets. All others are cores."""

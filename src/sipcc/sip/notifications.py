@@ -1,0 +1,111 @@
+"""What a subscription of ours tells, for coroutines: ``async for notification in subscriber``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sipcc.sip.subscriber import ClientSubscription, SubscriberState
+from sipcc.sip.uri import NameAddr, SipUri
+
+if TYPE_CHECKING:
+    from sipcc.sip.auth import Credentials
+    from sipcc.sip.endpoint import Endpoint
+    from sipcc.sip.session_api import HeaderList
+    from sipcc.sip.subscriber import Notification
+    from sipcc.sip.transport.base import Address, Flow, TransportName
+
+MAX_WAITING = 256
+"""Notifications that wait for their reader; beyond that the oldest falls out, the newest says most."""
+
+
+class Subscriber:
+    """A subscription of ours as `Endpoint.subscribe` returns it.
+
+    Iteration ends when the subscription is over for good; `reason` says why. It may be left at any time;
+    `stop` then takes the subscription back.
+    """
+
+    def __init__(self) -> None:
+        self.subscription: ClientSubscription
+        self.reason = ""
+        """Why it is over, ``""`` while it is not."""
+        self.lost = 0
+        """Notifications that nobody read in time."""
+        self._waiting: asyncio.Queue[Notification | None] = asyncio.Queue()
+        self._over = asyncio.Event()
+
+    @property
+    def state(self) -> SubscriberState:
+        """Where the subscription stands."""
+        return self.subscription.state
+
+    def on_notify(self, notification: Notification) -> None:
+        """`SubscriberListener`: keep it for the reader."""
+        if self._waiting.qsize() >= MAX_WAITING:
+            self._waiting.get_nowait()
+            self.lost += 1
+        self._waiting.put_nowait(notification)
+
+    def on_terminated(self, reason: str) -> None:
+        """`SubscriberListener`: let the reader come to its end."""
+        self.reason = reason
+        self._over.set()
+        self._waiting.put_nowait(None)
+
+    async def stop(self) -> str:
+        """Unsubscribe and wait until it is over, 64*T1 at most; why it is."""
+        self.subscription.stop()
+        await self._over.wait()
+        return self.reason
+
+    def __aiter__(self) -> Subscriber:
+        return self
+
+    async def __anext__(self) -> Notification:
+        found = None if self._over.is_set() and self._waiting.empty() else await self._waiting.get()
+        if found is None:
+            raise StopAsyncIteration
+        return found
+
+
+def subscribe(
+    endpoint: Endpoint,
+    target: SipUri,
+    *,
+    event: str,
+    from_: NameAddr,
+    to: NameAddr | None = None,
+    accept: str = "",
+    expires: int = 3600,
+    headers: HeaderList = (),
+    route: Flow | None = None,
+    destination: Address | None = None,
+    transport: TransportName = "udp",
+    credentials: Credentials | None = None,
+) -> Subscriber:
+    """Subscribe to `event` of `target`, such as ``dialog`` or ``message-summary``.
+
+    `accept` is the Accept header, empty for the package's own type; `expires` is in seconds, and 0 fetches
+    the state once. The rest is as for `Endpoint.request`.
+
+    Raises:
+        LocalProtocolError: `event` is no event.
+    """
+    subscriber = Subscriber()
+    subscriber.subscription = ClientSubscription(
+        endpoint,
+        target,
+        event=event,
+        from_=from_,
+        to=to,
+        accept=accept,
+        expires=expires,
+        headers=headers,
+        route=lambda: endpoint._route(target, route, destination, transport),
+        credentials=credentials,
+        listener=subscriber,
+    )
+    with endpoint.pumping():
+        subscriber.subscription.start()
+    return subscriber
