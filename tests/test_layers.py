@@ -79,6 +79,7 @@ SHELLS = {
     "sip/dns.py",
     "sip/endpoint.py",
     "sip/inbound.py",
+    "sip/launching.py",
     "sip/notifications.py",
     "sip/outbound.py",
 }

@@ -9,9 +9,11 @@
     +- TransportError             bytes could not be moved
     |  +- ResolveError            no address for a name
     |  +- ConnectError            no connection to an address
+    +- LoopDetected               a call would come back to ourselves
     +- TransactionTimeout         no final answer in time (Timer B or F)
     +- CallError                  a call did not go as asked
        +- CallRejected            the far side said no with a SIP status
+       |  +- CallBlocked          we said no: the toll guard lets nobody call there
        +- CallEnded               the call is over; raised by the next verb on it
        +- NoCommonCodec           offer and answer share no codec
        +- PortsExhausted          no RTP port is free
@@ -106,6 +108,12 @@ class ConnectError(TransportError):
     """A connection to an address could not be made."""
 
 
+class LoopDetected(SipccError):
+    """A call would come back to ourselves (answered with 482)."""
+
+    disposition = Disposition("failed", 482, "us", retryable=False)
+
+
 class TransactionTimeout(SipccError):
     """No final answer came in time (RFC 3261 Timer B or F)."""
 
@@ -130,6 +138,15 @@ class CallRejected(CallError):
         self.reason = reason
         self.rang = rang
         self.disposition = Disposition("rejected", status, "peer", retryable=status in {408, 480, 500, 503})
+
+
+class CallBlocked(CallRejected):
+    """Our own rules refuse it: nothing was sent. `why` is a word of `sipcc.call.tollguard`."""
+
+    def __init__(self, why: str, status: int = 403) -> None:
+        super().__init__(status, f"blocked: {why}")
+        self.why = why
+        self.disposition = Disposition("blocked", status, "us", retryable=False)
 
 
 class CallEnded(CallError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipcc.clock import Clock
@@ -29,7 +29,7 @@ from sipcc.sip.resolve import (
     plan,
 )
 from sipcc.sip.settings import DnsSettings
-from sipcc.sip.transport.base import TransportName
+from sipcc.sip.transport.base import Listener, TransportName
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver as DnsClient
@@ -73,6 +73,19 @@ class DnsResolver:
         self._cache = AnswerCache(
             entries=settings.cache, max_ttl=settings.max_ttl, negative_ttl=settings.negative_ttl, stale=STALE
         )
+
+    def suit(self, listeners: Iterable[Listener]) -> None:
+        """Ask only for what can be sent to from `listeners`: families of addresses, and UDP or not."""
+        found = list(listeners)
+        if not found:
+            return
+        six = [":" in listener.local.host for listener in found]
+        if not all(six):
+            self.families = ("A", "AAAA") if any(six) else ("A",)
+        else:
+            self.families = ("AAAA",)
+        if not any(listener.transport == "udp" for listener in found):
+            self._supported = [name for name in self._supported if name != "udp"]
 
     def hops_now(
         self, host: str, port: int | None, transport: TransportName | None, *, sips: bool = False

@@ -13,11 +13,13 @@ from sipcc.driver import Driver
 from sipcc.errors import TransportError
 from sipcc.ids import Ids
 from sipcc.log import get_logger
+from sipcc.sip.dns import DnsResolver
 from sipcc.sip.inbound import Inbound
 from sipcc.sip.incoming import InboundRequest
+from sipcc.sip.launching import Route
 from sipcc.sip.message import Request, Response
-from sipcc.sip.nat import DEFAULT_PORT, default_port, transport_of
-from sipcc.sip.outbound import Outbound, Route
+from sipcc.sip.nat import transport_of
+from sipcc.sip.outbound import Outbound
 from sipcc.sip.overload import Overload
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
@@ -25,7 +27,7 @@ from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
 from sipcc.sip.transaction.machine import ServerTransaction, Transaction
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, TransportName
-from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened, resolve
+from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened
 from sipcc.sip.uac import ClientSession
 from sipcc.sip.uri import NameAddr, SipUri
 from sipcc.tasks import TaskScope
@@ -79,7 +81,8 @@ class Endpoint:
         self.scope = TaskScope("sip")
         self._driver: Driver | None = None
         self._depth = 0
-        self.manager = FlowManager(network or SocketNetwork(), _Forward(self))
+        self.manager = FlowManager(network or SocketNetwork(settings), _Forward(self))
+        self.resolver = DnsResolver(settings.dns, clock=clock, chance=lambda: ids.bits(20) / (1 << 20))
         self.outbound = Outbound(
             settings,
             layer=self.layer,
@@ -89,6 +92,7 @@ class Endpoint:
             counters=self.counters,
             pump=self.pump,
             scope=self.scope,
+            resolver=self.resolver,
         )
         self.inbound = Inbound(self)
 
@@ -111,6 +115,7 @@ class Endpoint:
         """
         self._driver = Driver(_Timed(self), self._flush)
         await self.manager.listen(self.settings.listen)
+        self.resolver.suit(self.listeners)
 
     async def stop(self) -> None:
         """Close everything; what still waits for an answer gets none."""
@@ -131,15 +136,18 @@ class Endpoint:
         headers: HeaderList = (),
         route: Flow | None = None,
         destination: Address | None = None,
-        transport: TransportName = "udp",
+        transport: TransportName | None = None,
         credentials: Credentials | None = None,
         contact_user: str = "",
+        patience: float | None = None,
     ) -> InviteSession:
         """Call `target`; all that follows is told to `listener`.
 
         The INVITE goes over `route` if that flow is open, else to `destination`, else to the host of
         `target`. Without `body` the peer makes the offer and `acknowledge` must answer it. A 401 or 407
-        is answered with `credentials`.
+        is answered with `credentials`. A host that is a name may have several servers: the next one is
+        taken when one fails (RFC 3263 §4.3). With `patience`, somebody there must have answered something
+        within so many seconds, or the call fails with TransactionTimeout.
         """
         request = self._build(
             "INVITE",
@@ -152,7 +160,8 @@ class Endpoint:
         if self.outbound.supported:
             request.headers.add("Supported", self.outbound.supported)
         way = self._route(target, route, destination, transport)
-        flow = way.flow or Unopened(way.transport, Address(way.host, way.port))
+        way.patience = patience
+        flow = way.flow or Unopened(way.transport or "udp", Address(way.host, way.port or 0))
         session = ClientSession(self.outbound, request, flow)
         session.listener = listener
         session.credentials = credentials
@@ -174,7 +183,7 @@ class Endpoint:
         body: bytes = b"",
         route: Flow | None = None,
         destination: Address | None = None,
-        transport: TransportName = "udp",
+        transport: TransportName | None = None,
         credentials: Credentials | None = None,
         call_id: str | None = None,
         cseq: int | None = None,
@@ -215,7 +224,11 @@ class Endpoint:
         Raises:
             TransportError: the name has no address, or nobody answers there.
         """
-        return await self.manager.connect(await resolve(target.host, target.port or DEFAULT_PORT))
+        wanted = transport_of(target, "tcp")
+        transport: TransportName = "tcp" if wanted == "udp" else wanted
+        return await self.outbound.launcher.open(
+            Route(transport=transport, host=target.host, port=target.port)
+        )
 
     def watch_timers(self, tell: Callable[[str, str, float, Flow], None]) -> None:
         """Tell `tell` of each timer that fires, with Call-ID, name, time and flow, before what it does.
@@ -322,14 +335,21 @@ class Endpoint:
         return Request.build(method, target, headers=lines, body=body)
 
     def _route(
-        self, target: SipUri, route: Flow | None, destination: Address | None, transport: TransportName
+        self,
+        target: SipUri,
+        route: Flow | None,
+        destination: Address | None,
+        transport: TransportName | None,
     ) -> Route:
         if route is not None and not route.closed:
             return Route(route)
+        sips = target.scheme == "sips"
         if destination is not None:
-            return Route(transport=transport, host=destination.host, port=destination.port)
-        wanted = transport_of(target, transport)
-        return Route(transport=wanted, host=target.host, port=target.port or default_port(wanted))
+            host, port = destination
+            return Route(transport=transport, host=host, port=port or None, sips=sips)
+        if transport is not None or target.param("transport"):
+            transport = transport_of(target, transport or "udp")
+        return Route(transport=transport, host=target.host, port=target.port, sips=sips)
 
     def _expire(self, now: float) -> None:
         with self.pumping():
@@ -355,6 +375,9 @@ class _Forward:
     def stream_received(self, data: bytes, flow: Flow) -> None:
         self._endpoint.inbound.stream_received(data, flow)
 
+    def message_received(self, data: bytes, flow: Flow) -> None:
+        self._endpoint.inbound.message_received(data, flow)
+
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         self._endpoint.inbound.flow_closed(flow, error)
 
@@ -372,8 +395,8 @@ class _Timed:
             at
             for at in (
                 endpoint.layer.deadline,
-                endpoint.outbound.deadlines.first,
-                endpoint.inbound.deadlines.first,
+                endpoint.outbound.deadlines.hint,
+                endpoint.inbound.deadlines.hint,
             )
             if at is not None
         ]

@@ -18,15 +18,10 @@ from sipcc.sip.build import cancel as build_cancel
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.dialog import MAX_CSEQ, Dialog
 from sipcc.sip.incoming import InboundRequest
+from sipcc.sip.launching import Launcher, Route
 from sipcc.sip.message import Request, Response
-from sipcc.sip.nat import (
-    DEFAULT_PORT,
-    contact_transport,
-    default_port,
-    is_address,
-    prefers_flow,
-    transport_of,
-)
+from sipcc.sip.nat import DEFAULT_PORT, contact_transport, is_address, prefers_flow, transport_of
+from sipcc.sip.resolve import Resolver
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import AckSent, Exchange, HeaderList, Timed, Usage
 from sipcc.sip.session_timer import TimerPolicy
@@ -34,13 +29,16 @@ from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
 from sipcc.sip.transaction.machine import (
     AckArrived,
+    ClientTransaction,
     Event,
     ResponseArrived,
     ServerTransaction,
     TimedOut,
+    TransportFailed,
 )
+from sipcc.sip.transaction.tables import Input
 from sipcc.sip.transport.base import Address, Flow, TransportName
-from sipcc.sip.transport.manager import FlowManager, resolve
+from sipcc.sip.transport.manager import FlowManager
 from sipcc.sip.uri import SipUri
 from sipcc.tasks import TaskScope
 
@@ -51,27 +49,6 @@ _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 _NONCE = re.compile(rb'(?:^|[\s,])nonce\s*=\s*"([^"]*)"', re.IGNORECASE)
 _log = get_logger("sipcc.sip.outbound")
-
-
-class Route:
-    """Where a request goes: a flow that is there, or an address to open one to."""
-
-    __slots__ = ("flow", "host", "like", "port", "transport")
-
-    def __init__(
-        self,
-        flow: Flow | None = None,
-        *,
-        transport: TransportName = "udp",
-        host: str = "",
-        port: int = DEFAULT_PORT,
-        like: Flow | None = None,
-    ) -> None:
-        self.flow = flow
-        self.transport = transport
-        self.host = host
-        self.port = port
-        self.like = like
 
 
 class Outbound:
@@ -88,6 +65,7 @@ class Outbound:
         counters: Counter[str],
         pump: Callable[[], None],
         scope: TaskScope,
+        resolver: Resolver,
     ) -> None:
         self.ids = ids
         self.timers = settings.timers
@@ -112,6 +90,8 @@ class Outbound:
         self._pump = pump
         self._scope = scope
         self._contacts: dict[tuple[Address, TransportName, str], str] = {}
+        self.launcher = Launcher(settings, self, resolver=resolver, manager=manager, scope=scope)
+        """Finds the hops of each request, and the next one when one fails."""
 
     # -- SessionHost ----------------------------------------------------------------------------------
 
@@ -177,7 +157,7 @@ class Outbound:
         """Send the ACK to a 2xx."""
         route = self._route(session, dialog)
         sent = AckSent(None, b"")
-        flow = self._open_now(route)
+        flow = self.launcher.open_now(route)
         if flow is not None:
             self._emit_ack(sent, request, flow)
         else:
@@ -243,15 +223,7 @@ class Outbound:
         limit = self.tcp_above_bytes
         if limit is not None and len(bytes(exchange.request)) > limit:
             route = _over_tcp(route)
-        try:
-            flow = self._open_now(route)
-        except TransportError as error:
-            self._scope.spawn(self._fail(exchange, error), name="fail")
-            return
-        if flow is not None:
-            self._emit(exchange, flow, usage)
-        else:
-            self._scope.spawn(self._launch_later(exchange, route, usage), name="connect")
+        self.launcher.launch(exchange, route, usage)
 
     def take(self, event: Event) -> None:
         """Bring news of the transaction layer to whoever waits for it."""
@@ -263,10 +235,7 @@ class Outbound:
             if isinstance(user, InviteSession):
                 user.receive_ack(event.request)
         elif isinstance(user, Exchange):
-            if isinstance(event, TimedOut):
-                user.on_failure(TransactionTimeout(event.timer, provisionals=event.transaction.provisionals))
-            else:
-                user.on_failure(TransportError(f"cannot send to {event.transaction.flow.remote}"))
+            self._take_failure(user, event)
         elif isinstance(event, TimedOut):
             self.counters["refusals_unacknowledged"] += 1
 
@@ -285,9 +254,21 @@ class Outbound:
             self.counters["answers_lost"] += 1
             _log.info("sip.answer_lost", remote=str(address), error=str(error))
 
+    def _take_failure(self, exchange: Exchange, event: TimedOut | TransportFailed) -> None:
+        transaction = event.transaction
+        if isinstance(event, TimedOut):
+            if event.timer == Input.GIVE_UP and isinstance(transaction, ClientTransaction):
+                self.launcher.silent(exchange, transaction)
+            else:
+                exchange.on_failure(TransactionTimeout(event.timer, provisionals=transaction.provisionals))
+        elif not self.launcher.lost(exchange):
+            exchange.on_failure(TransportError(f"cannot send to {transaction.flow.remote}"))
+
     def _take_response(self, exchange: Exchange, event: ResponseArrived) -> None:
         response = event.response
         if event.transaction is not exchange.transaction and response.status >= 300:
+            return
+        if self.launcher.answered(exchange, response):
             return
         if response.status in (401, 407) and self._answer_challenge(exchange, response):
             return
@@ -340,16 +321,18 @@ class Outbound:
         number = request.cseq.number % MAX_CSEQ + 1 if exchange.next_cseq is None else exchange.next_cseq()
         request.headers.set("CSeq", f"{number} {request.method}")
         exchange.request = request
-        self._emit(exchange, flow, None)
+        self.emit(exchange, flow, None)
 
-    def _emit(self, exchange: Exchange, flow: Flow, usage: Usage | None) -> None:
+    def emit(
+        self, exchange: Exchange, flow: Flow, usage: Usage | None, *, patience: float | None = None
+    ) -> None:
         """Stamp a request with Via, and Contact where it lacks one, and open its transaction."""
         request = exchange.request
         if usage is not None and "Contact" not in request.headers and request.method in _MAKES_DIALOG:
             usage.flow = flow
             request.headers.add("Contact", self.contact(usage))
         self._stamp(request, flow)
-        exchange.transaction = self._layer.request(request, flow, now=self.now())
+        exchange.transaction = self._layer.request(request, flow, now=self.now(), patience=patience)
         exchange.transaction.user = exchange
         self._pump()
 
@@ -375,40 +358,21 @@ class Outbound:
         transport = transport_of(uri, flow.transport)
         if usable and flow.reliable and transport == flow.transport and uri.host == flow.remote.host:
             return Route(flow)
-        port = uri.port or default_port(transport)
-        return Route(transport=transport, host=uri.host, port=port, like=flow)
-
-    def _open_now(self, route: Route) -> Flow | None:
-        if route.flow is not None:
-            return route.flow
-        if not is_address(route.host):
-            return None
-        return self._manager.open_flow(route.transport, Address(route.host, route.port), like=route.like)
-
-    async def _open(self, route: Route) -> Flow:
-        address = await resolve(route.host, route.port)
-        flow = self._manager.open_flow(route.transport, address, like=route.like)
-        return flow if flow is not None else await self._manager.connect(address)
-
-    async def _launch_later(self, exchange: Exchange, route: Route, usage: Usage | None) -> None:
-        try:
-            flow = await self._open(route)
-        except TransportError as error:
-            await self._fail(exchange, error)
-            return
-        if not exchange.cancelled:
-            self._emit(exchange, flow, usage)
+        return Route(transport=transport, host=uri.host, port=uri.port, sips=uri.scheme == "sips", like=flow)
 
     async def _ack_later(self, sent: AckSent, request: Request, route: Route) -> None:
         try:
-            self._emit_ack(sent, request, await self._open(route))
+            self._emit_ack(sent, request, await self.launcher.open(route))
         except TransportError as error:
             # the peer repeats its 2xx, and without an ACK it hangs up by itself
             self.counters["acks_lost"] += 1
             _log.warning("sip.ack_lost", error=str(error))
 
-    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+    def fail(self, exchange: Exchange, error: Exception) -> None:
         """Tell a failure, from a task of its own, so that no callback runs inside of `send`."""
+        self._scope.spawn(self._fail(exchange, error), name="fail")
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
         if not exchange.cancelled:
             exchange.on_failure(error)
             self._pump()

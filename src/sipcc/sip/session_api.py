@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sipcc.sip.auth import Credentials
     from sipcc.sip.dialog import Dialog
     from sipcc.sip.incoming import InboundRequest
+    from sipcc.sip.launching import Way
     from sipcc.sip.session import InviteSession
     from sipcc.sip.transaction.machine import ClientTransaction, ServerTransaction
 
@@ -201,6 +202,7 @@ class Exchange:
         "request",
         "timer",
         "transaction",
+        "way",
     )
 
     def __init__(
@@ -226,6 +228,8 @@ class Exchange:
         """The session timer to ask for a longer interval after a 422; None after it was asked once."""
         self.challenges = 0
         self.nonces: set[str] = set()
+        self.way: Way | None = None
+        """The hops that it goes to one after another; None for one that keeps to a flow."""
 
 
 class AckSent:

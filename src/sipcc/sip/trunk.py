@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sipcc.errors import ConfigError
 from sipcc.sip.settings import TrunkSettings
-from sipcc.sip.transport.base import Address
+from sipcc.sip.transport.base import Address, TransportName
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -77,6 +77,15 @@ class TrunkTable:
 
     def __len__(self) -> int:
         return len(self._trunks)
+
+
+def destination_of(trunk: TrunkSettings) -> tuple[str, int, TransportName | None]:
+    """Where calls to a carrier go: host, port (0 for what the DNS says), transport (None for the same)."""
+    transport: TransportName | None = None if trunk.transport == "auto" else trunk.transport
+    if trunk.host or not trunk.addresses:
+        return trunk.host, trunk.port, transport
+    host, port = _host_port(trunk.addresses[0])
+    return host, trunk.port or port, transport
 
 
 def _host_port(text: str) -> tuple[str, int]:

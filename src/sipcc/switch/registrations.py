@@ -26,6 +26,7 @@ from sipcc.sip import (
     local_host_towards,
     response,
 )
+from sipcc.sip.trunk import destination_of
 from sipcc.tasks import TaskScope
 
 GOODBYE_TIMEOUT = 2.0
@@ -142,7 +143,7 @@ class _Kept:
         self._endpoint = endpoint
         self._clock = clock
         self._scope = scope
-        host = SipUri(host=trunk.host, port=trunk.port)
+        host = SipUri(host=trunk.host, port=trunk.port or None)
         self.core = Registration(
             aor=SipUri(user=trunk.username, host=trunk.host),
             registrar=host,
@@ -174,6 +175,7 @@ class _Kept:
             self._scope.spawn(self._send(request), name=self.trunk.name)
 
     async def _send(self, request: Request) -> None:
+        host, port, transport = destination_of(self.trunk)
         try:
             answer = await self._endpoint.request(
                 "REGISTER",
@@ -187,8 +189,8 @@ class _Kept:
                 ],
                 call_id=request.call_id,
                 cseq=request.cseq.number,
-                destination=Address(self.trunk.host, self.trunk.port),
-                transport=self.trunk.transport,
+                destination=Address(host, port),
+                transport=transport,
             )
         except SipccError as error:
             self.core.failed(str(error), now=self._clock.now())

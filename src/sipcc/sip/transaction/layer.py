@@ -57,6 +57,10 @@ class TransactionLayer:
         """How many transactions live; 0 proves that nothing leaked."""
         return len(self._clients) + len(self._servers)
 
+    def serves(self, key: Key) -> bool:
+        """True while a request with `key` is being served."""
+        return key in self._servers
+
     @property
     def unexpected(self) -> int:
         """Messages from the network that no table listed in the state at hand."""
@@ -102,10 +106,18 @@ class TransactionLayer:
             self._merge_keys[key] = merge_key
         return transaction
 
-    def request(self, request: Request, flow: Flow, *, now: float) -> ClientTransaction:
-        """Open a client transaction; its request is sent at once."""
+    def request(
+        self, request: Request, flow: Flow, *, now: float, patience: float | None = None
+    ) -> ClientTransaction:
+        """Open a client transaction; its request is sent at once.
+
+        With `patience`, TimedOut tells that nothing was answered for so many seconds; an INVITE still
+        takes what comes later.
+        """
         key = transaction_key(request)
-        transaction = ClientTransaction(request, flow, key, self._out, self.timers, now=now)
+        transaction = ClientTransaction(
+            request, flow, key, self._out, self.timers, now=now, patience=patience
+        )
         self._clients[key] = transaction
         if flow.reliable:
             self._of_stream.setdefault(id(flow), set()).add(key)
@@ -146,7 +158,7 @@ class TransactionLayer:
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called, or None."""
-        return self._deadlines.first
+        return self._deadlines.hint
 
     def expire(self, *, now: float) -> None:
         """Fire every timer that is due."""

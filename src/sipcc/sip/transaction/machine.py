@@ -184,12 +184,23 @@ class Transaction:
 
 
 class ClientTransaction(Transaction):
-    """RFC 3261 §17.1: sends the request when it is made."""
+    """RFC 3261 §17.1: sends the request when it is made.
+
+    With `patience`, GIVE_UP comes when nothing was answered for so many seconds.
+    """
 
     __slots__ = ("_ack",)
 
     def __init__(
-        self, request: Request, flow: Flow, key: Key, outbox: Outbox, timers: Timers, *, now: float
+        self,
+        request: Request,
+        flow: Flow,
+        key: Key,
+        outbox: Outbox,
+        timers: Timers,
+        *,
+        now: float,
+        patience: float | None = None,
     ) -> None:
         invite = request.method == "INVITE"
         super().__init__(INVITE_CLIENT if invite else CLIENT, request, flow, key, outbox, timers)
@@ -197,6 +208,8 @@ class ClientTransaction(Transaction):
         self._ack = b""
         self._send(self._sent)
         self._due[Input.TIMER_B if invite else Input.TIMER_F] = now + 64 * timers.t1
+        if patience is not None:
+            self._due[Input.GIVE_UP] = now + patience
         _STARTS[Action.START_A if invite else Action.START_E](self, now)
 
     @property
@@ -207,6 +220,7 @@ class ClientTransaction(Transaction):
     def receive(self, response: Response, *, now: float) -> None:
         """Take a response that matches this transaction."""
         status = response.status
+        self._due.pop(Input.GIVE_UP, None)
         if status < 200:
             self.provisionals += 1
             self.step(Input.PROVISIONAL, now=now, item=response)

@@ -47,6 +47,8 @@ class Input(StrEnum):
     TIMER_K = "K"
     TIMER_L = "L"
     TIMER_M = "M"
+    GIVE_UP = "no answer"
+    """Nothing came for as long as the TU wants to wait: RFC 3263 §4.3, not a timer of RFC 3261."""
 
 
 class Action(StrEnum):
@@ -94,6 +96,8 @@ INVITE_CLIENT: Table = {
     _S.CALLING: {
         _I.TIMER_A: (_S.CALLING, (_A.SEND_REQUEST, _A.START_A)),
         _I.TIMER_B: (_S.TERMINATED, (_A.REPORT_TIMEOUT,)),
+        # the request may have arrived all the same: a late answer must still find its transaction
+        _I.GIVE_UP: (_S.CALLING, (_A.STOP_A, _A.REPORT_TIMEOUT)),
         _I.TRANSPORT_ERROR: _GIVE_UP,
         _I.PROVISIONAL: (_S.PROCEEDING, (_A.STOP_A, _A.STOP_B, _A.PASS_UP)),
         _I.SUCCESS: (_S.ACCEPTED, (_A.STOP_A, _A.STOP_B, _A.PASS_UP, _A.START_M)),
@@ -124,6 +128,7 @@ CLIENT: Table = {
     _S.TRYING: {
         _I.TIMER_E: (_S.TRYING, (_A.SEND_REQUEST, _A.START_E)),
         _I.TIMER_F: (_S.TERMINATED, (_A.REPORT_TIMEOUT,)),
+        _I.GIVE_UP: (_S.TERMINATED, (_A.REPORT_TIMEOUT,)),
         _I.TRANSPORT_ERROR: _GIVE_UP,
         _I.PROVISIONAL: (_S.PROCEEDING, (_A.PASS_UP, _A.START_E_T2)),
         _I.SUCCESS: (_S.COMPLETED, (_A.STOP_E, _A.STOP_F, _A.PASS_UP, _A.START_K)),
