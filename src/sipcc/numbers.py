@@ -153,9 +153,11 @@ def parse(text: str, plan: Plan, *, context: str = "", form: Format = "national"
     if form == "as_is":
         return Number(digits, _kind_as_is(digits, plan), digits)
     if not digits.startswith("+") and _GLOBAL_CONTEXT.fullmatch(context):
-        plan = _plan_of_context(context, plan)
+        found = _read(digits, _plan_of_context(context, plan), "national")
+        # the bare digits mean another number outside of their context
+        return None if found is None else Number(*found, found[0])
     found = _read(digits, plan, form)
-    return None if found is None else Number(found[0], found[1], digits)
+    return None if found is None else Number(*found, digits)
 
 
 def _plan_of_context(context: str, plan: Plan) -> Plan:

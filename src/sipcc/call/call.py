@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sipcc.call import events
 from sipcc.call.asking import ask
+from sipcc.call.caller import CallerFacts, CallIdentity
 from sipcc.call.cause import CAUSES
 from sipcc.call.conversation import BridgeResult, Conversation
 from sipcc.call.digits import CollectSettings, DigitBuffer, Matcher, OptionsMatcher, matcher_for
@@ -35,7 +36,7 @@ _log = get_logger("sipcc.call")
 T = TypeVar("T")
 
 
-class Call:
+class Call(CallerFacts):
     """One caller's visit: the caller's leg, what is played to it, and whoever it is bridged with."""
 
     def __init__(
@@ -49,8 +50,10 @@ class Call:
         trunk: str | None,
         language: str,
         request: Request | None = None,
+        identity: CallIdentity | None = None,
     ) -> None:
         self.id = call_id
+        self.identity = identity or CallIdentity(caller=caller, caller_name=caller_name, called=called)
         self.caller = caller
         """The caller's number or user name."""
         self.caller_name = caller_name or caller
@@ -342,6 +345,7 @@ class Call:
     def leg_ended(self, leg: Leg) -> None:
         """One of the legs is over."""
         at = self._now()
+        self._context.toll.end(leg.id, now=at)
         if leg.trunk:
             self._context.trunk_calls.give_back(leg.trunk)
         if leg is self._leg:

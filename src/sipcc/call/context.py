@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
 from sipcc.call.limits import CallLimits
+from sipcc.call.numbering import Numbering
+from sipcc.call.tollguard import TollGuard
 from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.rtp.flow import CodecName, MediaEngine
@@ -49,5 +51,9 @@ class CallContext:
     """Prompt that a party hears while the other one holds."""
     trunk_calls: CallLimits = field(default_factory=CallLimits)
     """The legs that are up on each trunk, both ways."""
+    numbering: Numbering = field(default_factory=Numbering)
+    """How numbers are written here and on each trunk."""
+    toll: TollGuard = field(default_factory=TollGuard)
+    """What may be called, by whom and when."""
     on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None
     """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""

@@ -51,6 +51,21 @@ class LegStarted(Event, frozen=True, kw_only=True):
     sip_call_id: str = ""
 
 
+class DialBlocked(Event, frozen=True, kw_only=True):
+    """The toll guard refused to ring a party; nothing was sent. Each one is worth an alert."""
+
+    call: str
+    user: str
+    """The user on whose account it was tried; empty for a caller from outside."""
+    trunk: str
+    """The trunk that it would have gone over; empty for a bare SIP URI."""
+    number: str
+    """What was asked for, canonical where it is a number."""
+    why: str
+    """``denied``, ``not_allowed``, ``not_a_number``, ``night``, ``calls``, ``minutes``, ``loop``, ``hops`` or
+    ``host``; `sipcc.call.tollguard` explains them."""
+
+
 class LegRinging(Event, frozen=True, kw_only=True):
     """The other party sent 180 or 183."""
 

@@ -10,6 +10,7 @@ import structlog
 
 from sipcc.call import events
 from sipcc.call.call import Call
+from sipcc.call.caller import identify
 from sipcc.call.leg import Leg
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.protocols import Handler
@@ -21,7 +22,7 @@ from sipcc.sip.admission import Admitted
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
-    from sipcc.sip import InviteSession, Request
+    from sipcc.sip import InviteSession
     from sipcc.sip.settings import TrunkSettings, UserSettings
 
 _log = get_logger("sipcc.call")
@@ -90,8 +91,8 @@ class Calls:
         request = session.request
         trunk, user = _source_of(session)
         trunk_name = trunk.name if trunk is not None else None
-        caller, caller_name = self._identity(user, request)
-        called = request.uri.user or request.uri.host
+        identity = identify(request, trunk=trunk, user=user, users=self._users, numbering=context.numbering)
+        caller, called = identity.caller, identity.called
         route = self._routes.find(called, trunk_name)
         context.bus.emit(
             events.CallStarted(
@@ -105,7 +106,9 @@ class Calls:
             )
         )
         _log.info("call.started", call_id=call_id, caller=caller, called=called, trunk=trunk_name)
-        if route is None:
+        if identity.wire is not None and identity.wire.privacy.cannot_serve:
+            self._refuse(session, call_id, 500, "failed")
+        elif route is None:
             self._refuse(session, call_id, 404, "unallocated")
         elif route.max_calls and route.calls >= route.max_calls:
             self._refuse(session, call_id, 486, "busy")
@@ -116,11 +119,12 @@ class Calls:
                 context,
                 call_id=call_id,
                 caller=caller,
-                caller_name=caller_name,
+                caller_name=identity.caller_name,
                 called=called,
                 trunk=trunk_name,
                 language=route.language or self._language,
                 request=request,
+                identity=identity,
             )
             self._live[call_id] = call
             if user:
@@ -128,16 +132,6 @@ class Calls:
             self._empty.clear()
             route.calls += 1
             context.scope.spawn(self._run(call, session, route), name=call_id)
-
-    def _identity(self, user: str, request: Request) -> tuple[str, str]:
-        """(number, name) of the caller: a user of ours is who its account says, whatever From says."""
-        account = self._users.get(user)
-        if account is not None:
-            number = account.number or account.name
-            return number, account.display or number
-        sender = request.from_
-        number = sender.uri.user or "anonymous"
-        return number, sender.display or number
 
     def _refuse(
         self,

@@ -11,11 +11,13 @@ import msgspec
 from sipcc.call import events
 from sipcc.call.leg import Leg
 from sipcc.call.negotiate import MediaNegotiation
-from sipcc.errors import CallRejected, SipccError, TransactionTimeout
+from sipcc.call.outward import ask_toll, shown_to
+from sipcc.errors import CallBlocked, CallRejected, SipccError, TransactionTimeout
+from sipcc.numbers import Number
 from sipcc.rtp.flow import CodecName, MediaEvent
 from sipcc.sip.settings import TrunkSettings
 from sipcc.sip.transport.base import Address, Flow, TransportName
-from sipcc.sip.uri import NameAddr, SipUri
+from sipcc.sip.uri import SipUri
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call
@@ -35,8 +37,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The trunk that leads there, if it is one: its codecs, its limit and its count are used."""
     user: str = ""
     """The user of ours who is rung there, if it is one."""
+    number: Number | None = None
+    """The number behind the trunk; None when what was asked for is no telephone number."""
     caller_id: str = ""
-    """The number to show instead of the caller's, for trunks that accept only their own."""
+    """The number to show instead of the caller's; a trunk with numbers of its own takes only one of them."""
+    by: str = ""
+    """The user on whose account it is rung, such as the one who transfers; empty takes the call's own."""
+    chosen_by_peer: bool = False
+    """True when a phone or carrier named the place, by REFER or 3xx: then the toll guard looks closer."""
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -71,6 +79,7 @@ class _Race:
         self._agent = agent
         self._legs: list[Leg] = []
         self._winner: Leg | None = None
+        self._blocked: CallBlocked | None = None
         self._refusals: list[int] = []
         self._changed = asyncio.Event()
         self.ringing = 0
@@ -80,14 +89,19 @@ class _Race:
     async def ring(self, target: Target) -> None:
         """Send an INVITE to `target`; a failure to do so counts as its refusal."""
         call, context = self._call, self._call.context
-        trunk = target.trunk
+        trunk, leg_id = target.trunk, context.ids.uid("leg")
+        if (blocked := ask_toll(call, target, leg_id, agent=self._agent)) is not None:
+            self._blocked = blocked
+            self._refused(blocked.status)
+            return
         if trunk is not None and not context.trunk_calls.take(trunk.name, trunk.max_calls):
+            context.toll.end(leg_id, now=context.clock.now())
             self._refused(503)
             return
         try:
             media = await context.engine.open(near=call.leg.media)
         except SipccError as error:
-            self._give_back(trunk)
+            self._give_back(trunk, leg_id)
             self._refused(error.disposition.sip_status)
             return
         negotiation = MediaNegotiation(
@@ -98,7 +112,7 @@ class _Race:
             session_id=context.ids.bits(31),
         )
         leg = Leg(
-            context.ids.uid("leg"),
+            leg_id,
             role="callee",
             media=media,
             negotiation=negotiation,
@@ -110,24 +124,23 @@ class _Race:
         caller_params = call.leg.negotiation.params
         offer = negotiation.make_offer(prefer=caller_params.codec if caller_params else None)
         started = context.clock.now()
-        caller = target.caller_id or call.caller
-        display = caller if target.caller_id else call.caller_name
+        shown = shown_to(call, target)
         try:
             session = context.endpoint.invite(
                 target.uri,
-                from_=NameAddr(SipUri(user=caller, host=context.domain), display),
+                from_=shown.from_,
                 body=offer,
                 listener=leg,
-                headers=target.headers,
+                headers=shown.headers,
                 route=target.flow,
                 destination=target.destination,
                 transport=target.transport,
                 credentials=target.credentials,
-                contact_user=caller,
+                contact_user=shown.contact_user,
             )
         except SipccError as error:
             await media.close()
-            self._give_back(trunk)
+            self._give_back(trunk, leg_id)
             self._refused(error.disposition.sip_status)
             return
         leg.attach(session)
@@ -147,6 +160,8 @@ class _Race:
     async def first(self) -> Leg:
         """The first leg that answers; CallRejected when all have refused."""
         while self._winner is None:
+            if self._blocked is not None and not self._legs:
+                raise self._blocked
             if all(leg.ended for leg in self._legs):
                 raise CallRejected(best_refusal(self._refusals), rang=self.ringing > 0)
             self._changed.clear()
@@ -192,7 +207,8 @@ class _Race:
         """Media of a leg that has not won: only its loss matters."""
         self._call.leg_media(leg, event)
 
-    def _give_back(self, trunk: TrunkSettings | None) -> None:
+    def _give_back(self, trunk: TrunkSettings | None, leg_id: str) -> None:
+        self._call.context.toll.end(leg_id, now=self._call.context.clock.now())
         if trunk is not None:
             self._call.context.trunk_calls.give_back(trunk.name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
 
 
@@ -18,3 +20,58 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Language of the prompts; empty for the default of ``[ivr]``."""
     max_calls: int = 0
     """Calls at a time for this number; 0 for no limit. The next one gets 486."""
+
+
+class DiallingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How numbers are written where this switch stands. Trunks may differ."""
+
+    country: str = ""
+    """Country code without plus, such as ``86``. With it one number is one number, however it is written;
+    without it numbers stay as they come."""
+    area_code: str = ""
+    """Area code such as ``010``: what a number without any prefix belongs to."""
+    emergency: tuple[str, ...] = ("110", "112", "119", "120", "122")
+    """Numbers that are let through at all times, whatever ``[toll]`` says."""
+
+
+class TollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be called over trunks, by whom and when.
+
+    A rule is a number, a beginning such as ``0108*``, or one of ``national``, ``mobile``, ``geographic``,
+    ``service``, ``short``, ``premium``, ``international``; ``*`` is any number. Numbers that the
+    configuration itself names, as an agent's ``uri`` or behind ``dial:``, may always be called.
+    """
+
+    allow: tuple[str, ...] = ("national",)
+    """Numbers that may be called; all others may not."""
+    deny: tuple[str, ...] = ("premium",)
+    """Numbers that may not be called, whatever `allow` says."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that a transfer or a redirection may lead to, besides our own users and the trunks."""
+    calls_per_user: Annotated[int, msgspec.Meta(ge=0)] = 2
+    """Calls over trunks that one user may have at a time; 0 for no limit."""
+    minutes_per_day: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Minutes over trunks that one user may talk from midnight to midnight; 0 for no limit."""
+    night: str = ""
+    """Hours in which only emergency numbers and those of the configuration may be called, such as
+    ``22:00-07:00``; empty for none."""
+    max_redirections: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+    """A call that was redirected more often is not sent out again: it is a loop."""
+
+
+class CallSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What calls may do, and what callers hear before the answer."""
+
+    early_media: Literal["pass", "tone", "off"] = "pass"
+    """What a caller hears while a party rings: ``pass`` its early audio once that arrives, ringing before;
+    ``tone`` our ringing tone as early audio; ``off`` only 180 Ringing, no audio."""
+    transfer_timeout: Annotated[int, msgspec.Meta(ge=1, le=600)] = 30
+    """Seconds that the target of a blind transfer may ring before the transferor gets its party back."""
+    pickup: Literal["users", "own"] = "users"
+    """Whose ringing calls a phone may take by INVITE with Replaces: those of all users, or of its own user
+    only. A call that was answered can only be taken by a phone of the same user."""
+    redirect: Literal["follow", "refuse"] = "follow"
+    """What becomes of a 3xx of a party that we ring: ``follow`` rings the places it names, users, trunks
+    and the hosts of ``[toll] hosts``, at most five in a row; ``refuse`` takes it for a refusal."""
+    relay_info: bool = True
+    """True passes INFO requests that hold no key to the other party of a conversation."""

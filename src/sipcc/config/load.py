@@ -23,6 +23,7 @@ from sipcc.config.findings import Finding, Report
 from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_unique
+from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
 from sipcc.config.schema import LISTS, TABLES, Config
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
@@ -161,6 +162,12 @@ def _check_all(
         check_media(config.media, listeners, report)
     check_users(lists["users"], report)
     check_trunks(lists["trunks"], report)
+    check_user_numbers(lists["users"], report)
+    check_trunk_numbers(lists["trunks"], report)
+    if not report.has_error_below(("dialling",)):
+        check_dialling(config.dialling, report)
+    if not report.has_error_below(("toll",)):
+        check_toll(config.toll, report)
     check_agents(lists["agents"], names, report)
     check_numbers(lists["numbers"], names, report)
     _check_queues(lists["queues"], data, report)

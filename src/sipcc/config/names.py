@@ -7,13 +7,13 @@ from typing import Any
 
 from sipcc.acd.settings import AgentSettings
 from sipcc.call.destination import Destination
-from sipcc.call.routing import normalise
 from sipcc.call.settings import NumberSettings
 from sipcc.config.convert import did_you_mean
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
 from sipcc.config.schema import LISTS
 from sipcc.errors import ParseError
+from sipcc.numbers import bare
 from sipcc.sip.uri import SipUri
 
 _UNIQUE = ("users", "trunks", "agents", "queues")  # for menus, sipcc.ivr.check says it
@@ -70,7 +70,7 @@ def check_numbers(numbers: Sequence[tuple[int, NumberSettings]], names: Names, r
     seen: dict[tuple[str, str], int] = {}
     for index, entry in numbers:
         path: Path = ("numbers", index)
-        number = normalise(entry.number)
+        number = bare(entry.number)
         if not number or "*" in number[:-1] or any(char.isspace() for char in number):
             report.error(
                 (*path, "number"),

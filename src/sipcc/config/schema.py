@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
-from sipcc.call.settings import NumberSettings
+from sipcc.call.settings import DiallingSettings, NumberSettings, TollSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.settings import RecordSettings
 from sipcc.rtp.settings import MediaSettings
@@ -31,6 +31,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ivr: IvrSettings = IvrSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
+    dialling: DiallingSettings = DiallingSettings()
+    toll: TollSettings = TollSettings()
     users: tuple[UserSettings, ...] = ()
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
@@ -45,6 +47,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ivr": IvrSettings,
     "records": RecordSettings,
     "log": LogSettings,
+    "dialling": DiallingSettings,
+    "toll": TollSettings,
 }
 """The sections that are written ``[name]``."""
 

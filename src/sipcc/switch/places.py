@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipcc.call import Target
-from sipcc.call.routing import normalise
+from sipcc.call.numbering import Numbering
 from sipcc.clock import Clock
 from sipcc.errors import ParseError
 from sipcc.sip import Credentials, Registrar, SipUri, TrunkSettings
-from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.transport.base import Address, Flow, TransportName
 
 
 class Places:
@@ -20,6 +20,7 @@ class Places:
     | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
     | ``tel:NUMBER`` | the first trunk with a host |
     | ``NAME/NUMBER`` | that number on the trunk called NAME |
+    | a SIP URI at the address of a trunk | its user part as a number on that trunk |
     | any other SIP URI | that URI |
     """
 
@@ -31,7 +32,9 @@ class Places:
         trunks: Sequence[TrunkSettings],
         domain: str,
         clock: Clock,
+        numbering: Numbering | None = None,
     ) -> None:
+        self._numbering = numbering or Numbering()
         self._registrar = registrar
         self._users = frozenset(users)
         self._trunks = {trunk.name: trunk for trunk in trunks if trunk.host or trunk.addresses}
@@ -55,9 +58,12 @@ class Places:
             return []
         if uri.scheme == "tel":
             trunks = list(self._trunks.values())
-            return [self._behind(trunks[0], uri.user or "")] if trunks else []
+            return [self._behind(trunks[0], uri.subscriber)] if trunks else []
         if uri.user in self._users and uri.host == self._domain and uri.port is None:
             return self._phones(uri.user)
+        if (trunk := self._trunk_at(uri)) is not None:
+            # a carrier's address is no way round the rules for its trunk
+            return [self._behind(trunk, uri.subscriber)]
         transport: TransportName = "tcp" if uri.params.get("transport") == "tcp" else "udp"
         return [Target(uri=uri, transport=transport)]
 
@@ -71,11 +77,19 @@ class Places:
                 headers=tuple(("Route", str(hop)) for hop in binding.path),
             )
             for binding in self._registrar.bindings(user, now=self._clock.now())
+            if not self._is_carrier(binding.uri, binding.flow)
         ]
+
+    def _is_carrier(self, contact: SipUri, flow: Flow | None) -> bool:
+        """True when a phone registered a carrier as its place: to ring it would be a call past the rules."""
+        return (flow is None or flow.closed) and self._trunk_at(contact) is not None
 
     def _behind(self, trunk: TrunkSettings, number: str) -> Target:
         host = trunk.host or trunk.addresses[0].partition(":")[0]
-        uri = SipUri(user=normalise(number), host=host, port=trunk.port)
+        dialled = self._numbering.dialled(number)
+        # only digits that were judged leave: what is no number is written as it is, for the record
+        user = number if dialled is None else self._numbering.outgoing(dialled, trunk)
+        uri = SipUri(user=user, host=host, port=trunk.port)
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         return Target(
             uri=uri,
@@ -84,4 +98,15 @@ class Places:
             credentials=credentials,
             caller_id=trunk.caller_id,
             trunk=trunk,
+            number=dialled,
         )
+
+    def _trunk_at(self, uri: SipUri) -> TrunkSettings | None:
+        """The trunk that a SIP URI leads to, if any: by its host or a source address, at its port."""
+        host, port = uri.host.lower(), uri.port or 5060
+        for trunk in self._trunks.values():
+            if port == (trunk.port or 5060):
+                known = {trunk.host.lower(), *(address.partition(":")[0] for address in trunk.addresses)}
+                if host in known - {""}:
+                    return trunk
+        return None

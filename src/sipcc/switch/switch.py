@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
 from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
+from sipcc.call.numbering import Numbering
+from sipcc.call.tollguard import TollGuard
 from sipcc.call.treatments import plain_handler
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
@@ -27,6 +29,7 @@ from sipcc.sip import Admission, Endpoint, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.switch.targets import numbers_named
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -191,12 +194,14 @@ class Switch:
             algorithms=config.sip.digest,
         )
         self.endpoint.admit = lambda request, flow: admission.check(request, flow, now=self.clock.now())
+        self.numbering = Numbering(config.dialling)
         self.places = Places(
             registrar=self.registrar,
             users=[user.name for user in config.users],
             trunks=config.trunks,
             domain=self.domain,
             clock=self.clock,
+            numbering=self.numbering,
         )
         self.phone_registrations = PhoneRegistrations(
             self.endpoint, self.registrar, self.clock, self._phones_changed
@@ -230,10 +235,12 @@ class Switch:
             codecs=config.media.codecs,
             ptime_ms=config.media.ptime_ms,
             recordings=config.records.recordings,
+            numbering=self.numbering,
+            toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
             on_user_busy=self._user_busy,
         )
         self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
-        routes: Routes[Handler] = Routes()
+        routes: Routes[Handler] = Routes(plan=self.numbering.home)
         for number, trunk, handler in self._routed:
             routes.add(Route(number, handler, trunk=trunk))
         for settings in config.numbers:

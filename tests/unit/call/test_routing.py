@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sipcc.call.routing import Route, Routes, normalise
+from sipcc.call.routing import Route, Routes
+from sipcc.numbers import bare, plan_of
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from sipcc.call.routing import Route, Routes, normalise
     ],
 )
 def test_visual_separators_are_dropped_from_numbers_only(dialled: str, expected: str) -> None:
-    assert normalise(dialled) == expected
+    assert bare(dialled) == expected
 
 
 def test_exact_beats_prefix_and_longer_prefix_beats_shorter() -> None:
@@ -43,3 +44,23 @@ def test_the_same_number_twice_is_refused() -> None:
 def test_a_star_may_stand_only_at_the_end() -> None:
     with pytest.raises(ValueError, match="only at the end"):
         Route("4*8", "x")
+
+
+def test_with_a_country_a_route_takes_its_number_however_it_is_written() -> None:
+    routes = Routes([Route("400-812-3456", "main"), Route("0108*", "office")], plan=plan_of("86", "010"))
+    for dialled in ("4008123456", "+864008123456", "008640 08123456", "864008123456"):
+        assert routes.find(dialled, None).handler == "main"
+    for dialled in ("01081234567", "+861081234567", "81234567"):
+        assert routes.find(dialled, None).handler == "office"
+    assert routes.find("+14008123456", None) is None
+
+
+def test_the_same_number_in_two_spellings_is_refused() -> None:
+    with pytest.raises(ValueError, match="routed twice"):
+        Routes([Route("4008123456", "a"), Route("+864008123456", "b")], plan=plan_of("86"))
+
+
+def test_a_name_that_is_a_kind_of_number_elsewhere_is_a_name_here() -> None:
+    routes = Routes([Route("mobile", "x")], plan=plan_of("86"))
+    assert routes.find("13800138000", None) is None
+    assert routes.find("mobile", None).handler == "x"

@@ -1,0 +1,37 @@
+"""The numbers behind trunks that the configuration itself names: nobody has to allow them once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipcc.call import Destination
+from sipcc.config import Config
+from sipcc.switch.places import Places
+
+
+def numbers_named(config: Config, places: Places) -> frozenset[tuple[str, str]]:
+    """What agents' contacts and ``dial:`` destinations ring over trunks, as (trunk, canonical number).
+
+    What is no number, such as an access code, is named by the user part that is sent.
+    """
+    found = set()
+    for target in _targets(config):
+        for place in places.locate(target):
+            if place.trunk is not None:
+                number = place.number.canonical if place.number is not None else place.uri.user
+                found.add((place.trunk.name, number))
+    return frozenset(found)
+
+
+def _targets(config: Config) -> Iterator[str]:
+    yield from (agent.uri for agent in config.agents if agent.uri)
+    texts = [number.to for number in config.numbers]
+    for menu in config.menus:
+        texts += [*menu.options.values(), menu.then]
+    for text in texts:
+        try:
+            destination = Destination.parse(text)
+        except ValueError:
+            continue
+        if destination.kind == "dial":
+            yield destination.argument
