@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sipcc.sip.overload import OverloadSettings
+from sipcc.sip.subscription import SubscriptionSettings
 from sipcc.sip.timers import Timers
 
 Option = Literal["off", "supported", "required"]
@@ -133,6 +134,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Shortest session interval that we accept, in seconds (RFC 4028 §5)."""
     overload: OverloadSettings = OverloadSettings()
     """The section ``[sip.overload]``."""
+    subscriptions: SubscriptionSettings = SubscriptionSettings()
+    """The section ``[sip.subscriptions]``."""
     timers: Timers = Timers()
     """The section ``[sip.timers]``."""
     guard: GuardSettings = GuardSettings()
