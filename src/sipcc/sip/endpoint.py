@@ -21,6 +21,7 @@ from sipcc.sip.message import Request, Response
 from sipcc.sip.nat import transport_of
 from sipcc.sip.outbound import Outbound
 from sipcc.sip.overload import Overload
+from sipcc.sip.peers import follow
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
 from sipcc.sip.settings import SipSettings
@@ -243,6 +244,11 @@ class Endpoint:
 
         self.layer.watch_timers(of_transaction)
         self.outbound.on_timer = lambda session, name, at: tell(session.call_id, name, at, session.flow)
+
+    def rebind(self, old: Flow, new: Flow, *, was: SipUri, contact: SipUri) -> None:
+        """A device went from `old` to `new`, and from the Contact `was` to `contact`: its dialogs follow."""
+        for usage in self.outbound.usages.values():
+            follow(usage, old, new, was=was, contact=contact)
 
     # -- inside, for the halves of the endpoint -------------------------------------------------------
 

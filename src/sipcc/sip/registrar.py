@@ -1,8 +1,10 @@
-"""The registrar: which contacts an address of record has now (RFC 3261 §10.3, RFC 3327, RFC 5626).
+"""The registrar: which contacts an address of record has now (RFC 3261 §10.3, 3327, 5626, 5627).
 
-One binding per device: a device is its ``+sip.instance`` (with reg-id) when it names one, else its
-Contact URI. A REGISTER is applied as a whole or not at all. The Contact that a phone sent is given back
-as it was; where the REGISTER really came from is kept beside it, in `Binding.flow` and `.received`.
+One binding per device: a device is its ``+sip.instance`` when it names one, else its Contact URI. A
+device that speaks RFC 5626 may have several flows, told apart by ``reg-id``. A REGISTER is applied as a
+whole or not at all. The Contact that a phone sent is given back as it was; where the REGISTER really came
+from is kept beside it, in `Binding.flow` and `.received`. Who registers again from elsewhere is told as
+`Rebound`, so that calls of that device can follow it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import msgspec
 from sipcc.errors import ParseError
 from sipcc.sip.build import response
 from sipcc.sip.fields import delta_seconds
-from sipcc.sip.grammar import format_params
+from sipcc.sip.grammar import format_params, quote
+from sipcc.sip.gruu import Device, TemporaryGruus, instance_param, is_gruu, public_gruu
 from sipcc.sip.message import Request, Response, transaction_key
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.base import Address, Flow
@@ -24,6 +27,11 @@ from sipcc.sip.uri import NameAddr, SipUri
 
 _ONE_HOUR = 3600
 _RESPONSE_PARAMS = ("+sip.instance", "reg-id")
+_SUPPORTED = "path, outbound, gruu"
+_MAX_REG_ID = 2**31 - 1
+
+EXTENSIONS = frozenset({"path", "outbound", "gruu"})
+"""Option tags that a REGISTER may demand."""
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -42,7 +50,18 @@ class Binding(msgspec.Struct, frozen=True):
     expires_at: float
     """When it ends, in seconds of the clock that `now` comes from."""
     instance: str
-    """The ``+sip.instance`` of the device without quotes, or ``""``."""
+    """The ``+sip.instance`` of the device without quotes and brackets, or ``""``."""
+    reg_id: int = 0
+    """Which of its flows this is, from 1; 0 for a device that does not speak RFC 5626."""
+
+
+class Rebound(msgspec.Struct, frozen=True):
+    """A device has registered again over another flow, or with another Contact."""
+
+    aor: str
+    instance: str
+    old: Binding
+    new: Binding
 
 
 class BindingsChanged(msgspec.Struct, frozen=True):
@@ -64,6 +83,7 @@ class _Held(msgspec.Struct):
 class _Wish(NamedTuple):
     contact: NameAddr
     expires: int
+    reg_id: int
 
 
 class _RefusedError(Exception):
@@ -75,13 +95,19 @@ class _RefusedError(Exception):
 
 
 class Registrar:
-    """All bindings of all users. The caller has checked that the sender may change `aor`."""
+    """All bindings of all users. The caller has checked that the sender may change `aor`.
 
-    def __init__(self, settings: SipSettings) -> None:
+    `secret` is at least 16 random bytes, for temporary GRUUs; without it there are none.
+    """
+
+    def __init__(self, settings: SipSettings, *, secret: bytes = b"") -> None:
         self._settings = settings
         self._bindings: dict[str, list[_Held]] = {}
+        self._sources: dict[Address, tuple[str, ...]] = {}
         self._ends: list[tuple[float, str]] = []
-        self._events: list[BindingsChanged] = []
+        self._count = 0
+        self._events: list[BindingsChanged | Rebound] = []
+        self._temporary = TemporaryGruus(secret) if secret else None
 
     def receive(
         self, request: Request, aor: str, *, flow: Flow | None, received: Address, now: float
@@ -89,19 +115,26 @@ class Registrar:
         """Apply a REGISTER for `aor` and return the answer; never raises for a parsed request.
 
         200 lists all bindings; 423 names the shortest expiry; 400 is a bad ``*``, Contact or order; 403
-        is more contacts than `SipSettings.max_contacts`.
+        is more contacts than `SipSettings.max_contacts`, or a GRUU of the user as his Contact.
         """
         self._purge(aor, now)
-        tag = hashlib.sha256(b"\n".join(transaction_key(request))).hexdigest()[:16]
+        tag = hashlib.blake2s(b"\n".join(transaction_key(request)), digest_size=8).hexdigest()
         try:
-            self._apply(request, aor, flow, received, now)
+            outbound = self._apply(request, aor, flow, received, now)
         except _RefusedError as refused:
             return response(request, refused.status, refused.reason, to_tag=tag, headers=refused.headers)
-        headers = [("Contact", self._written(held, now)) for held in self._bindings.get(aor, ())]
+        gruu = "gruu" in _options(request)
+        headers = [
+            ("Contact", self._written(held, request, aor, gruu, now)) for held in self._bindings.get(aor, ())
+        ]
         headers += [("Path", value) for value in request.headers.get_all("Path")]
+        if outbound:
+            headers.append(("Require", "outbound"))  # RFC 5626 §6: that it was done as asked
+        headers.append(("Supported", _SUPPORTED))
         return response(request, 200, to_tag=tag, headers=headers)
 
-    def _apply(self, request: Request, aor: str, flow: Flow | None, received: Address, now: float) -> None:
+    def _apply(self, request: Request, aor: str, flow: Flow | None, received: Address, now: float) -> bool:
+        """Do what the REGISTER asks for; true when a flow was bound as RFC 5626 has it."""
         held = self._bindings.get(aor, [])
         call_id, cseq = request.call_id, request.cseq.number
         if request.contact_is_star:
@@ -110,53 +143,101 @@ class Registrar:
             for one in held:
                 _check_order(one, call_id, cseq)
             self._replace(aor, [])
-            return
-        wishes = self._wishes(request)
+            return False
+        wishes = self._wishes(request, aor)
         path = _path(request)
         changed = list(held)
+        moved = []
         for wish in wishes:
-            old = next((one for one in changed if _same_device(one.contact, wish.contact)), None)
+            old = next((one for one in changed if _same_device(one, wish)), None)
             if old is not None:
                 _check_order(old, call_id, cseq)
                 changed.remove(old)
             if wish.expires:
                 binding = _binding(wish, flow, received, path, now)
                 changed.append(_Held(binding, wish.contact, call_id, cseq))
+                if old is not None and _has_moved(old.binding, binding):
+                    moved.append(Rebound(aor, binding.instance, old.binding, binding))
         if len(changed) > self._settings.max_contacts and len(changed) > len(held):
             raise _RefusedError(403, "Too Many Contacts")
         if wishes:
             self._replace(aor, changed)
+            self._events += moved
+        return any(wish.reg_id and wish.expires for wish in wishes)
 
-    def _wishes(self, request: Request) -> list[_Wish]:
+    def _wishes(self, request: Request, aor: str) -> list[_Wish]:
         """What each Contact asks for (RFC 3261 §10.2.1.1, §10.3 steps 6 and 7)."""
         settings = self._settings
         header = delta_seconds(request.headers.get_raw("Expires"))
+        outbound = "outbound" in _options(request)
         wishes = []
         for contact in request.contacts:
             if contact.uri.scheme not in {"sip", "sips"}:
                 raise _RefusedError(400, "Contact Is No SIP URI")
+            if is_gruu(contact.uri) and self._device_of(contact.uri, aor) is not None:
+                raise _RefusedError(403, "Contact Is A GRUU")  # it would lead to itself (RFC 5627 §5.1)
             param = contact.params.get("expires")
             own = None if param is None else delta_seconds(param.encode("utf-8", "surrogateescape"))
             wanted = own if own is not None else header
             expires = settings.default_expires if wanted is None else min(wanted, settings.max_expires)
             if 0 < expires < min(settings.min_expires, _ONE_HOUR):
                 raise _RefusedError(423, None, ("Min-Expires", str(settings.min_expires)))
-            wishes.append(_Wish(contact, expires))
+            wishes.append(_Wish(contact, expires, _reg_id(contact) if outbound else 0))
+        if any(wish.reg_id for wish in wishes) and sum(wish.expires > 0 for wish in wishes) > 1:
+            raise _RefusedError(400, "One Flow At A Time")  # RFC 5626 §6
         return wishes
 
+    def _device_of(self, uri: SipUri, aor: str = "") -> Device | None:
+        """The device that a GRUU leads to, of `aor` or of anybody."""
+        instance = uri.params.get("gr")
+        if instance is None:
+            return None
+        found = Device(uri.user, instance) if instance else None
+        if found is None and self._temporary is not None:
+            found = self._temporary.read(uri.user)
+        return found if found is None or not aor or found.aor == aor else None
+
     def _replace(self, aor: str, changed: list[_Held]) -> None:
-        before = [one.binding.uri for one in self._bindings.get(aor, ())]
+        before = self._bindings.get(aor, [])
+        for one in before:
+            if one not in changed:
+                self._forget(aor, one)
         if changed:
             self._bindings[aor] = changed
             for one in changed:
-                heapq.heappush(self._ends, (one.binding.expires_at, aor))
-            if len(self._ends) > 64 + 4 * len(self._bindings) * self._settings.max_contacts:
+                if one not in before:
+                    self._note(aor, one)
+            if len(self._ends) > 64 + 4 * self._count:
                 self._rebuild_ends()
         else:
             self._bindings.pop(aor, None)
-        after = [one.binding.uri for one in changed]
-        if len(before) != len(after) or not all(uri in before for uri in after):
-            self._events.append(BindingsChanged(aor, len(after)))
+        self._count += len(changed) - len(before)
+        uris = [one.binding.uri for one in before]
+        if len(before) != len(changed) or not all(one.binding.uri in uris for one in changed):
+            self._events.append(BindingsChanged(aor, len(changed)))
+        if self._temporary is not None:
+            kept = {one.binding.instance for one in changed}
+            for one in before:
+                if one.binding.instance and one.binding.instance not in kept:
+                    self._temporary.drop(Device(aor, one.binding.instance))
+
+    def _note(self, aor: str, held: _Held) -> None:
+        source = held.binding.received
+        aors = self._sources.get(source, ())
+        if aor not in aors:
+            self._sources[source] = (*aors, aor)
+        heapq.heappush(self._ends, (held.binding.expires_at, aor))
+
+    def _forget(self, aor: str, held: _Held) -> None:
+        source = held.binding.received
+        others = [one for one in self._bindings.get(aor, ()) if one is not held]
+        if any(one.binding.received == source for one in others):
+            return
+        aors = tuple(other for other in self._sources.get(source, ()) if other != aor)
+        if aors:
+            self._sources[source] = aors
+        else:
+            self._sources.pop(source, None)
 
     def _rebuild_ends(self) -> None:
         """Refreshes leave old ends in the heap; drop them before they pile up."""
@@ -169,11 +250,33 @@ class Registrar:
             self._replace(aor, [one for one in held if one.binding.expires_at > now])
 
     def bindings(self, aor: str, *, now: float) -> list[Binding]:
-        """The live bindings of `aor`, highest q first, then the newest."""
+        """The live bindings of `aor`, highest q first, then the newest.
+
+        Of the flows of one device it is the newest that is open: a device is rung once (RFC 5626 §7).
+        """
         live = [one.binding for one in self._bindings.get(aor, ()) if one.binding.expires_at > now]
         live.reverse()
+        if any(binding.reg_id for binding in live):
+            live = _one_flow_each(live)
         live.sort(key=lambda binding: -binding.q)
         return live
+
+    def binding_of_gruu(self, uri: SipUri, *, now: float) -> Binding | None:
+        """The binding that a GRUU of ours leads to, public or temporary; None when there is none now."""
+        device = self._device_of(uri)
+        if device is None:
+            return None
+        live = self.bindings(device.aor, now=now)
+        wanted = instance_param(device.instance)
+        return next((one for one in live if instance_param(one.instance) == wanted), None)
+
+    def is_bound(self, aor: str, source: Address) -> bool:
+        """True when a live registration of `aor` came from `source`."""
+        return aor in self._sources.get(source, ())
+
+    def knows(self, source: Address) -> bool:
+        """True when some live registration came from `source`."""
+        return source in self._sources
 
     def remove(self, aor: str) -> None:
         """Drop all bindings of `aor`."""
@@ -182,11 +285,17 @@ class Registrar:
 
     def bound_to(self, flow: Flow) -> list[Binding]:
         """The bindings that came over `flow`."""
-        return [one.binding for held in self._bindings.values() for one in held if one.binding.flow is flow]
+        return [
+            one.binding
+            for aor in self._sources.get(flow.remote, ())
+            for one in self._bindings[aor]
+            if one.binding.flow is flow
+        ]
 
     def drop_flow(self, flow: Flow) -> None:
         """A connection is gone: drop the bindings that could be reached over it only (RFC 5626 §5.3)."""
-        for aor, held in list(self._bindings.items()):
+        for aor in self._sources.get(flow.remote, ()):
+            held = self._bindings[aor]
             kept = [one for one in held if one.binding.flow is not flow]
             if len(kept) != len(held):
                 self._replace(aor, kept)
@@ -202,7 +311,7 @@ class Registrar:
             _, aor = heapq.heappop(self._ends)
             self._purge(aor, now)
 
-    def events(self) -> list[BindingsChanged]:
+    def events(self) -> list[BindingsChanged | Rebound]:
         """What changed since the last call."""
         events, self._events = self._events, []
         return events
@@ -211,15 +320,22 @@ class Registrar:
         """How many addresses of record have a binding."""
         return len(self._bindings)
 
-    def _written(self, held: _Held, now: float) -> str:
+    def _written(self, held: _Held, request: Request, aor: str, gruu: bool, now: float) -> str:
         """A Contact value for the 200: the URI as the phone wrote it, with the time that is left."""
-        contact = held.contact
-        params = {"expires": str(max(1, round(held.binding.expires_at - now)))}
+        contact, binding = held.contact, held.binding
+        params = {"expires": str(max(1, round(binding.expires_at - now)))}
         if "q" in contact.params:
             params["q"] = contact.params["q"]
         for name in _RESPONSE_PARAMS:
             if name in contact.params:
                 params[name] = contact.params[name]
+        if gruu and binding.instance:
+            public = public_gruu(request.to.uri, binding.instance)
+            params["pub-gruu"] = quote(str(public))
+            if self._temporary is not None:
+                user = self._temporary.make(Device(aor, binding.instance), held.call_id)
+                host, scheme = public.host, public.scheme
+                params["temp-gruu"] = quote(str(SipUri(scheme, user, host=host, params={"gr": ""})))
         return f"<{contact.uri}>{format_params(params)}"
 
 
@@ -231,7 +347,44 @@ def _binding(
     if uri.headers or "method" in uri.params:
         uri = msgspec.structs.replace(uri.with_params(method=None), headers="")
     instance = contact.param("+sip.instance") or ""
-    return Binding(uri, flow, received, path, _q(contact), now + wish.expires, instance)
+    instance = instance.removeprefix("<").removesuffix(">")
+    return Binding(uri, flow, received, path, _q(contact), now + wish.expires, instance, wish.reg_id)
+
+
+def _has_moved(old: Binding, new: Binding) -> bool:
+    """True when requests to the device now go elsewhere."""
+    if old.received != new.received or old.uri != new.uri:
+        return True
+    return new.flow is not old.flow and new.flow is not None and new.flow.reliable
+
+
+def _one_flow_each(bindings: list[Binding]) -> list[Binding]:
+    """The first open flow of each device, of bindings in the order of preference."""
+    chosen: dict[str, Binding] = {}
+    found = []
+    for binding in bindings:
+        if not binding.reg_id:
+            found.append(binding)
+            continue
+        have = chosen.get(binding.instance)
+        closed = have is not None and have.flow is not None and have.flow.closed
+        if have is None or closed:
+            chosen[binding.instance] = binding
+    return [*chosen.values(), *found]
+
+
+def _options(request: Request) -> set[str]:
+    """The option tags that a REGISTER supports or demands."""
+    headers = request.headers
+    return {tag.lower() for tag in (*headers.values("Supported"), *headers.values("Require"))}
+
+
+def _reg_id(contact: NameAddr) -> int:
+    """The reg-id of a Contact with an instance; 0 when there is none (RFC 5626 §4.2)."""
+    value = contact.params.get("reg-id", "")
+    if "+sip.instance" not in contact.params or len(value) > 10 or not (value.isascii() and value.isdigit()):
+        return 0
+    return int(value) if int(value) <= _MAX_REG_ID else 0
 
 
 def _q(contact: NameAddr) -> float:
@@ -250,11 +403,11 @@ def _path(request: Request) -> tuple[NameAddr, ...]:
         raise _RefusedError(400, "Bad Path") from error
 
 
-def _same_device(one: NameAddr, other: NameAddr) -> bool:
-    mine, theirs = one.params.get("+sip.instance"), other.params.get("+sip.instance")
+def _same_device(held: _Held, wish: _Wish) -> bool:
+    mine, theirs = held.contact.params.get("+sip.instance"), wish.contact.params.get("+sip.instance")
     if mine and theirs:
-        return mine == theirs and one.params.get("reg-id") == other.params.get("reg-id")
-    return one.uri.matches(other.uri)
+        return mine == theirs and held.binding.reg_id == wish.reg_id
+    return held.contact.uri.matches(wish.contact.uri)
 
 
 def _check_order(held: _Held, call_id: str, cseq: int) -> None:

@@ -126,6 +126,10 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return self.matches(other) if isinstance(other, SipUri) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        # msgspec's own would compare identities
+        return not self.matches(other) if isinstance(other, SipUri) else NotImplemented
+
     def __hash__(self) -> int:
         user = self.user.translate(_SEPARATORS).lower() if self.scheme == "tel" else self.user
         return hash((self.scheme, user, self.host.lower(), self.port))

@@ -26,6 +26,7 @@ from sipcc.sip import (
     local_host_towards,
     response,
 )
+from sipcc.sip.registrar import Rebound
 from sipcc.sip.trunk import destination_of
 from sipcc.tasks import TaskScope
 
@@ -96,8 +97,16 @@ class PhoneRegistrations:
 
     def _flush(self) -> None:
         for event in self._registrar.events():
-            _log.info("registration.changed", user=event.aor, contacts=event.count)
-            self._on_change(event.aor, event.count)
+            if isinstance(event, Rebound):
+                self._follow(event.old, event.new)
+            else:
+                _log.info("registration.changed", user=event.aor, contacts=event.count)
+                self._on_change(event.aor, event.count)
+
+    def _follow(self, old: Binding, new: Binding) -> None:
+        """A phone is elsewhere now, with the calls that it is in."""
+        if old.flow is not None and new.flow is not None:
+            self._endpoint.rebind(old.flow, new.flow, was=old.uri, contact=new.uri)
 
 
 class TrunkRegistrations:

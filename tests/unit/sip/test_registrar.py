@@ -5,20 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipcc.sip.message import Request, Response
-from sipcc.sip.registrar import BindingsChanged, Registrar
+from sipcc.sip.registrar import BindingsChanged, Rebound, Registrar
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.uri import NameAddr, SipUri
 
 SOURCE = Address("192.0.2.7", 40000)
 AOR = "1001"
 
 
 class FakeFlow:
-    transport: TransportName = "tcp"
     local = Address("192.0.2.1", 5060)
-    remote = SOURCE
-    reliable = True
     closed = False
+    peer_names: frozenset[str] = frozenset()
+
+    def __init__(self, remote: Address = SOURCE, transport: TransportName = "tcp") -> None:
+        self.remote = remote
+        self.transport: TransportName = transport
+        self.reliable = transport != "udp"
 
     def send(self, data: bytes) -> None:
         raise AssertionError(data)
@@ -51,12 +55,17 @@ class Phone:
             *headers.items(),
         ]
         request = Request.build("REGISTER", "sip:example.com", lines)
-        return self.registrar.receive(request, AOR, flow=flow, received=SOURCE, now=now)
+        return self.registrar.receive(request, AOR, flow=flow, received=flow.remote, now=now)
 
 
-def make(**settings: int) -> tuple[Registrar, Phone]:
-    registrar = Registrar(SipSettings(**settings))  # type: ignore[arg-type]
+def make(secret: bytes = b"", **settings: int) -> tuple[Registrar, Phone]:
+    registrar = Registrar(SipSettings(**settings), secret=secret)  # type: ignore[arg-type]
     return registrar, Phone(registrar)
+
+
+def changes(registrar: Registrar) -> list[int]:
+    """The counts that were told."""
+    return [event.count for event in registrar.events() if isinstance(event, BindingsChanged)]
 
 
 def test_register_and_expire() -> None:
@@ -158,10 +167,10 @@ def test_instance_is_the_device() -> None:
     assert answer.headers.get_all("Contact") == [
         '<sip:a@h:2000>;expires=600;+sip.instance="<urn:uuid:1>";reg-id=1'
     ]
-    assert registrar.bindings(AOR, now=0.0)[0].instance == "<urn:uuid:1>"
-    phone.register('<sip:a@h:2000>;+sip.instance="<urn:uuid:1>";reg-id=2')
+    assert registrar.bindings(AOR, now=0.0)[0].instance == "urn:uuid:1"
+    phone.register('<sip:a@h:2000>;+sip.instance="<urn:uuid:2>"')
     assert len(registrar.bindings(AOR, now=0.0)) == 2
-    assert [event.count for event in registrar.events()] == [1, 1, 2]
+    assert changes(registrar) == [1, 1, 2]
 
 
 def test_order_of_preference() -> None:
@@ -258,10 +267,178 @@ def test_any_history(steps: list[tuple[str, int, float, bool]]) -> None:
             del model[name]
         bindings = registrar.bindings(AOR, now=now)
         assert {b.uri.user: b.expires_at for b in bindings} == pytest.approx(model)
-        for event in registrar.events():
-            told = event.count
+        told = [told, *changes(registrar)][-1]
         assert told == len(model)
         assert (registrar.deadline is not None) or not model
     registrar.expire(now=now + 10_000)
     assert len(registrar) == 0
     assert registrar.deadline is None
+
+
+# -- flows of a device (RFC 5626) --------------------------------------------------------------------------
+
+ONE = '+sip.instance="<urn:uuid:F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6>"'
+OUTBOUND = {"Supported": "path, outbound"}
+
+
+def test_a_flow_is_bound_and_said_to_be() -> None:
+    registrar, phone = make()
+    answer = phone.register(f"<sip:a@h>;{ONE};reg-id=1", **OUTBOUND)
+    assert answer.headers.get("Require") == "outbound"
+    assert "outbound" in (answer.headers.get("Supported") or "")
+    assert registrar.bindings(AOR, now=0.0)[0].reg_id == 1
+
+
+@pytest.mark.parametrize(
+    ("contact", "headers"),
+    [
+        (f"<sip:a@h>;{ONE};reg-id=1", {}),
+        ("<sip:a@h>;reg-id=1", OUTBOUND),
+        (f"<sip:a@h>;{ONE};reg-id=0", OUTBOUND),
+        (f"<sip:a@h>;{ONE};reg-id=2147483648", OUTBOUND),
+        (f"<sip:a@h>;{ONE};reg-id=x", OUTBOUND),
+        (f"<sip:a@h>;{ONE}", OUTBOUND),
+    ],
+)
+def test_what_is_no_flow_is_bound_as_ever(contact: str, headers: dict[str, str]) -> None:
+    registrar, phone = make()
+    assert "Require" not in phone.register(contact, **headers).headers
+    assert registrar.bindings(AOR, now=0.0)[0].reg_id == 0
+
+
+def test_of_two_flows_of_a_device_the_newest_open_one_is_rung() -> None:
+    registrar, phone = make()
+    first, second = FakeFlow(Address("192.0.2.7", 1)), FakeFlow(Address("192.0.2.7", 2))
+    phone.register(f"<sip:a@h>;{ONE};reg-id=1", flow=first, **OUTBOUND)
+    answer = phone.register(f"<sip:a@h>;{ONE};reg-id=2", flow=second, **OUTBOUND)
+    assert len(answer.headers.get_all("Contact")) == 2
+    assert [binding.reg_id for binding in registrar.bindings(AOR, now=0.0)] == [2]
+    second.closed = True
+    assert [binding.reg_id for binding in registrar.bindings(AOR, now=0.0)] == [1]
+    registrar.drop_flow(first)
+    assert [binding.reg_id for binding in registrar.bindings(AOR, now=0.0)] == [2]
+
+
+def test_one_flow_at_a_time() -> None:
+    _, phone = make()
+    answer = phone.register(f"<sip:a@h>;{ONE};reg-id=1", "<sip:b@h>", **OUTBOUND)
+    assert answer.status == 400
+
+
+# -- who moves ---------------------------------------------------------------------------------------------
+
+
+def moves(registrar: Registrar) -> list[tuple[str, Address, Address]]:
+    return [
+        (event.instance, event.old.received, event.new.received)
+        for event in registrar.events()
+        if isinstance(event, Rebound)
+    ]
+
+
+@pytest.mark.parametrize("contact", ["<sip:a@10.0.0.5>", f"<sip:a@10.0.0.5>;{ONE}"])
+def test_a_moved_source_port_moves_the_binding(contact: str) -> None:
+    registrar, phone = make()
+    old, new = Address("192.0.2.7", 40000), Address("192.0.2.7", 41000)
+    phone.register(contact, flow=FakeFlow(old, "udp"))
+    phone.register(contact, flow=FakeFlow(old, "udp"), now=10.0)
+    assert moves(registrar) == []
+    answer = phone.register(contact, flow=FakeFlow(new, "udp"), now=20.0)
+    assert len(answer.headers.get_all("Contact")) == 1
+    assert answer.headers.get_all("Contact")[0].startswith("<sip:a@10.0.0.5>")  # and not where it came from
+    [(_, before, after)] = moves(registrar)
+    assert (before, after) == (old, new)
+    assert registrar.is_bound(AOR, new)
+    assert registrar.knows(new)
+    assert not registrar.is_bound(AOR, old)
+    assert not registrar.knows(old)
+
+
+def test_a_new_stream_or_contact_of_a_device_is_a_move() -> None:
+    registrar, phone = make()
+    phone.register(f"<sip:a@h:1>;{ONE}")
+    phone.register(f"<sip:a@h:1>;{ONE}", flow=FakeFlow())
+    phone.register(f"<sip:a@h:2>;{ONE}", flow=FakeFlow())
+    assert len(moves(registrar)) == 2
+
+
+def test_the_sources_of_registrations_are_forgotten_with_them() -> None:
+    registrar, phone = make()
+    one, two = FakeFlow(Address("192.0.2.7", 1), "udp"), FakeFlow(Address("192.0.2.7", 2), "udp")
+    phone.register("<sip:a@h>;expires=60", flow=one)
+    phone.register("<sip:b@h>;expires=90", flow=one)
+    phone.register("<sip:c@h>;expires=120", flow=two)
+    registrar.expire(now=61.0)
+    assert registrar.is_bound(AOR, one.remote)
+    registrar.expire(now=91.0)
+    assert not registrar.knows(one.remote)
+    assert registrar.knows(two.remote)
+    registrar.remove(AOR)
+    assert registrar._sources == {}
+    assert registrar._count == 0
+
+
+# -- GRUUs (RFC 5627) --------------------------------------------------------------------------------------
+
+SECRET = b"0123456789abcdef"
+GRUU = {"Supported": "gruu"}
+
+
+def gruus(answer: Response) -> tuple[str, str]:
+    [contact] = [NameAddr.parse(value) for value in answer.headers.get_all("Contact")]
+    return contact.param("pub-gruu") or "", contact.param("temp-gruu") or ""
+
+
+def test_gruus_lead_to_the_device() -> None:
+    registrar, phone = make(SECRET)
+    public, temporary = gruus(phone.register(f"<sip:a@10.0.0.5>;{ONE}", **GRUU))
+    assert public == "sip:1001@example.com;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    assert "1001" not in temporary
+    assert temporary.endswith("@example.com;gr")
+    for text in (public, temporary):
+        binding = registrar.binding_of_gruu(SipUri.parse(text), now=1.0)
+        assert binding is not None
+        assert binding.uri.host == "10.0.0.5"
+        assert registrar.binding_of_gruu(SipUri.parse(text), now=601.0) is None
+
+
+def test_gruus_only_for_who_knows_them() -> None:
+    _, phone = make(SECRET)
+    assert gruus(phone.register(f"<sip:a@h>;{ONE}")) == ("", "")
+    _, without = make()
+    public, temporary = gruus(without.register(f"<sip:a@h>;{ONE}", **GRUU))
+    assert public
+    assert not temporary
+
+
+def test_temporary_gruus_die_with_the_call_id() -> None:
+    registrar, phone = make(SECRET)
+    _, first = gruus(phone.register(f"<sip:a@h>;{ONE}", **GRUU))
+    _, second = gruus(phone.register(f"<sip:a@h>;{ONE}", **GRUU))
+    assert first != second
+    for text in (first, second):
+        assert registrar.binding_of_gruu(SipUri.parse(text), now=1.0) is not None
+    _, third = gruus(Phone(registrar, "another").register(f"<sip:a@h>;{ONE}", **GRUU))
+    for text, alive in ((first, False), (second, False), (third, True)):
+        assert (registrar.binding_of_gruu(SipUri.parse(text), now=1.0) is not None) == alive
+    registrar.remove(AOR)
+    assert registrar.binding_of_gruu(SipUri.parse(third), now=1.0) is None
+
+
+def test_a_gruu_is_no_contact() -> None:
+    _, phone = make(SECRET)
+    public, temporary = gruus(phone.register(f"<sip:a@h>;{ONE}", **GRUU))
+    for text in (public, temporary):
+        assert phone.register(f"<{text}>").status == 403
+    assert phone.register("<sip:other@h;gr=urn:uuid:1>").status == 200
+
+
+@pytest.mark.parametrize(
+    "text", ["sip:1001@example.com", "sip:1001@example.com;gr", "sip:tgruu.x@example.com;gr",
+             "sip:tgruu.AAAAAAAAAAAAAAAAAAAAAAAA@example.com;gr", "sip:9999@example.com;gr=urn:uuid:1",
+             "sip:tgruu.%C3%A9@example.com;gr", "sip:1001@example.com;gr=urn:uuid:2"],
+)  # fmt: skip
+def test_what_is_no_gruu_of_ours(text: str) -> None:
+    registrar, phone = make(SECRET)
+    phone.register(f"<sip:a@h>;{ONE}", **GRUU)
+    assert registrar.binding_of_gruu(SipUri.parse(text), now=1.0) is None

@@ -227,3 +227,10 @@ def test_telephone_numbers_are_compared_without_separators(one: str, other: str,
 )
 def test_the_telephone_number_in_a_uri(uri: str, subscriber: str) -> None:
     assert SipUri.parse(uri).subscriber == subscriber
+
+
+def test_equal_uris_do_not_differ() -> None:
+    one, same, other = (SipUri.parse(f"sip:{user}@example.com") for user in ("a", "a", "b"))
+    assert (one != same) is False
+    assert one != other
+    assert one != "sip:a@example.com"
