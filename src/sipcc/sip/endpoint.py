@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
@@ -19,11 +19,13 @@ from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.launching import Route
 from sipcc.sip.message import Request, Response
 from sipcc.sip.nat import transport_of
+from sipcc.sip.notifications import SubscribeOptions, Subscriber, subscribe
 from sipcc.sip.outbound import Outbound
 from sipcc.sip.overload import Overload
 from sipcc.sip.peers import follow
+from sipcc.sip.policies import Policies
 from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import Exchange, HeaderList, SessionListener
+from sipcc.sip.session_api import Exchange, HeaderList, SessionListener, SessionPolicy
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transaction.layer import TransactionLayer
 from sipcc.sip.transaction.machine import ServerTransaction, Transaction
@@ -66,6 +68,10 @@ class Endpoint:
         self.admit: Callable[[Request, Flow], Any] = lambda _request, _flow: None
         """Decides who may send requests: returns anything for `InviteSession.admitted`, or an object
         whose `response` is the refusal to send."""
+        self.policy_of: Callable[[Any], SessionPolicy] = Policies(settings).of
+        """What a session may use, by whatever `admit` said of its caller."""
+        self.tolerant: Callable[[Address], bool] = lambda _source: False
+        """True for the sources whose sloppy messages are read all the same (`sipcc.sip.lenient`)."""
         self.on_request: dict[str, Callable[[InboundRequest], None]] = {}
         """Handlers of out-of-dialog requests by method, such as REGISTER."""
         self.on_message: Callable[[Literal["in", "out"], bytes, Flow, float], None] | None = None
@@ -140,6 +146,7 @@ class Endpoint:
         transport: TransportName | None = None,
         credentials: Credentials | None = None,
         contact_user: str = "",
+        policy: SessionPolicy | None = None,
         patience: float | None = None,
     ) -> InviteSession:
         """Call `target`; all that follows is told to `listener`.
@@ -163,7 +170,7 @@ class Endpoint:
         way = self._route(target, route, destination, transport)
         way.patience = patience
         flow = way.flow or Unopened(way.transport or "udp", Address(way.host, way.port or 0))
-        session = ClientSession(self.outbound, request, flow)
+        session = ClientSession(self.outbound, request, flow, policy or self.policy_of(None))
         session.listener = listener
         session.credentials = credentials
         session.contact_user = contact_user
@@ -218,6 +225,26 @@ class Endpoint:
             return await done
         finally:
             exchange.cancelled = True
+
+    def subscribe(self, target: SipUri, **options: Unpack[SubscribeOptions]) -> Subscriber:
+        """Subscribe to an event of `target`: ``async for notification in endpoint.subscribe(...)``.
+
+        It is kept up until `Subscriber.stop`, or until the notifier ends it for good (RFC 6665). Where it
+        goes, and with which credentials, is as for `request`.
+
+        Raises:
+            LocalProtocolError: `event` is no event.
+        """
+
+        def find_route() -> Route:
+            return self._route(
+                target,
+                options.get("route"),
+                options.get("destination"),
+                options.get("transport"),
+            )
+
+        return subscribe(self, target, find_route, options)
 
     async def connect(self, target: SipUri) -> Flow:
         """A stream to the host of `target`; an open one is taken, and what is opened is used again.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Required, TypedDict
 
 from sipcc.sip.subscriber import ClientSubscription, SubscriberState
 from sipcc.sip.uri import NameAddr, SipUri
@@ -11,6 +12,7 @@ from sipcc.sip.uri import NameAddr, SipUri
 if TYPE_CHECKING:
     from sipcc.sip.auth import Credentials
     from sipcc.sip.endpoint import Endpoint
+    from sipcc.sip.launching import Route
     from sipcc.sip.session_api import HeaderList
     from sipcc.sip.subscriber import Notification
     from sipcc.sip.transport.base import Address, Flow, TransportName
@@ -69,41 +71,40 @@ class Subscriber:
         return found
 
 
+class SubscribeOptions(TypedDict, total=False):
+    """What `Endpoint.subscribe` takes besides its target."""
+
+    event: Required[str]
+    """The event package with its parameters: ``dialog``, ``message-summary``, ``reg`` ..."""
+    from_: Required[NameAddr]
+    to: NameAddr | None
+    accept: str
+    """Value of the Accept header; absent for the usual type of the package."""
+    expires: int
+    """Seconds, 3600 by default; 0 fetches the state once."""
+    headers: HeaderList
+    route: Flow | None
+    destination: Address | None
+    transport: TransportName | None
+    credentials: Credentials | None
+
+
 def subscribe(
-    endpoint: Endpoint,
-    target: SipUri,
-    *,
-    event: str,
-    from_: NameAddr,
-    to: NameAddr | None = None,
-    accept: str = "",
-    expires: int = 3600,
-    headers: HeaderList = (),
-    route: Flow | None = None,
-    destination: Address | None = None,
-    transport: TransportName = "udp",
-    credentials: Credentials | None = None,
+    endpoint: Endpoint, target: SipUri, find_route: Callable[[], Route], options: SubscribeOptions
 ) -> Subscriber:
-    """Subscribe to `event` of `target`, such as ``dialog`` or ``message-summary``.
-
-    `accept` is the Accept header, empty for the package's own type; `expires` is in seconds, and 0 fetches
-    the state once. The rest is as for `Endpoint.request`.
-
-    Raises:
-        LocalProtocolError: `event` is no event.
-    """
+    """Begin a subscription; see `Endpoint.subscribe`."""
     subscriber = Subscriber()
     subscriber.subscription = ClientSubscription(
         endpoint,
         target,
-        event=event,
-        from_=from_,
-        to=to,
-        accept=accept,
-        expires=expires,
-        headers=headers,
-        route=lambda: endpoint._route(target, route, destination, transport),
-        credentials=credentials,
+        event=options["event"],
+        from_=options["from_"],
+        to=options.get("to"),
+        accept=options.get("accept", ""),
+        expires=options.get("expires", 3600),
+        headers=options.get("headers", ()),
+        route=find_route,
+        credentials=options.get("credentials"),
         listener=subscriber,
     )
     with endpoint.pumping():

@@ -68,6 +68,7 @@ class Notifier:
         for package in self.packages.values():
             package.changed = self._follow(package.name)
         endpoint.on_request["SUBSCRIBE"] = self._on_subscribe
+        endpoint.outbound.allow_also("SUBSCRIBE", "NOTIFY")
 
     def __len__(self) -> int:
         """How many subscriptions there are."""

@@ -206,6 +206,11 @@ class Outbound:
         self.deadlines.note(inbound)
         return inbound
 
+    def allow_also(self, *methods: str) -> None:
+        """Name `methods` in Allow: somebody answers them now."""
+        known = self.allow.split(", ")
+        self.allow = ", ".join([*known, *(method for method in methods if method not in known)])
+
     def open_usage(self, usage: Usage) -> None:
         """Let in-dialog requests find `usage`."""
         self.usages[_usage_key(usage)] = usage
