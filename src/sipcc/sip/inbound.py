@@ -32,12 +32,10 @@ from sipcc.sip.uas import ServerSession
 if TYPE_CHECKING:
     from sipcc.sip.endpoint import Endpoint
 
-HEADER_TIMEOUT = 30.0
-"""Seconds in which a message that began on a stream must end."""
+PATIENCE = {"header": 10.0, "body": 20.0}
+"""Seconds in which the rest of what began on a stream must come: its headers, then its body."""
 DRAIN_RETRY_AFTER = "10"
 """Seconds that a peer is told to wait while we drain (RFC 3261 §20.33)."""
-IDLE_TIMEOUT = 3600.0
-"""Seconds after which a stream without any traffic is closed."""
 
 _log = get_logger("sipcc.sip.inbound")
 
@@ -45,13 +43,14 @@ _log = get_logger("sipcc.sip.inbound")
 class _Stream:
     """One connection: its parser and its deadline."""
 
-    __slots__ = ("deadline", "flow", "heaped", "parser")
+    __slots__ = ("deadline", "flow", "heaped", "parser", "waiting")
 
-    def __init__(self, flow: Flow, now: float) -> None:
+    def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.parser = StreamParser()
+        self.waiting = "idle"
         self.heaped: float | None = None
-        self.deadline: float | None = now + IDLE_TIMEOUT
+        self.deadline: float | None = None
 
 
 class Inbound:
@@ -101,6 +100,10 @@ class Inbound:
         self._timing = False
         self._turn = self._endpoint.clock.now() - since
 
+    def message_received(self, data: bytes, flow: Flow) -> None:
+        """One message of a WebSocket; the flow tells that it is whole."""
+        self.stream_received(data, flow)
+
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         """A stream ended, by the peer or by us; a second telling is passed over."""
         stream = self._streams.pop(flow, None)
@@ -135,11 +138,10 @@ class Inbound:
         self.take(message, flow)
 
     def _stream(self, data: bytes, flow: Flow) -> None:
-        now = self._endpoint.clock.now()
-        stream = self._streams.get(flow)
-        if stream is None:
-            stream = self._streams[flow] = _Stream(flow, now)
-            self._endpoint.manager.adopt(flow)
+        stream = self._stream_of(flow)
+        if flow.transport in ("ws", "wss"):
+            self._message(data, stream)
+            return
         began = stream.parser.idle
         for item in stream.parser.receive(data):
             began = True
@@ -159,11 +161,33 @@ class Inbound:
             flow.close()
             self.flow_closed(flow, None)
             return
-        if stream.parser.idle:
-            stream.deadline = now + IDLE_TIMEOUT
-        elif began:
-            stream.deadline = now + HEADER_TIMEOUT
-        self.deadlines.note(stream)
+        waiting = stream.parser.waiting
+        if began or waiting != stream.waiting:  # a slow peer gains no time by one more byte
+            stream.waiting = waiting
+            self._wait_for(stream, PATIENCE.get(waiting, self._endpoint.settings.connections.idle))
+
+    def _message(self, data: bytes, stream: _Stream) -> None:
+        """One message of a WebSocket: SIP, or a keep-alive (RFC 7118 §6)."""
+        self._wait_for(stream, self._endpoint.settings.connections.idle)
+        if data.strip(b"\r\n"):
+            self._counters["received"] += 1
+            self._datagram(data, stream.flow)
+            return
+        self._counters["keepalives"] += 1
+        if data == KeepAlive.PING.value:
+            self._layer.send(stream.flow, KeepAlive.PONG.value)
+
+    def _stream_of(self, flow: Flow) -> _Stream:
+        stream = self._streams.get(flow)
+        if stream is None:
+            stream = self._streams[flow] = _Stream(flow)
+            self._endpoint.manager.adopt(flow)
+        return stream
+
+    def _wait_for(self, stream: _Stream, seconds: float) -> None:
+        if self._streams.get(stream.flow) is stream:  # what came may have closed it
+            stream.deadline = self._endpoint.clock.now() + seconds
+            self.deadlines.note(stream)
 
     def _tap(self, data: bytes, flow: Flow) -> None:
         tap = self._endpoint.on_message

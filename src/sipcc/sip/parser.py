@@ -12,7 +12,7 @@ framing, start-line, header:NAME, semantic.
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from sipcc.errors import ParseError
 from sipcc.sip.framing import LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
@@ -299,6 +299,13 @@ class StreamParser:
     def idle(self) -> bool:
         """True between messages: nothing half read, so a slow peer owes us nothing."""
         return not self._buffer and self._head is None
+
+    @property
+    def waiting(self) -> Literal["idle", "header", "body"]:
+        """What has to come next: nothing, the rest of a start line and headers, or the rest of a body."""
+        if self._head is not None:
+            return "body"
+        return "header" if self._buffer else "idle"
 
     def receive(self, data: bytes) -> list[Received]:
         """Take the next bytes; return what they complete, in order. After `broken` always empty."""

@@ -52,6 +52,7 @@ class MemoryNetwork:
         self._nats: list[Nat] = []
         self._udp: dict[Address, Callable[[bytes, Address], None]] = {}
         self._tcp: dict[Address, MemoryListener] = {}
+        self._certified: dict[str, frozenset[str]] = {}
         self._streams: list[MemoryStream] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
@@ -82,6 +83,10 @@ class MemoryNetwork:
         nat = Nat(public_host, frozenset(inside), life=life)
         self._nats.append(nat)
         return nat
+
+    def certify(self, host: str, *names: str) -> None:
+        """Give `host` a certificate for `names`, to show over TLS and WSS to whoever it speaks with."""
+        self._certified[host] = frozenset(name.lower() for name in names)
 
     def host(self, host: str) -> HostNetwork:
         """The network as one host sees it: wildcard addresses mean this host."""
@@ -114,15 +119,41 @@ class MemoryNetwork:
             self._tcp[local] = listener
         return listener
 
-    async def connect(self, remote: Address, receiver: Receiver, *, local_host: str | None = None) -> Flow:
-        """Open a stream. Raises ConnectError when nobody listens there or the hosts are cut off."""
+    async def connect(
+        self,
+        remote: Address,
+        receiver: Receiver,
+        *,
+        transport: TransportName = "tcp",
+        name: str = "",
+        local_host: str | None = None,
+    ) -> Flow:
+        """Open a stream. Raises ConnectError when nobody listens there or the hosts are cut off.
+
+        Over TLS and WSS a host without a certificate of its own (see `certify`) has one for whoever is
+        asked for, and as a client shows none.
+        """
         local = self.free_address(local_host or "127.0.0.1")
         listener = self._tcp.get(remote)
         await asyncio.sleep(2 * self.link(local.host, remote.host).delay)
-        if listener is None or self.is_cut(local.host, remote.host):
-            raise ConnectError(f"nobody listens on tcp {remote}")
-        ours = MemoryStream(self, local, remote, receiver)
-        theirs = MemoryStream(self, remote, local, listener.receiver)
+        if (
+            listener is None
+            or listener.transport != transport
+            or self.is_cut(local.host, remote.host)
+            or listener.receiver.blocked(local.host)
+        ):
+            raise ConnectError(f"nobody listens on {transport} {remote}")
+        theirs_shown = ours_shown = frozenset[str]()
+        if transport in ("tls", "wss"):
+            meant = (name or remote.host).lower()
+            theirs_shown = self._certified.get(remote.host, frozenset({meant}))
+            ours_shown = self._certified.get(local.host, frozenset())
+            if meant not in theirs_shown:
+                raise ConnectError(f"the certificate of {remote} is not for {meant}")
+        ours = MemoryStream(self, local, remote, receiver, transport=transport, peer_names=theirs_shown)
+        theirs = MemoryStream(
+            self, remote, local, listener.receiver, transport=transport, peer_names=ours_shown
+        )
         ours.peer, theirs.peer = theirs, ours
         self._streams += [ours, theirs]
         listener.streams.append(theirs)
@@ -245,10 +276,18 @@ class HostNetwork:
             local = Address(self.address, local.port)
         return await self.network.listen(transport, local, receiver)
 
-    async def connect(self, remote: Address, receiver: Receiver, *, local_host: str | None = None) -> Flow:
+    async def connect(
+        self,
+        remote: Address,
+        receiver: Receiver,
+        *,
+        transport: TransportName = "tcp",
+        name: str = "",
+        local_host: str | None = None,
+    ) -> Flow:
         """Open a stream from this host."""
         host = self.address if local_host is None or local_host in WILDCARDS else local_host
-        return await self.network.connect(remote, receiver, local_host=host)
+        return await self.network.connect(remote, receiver, transport=transport, name=name, local_host=host)
 
     def sockets(self) -> MemorySockets:
         """UDP sockets for this host's media engine."""

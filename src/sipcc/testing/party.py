@@ -12,6 +12,7 @@ from sipcc.ids import Ids
 from sipcc.rtp.flow import CodecName, PacketSockets
 from sipcc.rtp.udp import UdpSockets
 from sipcc.sip import Endpoint, SipSettings, SocketNetwork
+from sipcc.sip.settings import TlsSettings
 from sipcc.sip.transport.base import Address, Flow, Network, TransportName
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.media import FakeMedia
@@ -34,7 +35,9 @@ class Trace(msgspec.Struct, frozen=True):
 class FakeParty:
     """A party with one address: its endpoint, its calls, and what it saw on the wire.
 
-    On a `HostNetwork` it lives in memory; without a network it uses real sockets on loopback.
+    On a `HostNetwork` it lives in memory; without a network it uses real sockets on loopback. Over
+    WebSocket it is a browser: it opens a connection, and nobody can open one to it. So it is over TLS on
+    real sockets when `tls` has no certificate.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class FakeParty:
         tone_hz: float = 0.0,
         port: int = 0,
         seed: int | None = None,
+        tls: TlsSettings = TlsSettings(),  # noqa: B008  # frozen
     ) -> None:
         self.name = name
         self.host = host
@@ -68,6 +72,7 @@ class FakeParty:
         self._sockets: dict[FakeCall, PacketSockets] = {}
         self._endpoint: Endpoint | None = None
         self._gone = False
+        self._tls = tls
 
     @property
     def endpoint(self) -> Endpoint:
@@ -78,13 +83,22 @@ class FakeParty:
 
     @property
     def address(self) -> Address:
-        """Where this party listens."""
-        return self.endpoint.listeners[0].local
+        """Where this party listens; port 0 when it does not."""
+        listeners = self.endpoint.listeners
+        return listeners[0].local if listeners else Address(self.host, 0)
+
+    @property
+    def _listens(self) -> bool:
+        if self.transport == "tls":
+            return self._network is not None or bool(self._tls.certificate)
+        return self.transport in ("udp", "tcp")
 
     async def start(self) -> None:
         """Open the SIP socket, on a free port if none was given."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
         settings = SipSettings(
-            listen=(f"{self.transport}:{self.host}:{self._port}",),
+            listen=(f"{self.transport}:{host}:{self._port}",) if self._listens else (),
+            tls=self._tls,
             domain=self.host,
             user_agent=f"sipcc-test {self.name}",
         )
@@ -142,7 +156,9 @@ class FakeParty:
             _close_all(sockets)
 
     def _make_network(self) -> Network:
-        return SocketNetwork() if self._network is None else self._network
+        if self._network is not None:
+            return self._network
+        return SocketNetwork(SipSettings(tls=self._tls))
 
     def _saw(self, direction: Literal["in", "out"], data: bytes, flow: Flow, at: float) -> None:
         self.trace.append(Trace(at, direction, data))

@@ -33,7 +33,7 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 class MemoryListener:
-    """A bound UDP address, or a listening TCP address with the streams it accepted."""
+    """A bound UDP address, or a listening address with the streams that it accepted."""
 
     def __init__(
         self, network: MemoryNetwork, transport: TransportName, local: Address, receiver: Receiver
@@ -92,13 +92,25 @@ class MemoryUdpFlow:
 
 
 class MemoryStream:
-    """One end of a TCP connection: bytes arrive in order and whole, however late."""
+    """One end of a connection over TCP, TLS or WebSocket: what is sent arrives in order, however late.
 
-    def __init__(self, network: MemoryNetwork, local: Address, remote: Address, receiver: Receiver) -> None:
-        self.transport: TransportName = "tcp"
+    A WebSocket hands over whole messages, the others bytes that are cut anywhere. Nothing is encrypted.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        local: Address,
+        remote: Address,
+        receiver: Receiver,
+        *,
+        transport: TransportName = "tcp",
+        peer_names: frozenset[str] = frozenset(),
+    ) -> None:
+        self.transport: TransportName = transport
         self.reliable = True
         self.closed = False
-        self.peer_names: frozenset[str] = frozenset()
+        self.peer_names = peer_names
         self.local = local
         self.remote = remote
         self.peer: MemoryStream | None = None
@@ -112,10 +124,13 @@ class MemoryStream:
         if self.closed:
             raise TransportError(f"the stream to {self.remote} is closed")
         now = asyncio.get_running_loop().time()
-        self._network.record(Packet(now, "tcp", self.local, self.remote, bytes(data), "sent"))
+        self._network.record(Packet(now, self.transport, self.local, self.remote, bytes(data), "sent"))
         peer = self.peer
         assert peer is not None
-        for piece in self._network.link(self.local.host, self.remote.host).segments(bytes(data)):
+        pieces = [bytes(data)]
+        if self.transport not in ("ws", "wss"):
+            pieces = self._network.link(self.local.host, self.remote.host).segments(bytes(data))
+        for piece in pieces:
             self._travel(lambda piece=piece: peer.receive(piece))  # type: ignore[misc]
 
     def close(self) -> None:
@@ -136,8 +151,12 @@ class MemoryStream:
                 end.end(error)
 
     def receive(self, data: bytes) -> None:
-        """Bytes have arrived at this end."""
-        if not self.closed:
+        """Bytes, or a message, have arrived at this end."""
+        if self.closed:
+            return
+        if self.transport in ("ws", "wss"):
+            self._receiver.message_received(data, self)
+        else:
             self._receiver.stream_received(data, self)
 
     def end(self, error: Exception | None) -> None:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
-from sipcc.sip import Address, Flow
-from sipcc.sip.transport import tcp
+from sipcc.sip import Address, Flow, SipSettings
+from sipcc.sip.settings import ConnectionSettings
+from sipcc.sip.transport import stream, tcp
 from sipcc.sip.transport.manager import (
     FlowManager,
     SocketNetwork,
@@ -34,6 +35,8 @@ class Inbox:
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         self.got.put_nowait((data, flow))
+
+    message_received = stream_received
 
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         self.closed.put_nowait(flow)
@@ -90,13 +93,14 @@ async def test_taken_and_deaf_addresses() -> None:
         await network.connect(listener.local, inbox)
 
 
-async def test_one_source_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "MAX_STREAMS_PER_SOURCE", 2)
+async def test_one_source_cannot_take_all_connections() -> None:
     inbox, ours = Inbox(), Inbox()
-    listener = await tcp.listen_tcp(Address("127.0.0.1", 0), inbox)
-    flows = [await tcp.connect_tcp(listener.local, ours) for _ in range(3)]
+    network = SocketNetwork(SipSettings(connections=ConnectionSettings(per_source=2)))
+    listener = await network.listen("tcp", Address("127.0.0.1", 0), inbox)
+    assert isinstance(listener, tcp.StreamListener)
+    flows = [await network.connect(listener.local, ours) for _ in range(3)]
     assert await ours.closed.get() is flows[2]
-    assert (len(listener), listener.refused) == (2, 1)
+    assert (len(listener), len(network.connections), network.connections.refused) == (2, 2, 1)
     flows[0].close()
     while len(listener) > 1:
         await inbox.closed.get()
@@ -109,9 +113,9 @@ async def test_a_peer_that_does_not_read_is_dropped() -> None:
     inbox, ours = Inbox(), Inbox()
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     name = server.sockets[0].getsockname()
-    flow = await tcp.connect_tcp(Address(name[0], name[1]), ours)
+    flow = await tcp.connect_stream("tcp", Address(name[0], name[1]), ours)
     with pytest.raises(TransportError, match="does not read"):
-        flow.send(b"x" * (tcp.WRITE_BUFFER_BYTES + 1))
+        flow.send(b"x" * (stream.WRITE_BUFFER_BYTES + 1))
     assert flow.closed
     assert await ours.closed.get() is flow
     server.close()

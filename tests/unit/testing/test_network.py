@@ -40,7 +40,7 @@ class Inbox:
         self.received.append((asyncio.get_running_loop().time(), data))
         self.flows.append(flow)
 
-    stream_received = datagram_received
+    stream_received = message_received = datagram_received
 
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         self.closed.append(error)

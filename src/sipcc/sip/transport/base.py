@@ -1,6 +1,6 @@
 """What the SIP endpoint asks of a network: flows of bytes, and a factory for them.
 
-`sipcc.sip.transport.udp` and `.tcp` implement this on asyncio; `sipcc.testing.network` implements it in
+`sipcc.sip.transport.manager.SocketNetwork` implements this on asyncio; `sipcc.testing.network` does it in
 memory, with loss, delay, duplication and reordering. The endpoint cannot tell them apart.
 """
 
@@ -61,6 +61,10 @@ class Receiver(Protocol):
         """Some bytes of a stream, cut anywhere."""
         ...
 
+    def message_received(self, data: bytes, flow: Flow) -> None:
+        """One message of a WebSocket: one whole message of SIP, or a keep-alive (RFC 7118 §5)."""
+        ...
+
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         """A stream ended; `error` is None when the peer closed it."""
         ...
@@ -88,6 +92,21 @@ class Network(Protocol):
         """Open a socket; port 0 picks a free one (see `Listener.local`). Raises TransportError."""
         ...
 
-    async def connect(self, remote: Address, receiver: Receiver, *, local_host: str | None = None) -> Flow:
-        """Open a TCP connection. Raises ConnectError."""
+    async def connect(
+        self,
+        remote: Address,
+        receiver: Receiver,
+        *,
+        transport: TransportName = "tcp",
+        name: str = "",
+        local_host: str | None = None,
+    ) -> Flow:
+        """Open a stream, with the handshakes of its transport.
+
+        Over TLS and WSS the certificate of the peer must speak for `name`, a domain or an address; empty
+        means the address of `remote`. `Flow.peer_names` then holds it.
+
+        Raises:
+            ConnectError: nobody answers there, or a handshake fails.
+        """
         ...

@@ -5,31 +5,39 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Callable, Iterable
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
-from sipcc.sip.nat import is_address
+from sipcc.sip.nat import default_port, is_address, plain_host
+from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, Receiver, TransportName
-from sipcc.sip.transport.tcp import connect_tcp, listen_tcp
+from sipcc.sip.transport.stream import Layer
+from sipcc.sip.transport.tcp import Connections, connect_stream, listen_stream
+from sipcc.sip.transport.tls import TlsLayer, client_context, server_context
 from sipcc.sip.transport.udp import listen_udp
 
-_LISTEN = re.compile(r"(udp|tcp):(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
+_LISTEN = re.compile(r"(udp|tcp|tls|ws|wss):(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 _WILDCARDS = frozenset({"0.0.0.0", "::", ""})
 
+_SECURE = frozenset({"tls", "wss"})
+_Key = tuple[TransportName, Address, str]
+
 CONNECT_TIMEOUT = 8.0
-"""Seconds that a TCP connection may take to open; well below Timer B, so that fail-over is possible."""
+"""Seconds for a connection and its handshakes; well below Timer B, so that fail-over is possible."""
 
 
 def parse_listen(text: str) -> tuple[TransportName, Address]:
-    """Read ``udp:0.0.0.0:5060`` or ``tcp:[::]:5060``.
+    """Read ``udp:0.0.0.0:5060`` or ``tls:[::]:5061``.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: it is none.
     """
     match = _LISTEN.fullmatch(text)
     if match is None or int(match[3]) > 65535:
         raise ConfigError("sip.listen", f"not a listening address: {text!r}", hint="udp:0.0.0.0:5060")
-    transport: TransportName = "udp" if match[1] == "udp" else "tcp"
+    transport = cast(TransportName, match[1])
     return transport, Address(match[2].strip("[]"), int(match[3]))
 
 
@@ -62,17 +70,66 @@ async def resolve(host: str, port: int) -> Address:
 
 
 class SocketNetwork:
-    """The `Network` of production: UDP and TCP of the operating system, IPv4 and IPv6."""
+    """The `Network` of production: UDP, TCP, TLS and WebSocket, over IPv4 and IPv6."""
+
+    def __init__(self, settings: SipSettings | None = None) -> None:
+        self._settings = settings or SipSettings()
+        self.connections = Connections(self._settings.connections)
+        """How many streams others hold to us."""
+        self._client: ssl.SSLContext | None = None
 
     async def listen(self, transport: TransportName, local: Address, receiver: Receiver) -> Listener:
-        """Open a socket; port 0 picks a free one. Raises TransportError."""
+        """Open a socket; port 0 picks a free one.
+
+        Raises:
+            ConfigError: the certificate that it needs cannot be used.
+            TransportError: the address cannot be bound.
+        """
         if transport == "udp":
             return await listen_udp(local, receiver)
-        return await listen_tcp(local, receiver)
+        return await listen_stream(
+            transport,
+            local,
+            receiver,
+            connections=self.connections,
+            layers=self._layers_for_callers(transport),
+        )
 
-    async def connect(self, remote: Address, receiver: Receiver, *, local_host: str | None = None) -> Flow:
-        """Open a TCP connection. Raises ConnectError."""
-        return await connect_tcp(remote, receiver, local_host=local_host)
+    async def connect(
+        self,
+        remote: Address,
+        receiver: Receiver,
+        *,
+        transport: TransportName = "tcp",
+        name: str = "",
+        local_host: str | None = None,
+    ) -> Flow:
+        """Open a stream and shake hands on it; see `Network.connect`."""
+        layers: list[Layer] = []
+        name = name or remote.host
+        if transport in _SECURE:
+            if self._client is None:
+                self._client = client_context(self._settings.tls)
+            layers.append(TlsLayer(self._client, server=False, name=name))
+        if transport in ("ws", "wss"):
+            from sipcc.sip.transport.ws import WsClientLayer
+
+            host = Address(name, remote.port)
+            layers.append(WsClientLayer(f"{transport}://{host}{self._settings.websocket.path}"))
+        return await connect_stream(transport, remote, receiver, local_host=local_host, layers=layers)
+
+    def _layers_for_callers(self, transport: TransportName) -> Callable[[], Sequence[Layer]]:
+        """What makes the layers of a connection that somebody opens to us."""
+        makers: list[Callable[[], Layer]] = []
+        if transport in _SECURE:
+            context = server_context(self._settings.tls)
+            makers.append(lambda: TlsLayer(context, server=True))
+        if transport in ("ws", "wss"):
+            from sipcc.sip.transport.ws import WsServerLayer
+
+            rules = self._settings.websocket
+            makers.append(lambda: WsServerLayer(rules))
+        return lambda: [make() for make in makers]
 
 
 class Unopened:
@@ -110,8 +167,9 @@ class FlowManager:
         self._receiver = receiver
         self._find_local = find_local
         self._local_hosts: dict[str, str] = {}
-        self._streams: dict[Address, Flow] = {}
-        self._opening: dict[Address, asyncio.Task[Flow]] = {}
+        self._streams: dict[_Key, Flow] = {}
+        self._keys: dict[Flow, set[_Key]] = {}
+        self._opening: dict[_Key, asyncio.Task[Flow]] = {}
 
     async def listen(self, addresses: Iterable[str]) -> None:
         """Open every listener, or none.
@@ -132,25 +190,28 @@ class FlowManager:
         """Close all listeners and streams."""
         for task in list(self._opening.values()):
             task.cancel()
-        for flow in list(self._streams.values()):
+        for flow in list(self._keys):
             flow.close()
         self._streams.clear()
+        self._keys.clear()
         listeners, self.listeners = self.listeners, []
         for listener in listeners:
             await listener.close()
 
     def open_flow(
-        self, transport: TransportName, remote: Address, *, like: Flow | None = None
+        self, transport: TransportName, remote: Address, *, like: Flow | None = None, name: str = ""
     ) -> Flow | None:
         """The flow to `remote` that needs no waiting: any UDP one, or a stream that is open.
 
-        `like` is a UDP flow whose local socket should be used again.
+        `like` is a UDP flow whose local socket should be used again. `name` is whom we mean, a domain or
+        an address: a TLS or WSS connection is used for those names only that its certificate has proved,
+        never because its address fits (RFC 5923 §9.2). Without `name` we mean the address.
 
         Raises:
             TransportError: no UDP listener has the family of `remote`.
         """
-        if transport == "tcp":
-            flow = self._streams.get(remote)
+        if transport != "udp":
+            flow = self._streams.get(_key(transport, remote, name))
             return None if flow is None or flow.closed else flow
         if like is not None and like.transport == "udp":
             if like.remote == remote:
@@ -163,39 +224,51 @@ class FlowManager:
             raise ConnectError(f"no UDP listener for {remote}")
         return found.flow_to(remote)
 
-    async def connect(self, remote: Address) -> Flow:
-        """A stream to `remote`; several callers share one attempt.
+    async def connect(self, remote: Address, *, transport: TransportName = "tcp", name: str = "") -> Flow:
+        """A stream to `remote`; several callers share one attempt. `name` is as in `open_flow`.
 
         Raises:
-            ConnectError: nobody answers there.
+            ConnectError: nobody answers there, or somebody else than `name`.
         """
-        task = self._opening.get(remote)
+        key = _key(transport, remote, name)
+        task = self._opening.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._connect(remote), name=f"sip/connect {remote}")
-            self._opening[remote] = task
-            task.add_done_callback(lambda _done: self._opening.pop(remote, None))
+            task = asyncio.get_running_loop().create_task(
+                self._connect(transport, remote, name), name=f"sip/connect {transport} {remote}"
+            )
+            self._opening[key] = task
+            task.add_done_callback(lambda _done: self._opening.pop(key, None))
         return await asyncio.shield(task)
 
     def adopt(self, flow: Flow) -> None:
-        """Remember a stream that a peer opened, so that requests to that very address can reuse it."""
-        self._streams[flow.remote] = flow
+        """Remember a stream, so that requests to that very address, and to a name it has proved, reuse it."""
+        names = flow.peer_names if flow.transport in _SECURE else {""}
+        keys = {_key(flow.transport, flow.remote, name) for name in names}
+        self._keys[flow] = keys
+        for key in keys:
+            self._streams[key] = flow
 
     def forget(self, flow: Flow) -> None:
         """Forget a stream that has ended."""
-        if self._streams.get(flow.remote) is flow:
-            del self._streams[flow.remote]
+        for key in self._keys.pop(flow, ()):
+            if self._streams.get(key) is flow:
+                del self._streams[key]
 
     def sent_by(self, flow: Flow) -> Address:
         """Our address as the peer of `flow` sees it, for Via and Contact.
 
-        For a stream that we opened this is the port where we listen, not the one it left from.
+        For a stream that we opened this is the port where we listen, not the one it left from. On a
+        WebSocket that we opened without listening for any, as browsers do, nobody can reach us but on it:
+        the host says so (RFC 7118 §5).
         """
         host = flow.local.host
         if host in _WILDCARDS:
             host = self._local_host(flow.remote.host)
         if flow.transport == "udp":
             return Address(host, flow.local.port)
-        listener = self._listener("tcp", flow.remote.host)
+        listener = self._listener(flow.transport, flow.remote.host)
+        if listener is None and flow.transport in ("ws", "wss"):
+            return Address(f"flow-{flow.local.port}.invalid", default_port(flow.transport))
         return Address(host, flow.local.port if listener is None else listener.local.port)
 
     def _listener(self, transport: TransportName, remote_host: str) -> Listener | None:
@@ -213,15 +286,23 @@ class FlowManager:
             known = self._local_hosts[remote_host] = self._find_local(remote_host)
         return known
 
-    async def _connect(self, remote: Address) -> Flow:
-        listener = self._listener("tcp", remote.host)
+    async def _connect(self, transport: TransportName, remote: Address, name: str) -> Flow:
+        listener = self._listener(transport, remote.host)
         local = listener.local.host if listener is not None else None
         if local in _WILDCARDS:
             local = None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                flow = await self._network.connect(remote, self._receiver, local_host=local)
+                flow = await self._network.connect(
+                    remote, self._receiver, transport=transport, name=name, local_host=local
+                )
         except TimeoutError as error:
             raise ConnectError(f"no connection to {remote} in {CONNECT_TIMEOUT:g} s") from error
-        self._streams[remote] = flow
+        self.adopt(flow)
         return flow
+
+
+def _key(transport: TransportName, remote: Address, name: str) -> _Key:
+    """What a stream is found by: where certificates are checked, the name that was meant counts too."""
+    who = plain_host(name or remote.host) if transport in _SECURE else ""
+    return transport, Address(plain_host(remote.host), remote.port), who

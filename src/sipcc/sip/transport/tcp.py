@@ -1,99 +1,80 @@
-"""TCP on asyncio."""
+"""Listening for streams and opening them; TLS and WebSocket are layers on the same connections."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections import Counter
-from typing import cast
+from collections.abc import Callable, Sequence
 
 from sipcc.errors import ConnectError, TransportError
+from sipcc.sip.settings import ConnectionSettings
 from sipcc.sip.transport.base import Address, Flow, Receiver, TransportName
+from sipcc.sip.transport.stream import Layer, StreamFlow
 
-WRITE_BUFFER_BYTES = 256 * 1024
-"""What may wait for a peer that does not read; more closes the connection."""
-
-MAX_STREAMS_PER_SOURCE = 256
-"""Connections that one address may hold to one listener."""
-
-MAX_STREAMS = 20_000
-"""Connections that one listener holds."""
+BACKLOG = 1024
+"""Connections that wait in the kernel while the loop is busy: phones that all come back at once."""
 
 
-class TcpFlow(asyncio.Protocol):
-    """One TCP connection, opened by either side."""
+class Connections:
+    """How many streams others hold to us, by source: one count for all listeners of an endpoint."""
 
-    def __init__(self, receiver: Receiver, listener: TcpListener | None = None) -> None:
-        self.transport: TransportName = "tcp"
-        self.local = Address("", 0)
-        self.remote = Address("", 0)
-        self.reliable = True
-        self.closed = False
-        self.peer_names: frozenset[str] = frozenset()
-        self._receiver = receiver
-        self._listener = listener
-        self._stream: asyncio.Transport | None = None
-
-    def __repr__(self) -> str:
-        return f"<tcp {self.local} > {self.remote}>"
-
-    def send(self, data: bytes) -> None:
-        """Send one message.
-
-        Raises:
-            TransportError: the connection is closed, or the peer does not read.
-        """
-        stream = self._stream
-        if self.closed or stream is None:
-            raise TransportError(f"the connection to {self.remote} is closed")
-        if stream.get_write_buffer_size() + len(data) > WRITE_BUFFER_BYTES:
-            stream.abort()
-            self.closed = True
-            raise TransportError(f"{self.remote} does not read")
-        stream.write(data)
-
-    def close(self) -> None:
-        """Close after what was written has left."""
-        self.closed = True
-        if self._stream is not None:
-            self._stream.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the connection stands."""
-        self._stream = cast(asyncio.Transport, transport)
-        name, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-        if name is None or peer is None:  # reset between accept and now
-            self.close()
-            return
-        self.local, self.remote = Address(name[0], name[1]), Address(peer[0], peer[1])
-        if self._listener is not None and not self._listener.admit(self):
-            self._stream.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """asyncio: bytes came."""
-        if not self.closed:
-            self._receiver.stream_received(data, self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection is gone."""
-        self.closed = True
-        if self._listener is not None:
-            self._listener.release(self)
-        self._receiver.flow_closed(self, exc)
-
-
-class TcpListener:
-    """One listening TCP socket."""
-
-    def __init__(self, local: Address, receiver: Receiver) -> None:
-        self.transport: TransportName = "tcp"
-        self.local = local
+    def __init__(self, settings: ConnectionSettings = ConnectionSettings()) -> None:  # noqa: B008  # frozen
         self.refused = 0
         """Connections closed at once because their source, or all together, had too many."""
+        self._settings = settings
+        self._total = 0
+        self._by_source: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._total
+
+    def admit(self, host: str) -> bool:
+        """Count a connection from `host` in; False when there are too many."""
+        source = _source_of(host)
+        if self._total >= self._settings.total or self._by_source[source] >= self._settings.per_source:
+            self.refused += 1
+            return False
+        self._total += 1
+        self._by_source[source] += 1
+        return True
+
+    def release(self, host: str) -> None:
+        """Count a connection from `host` out."""
+        source = _source_of(host)
+        self._total -= 1
+        self._by_source[source] -= 1
+        if not self._by_source[source]:
+            del self._by_source[source]
+
+
+def _source_of(host: str) -> str:
+    """Whom a connection is counted for: one IPv6 customer has the 2**64 addresses of a /64."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.ip_network((host, 64), strict=False))
+
+
+class StreamListener:
+    """One listening TCP socket; `layers` makes those of each connection."""
+
+    def __init__(
+        self,
+        transport: TransportName,
+        local: Address,
+        receiver: Receiver,
+        *,
+        connections: Connections,
+        layers: Callable[[], Sequence[Layer]] = tuple,
+    ) -> None:
+        self.transport: TransportName = transport
+        self.local = local
         self._receiver = receiver
+        self._connections = connections
+        self._layers = layers
         self._server: asyncio.Server | None = None
-        self._flows: set[TcpFlow] = set()
-        self._per_source: Counter[str] = Counter()
+        self._flows: set[StreamFlow] = set()
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -103,14 +84,16 @@ class TcpListener:
         family = socket.AF_INET6 if ":" in self.local.host else socket.AF_INET
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: TcpFlow(self._receiver, self),
+                lambda: StreamFlow(self.transport, self._receiver, self._layers(), self),
                 self.local.host,
                 self.local.port,
                 family=family,
-                backlog=1024,
+                backlog=BACKLOG,
             )
         except OSError as error:
-            raise TransportError(f"cannot open tcp {self.local}: {error.strerror or error}") from error
+            raise TransportError(
+                f"cannot open {self.transport} {self.local}: {error.strerror or error}"
+            ) from error
         name = self._server.sockets[0].getsockname()
         self.local = Address(name[0], name[1])
 
@@ -127,48 +110,64 @@ class TcpListener:
             flow.close()
         await self._server.wait_closed()
 
-    def admit(self, flow: TcpFlow) -> bool:
-        """Count a new connection in; False when there are too many."""
-        if len(self._flows) >= MAX_STREAMS or self._per_source[flow.remote.host] >= MAX_STREAMS_PER_SOURCE:
-            self.refused += 1
+    def admit(self, flow: StreamFlow) -> bool:
+        """Count a new connection in; False for a banned source, and when there are too many."""
+        host = flow.remote.host
+        if self._receiver.blocked(host) or not self._connections.admit(host):
             return False
         self._flows.add(flow)
-        self._per_source[flow.remote.host] += 1
         return True
 
-    def release(self, flow: TcpFlow) -> None:
+    def release(self, flow: StreamFlow, *, counted: bool) -> None:
         """Count a connection out."""
-        if flow in self._flows:
-            self._flows.remove(flow)
-            self._per_source[flow.remote.host] -= 1
-            if not self._per_source[flow.remote.host]:
-                del self._per_source[flow.remote.host]
+        self._flows.discard(flow)
+        if counted:
+            self._connections.release(flow.remote.host)
 
 
-async def connect_tcp(remote: Address, receiver: Receiver, *, local_host: str | None = None) -> TcpFlow:
-    """Open a connection.
+async def connect_stream(
+    transport: TransportName,
+    remote: Address,
+    receiver: Receiver,
+    *,
+    local_host: str | None = None,
+    layers: Sequence[Layer] = (),
+) -> StreamFlow:
+    """Open a connection and wait until SIP may flow on it.
 
     Raises:
-        ConnectError: nobody answers there.
+        ConnectError: nobody answers there, or a handshake fails.
     """
     try:
         _transport, flow = await asyncio.get_running_loop().create_connection(
-            lambda: TcpFlow(receiver),
+            lambda: StreamFlow(transport, receiver, layers),
             remote.host,
             remote.port,
             local_addr=(local_host, 0) if local_host else None,
         )
     except OSError as error:
         raise ConnectError(f"no connection to {remote}: {error.strerror or error}") from error
+    try:
+        await flow.opened
+    except asyncio.CancelledError:
+        flow.close()
+        raise
     return flow
 
 
-async def listen_tcp(local: Address, receiver: Receiver) -> TcpListener:
-    """Open a TCP listener; port 0 picks a free one.
+async def listen_stream(
+    transport: TransportName,
+    local: Address,
+    receiver: Receiver,
+    *,
+    connections: Connections,
+    layers: Callable[[], Sequence[Layer]] = tuple,
+) -> StreamListener:
+    """Open a listener; port 0 picks a free one.
 
     Raises:
         TransportError: the address cannot be bound.
     """
-    listener = TcpListener(local, receiver)
+    listener = StreamListener(transport, local, receiver, connections=connections, layers=layers)
     await listener.start()
     return listener

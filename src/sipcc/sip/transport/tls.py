@@ -108,6 +108,7 @@ class TlsLayer:
     """
 
     carries_messages = False
+    heartbeat = 0.0
 
     def __init__(self, context: ssl.SSLContext, *, server: bool, name: str = "") -> None:
         self.open = False
@@ -130,7 +131,7 @@ class TlsLayer:
         if not self._server:
             self._shake_hands()
 
-    def receive(self, data: bytes) -> list[bytes]:
+    def receive(self, data: bytes, *, now: float) -> list[bytes]:
         """Take bytes of the network; return what the peer said.
 
         Raises:
@@ -164,6 +165,9 @@ class TlsLayer:
             self._tls.write(data)
         except ssl.SSLError as error:
             raise TransportError(f"TLS: {_why(error)}") from error
+
+    def ping(self) -> None:
+        """TLS has no use for one."""
 
     def close(self) -> None:
         """Say that nothing more will come."""

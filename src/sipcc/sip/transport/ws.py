@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from sipcc.bucket import TokenBucket
 from sipcc.errors import TransportError
 from sipcc.sip.framing import LIMITS
 from sipcc.sip.settings import WebSocketSettings
@@ -22,8 +23,8 @@ from sipcc.sip.settings import WebSocketSettings
 MAX_FRAGMENTS = 64
 """Frames in which one message may come; browsers send one."""
 
-MAX_PINGS = 64
-"""Pings, and other frames without content, between two messages; phones send one in 10 to 60 seconds."""
+PINGS_PER_SECOND, PINGS_AT_ONCE = 1.0, 64.0
+"""Pings, and other frames without content, that a peer may send; phones send one in 10 to 60 seconds."""
 
 SLICE_BYTES = 4096
 """How much is read between two looks at the counts: a flood of empty frames stops here."""
@@ -37,7 +38,9 @@ class _WsLayer:
 
     carries_messages = True
 
-    def __init__(self, protocol: _Protocol) -> None:
+    def __init__(self, protocol: _Protocol, *, heartbeat: float = 0.0) -> None:
+        self.heartbeat = heartbeat
+        """Seconds between two of our pings; 0 for none."""
         self.open = False
         """True once the handshake is done."""
         self.ended = False
@@ -47,9 +50,9 @@ class _WsLayer:
         self._early: list[bytes] = []
         self._pieces: list[bytes] = []
         self._text = False
-        self._pings = 0
+        self._idle_frames = TokenBucket(PINGS_PER_SECOND, PINGS_AT_ONCE)
 
-    def receive(self, data: bytes) -> list[bytes]:
+    def receive(self, data: bytes, *, now: float) -> list[bytes]:
         """Take bytes of the network; return the messages that they complete.
 
         Raises:
@@ -60,7 +63,7 @@ class _WsLayer:
             self._protocol.receive_data(data[start : start + SLICE_BYTES])
             for event in self._protocol.events_received():
                 if isinstance(event, Frame):
-                    self._take(event, out)
+                    self._take(event, out, now)
                 else:
                     self._greet(event)
             fault = self._protocol.parser_exc or self._protocol.handshake_exc
@@ -100,11 +103,11 @@ class _WsLayer:
         for data in early:
             self.send(data)
 
-    def _take(self, frame: Frame, out: list[bytes]) -> None:
+    def _take(self, frame: Frame, out: list[bytes], now: float) -> None:
         if frame.opcode is Opcode.CLOSE:
             self.ended = True
         elif frame.opcode in (Opcode.PING, Opcode.PONG):
-            self._count_idle_frame()
+            self._count_idle_frame(now)
         else:
             if frame.opcode is not Opcode.CONT:
                 self._text = frame.opcode is Opcode.TEXT
@@ -112,22 +115,20 @@ class _WsLayer:
             if len(self._pieces) > MAX_FRAGMENTS:
                 self._fail(CloseCode.POLICY_VIOLATION, "too many fragments")
             if frame.fin:
-                self._complete(out)
+                self._complete(out, now)
 
-    def _complete(self, out: list[bytes]) -> None:
+    def _complete(self, out: list[bytes], now: float) -> None:
         message = b"".join(self._pieces)
         self._pieces.clear()
         if not message:
-            self._count_idle_frame()
+            self._count_idle_frame(now)
             return
         if self._text and not _is_text(message):
             self._fail(CloseCode.INVALID_DATA, "text that is no UTF-8")
-        self._pings = 0
         out.append(message)
 
-    def _count_idle_frame(self) -> None:
-        self._pings += 1
-        if self._pings > MAX_PINGS:
+    def _count_idle_frame(self, now: float) -> None:
+        if not self._idle_frames.take(now):
             self._fail(CloseCode.POLICY_VIOLATION, "too many pings")
 
     def _fail(self, code: CloseCode, why: str) -> None:
@@ -142,7 +143,7 @@ class WsServerLayer(_WsLayer):
         # no extensions: compressed frames could grow a thousandfold in memory
         self._server = ServerProtocol(subprotocols=[_SUBPROTOCOL], max_size=LIMITS.message_bytes)
         self._settings = settings
-        super().__init__(self._server)
+        super().__init__(self._server, heartbeat=settings.ping)
 
     def start(self) -> None:
         """The browser says the first word."""
