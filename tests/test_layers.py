@@ -90,6 +90,10 @@ SHELL_FOLDERS = ("call/", "cli/", "switch/", "testing/", "sip/transport/")
 
 CORES = {
     "call/routing.py",
+    "call/tollguard.py",
+    "call/presentation.py",
+    "call/numbering.py",
+    "call/caller.py",
     "call/digits.py",
     "call/cause.py",
     "call/destination.py",

@@ -154,6 +154,8 @@ def parse(text: str, plan: Plan, *, context: str = "", form: Format = "national"
         return Number(digits, _kind_as_is(digits, plan), digits)
     if not digits.startswith("+") and _GLOBAL_CONTEXT.fullmatch(context):
         found = _read(digits, _plan_of_context(context, plan), "national")
+        if found is not None and found[0].startswith("+"):
+            found = _read(found[0], plan, "national")  # its kind is that from where we stand
         # the bare digits mean another number outside of their context
         return None if found is None else Number(*found, found[0])
     found = _read(digits, plan, form)

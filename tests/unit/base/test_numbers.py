@@ -70,7 +70,7 @@ def test_one_mobile_caller_is_one_number(text: str) -> None:
         ("0014155550100", "+14155550100", "international"),
         ("+19005550100", "+19005550100", "premium"),
         ("+88212345678", "+88212345678", "premium"),
-        ("4155550100;phone-context=+1", "+14155550100", "national"),
+        ("4155550100;phone-context=+1", "+14155550100", "international"),
         ("99999999999999", "99999999999999", "unknown"),
     ],
 )
