@@ -86,6 +86,23 @@ def unacceptable(message: Message, known: Collection[str]) -> bool:
     return not leaves or any(part.handling != "optional" for part in leaves)
 
 
+def unwrap(message: Message, kind: str = "application/sdp") -> None:
+    """Leave of the body what sessions read: the part of type `kind`, or nothing where all is optional.
+
+    Content-Type follows. A body that is neither stays as it is, and earns its refusal. Only for requests
+    that are through admission, since a digest may cover the body (RFC 7616 §3.4.3).
+    """
+    if not message.body or message.content_type == kind:
+        return
+    found = body_of(message, kind)
+    if found is not None:
+        message.body = found
+        message.headers.set("Content-Type", kind)
+    elif not unacceptable(message, (kind,)):
+        message.body = b""
+        message.headers.remove("Content-Type")
+
+
 def parts_of(message: Message) -> list[Part]:
     """All bodies of `message` that are no multipart themselves, in their order, at most `MAX_PARTS`."""
     return list(islice(_leaves(_whole(message)), MAX_PARTS))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sipcc.errors import LocalProtocolError
 from sipcc.sip.message import Request
-from sipcc.sip.multipart import MAX_DEPTH, MAX_PARTS, Part, body_of, build, parts_of, unacceptable
+from sipcc.sip.multipart import MAX_DEPTH, MAX_PARTS, Part, body_of, build, parts_of, unacceptable, unwrap
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 KNOWN = ("application/sdp",)
@@ -143,6 +143,18 @@ def test_an_encoded_body_is_not_read() -> None:
     message = invite("application/sdp", SDP, ("Content-Encoding", "gzip"))
     assert body_of(message, "application/sdp") is None
     assert unacceptable(message, KNOWN)
+
+
+def test_sessions_see_the_sdp_alone() -> None:
+    message = invite(MIXED, mixed(ISUP_PART % b"optional", SDP_PART))
+    unwrap(message)
+    assert (message.content_type, message.body) == ("application/sdp", SDP)
+    message = invite(MIXED, mixed(ISUP_PART % b"optional"))
+    unwrap(message)
+    assert (message.content_type, message.body) == ("", b"")
+    message = invite("text/plain", b"x")
+    unwrap(message)
+    assert (message.content_type, message.body) == ("text/plain", b"x")
 
 
 def test_parts_and_depth_are_bounded() -> None:
