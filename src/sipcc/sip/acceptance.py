@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sipcc.sip.message import METHODS, Request
+from sipcc.sip.multipart import unacceptable
 
 DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
 """Methods that make no sense outside of dialogs; there they get 481, and not 405."""
@@ -58,8 +59,8 @@ def refusal_of(
 
 
 def _invite_refusal(request: Request) -> Refusal | None:
-    if request.body and request.content_type != "application/sdp":
-        return 415, [("Accept", "application/sdp")]
+    if unacceptable(request, ("application/sdp",)):
+        return 415, [("Accept", "application/sdp"), ("Accept", "multipart/mixed")]
     accept = request.headers.get("Accept")
     if accept and not any(kind in accept for kind in ("application/sdp", "*/*", "application/*")):
         return 406, []

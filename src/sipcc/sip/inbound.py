@@ -19,6 +19,7 @@ from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.fields import Via
 from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
+from sipcc.sip.multipart import unwrap
 from sipcc.sip.nat import response_address
 from sipcc.sip.overload import Overload
 from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
@@ -36,6 +37,9 @@ PATIENCE = {"header": 10.0, "body": 20.0}
 """Seconds in which the rest of what began on a stream must come: its headers, then its body."""
 DRAIN_RETRY_AFTER = "10"
 """Seconds that a peer is told to wait while we drain (RFC 3261 §20.33)."""
+
+_OFFERING = frozenset({"INVITE", "UPDATE", "PRACK"})
+"""Methods in a dialog whose body is a session description."""
 
 _log = get_logger("sipcc.sip.inbound")
 
@@ -214,6 +218,8 @@ class Inbound:
 
     def take(self, message: Request | Response, flow: Flow) -> None:
         """One whole message."""
+        if isinstance(message, Response):
+            unwrap(message)
         key = transaction_key(message)
         verdict = self._layer.receive(message, key, now=self._endpoint.clock.now())
         if verdict is Verdict.ABSORBED:
@@ -225,6 +231,7 @@ class Inbound:
         usage = self._outbound.usages.get((call_id, to_tag)) if to_tag else None
         if message.method == "ACK":
             if isinstance(usage, InviteSession):
+                unwrap(message)
                 usage.receive_ack(message)
             else:
                 self._counters["stray_acks"] += 1  # never answered
@@ -244,6 +251,8 @@ class Inbound:
         if tags:
             self._respond(transaction, 420, usage.local_tag, [("Unsupported", tags)])
         else:
+            if request.method in _OFFERING:
+                unwrap(request)
             usage.receive(transaction)
 
     def _cancel(self, request: Request, flow: Flow, key: Key) -> None:
@@ -311,6 +320,7 @@ class Inbound:
 
     def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
         endpoint = self._endpoint
+        unwrap(transaction.request)
         self._outbound.respond(transaction, build_response(transaction.request, 100))
         session = ServerSession(self._outbound, transaction, endpoint.ids.tag())
         session.admitted = admitted
