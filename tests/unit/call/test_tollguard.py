@@ -163,7 +163,7 @@ def test_a_place_that_a_peer_names_must_be_ours_or_listed() -> None:
 # -- A07: one hundred thousand spellings -------------------------------------------------------------------
 
 ALLOWED = re.compile(r"(?:(?:\+|00)?86)?0?(?:1[3-9][0-9]{9}|108[0-9]*)|8[0-9]{6,7}|110|112|119|120|122")
-"""What may stand before the @: mobile numbers and what begins as 0108, in all spellings; emergency numbers."""
+"""What may stand before the @: mobile numbers, what begins as 0108 (in all spellings), emergency numbers."""
 
 
 def spelling(chance: random.Random) -> str:
