@@ -1,7 +1,7 @@
 """The dialog package (RFC 4235): which calls a user has, for the busy lamps of other phones.
 
 Lamps need little: direction, state, and who is at the other end. With Call-ID and tags a watcher can take
-a ringing call over (INVITE with Replaces, RFC 3891); they are as the watched phone has them.
+a ringing call over (INVITE with Replaces, RFC 3891): `local_tag` is the to-tag of its Replaces.
 """
 
 from __future__ import annotations

@@ -1,0 +1,188 @@
+"""Lamps of phones: calls of users, message counts and registrations as subscriptions tell them.
+
+What calls do comes from the bus; nothing here decides about a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sipcc.acd.settings import AgentSettings
+from sipcc.bus import Bus
+from sipcc.call import events
+from sipcc.clock import Clock
+from sipcc.sip import Endpoint, Registrar, SipUri, UserSettings
+from sipcc.sip.notifier import Notifier
+from sipcc.sip.packages import DialogPackage, Mailboxes, Party, RegistrationPackage, WatchedDialog
+from sipcc.sip.packages.dialog_info import CallState, Direction
+from sipcc.sip.subscription import EventPackage, SubscriptionSettings
+
+if TYPE_CHECKING:
+    from sipcc.call import Call
+
+
+class _Facts(msgspec.Struct):
+    """What does not change in a call as a lamp shows it."""
+
+    resource: str
+    direction: Direction
+    remote: Party
+    session: Any = None
+    """The `InviteSession` with the watched phone, for those who take the call over."""
+
+
+class Lamps:
+    """Feeds the notifier with the calls, mailboxes and registrations of a switch.
+
+    A lamp has the name of a user; the names of agents and the users' numbers mean the same lamp. An agent
+    with a `uri` of its own, who is no user, has a lamp that shows the calls it is rung for.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        bus: Bus,
+        *,
+        settings: SubscriptionSettings,
+        users: Sequence[UserSettings],
+        agents: Sequence[AgentSettings],
+        domain: str,
+        registrar: Registrar,
+        clock: Clock,
+        find_call: Callable[[str], Call | None],
+    ) -> None:
+        self._settings = settings
+        self._domain = domain
+        self._clock = clock
+        self._find_call = find_call
+        self._users = {user.name: user.name for user in users}
+        self._names = {user.number: user.name for user in users if user.number} | self._users
+        for agent in agents:
+            self._names.setdefault(agent.name, agent.user if agent.user and not agent.uri else agent.name)
+        self._placed: dict[str, _Facts] = {}
+        self._rung: dict[str, _Facts] = {}
+        self._called: dict[str, str] = {}
+        self.dialogs = DialogPackage(self._lamp_of, self._uri_of, partial=settings.partial)
+        self.mailboxes = Mailboxes(self._user_of, self._uri_of)
+        self.registrations = RegistrationPackage(
+            self._user_of, self._uri_of, lambda user: registrar.bindings(user, now=clock.now())
+        )
+        self.notifier = Notifier(
+            endpoint,
+            [self.dialogs, self.mailboxes, self.registrations],
+            settings=settings,
+            may_watch=self._may_watch,
+        )
+        self._listen(bus)
+
+    def close(self) -> None:
+        """Tell all watchers to come back in a moment."""
+        self.notifier.close()
+
+    def user_busy(self, user: str, call: str, began: bool) -> None:
+        """A user of ours placed a call, or it is over."""
+        if began:
+            called = self._called.get(call, "")
+            self._placed[call] = _Facts(user, "initiator", Party(self._uri_of(called)))
+            self._show(self._placed, call, "trying")
+        elif call in self._placed:
+            self._show(self._placed, call, "terminated")
+
+    def phones_changed(self, user: str) -> None:
+        """The registrations of `user` changed."""
+        self.registrations.update(user, now=self._clock.now())
+
+    # -- names ----------------------------------------------------------------------------------------
+
+    def _lamp_of(self, uri: SipUri) -> str | None:
+        return self._names.get(uri.user or "")
+
+    def _user_of(self, uri: SipUri) -> str | None:
+        name = self._names.get(uri.user or "")
+        return name if name in self._users else None
+
+    def _uri_of(self, name: str) -> str:
+        return str(SipUri(user=name, host=self._domain))
+
+    def _may_watch(self, watcher: str, package: EventPackage, resource: str) -> bool:
+        if self._settings.watch == "none":
+            return False
+        # where a phone is, network addresses included, is told to its owner alone (RFC 3680 §4.6)
+        own_only = self._settings.watch == "own" or package is self.registrations
+        return watcher == resource or not own_only
+
+    # -- calls ----------------------------------------------------------------------------------------
+
+    def _listen(self, bus: Bus) -> None:
+        bus.on(events.CallStarted, self._call_started)
+        bus.on(events.CallRinging, lambda event: self._show(self._placed, event.call, "early"))
+        bus.on(events.CallAnswered, lambda event: self._show(self._placed, event.call, "confirmed"))
+        bus.on(events.CallEndedEvent, self._call_ended)
+        bus.on(events.LegStarted, self._leg_started)
+        bus.on(events.LegRinging, lambda event: self._show(self._rung, event.leg, "early"))
+        bus.on(events.LegAnswered, lambda event: self._show(self._rung, event.leg, "confirmed"))
+        bus.on(events.LegEnded, self._leg_ended)
+
+    def _call_started(self, event: events.CallStarted) -> None:
+        self._called[event.call] = event.called
+
+    def _call_ended(self, event: events.CallEndedEvent) -> None:
+        self._called.pop(event.call, None)
+        why = _why(event.sip_status, event.ended_by == "caller")
+        self._show(self._placed, event.call, "terminated", why, event.sip_status)
+
+    def _leg_started(self, event: events.LegStarted) -> None:
+        call = self._find_call(event.call)
+        leg = call.other(event.leg) if call is not None else None
+        if call is None or leg is None:
+            return
+        lamp = leg.user or self._names.get(event.agent or "", "")
+        if not lamp:
+            return
+        remote = Party(self._uri_of(call.caller), call.caller_name)
+        self._rung[event.leg] = _Facts(lamp, "recipient", remote, leg.session)
+        self._show(self._rung, event.leg, "trying")
+
+    def _leg_ended(self, event: events.LegEnded) -> None:
+        why = _why(event.sip_status, event.ended_by == "callee")
+        self._show(self._rung, event.leg, "terminated", why, event.sip_status)
+
+    def _show(
+        self, where: dict[str, _Facts], name: str, state: CallState, event: str = "", code: int = 0
+    ) -> None:
+        facts = where.get(name)
+        if facts is None:
+            return
+        if state == "terminated":
+            del where[name]
+        session = facts.session
+        self.dialogs.update(
+            facts.resource,
+            WatchedDialog(
+                id=name,
+                direction=facts.direction,
+                state=state,
+                local=Party(self._uri_of(facts.resource)),
+                remote=facts.remote,
+                event=event,
+                code=code if code >= 300 else 0,
+                # Replaces names the dialog as we hold it: INVITE to the watched user comes to us
+                call_id=session.call_id if session is not None else "",
+                local_tag=session.local_tag if session is not None else "",
+                remote_tag=session.remote_tag if session is not None else "",
+            ),
+        )
+
+
+def _why(status: int, by_watched: bool) -> str:
+    """The event of RFC 4235 §4.1.2 for how a call ended."""
+    if status < 300:
+        return "local-bye" if by_watched else "remote-bye"
+    if status == 487:
+        return "cancelled"
+    if status == 408:
+        return "timeout"
+    return "rejected" if status < 500 or status >= 600 else "error"
