@@ -13,6 +13,9 @@ from sipcc.rtp.flow import RtpStats
 
 EndedBy = Literal["caller", "callee", "us", "network"]
 
+TransferKind = Literal["blind", "attended", "takeover", "application"]
+"""``blind`` and ``attended`` by REFER, ``takeover`` by INVITE with Replaces, ``application`` by a program."""
+
 
 class CallStarted(Event, frozen=True, kw_only=True):
     """An INVITE for a new call was accepted for handling; `at` is when it arrived."""
@@ -107,6 +110,55 @@ class BridgeEnded(Event, frozen=True, kw_only=True):
     leg: str
 
 
+class LegHeld(Event, frozen=True, kw_only=True):
+    """A party is on hold: it put us there, or we it."""
+
+    call: str
+    leg: str
+    by: Literal["party", "us"]
+
+
+class LegResumed(Event, frozen=True, kw_only=True):
+    """A hold is over."""
+
+    call: str
+    leg: str
+    by: Literal["party", "us"]
+
+
+class TransferStarted(Event, frozen=True, kw_only=True):
+    """Somebody wants the other party of a conversation to talk to somebody else."""
+
+    call: str
+    leg: str
+    """The leg that goes: who asked for it, or whom the application replaces; empty for nobody."""
+    kind: TransferKind
+    target: str
+    """The URI or user that was named."""
+
+
+class TransferCompleted(Event, frozen=True, kw_only=True):
+    """The transfer is done: the party that stays talks to `new`, and `leg` is released."""
+
+    call: str
+    leg: str
+    kind: TransferKind
+    new: str
+    """The leg that took its place; for ``attended`` one that came from another call."""
+    into: str = ""
+    """The call in which the party goes on, if that is another one than `call`."""
+
+
+class TransferFailed(Event, frozen=True, kw_only=True):
+    """The transfer came to nothing; the transferor has its party back."""
+
+    call: str
+    leg: str
+    kind: TransferKind
+    sip_status: int
+    """What the target answered; 487 when a party left meanwhile."""
+
+
 class DigitsCollected(Event, frozen=True, kw_only=True):
     """The caller's answer to a prompt. `digits` is masked with ``*`` when it was asked as secret."""
 
@@ -151,3 +203,18 @@ class Decision(Event, frozen=True, kw_only=True):
     """What was decided on and how it came out: ``route: queue:sales``, ``trunk: carrier-b``."""
     why: str = ""
     """The reason in plain words; for a choice also why the others were passed over."""
+
+
+class TrunkDown(Event, frozen=True, kw_only=True):
+    """A carrier takes no calls for now; those of its routes go to the other trunks."""
+
+    trunk: str
+    why: str
+    """What speaks against it, in words."""
+
+
+class TrunkUp(Event, frozen=True, kw_only=True):
+    """A carrier takes calls again."""
+
+    trunk: str
+    why: str

@@ -1,10 +1,18 @@
-"""How many calls at a time: one count per name, as a core."""
+"""What a trunk may carry: how many calls at a time, one count per name; and whether it takes calls at all."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipcc.sip.settings import TrunkSettings
+
 
 class CallLimits:
-    """Counts what is up per name, such as the legs of a trunk; every `take` has its `give_back`."""
+    """Counts what is up per name, such as the legs of a trunk; every `take` has its `give_back`.
+
+    Here every trunk is well and has no limit of calls per second: `sipcc.switch.trunks` knows better.
+    """
 
     def __init__(self) -> None:
         self._up: dict[str, int] = {}
@@ -27,3 +35,16 @@ class CallLimits:
             self._up[name] = left
         else:
             del self._up[name]
+
+    def refusal(self, trunk: TrunkSettings) -> str:
+        """Why a call to `trunk` must not be sent now, in words; empty when one is sent at once.
+
+        Each that is sent must be told of with `told` or `untold`.
+        """
+        return ""
+
+    def told(self, trunk: str, status: int | None, *, retry_after: float | None = None) -> None:
+        """What a call to `trunk` got: a provisional above 100, a final answer, or nothing at all (None)."""
+
+    def untold(self, trunk: str) -> None:
+        """A call to `trunk` ended by us before it got anything that tells."""

@@ -16,7 +16,7 @@ from sipcc.errors import ParseError
 from sipcc.numbers import bare
 from sipcc.sip.uri import SipUri
 
-_UNIQUE = ("users", "trunks", "agents", "queues")  # for menus, sipcc.ivr.check says it
+_UNIQUE = ("users", "trunks", "agents", "queues", "routes")  # for menus, sipcc.ivr.check says it
 
 
 class Names:
@@ -115,12 +115,13 @@ def check_destination(text: str, path: Path, names: Names, report: Report) -> No
 
 
 def check_target(text: str, path: Path, names: Names, report: Report) -> None:
-    """Check what a call can be sent to: a user, ``TRUNK/NUMBER``, or a SIP or tel URI."""
+    """Check what a call can be sent to: a user, ``TRUNK/NUMBER``, ``ROUTE/NUMBER``, or a SIP or tel URI."""
     if text in names.known("users"):
         return
     trunk, slash, number = text.partition("/")
     if slash and number and ":" not in trunk:
-        names.need("trunks", trunk, path, report)
+        if trunk not in names.known("routes"):
+            names.need("trunks", trunk, path, report)
         return
     try:
         uri = SipUri.parse(text)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
 from pathlib import Path
 
 from sipcc.config.findings import Report
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.records.database import database_url, open_engine, sqlite_path
+from sipcc.sip.dns import lookup
+from sipcc.sip.trunk import destination_of
 
 
 def check_surroundings(config: Config, report: Report) -> None:
@@ -26,7 +26,8 @@ def check_surroundings(config: Config, report: Report) -> None:
         if file is not None:
             _check_folder(file.parent, ("records", "database"), report)
     for index, trunk in enumerate(config.trunks):
-        if trunk.host and not _resolves(trunk.host):
+        host, port, transport = destination_of(trunk)
+        if trunk.host and not lookup(host, port or None, transport, config.sip.dns):
             report.error(
                 ("trunks", index, "host"),
                 f"the name {trunk.host!r} has no address",
@@ -46,14 +47,3 @@ def _check_folder(folder: Path, place: tuple[str, ...], report: Report) -> None:
         report.error(
             place, f"the folder {str(folder)!r} {what}", f"chown or chmod {existing}, or name another"
         )
-
-
-def _resolves(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            return bool(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM))
-        except OSError:
-            return False
-    return True

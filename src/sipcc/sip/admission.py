@@ -8,7 +8,7 @@ address gains an attacker one small packet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -20,6 +20,9 @@ from sipcc.sip.peers import is_host, is_peer
 from sipcc.sip.settings import GuardSettings, TrunkSettings, UserSettings
 from sipcc.sip.transport.base import Address, Flow
 from sipcc.sip.trunk import TrunkTable
+
+if TYPE_CHECKING:
+    from sipcc.sip.session_api import Usage
 
 _OFFENCES: dict[str, Offence] = {
     "malformed": "malformed",
@@ -96,7 +99,7 @@ class Admission:
         method = request.method
         if method in {"ACK", "CANCEL"}:
             return Admitted()
-        trunk = self.trunks.match(flow.remote)
+        trunk = self.trunks.match(flow)
         if trunk is not None and method != "REGISTER":
             return Admitted(trunk=trunk)
         host = flow.remote.host
@@ -111,6 +114,14 @@ class Admission:
                 return Refused(self._answer(request, 403), "stranger")
         return self._prove(request, values, flow, now)
 
+    def check_usage(
+        self, request: Request, flow: Flow, usage: Usage, *, now: float
+    ) -> Admitted | Refused | Dropped:
+        """Decide about a request in the dialog of `usage`, and about the CANCEL of its INVITE."""
+        source: Flow = getattr(usage, "source", usage.flow)
+        peer = source if is_peer(flow, source) else usage.flow
+        return self.check_in_dialog(request, flow, peer=peer, user=_party_of(usage), now=now)
+
     def check_in_dialog(
         self, request: Request, flow: Flow, *, peer: Flow, user: str, now: float
     ) -> Admitted | Refused | Dropped:
@@ -122,8 +133,8 @@ class Admission:
         """
         if is_peer(flow, peer):
             return Admitted()
-        trunk = self.trunks.match(flow.remote)
-        if trunk is not None and trunk is self.trunks.match(peer.remote):
+        trunk = self.trunks.match(flow)
+        if trunk is not None and trunk is self.trunks.match(peer):
             return Admitted(trunk=trunk)
         if user not in self._users:
             if is_host(flow, peer):
@@ -178,3 +189,12 @@ class Admission:
 def _credentials(request: Request) -> list[str]:
     headers = request.headers
     return headers.get_all("Authorization") + headers.get_all("Proxy-Authorization")
+
+
+def _party_of(usage: Usage) -> str:
+    """The user at the other end of a dialog: who was admitted, or whom we called; empty for a carrier."""
+    admitted = getattr(usage, "admitted", None)
+    if isinstance(admitted, Admitted):
+        return admitted.user or ""
+    initial: Request | None = getattr(usage, "request", None)
+    return "" if initial is None else initial.to.uri.user

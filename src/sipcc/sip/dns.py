@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from sipcc.clock import Clock
+from sipcc.clock import Clock, LoopClock
 from sipcc.errors import ConfigError, ResolveError
 from sipcc.log import get_logger
 from sipcc.sip.nat import is_address
@@ -205,6 +205,19 @@ class DnsResolver:
         client.timeout = max(0.2, self._settings.timeout / 2)
         self._client = client
         return client
+
+
+def lookup(host: str, port: int | None, transport: TransportName | None, settings: DnsSettings) -> list[Hop]:
+    """The hops of a target for who has no loop, such as a check of settings; empty for none."""
+
+    async def ask() -> list[Hop]:
+        resolver = DnsResolver(settings, clock=LoopClock(), chance=lambda: 0.0)
+        try:
+            return await resolver.hops(host, port, transport)
+        except ResolveError:
+            return []
+
+    return asyncio.run(ask())
 
 
 class _Failed(Exception):

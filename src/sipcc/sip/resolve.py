@@ -11,7 +11,7 @@ Two rules learned in the field: SRV is asked before any address, also where the 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from sipcc.sip.nat import default_port, is_address
@@ -193,7 +193,7 @@ def _choose_transport(
         search.addresses(host, fallback, default_port(fallback), host)
 
 
-def _leads(pointer: Naptr, usable: Iterable[TransportName]) -> bool:
+def _leads(pointer: Naptr, usable: Sequence[TransportName]) -> bool:
     """Only terminal ``s`` pointers to a transport of ours count (RFC 3263 §4.1)."""
     return pointer.flags.lower() == "s" and SERVICES.get(pointer.service.lower()) in usable
 

@@ -9,6 +9,7 @@ import msgspec
 from sipcc.sip.overload import OverloadSettings
 from sipcc.sip.subscription import SubscriptionSettings
 from sipcc.sip.timers import Timers
+from sipcc.sip.trace import TraceSettings
 
 Option = Literal["off", "supported", "required"]
 """How an extension is treated: not offered, used when the peer has it, demanded."""
@@ -125,6 +126,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bindings for one user at a time; one more earns 403."""
     user_agent: str = "sipcc"
     """Value of User-Agent and Server; empty sends neither."""
+    reliable: Option = "off"
+    """Reliable provisional answers (RFC 3262): PRACK for each 18x. ``required`` refuses peers without them."""
     session_timer: Option = "off"
     """Session timers (RFC 4028). With ``off`` a caller may still refresh by itself; ``required`` refuses
     peers that know none."""
@@ -138,6 +141,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The section ``[sip.subscriptions]``."""
     timers: Timers = Timers()
     """The section ``[sip.timers]``."""
+    trace: TraceSettings = TraceSettings()
+    """The section ``[sip.trace]``."""
     guard: GuardSettings = GuardSettings()
     """The section ``[sip.guard]``."""
     hop_timeout: Annotated[float, msgspec.Meta(gt=0, le=32)] = 1.4

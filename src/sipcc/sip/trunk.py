@@ -1,7 +1,7 @@
-"""Carriers, told apart by the address that a request comes from.
+"""Carriers, told apart by the address that a request comes from, or by the certificate of its connection.
 
-A trunk is known by its source address only. Nothing in a message, neither From nor Via nor credentials,
-makes somebody a carrier.
+Nothing in a message, neither From nor Via nor credentials, makes somebody a carrier. One with names for its
+certificate must prove one of them on each connection with TLS: there, its address is not enough.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sipcc.errors import ConfigError
 from sipcc.sip.settings import TrunkSettings
-from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.transport.base import Address, Flow, TransportName
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -29,12 +29,16 @@ class TrunkTable:
         self._trunks: dict[str, TrunkSettings] = {}
         self._exact: dict[tuple[_Ip, int], TrunkSettings] = {}
         self._networks: list[tuple[_Network, TrunkSettings]] = []
+        self._names: dict[str, TrunkSettings] = {}
         for trunk in trunks:
             if trunk.name in self._trunks:
                 raise ConfigError("trunks", f"two trunks are named {trunk.name!r}")
             self._trunks[trunk.name] = trunk
             for address in trunk.addresses:
                 self._add(trunk, address)
+            for name in trunk.tls_names:
+                if self._names.setdefault(name.lower(), trunk) is not trunk:
+                    raise ConfigError(f"trunks.{trunk.name}.tls_names", f"{name!r} belongs to two trunks")
         self._networks.sort(key=lambda entry: entry[0].prefixlen, reverse=True)
 
     def _add(self, trunk: TrunkSettings, text: str) -> None:
@@ -58,8 +62,19 @@ class TrunkTable:
             raise ConfigError(where, f"{network} belongs to two trunks")
         self._networks.append((network, trunk))
 
-    def match(self, source: Address) -> TrunkSettings | None:
-        """The trunk that `source` belongs to: by address and port, by address, or by the smallest network."""
+    def match(self, flow: Flow) -> TrunkSettings | None:
+        """The trunk that `flow` comes from: by a proved name, or else by its address."""
+        for name in flow.peer_names:
+            trunk = self._names.get(name)
+            if trunk is not None:
+                return trunk
+        trunk = self.match_address(flow.remote)
+        if trunk is not None and trunk.tls_names and flow.transport in ("tls", "wss"):
+            return None
+        return trunk
+
+    def match_address(self, source: Address) -> TrunkSettings | None:
+        """The trunk at `source`: by address and port, by address, or by the smallest network."""
         ip = _ip_of(source.host)
         if ip is None:
             return None
@@ -80,11 +95,15 @@ class TrunkTable:
 
 
 def destination_of(trunk: TrunkSettings) -> tuple[str, int, TransportName | None]:
-    """Where calls to a carrier go: host, port (0 for what the DNS says), transport (None for the same)."""
+    """Where calls to a carrier go: host, port (0 for what the DNS says), transport (None for the same).
+
+    The host is empty for a carrier of which only networks are known: it calls us, and nobody calls it.
+    """
     transport: TransportName | None = None if trunk.transport == "auto" else trunk.transport
-    if trunk.host or not trunk.addresses:
+    single = next((address for address in trunk.addresses if "/" not in address), "")
+    if trunk.host or not single:
         return trunk.host, trunk.port, transport
-    host, port = _host_port(trunk.addresses[0])
+    host, port = _host_port(single)
     return host, trunk.port or port, transport
 
 

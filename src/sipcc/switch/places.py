@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from sipcc.call import Target
 from sipcc.call.numbering import Numbering
+from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import Clock
 from sipcc.errors import ParseError
 from sipcc.sip import Credentials, Registrar, SipUri, TrunkSettings
-from sipcc.sip.transport.base import Address, Flow, TransportName
+from sipcc.sip.transport.base import Address, Flow
+from sipcc.sip.trunk import destination_of
 
 
 class Places:
@@ -18,8 +22,8 @@ class Places:
     | target | place |
     |---|---|
     | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
-    | ``tel:NUMBER`` | the first trunk with a host |
-    | ``NAME/NUMBER`` | that number on the trunk called NAME |
+    | ``tel:NUMBER`` | that number by the first route that fits; without any route, the first trunk |
+    | ``NAME/NUMBER`` | that number on the trunk, or by the route, called NAME |
     | a SIP URI at the address of a trunk | its user part as a number on that trunk |
     | any other SIP URI | that URI |
     """
@@ -33,11 +37,13 @@ class Places:
         domain: str,
         clock: Clock,
         numbering: Numbering | None = None,
+        routes: TrunkRoutes | None = None,
     ) -> None:
         self._numbering = numbering or Numbering()
+        self._routes = routes or TrunkRoutes((), chance=lambda: 0.0)
         self._registrar = registrar
         self._users = frozenset(users)
-        self._trunks = {trunk.name: trunk for trunk in trunks if trunk.host or trunk.addresses}
+        self._trunks = {trunk.name: trunk for trunk in trunks if destination_of(trunk)[0]}
         self._domain = domain
         self._clock = clock
 
@@ -52,20 +58,20 @@ class Places:
         trunk_name, slash, number = target.partition("/")
         if slash and trunk_name in self._trunks:
             return [self._behind(self._trunks[trunk_name], number)]
+        if slash and trunk_name in self._routes:
+            return self._by_trunks(self._routes.by_name(trunk_name), number)
         try:
             uri = SipUri.parse(target)
         except ParseError:
             return []
         if uri.scheme == "tel":
-            trunks = list(self._trunks.values())
-            return [self._behind(trunks[0], uri.subscriber)] if trunks else []
+            return self._by_route(uri.subscriber)
         if uri.user in self._users and uri.host == self._domain and uri.port is None:
             return self._phones(uri.user)
         if (trunk := self._trunk_at(uri)) is not None:
             # a carrier's address is no way round the rules for its trunk
             return [self._behind(trunk, uri.subscriber)]
-        transport: TransportName = "tcp" if uri.params.get("transport") == "tcp" else "udp"
-        return [Target(uri=uri, transport=transport)]
+        return [Target(uri=uri)]
 
     def _phones(self, user: str) -> list[Target]:
         return [
@@ -73,7 +79,7 @@ class Places:
                 uri=binding.uri,
                 user=user,
                 flow=binding.flow,
-                transport=binding.flow.transport if binding.flow is not None else "udp",
+                transport=binding.flow.transport if binding.flow is not None else None,
                 headers=tuple(("Route", str(hop)) for hop in binding.path),
             )
             for binding in self._registrar.bindings(user, now=self._clock.now())
@@ -84,17 +90,28 @@ class Places:
         """True when a phone registered a carrier as its place: to ring it would be a call past the rules."""
         return (flow is None or flow.closed) and self._trunk_at(contact) is not None
 
+    def _by_route(self, number: str) -> list[Target]:
+        if not self._routes:
+            return self._by_trunks(list(self._trunks)[:1], number)
+        numbering = self._numbering
+        return self._by_trunks(self._routes.find(numbering.dialled(number), numbering.home), number)
+
+    def _by_trunks(self, names: Sequence[str], number: str) -> list[Target]:
+        """One place with the first of these trunks, and the others for when it fails."""
+        found = [self._behind(self._trunks[name], number) for name in names if name in self._trunks]
+        return [msgspec.structs.replace(found[0], instead=tuple(found[1:]))] if found else []
+
     def _behind(self, trunk: TrunkSettings, number: str) -> Target:
-        host = trunk.host or trunk.addresses[0].partition(":")[0]
+        host, port, transport = destination_of(trunk)
         dialled = self._numbering.dialled(number)
         # only digits that were judged leave: what is no number is written as it is, for the record
         user = number if dialled is None else self._numbering.outgoing(dialled, trunk)
-        uri = SipUri(user=user, host=host, port=trunk.port)
+        uri = SipUri(user=user, host=host, port=port or None)
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         return Target(
             uri=uri,
-            destination=Address(host, trunk.port),
-            transport=trunk.transport,
+            destination=Address(host, port),
+            transport=transport,
             credentials=credentials,
             caller_id=trunk.caller_id,
             trunk=trunk,

@@ -16,7 +16,7 @@ def numbers_named(config: Config, places: Places) -> frozenset[tuple[str, str]]:
     """
     found = set()
     for target in _targets(config):
-        for place in places.locate(target):
+        for place in (step for found in places.locate(target) for step in (found, *found.instead)):
             if place.trunk is not None:
                 number = place.number.canonical if place.number is not None else place.uri.user
                 found.add((place.trunk.name, number))

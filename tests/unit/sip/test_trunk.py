@@ -4,8 +4,8 @@ import pytest
 
 from sipcc.errors import ConfigError
 from sipcc.sip.settings import TrunkSettings
-from sipcc.sip.transport.base import Address
-from sipcc.sip.trunk import TrunkTable
+from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.trunk import TrunkTable, destination_of
 
 
 def table(**trunks: tuple[str, ...]) -> TrunkTable:
@@ -32,7 +32,7 @@ TRUNKS = table(
     ],
 )  # fmt: skip
 def test_match(host: str, port: int, name: str | None) -> None:
-    trunk = TRUNKS.match(Address(host, port))
+    trunk = TRUNKS.match_address(Address(host, port))
     assert (trunk.name if trunk else None) == name
 
 
@@ -64,3 +64,76 @@ def test_an_address_has_one_owner(address: str) -> None:
 def test_a_name_is_used_once() -> None:
     with pytest.raises(ConfigError):
         TrunkTable([TrunkSettings(name="x"), TrunkSettings(name="x")])
+
+
+class Connection:
+    """As much of a flow as decides whose it is."""
+
+    def __init__(self, host: str, transport: TransportName = "tls", *names: str) -> None:
+        self.transport: TransportName = transport
+        self.remote = Address(host, 40000)
+        self.local = Address("198.51.100.9", 5061)
+        self.reliable = transport != "udp"
+        self.closed = False
+        self.peer_names = frozenset(names)
+
+    def send(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+NAMED = TrunkTable(
+    [
+        TrunkSettings(name="named", addresses=("192.0.2.1",), tls_names=("SIP.carrier.example.com",)),
+        TrunkSettings(name="plain", addresses=("192.0.2.2",)),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("flow", "name"),
+    [
+        (Connection("203.0.113.7", "tls", "sip.carrier.example.com"), "named"),
+        (Connection("203.0.113.7", "tls", "x.example.net", "sip.carrier.example.com"), "named"),
+        (Connection("192.0.2.1", "tls", "sip.carrier.example.com"), "named"),
+        (Connection("192.0.2.1", "tls", "other.example.com"), None),
+        (Connection("192.0.2.1", "tls"), None),
+        (Connection("192.0.2.1", "wss"), None),
+        (Connection("192.0.2.1", "udp"), "named"),
+        (Connection("192.0.2.1", "tcp"), "named"),
+        (Connection("192.0.2.2", "tls"), "plain"),
+        (Connection("192.0.2.2", "tls", "other.example.com"), "plain"),
+        (Connection("203.0.113.7", "tls", "carrier.example.com"), None),
+    ],
+)
+def test_a_proved_name_tells_the_carrier(flow: Connection, name: str | None) -> None:
+    trunk = NAMED.match(flow)
+    assert (trunk.name if trunk else None) == name
+
+
+def test_a_name_has_one_owner() -> None:
+    with pytest.raises(ConfigError):
+        TrunkTable(
+            [
+                TrunkSettings(name="x", tls_names=("sip.example.com",)),
+                TrunkSettings(name="y", tls_names=("SIP.example.com",)),
+            ]
+        )
+
+
+@pytest.mark.parametrize(
+    ("trunk", "way"),
+    [
+        (TrunkSettings(name="x", host="sip.example.com"), ("sip.example.com", 0, "udp")),
+        (TrunkSettings(name="x", host="a.example", port=5070, transport="tls"), ("a.example", 5070, "tls")),
+        (TrunkSettings(name="x", host="sip.example.com", transport="auto"), ("sip.example.com", 0, None)),
+        (TrunkSettings(name="x", addresses=("192.0.2.1",)), ("192.0.2.1", 0, "udp")),
+        (TrunkSettings(name="x", addresses=("192.0.2.1:5070",)), ("192.0.2.1", 5070, "udp")),
+        (TrunkSettings(name="x", addresses=("[2001:db8::1]:5070",), port=5080), ("2001:db8::1", 5080, "udp")),
+        (TrunkSettings(name="x", addresses=("192.0.2.0/24", "198.51.100.1")), ("198.51.100.1", 0, "udp")),
+    ],
+)  # fmt: skip
+def test_where_calls_to_a_carrier_go(trunk: TrunkSettings, way: tuple[object, ...]) -> None:
+    assert destination_of(trunk) == way
