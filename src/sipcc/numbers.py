@@ -90,6 +90,7 @@ _CHINA_PREMIUM = re.compile(r"(?:[1-9][0-9]{1,2})?16[08][0-9]{2,5}")
 """Information lines such as 168 81234, alone or behind an area code; a mobile number is longer."""
 
 _CHINA_SHORT = re.compile(r"1[0-2][0-9]{1,4}|116114|9[56][0-9]{3,6}")
+_CHINA_SHORT_OF_AREA = re.compile(r"(?:10|2[0-57-9]|[3-9][0-9]{2})(?:1[0-2][0-9]{1,4}|9[56][0-9]{3,6})")
 _CHINA_LOCAL = re.compile(r"[2-8][0-9]{6,7}")
 
 _PREMIUM_ABROAD = (
@@ -211,9 +212,13 @@ def _national(nsn: str, plan: Plan) -> tuple[str, Kind] | None:
         return None
     if plan.country == "86":
         kind = _chinese(nsn)
-        if kind is None and _CHINA_PREMIUM.fullmatch(nsn):
-            kind = "premium"
-        return f"+86{nsn}", kind or "national"
+        if kind is None:
+            others: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+                ("premium", _CHINA_PREMIUM),
+                ("short", _CHINA_SHORT_OF_AREA),
+            )
+            kind = next((kind for kind, pattern in others if pattern.fullmatch(nsn)), "unknown")
+        return f"+86{nsn}", kind
     canonical = f"+{plan.country}{nsn}"
     return canonical, "premium" if canonical.startswith(_PREMIUM_ABROAD) else "national"
 

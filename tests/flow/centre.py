@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sipcc import Event, Switch
+from sipcc.call import Handler
 from sipcc.config import load
 from sipcc.ids import Ids
 from sipcc.rtp import LocalEngine
@@ -110,12 +112,20 @@ to = "queue:sales"
 class Centre:
     """The switch and everybody around it; an async context manager."""
 
-    def __init__(self, folder: Path, *, extra: str = "", config: str = CONFIG) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extra: str = "",
+        config: str = CONFIG,
+        apps: Mapping[str, Handler] | None = None,
+    ) -> None:
         self.folder = folder
         self.network = MemoryNetwork()
         self.events: list[Event] = []
         self.phones: dict[str, FakePhone] = {}
         self._config = config.format(folder=folder) + extra
+        self._apps = dict(apps or {})
 
     async def __aenter__(self) -> Centre:
         prompts = self.folder / "prompts"
@@ -132,6 +142,8 @@ class Centre:
             engine=LocalEngine(self.switch.config.media, sockets=host.sockets()),
             ids=Ids(),
         )
+        for number, handler in self._apps.items():
+            self.switch.route(number)(handler)
         self.switch.bus.on_all(self.events.append)
         await self.switch.start()
         self.server = Address(SWITCH, 5060)

@@ -66,6 +66,8 @@ def test_one_mobile_caller_is_one_number(text: str) -> None:
         ("8001", "8001", "unknown"),
         ("16812345", "+8616812345", "premium"),
         ("01016812345", "+861016812345", "premium"),
+        ("01095588", "+861095588", "short"),
+        ("01114155550100", "+861114155550100", "unknown"),  # 011 leads abroad from elsewhere: here it is none
         ("+14155550100", "+14155550100", "international"),
         ("0014155550100", "+14155550100", "international"),
         ("+19005550100", "+19005550100", "premium"),
