@@ -144,7 +144,8 @@ class Launcher:
         if not hops:
             return None
         hop = self.health.order(hops, now=self._host.now())[0]
-        return self._manager.open_flow(hop.transport, Address(hop.host, hop.port), like=route.like)
+        address = Address(hop.host, hop.port)
+        return self._manager.open_flow(hop.transport, address, like=route.like, name=hop.name)
 
     async def open(self, route: Route) -> Flow:
         """A flow to the first hop that can be reached. Raises TransportError."""
@@ -225,7 +226,8 @@ class Launcher:
                 return
             hop = way.hop = way.left.pop(0)
             try:
-                flow = self._manager.open_flow(hop.transport, Address(hop.host, hop.port), like=way.like)
+                address = Address(hop.host, hop.port)
+                flow = self._manager.open_flow(hop.transport, address, like=way.like, name=hop.name)
             except TransportError as reason:
                 self.health.failed(hop, now=self._host.now())
                 error = reason
@@ -277,7 +279,7 @@ class Launcher:
 
     async def _open(self, hop: Hop, like: Flow | None) -> Flow:
         address = Address(hop.host, hop.port)
-        flow = self._manager.open_flow(hop.transport, address, like=like)
+        flow = self._manager.open_flow(hop.transport, address, like=like, name=hop.name)
         if flow is None:
             flow = await self._manager.connect(address, transport=hop.transport, name=hop.name)
         return flow

@@ -245,7 +245,14 @@ class Outbound:
             self.counters["refusals_unacknowledged"] += 1
 
     def answer_anew(self, transaction: ServerTransaction, data: bytes) -> None:
-        """The stream of a request is gone: open one for its response (RFC 3261 §18.2.2)."""
+        """The stream of a request is gone: open one for its response (RFC 3261 §18.2.2).
+
+        Only over TCP: where certificates count nobody has told us a name to ask for, and nobody can be
+        reached at a WebSocket that is gone.
+        """
+        if transaction.flow.transport != "tcp":
+            self.counters["answers_lost"] += 1
+            return
         source, port = transaction.flow.remote.host, transaction.request.via.port or DEFAULT_PORT
         self._scope.spawn(self._answer_later(Address(source, port), data), name="answer")
 

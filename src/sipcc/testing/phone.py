@@ -8,6 +8,8 @@ import msgspec
 
 from sipcc.rtp.flow import CodecName
 from sipcc.sip import Credentials, InviteSession, NameAddr, SipUri
+from sipcc.sip.nat import contact_transport
+from sipcc.sip.settings import TlsSettings
 from sipcc.sip.transport.base import Address, TransportName
 from sipcc.tasks import TaskScope
 from sipcc.testing.fakecall import FakeCall, NotSeenError
@@ -57,6 +59,7 @@ class FakePhone(FakeParty):
         behaviour: Behaviour | None = None,
         port: int = 0,
         seed: int | None = None,
+        tls: TlsSettings = TlsSettings(),  # noqa: B008  # frozen
     ) -> None:
         super().__init__(
             user,
@@ -68,6 +71,7 @@ class FakePhone(FakeParty):
             tone_hz=tone_hz,
             port=port,
             seed=seed,
+            tls=tls,
         )
         self.user = user
         self.behaviours: list[Behaviour] = [behaviour or Answer()]
@@ -142,9 +146,7 @@ class FakePhone(FakeParty):
 
     async def _send_register(self, expires: int) -> int:
         aor = NameAddr(SipUri(user=self.user, host=self._domain))
-        contact = SipUri(user=self.user, host=self.address.host, port=self.address.port)
-        if self.transport == "tcp":
-            contact = contact.with_params(transport="tcp")
+        contact = await self._contact()
         self._cseq += 10  # room for the repetition with credentials
         response = await self.endpoint.request(
             "REGISTER",
@@ -159,6 +161,19 @@ class FakePhone(FakeParty):
             cseq=self._cseq,
         )
         return response.status
+
+    async def _contact(self) -> SipUri:
+        """Where the server reaches this phone; a browser, or who does not listen, only on its connection."""
+        host, port = self.address
+        if not port:
+            manager = self.endpoint.manager
+            flow = manager.open_flow(self.transport, self.server)
+            flow = flow or await manager.connect(self.server, transport=self.transport)
+            host, port = self.endpoint.manager.sent_by(flow)
+        contact = SipUri(user=self.user, host=host, port=port)
+        if self.transport == "udp":
+            return contact
+        return contact.with_params(transport=contact_transport(self.transport))
 
     async def _renew(self, expires: int) -> None:
         while True:

@@ -109,7 +109,10 @@ class SocketNetwork:
         name = name or remote.host
         if transport in _SECURE:
             if self._client is None:
-                self._client = client_context(self._settings.tls)
+                try:
+                    self._client = client_context(self._settings.tls)
+                except ConfigError as error:
+                    raise ConnectError(f"no connection to {remote}: {error}") from error
             layers.append(TlsLayer(self._client, server=False, name=name))
         if transport in ("ws", "wss"):
             from sipcc.sip.transport.ws import WsClientLayer
