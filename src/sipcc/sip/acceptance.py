@@ -16,6 +16,9 @@ DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
 EXTENSIONS = frozenset({"timer"})
 """Option tags that a peer may demand; `timer` also where we have none of our own (RFC 4028 §9)."""
 
+REGISTER_EXTENSIONS = frozenset({"path", "outbound", "gruu"})
+"""Option tags that a REGISTER may demand as well (RFC 3327, 5626, 5627)."""
+
 Refusal = tuple[int, list[tuple[str, str]]]
 
 
@@ -25,7 +28,8 @@ def unsupported(request: Request) -> str:
     if not required:
         return ""
     wanted = [tag.strip() for line in required for tag in line.split(",")]
-    return ", ".join(tag for tag in wanted if tag and tag.lower() not in EXTENSIONS)
+    known = EXTENSIONS | REGISTER_EXTENSIONS if request.method == "REGISTER" else EXTENSIONS
+    return ", ".join(tag for tag in wanted if tag and tag.lower() not in known)
 
 
 def refusal_of(

@@ -16,6 +16,7 @@ from sipcc.sip.auth import DigestServer, Rejected, Verified, make_ha1
 from sipcc.sip.build import response
 from sipcc.sip.guard import Guard, Offence, is_scanner
 from sipcc.sip.message import Request, Response
+from sipcc.sip.nat import response_address
 from sipcc.sip.peers import is_host, is_peer
 from sipcc.sip.settings import GuardSettings, TrunkSettings, UserSettings
 from sipcc.sip.transport.base import Address, Flow
@@ -38,6 +39,8 @@ class Admitted(msgspec.Struct, frozen=True):
     trunk: TrunkSettings | None = None
     user: str | None = None
     """Name of the user who proved to be that one."""
+    source: Address | None = None
+    """Where a user's phone sends from, when it listens elsewhere."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -118,9 +121,10 @@ class Admission:
         self, request: Request, flow: Flow, usage: Usage, *, now: float
     ) -> Admitted | Refused | Dropped:
         """Decide about a request in the dialog of `usage`, and about the CANCEL of its INVITE."""
-        source: Flow = getattr(usage, "source", usage.flow)
-        peer = source if is_peer(flow, source) else usage.flow
-        return self.check_in_dialog(request, flow, peer=peer, user=_party_of(usage), now=now)
+        admitted = getattr(usage, "admitted", None)
+        if isinstance(admitted, Admitted) and admitted.source == flow.remote:
+            return Admitted()
+        return self.check_in_dialog(request, flow, peer=usage.flow, user=_party_of(usage), now=now)
 
     def check_in_dialog(
         self, request: Request, flow: Flow, *, peer: Flow, user: str, now: float
@@ -163,7 +167,7 @@ class Admission:
         )
         if isinstance(verdict, Verified):
             self.guard.welcome(host, now=now)
-            return Admitted(user=verdict.user)
+            return Admitted(user=verdict.user, source=_apart(request, flow))
         return self._refuse(request, verdict, host, now)
 
     def _refuse(self, request: Request, verdict: Rejected, host: str, now: float) -> Refused | Dropped:
@@ -198,3 +202,10 @@ def _party_of(usage: Usage) -> str:
         return admitted.user or ""
     initial: Request | None = getattr(usage, "request", None)
     return "" if initial is None else initial.to.uri.user
+
+
+def _apart(request: Request, flow: Flow) -> Address | None:
+    """The source of a datagram whose sender wants answers at another port (see `response_address`)."""
+    if flow.reliable or response_address(request.via, flow.remote) == flow.remote:
+        return None
+    return flow.remote

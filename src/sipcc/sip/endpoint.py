@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
@@ -37,16 +37,10 @@ from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
     from sipcc.sip.auth import Credentials
+    from sipcc.sip.guard import Guard
+    from sipcc.sip.session_api import Usage
 
 _log = get_logger("sipcc.sip.endpoint")
-
-
-class Guard(Protocol):
-    """What the endpoint asks before it looks at what came."""
-
-    def blocked(self, host: str, *, now: float) -> bool:
-        """True when nothing from `host` is wanted."""
-        ...
 
 
 class Endpoint:
@@ -78,8 +72,8 @@ class Endpoint:
         """Sees every message that passes, for ladders and captures."""
         self.on_flow_closed: Callable[[Flow], None] | None = None
         """Told of each stream that something had come on and that has ended: what was bound to it can go."""
-        self.guard: Guard | None = None
-        """Bans sources; asked before anything of them is looked at."""
+        self.admit_in_dialog: Callable[[Request, Flow, Usage], Any] = lambda _request, _flow, _usage: None
+        """Decides about requests in a dialog, and CANCEL: the answer is as that of `admit`."""
         self.overload: Overload | None = Overload(settings.overload, lambda: ids.bits(16) / 65535)
         """Refuses new work when we are too slow; None takes everything."""
         self.draining = False
@@ -102,6 +96,15 @@ class Endpoint:
             resolver=self.resolver,
         )
         self.inbound = Inbound(self)
+
+    @property
+    def guard(self) -> Guard | None:
+        """Limits and bans sources; asked before anything of them is looked at."""
+        return self.inbound.gate.guard
+
+    @guard.setter
+    def guard(self, guard: Guard | None) -> None:
+        self.inbound.gate.guard = guard
 
     @property
     def listeners(self) -> list[Listener]:

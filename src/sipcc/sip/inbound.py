@@ -17,6 +17,7 @@ from sipcc.sip.acceptance import refusal_of, unsupported
 from sipcc.sip.build import response as build_response
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.fields import Via
+from sipcc.sip.gate import Gate
 from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.multipart import unwrap
@@ -65,6 +66,7 @@ class Inbound:
         self._outbound = endpoint.outbound
         self._layer = endpoint.layer
         self._counters = endpoint.counters
+        self.gate = Gate(self._counters)
         self._streams: dict[Flow, _Stream] = {}
         self.deadlines: Deadlines[_Stream] = Deadlines()
         self._waited: float | None = None
@@ -76,7 +78,7 @@ class Inbound:
 
     def blocked(self, host: str) -> bool:
         """True for a host that the guard has banned: what it sends is not looked at."""
-        guard = self._endpoint.guard
+        guard = self.gate.guard
         if guard is None or not guard.blocked(host, now=self._endpoint.clock.now()):
             return False
         self._counters["blocked"] += 1
@@ -133,6 +135,8 @@ class Inbound:
                     _log.exception("sip.message_crashed", remote=str(flow.remote), size=len(data))
 
     def _datagram(self, data: bytes, flow: Flow) -> None:
+        if not self.gate.takes(data, flow, now=self._endpoint.clock.now()):
+            return
         self._tap(data, flow)
         try:
             message = parse_datagram(data)
@@ -155,6 +159,8 @@ class Inbound:
                     self._layer.send(flow, KeepAlive.PONG.value)
                 continue
             self._counters["received"] += 1
+            if not self.gate.takes(b"", flow, now=self._endpoint.clock.now()):
+                continue
             if isinstance(item, BadMessage):
                 self._bad(item, flow)
                 continue
@@ -200,6 +206,7 @@ class Inbound:
 
     def _bad(self, error: BadMessage, flow: Flow) -> None:
         self._counters["malformed"] += 1
+        self.gate.malformed(flow, now=self._endpoint.clock.now())
         request = error.request
         if request is None or request.method == "ACK":
             return
@@ -226,11 +233,12 @@ class Inbound:
             return
         if isinstance(message, Response):
             self._counters["stray_responses"] += 1  # also one whose top Via is not ours
+            self.gate.stray(flow, now=self._endpoint.clock.now())
             return
         call_id, _from_tag, to_tag = dialog_key(message)
         usage = self._outbound.usages.get((call_id, to_tag)) if to_tag else None
         if message.method == "ACK":
-            if isinstance(usage, InviteSession):
+            if isinstance(usage, InviteSession) and self._may_answer(usage, message, flow):
                 unwrap(message)
                 usage.receive_ack(message)
             else:
@@ -238,13 +246,15 @@ class Inbound:
             return
         flow_back = self._complete_via(message, flow)
         if message.method == "CANCEL":
-            self._cancel(message, flow_back, key)
+            self._cancel(message, flow, flow_back, key)
         elif usage is not None and message.method in METHODS:
             self._in_dialog(usage, message, flow, flow_back, key)
         else:
             self._out_of_dialog(message, flow, flow_back, key, to_tag, verdict)
 
     def _in_dialog(self, usage: Usage, request: Request, flow: Flow, back: Flow, key: Key) -> None:
+        if not self._passes(self._endpoint.admit_in_dialog(request, flow, usage), request, back):
+            return
         tags = unsupported(request)
         transaction = self._layer.serve(request, back, key)
         transaction.source = flow
@@ -255,13 +265,36 @@ class Inbound:
                 unwrap(request)
             usage.receive(transaction)
 
-    def _cancel(self, request: Request, flow: Flow, key: Key) -> None:
+    def _may_answer(self, session: InviteSession, ack: Request, flow: Flow) -> bool:
+        """An ACK with a description must come from the peer; any other only stops our 2xx."""
+        if not ack.body:
+            return True
+        verdict = self._endpoint.admit_in_dialog(ack, flow, session)
+        return not isinstance(getattr(verdict, "response", None), Response)
+
+    def _passes(self, verdict: object, request: Request, back: Flow) -> bool:
+        """False for what admission has refused, which is answered here, once."""
+        refusal = getattr(verdict, "response", None)
+        if isinstance(refusal, Response):
+            self._counters["refused"] += 1
+            self._send_stateless(refusal, request, back)
+            return False
+        if getattr(verdict, "silent", False):
+            self._counters["dropped"] += 1
+            return False
+        return True
+
+    def _cancel(self, request: Request, flow: Flow, back: Flow, key: Key) -> None:
         invite = self._layer.invite_of(key)
-        transaction = self._layer.serve(request, flow, key)
+        session = None if invite is None else invite.user
+        if isinstance(session, InviteSession) and not self._passes(
+            self._endpoint.admit_in_dialog(request, flow, session), request, back
+        ):
+            return
+        transaction = self._layer.serve(request, back, key)
         if invite is None:
             self._respond(transaction, 481, self._tag(request))
             return
-        session = invite.user
         tag = session.local_tag if isinstance(session, InviteSession) else self._tag(request)
         self._respond(transaction, 200, tag)
         if isinstance(session, InviteSession):
@@ -284,13 +317,11 @@ class Inbound:
         if refused is None and endpoint.overload is not None and method != "OPTIONS":
             refused = self._shed(endpoint.overload, request)
         if refused is not None:
+            self.gate.refused(flow, method, refused[0], now=endpoint.clock.now())
             self._reply(request, back, refused[0], refused[1])
             return
         admitted = endpoint.admit(request, flow)
-        refusal = getattr(admitted, "response", None)
-        if isinstance(refusal, Response):
-            self._counters["refused"] += 1
-            self._send_stateless(refusal, request, back)
+        if not self._passes(admitted, request, back):
             return
         transaction = self._layer.serve(request, back, key)
         transaction.source = flow
@@ -365,13 +396,15 @@ class Inbound:
 
     def _send_stateless(self, response: Response, request: Request, flow: Flow) -> None:
         tag_to(response, self._tag(request))
-        self._layer.send(flow, bytes(response))
+        short = self.gate.frugal(response, flow, now=self._endpoint.clock.now())
+        if short is not None:
+            self._layer.send(flow, bytes(short))
 
     def _tag(self, request: Request) -> str:
         """A To tag that is the same for each copy of a request, without any memory of it."""
         first = request.headers.first()
         seed = b"\0".join(first.get(name, b"") for name in ("Call-ID", "From", "CSeq"))
-        return hashlib.blake2s(seed, key=self._secret, digest_size=8).hexdigest()
+        return hashlib.blake2s(seed, key=self._secret, digest_size=5).hexdigest()
 
     def _complete_via(self, request: Request, flow: Flow) -> Flow:
         """Note the source in the top Via (RFC 3261 §18.2.1, RFC 3581) and return the way back."""

@@ -30,9 +30,6 @@ _RESPONSE_PARAMS = ("+sip.instance", "reg-id")
 _SUPPORTED = "path, outbound, gruu"
 _MAX_REG_ID = 2**31 - 1
 
-EXTENSIONS = frozenset({"path", "outbound", "gruu"})
-"""Option tags that a REGISTER may demand."""
-
 
 class Binding(msgspec.Struct, frozen=True):
     """One place where a user can be reached."""

@@ -25,8 +25,9 @@ from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
 from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
-from sipcc.sip import Admission, Endpoint, Registrar, SocketNetwork, TrunkTable
+from sipcc.sip import Endpoint, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
+from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
@@ -181,19 +182,19 @@ class Switch:
         config = self.config
         self.domain = config.sip.domain or _host_of(config.sip.listen[0])
         self.trunks = TrunkTable(config.trunks)
-        self.registrar = Registrar(config.sip)
+        self.registrar = Registrar(config.sip, secret=os.urandom(32))
         self.endpoint = Endpoint(
             config.sip, network=self._network or SocketNetwork(), clock=self.clock, ids=self.ids
         )
-        admission = Admission(
+        self.guard = guard_entrance(
+            self.endpoint,
+            config,
             trunks=self.trunks,
-            users=config.users,
+            registrar=self.registrar,
             realm=self.domain,
-            secret=os.urandom(32),
-            nonce_life=config.sip.nonce_life,
-            algorithms=config.sip.digest,
+            bus=self.bus,
+            clock=self.clock,
         )
-        self.endpoint.admit = lambda request, flow: admission.check(request, flow, now=self.clock.now())
         self.numbering = Numbering(config.dialling)
         self.places = Places(
             registrar=self.registrar,

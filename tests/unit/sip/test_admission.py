@@ -304,7 +304,7 @@ def test_an_agent_whose_port_has_moved_proves_himself() -> None:
     asked = request("BYE")
     asked.headers.add(*answer_challenge(first.response, asked, Credentials("1001", "pw"), cnonce="c"))
     verdict = gate.check_in_dialog(asked, moved, peer=PHONE, user="1001", now=11.0)
-    assert verdict == Admitted(user="1001")
+    assert verdict == Admitted(user="1001", source=moved.remote)
 
 
 def test_another_agent_with_his_own_password_is_not_the_peer() -> None:
@@ -338,3 +338,47 @@ def test_a_peer_that_is_no_user_may_open_a_stream_of_its_own() -> None:
     stream, datagram = FakeFlow("203.0.113.5", 50000, "tcp"), FakeFlow("203.0.113.5", 50000)
     assert gate.check_in_dialog(request("BYE"), stream, peer=peer, user="", now=0.0) == Admitted()
     assert isinstance(gate.check_in_dialog(request("BYE"), datagram, peer=peer, user="", now=0.0), Refused)
+
+
+class FakeUsage:
+    """What admission looks at of a session."""
+
+    call_id = local_tag = contact_user = ""
+    credentials = None
+
+    def __init__(self, flow: FakeFlow, admitted: Admitted | None = None, called: str = "") -> None:
+        self.flow = flow
+        self.admitted = admitted
+        self.request = request(user=called) if called else None
+
+    def receive(self, transaction: object) -> None:
+        raise AssertionError(transaction)
+
+
+def test_who_is_at_the_other_end_of_a_dialog() -> None:
+    gate = admission()
+    bye = request("BYE")
+    for usage in (FakeUsage(PHONE, Admitted(user="1001")), FakeUsage(PHONE, called="1001")):
+        assert gate.check_usage(bye, PHONE, usage, now=0.0) == Admitted()
+        verdict = gate.check_usage(bye, OUTSIDE, usage, now=0.0)
+        assert isinstance(verdict, Refused)
+        assert verdict.response.status == 401
+    for usage in (FakeUsage(GATEWAY, Admitted(trunk=CARRIER)), FakeUsage(GATEWAY)):
+        verdict = gate.check_usage(bye, OUTSIDE, usage, now=0.0)
+        assert isinstance(verdict, Refused)
+        assert verdict.response.status == 481
+
+
+def test_a_phone_that_listens_at_one_port_and_sends_from_another() -> None:
+    gate = admission()
+    sends = FakeFlow("198.51.100.5", 50000)
+    refused = gate.check(request(), sends, now=10.0)
+    assert isinstance(refused, Refused)
+    asked = request()
+    asked.headers.add(*answer_challenge(refused.response, asked, Credentials("1001", "pw"), cnonce="c"))
+    admitted = gate.check(asked, sends, now=11.0)
+    assert admitted == Admitted(user="1001", source=sends.remote)
+    usage = FakeUsage(PHONE, admitted)
+    assert gate.check_usage(request("BYE"), sends, usage, now=12.0) == Admitted()
+    other = FakeFlow("198.51.100.5", 50001)
+    assert isinstance(gate.check_usage(request("BYE"), other, usage, now=12.0), Refused)
