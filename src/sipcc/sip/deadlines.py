@@ -61,6 +61,11 @@ class Deadlines(Generic[T]):
                 self.note(core)
         return None
 
+    @property
+    def hint(self) -> float | None:
+        """Not later than `first`, and cheap: a wake-up too early costs less than looking after each step."""
+        return self._heap[0][0] if self._heap else None
+
     def due(self, now: float) -> Iterator[T]:
         """Take out each core whose deadline is not after `now`; the caller steps and notes it again."""
         while True:

@@ -8,6 +8,7 @@ hangs on a `BadMessage`, they raise ParseError.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Self
 
 from sipcc.errors import ParseError
@@ -46,7 +47,23 @@ METHODS = frozenset({
 
 _COOKIE = b"z9hG4bK"
 _MAX_VALUES = 256
+_CACHED_BYTES = 256
 _LINE_STARTS: dict[str, bytes] = {}
+
+
+@lru_cache(maxsize=4096)
+def _short_name_addr(raw: bytes, where: str) -> NameAddr:
+    return NameAddr.parse(raw, where)
+
+
+def _name_addr(raw: bytes, where: str) -> NameAddr:
+    """Read a value; the messages of one call say the same ones again and again, so they are remembered."""
+    return _short_name_addr(raw, where) if len(raw) <= _CACHED_BYTES else NameAddr.parse(raw, where)
+
+
+@lru_cache(maxsize=1024)
+def _uri(raw: bytes) -> SipUri:
+    return SipUri.parse(raw, "start-line")
 
 
 class Message:
@@ -120,7 +137,7 @@ class Message:
         views = self._current()
         view: NameAddr | None = views.get(name)
         if view is None:
-            view = views[name] = NameAddr.parse(self._required(name), f"header:{name}")
+            view = views[name] = _name_addr(self._required(name), f"header:{name}")
         return view
 
     def _name_addrs(self, name: str) -> list[NameAddr]:
@@ -129,7 +146,7 @@ class Message:
         if view is None:
             where = f"header:{name}"
             pieces = [] if name == "Contact" and self.contact_is_star else self._pieces(name)
-            view = views[name] = [NameAddr.parse(piece, where) for piece in pieces]
+            view = views[name] = [_name_addr(piece, where) for piece in pieces]
         return view
 
     def _pieces(self, name: str) -> list[bytes]:
@@ -229,7 +246,8 @@ class Request(Message):
     def uri(self) -> SipUri:
         """The Request-URI, read when first asked for."""
         if isinstance(self._uri, bytes):
-            self._uri = SipUri.parse(self._uri, "start-line")
+            raw = self._uri
+            self._uri = _uri(raw) if len(raw) <= _CACHED_BYTES else SipUri.parse(raw, "start-line")
         return self._uri
 
     @uri.setter
