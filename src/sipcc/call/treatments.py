@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipcc.call.call import Call
-from sipcc.call.destination import Destination
+from sipcc.call.destination import DIALLED, Destination
 from sipcc.call.protocols import Handler
 from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone
 
@@ -50,13 +50,15 @@ def play_for_ever(prompt: str) -> Handler:
 def bridge_to(target: str, *, timeout: float = 60.0) -> Handler:
     """A handler that rings `target`, a SIP URI or a user, and bridges the caller with it.
 
+    ``NAME/*`` is the number that the caller dialled, over the trunk or route called NAME.
     The caller hears ringing until the far side answers; a refusal is passed on.
     """
 
     async def handler(call: Call) -> None:
         if call.answered:
             call.player.start(RINGBACK, loop=True)
-        leg = await call.dial(target, timeout=timeout)
+        place = target[:-1] + call.dialled if target.endswith(DIALLED) else target
+        leg = await call.dial(place, timeout=timeout)
         await call.bridge(leg)
 
     return handler
