@@ -326,6 +326,17 @@ async def test_an_agent_calls_nobody_who_is_not_on_the_list(tmp_path: Path, numb
         assert (ended.cause, ended.sip_status) == ("blocked", 403)
 
 
+async def test_phones_call_out_by_the_configuration_alone(tmp_path: Path) -> None:
+    extra = '[[numbers]]\nnumber = "13*"\nto = "dial:e164/*"\n'
+    async with away(tmp_path, extra=extra) as world:
+        phone = await world.centre.phone("1002")
+        call = await phone.call("013800138009")
+        await call.answered()
+        [invite] = world.abroad.seen("INVITE", "in")
+        assert invite.start.startswith("INVITE sip:+8613800138009@127.0.3.4")
+        await call.hangup()
+
+
 async def test_an_agent_has_two_calls_over_trunks_and_no_third(tmp_path: Path) -> None:
     async with away(tmp_path) as world:
         phone = await world.centre.phone("1001")
