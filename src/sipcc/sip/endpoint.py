@@ -64,8 +64,8 @@ class Endpoint:
         whose `response` is the refusal to send."""
         self.policy_of: Callable[[Any], SessionPolicy] = Policies(settings).of
         """What a session may use, by whatever `admit` said of its caller."""
-        self.tolerant: Callable[[Address], bool] = lambda _source: False
-        """True for the sources whose sloppy messages are read all the same (`sipcc.sip.lenient`)."""
+        self.tolerant: Callable[[Flow], bool] = lambda _flow: False
+        """True for the flows whose sloppy messages are read all the same (`sipcc.sip.lenient`)."""
         self.on_request: dict[str, Callable[[InboundRequest], None]] = {}
         """Handlers of out-of-dialog requests by method, such as REGISTER."""
         self.on_message: Callable[[Literal["in", "out"], bytes, Flow, float], None] | None = None

@@ -22,10 +22,10 @@ from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.multipart import unwrap
 from sipcc.sip.nat import response_address
-from sipcc.sip.overload import Overload
 from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import HeaderList, Usage
+from sipcc.sip.shedding import Shedder, dialled
 from sipcc.sip.transaction.layer import Verdict
 from sipcc.sip.transaction.machine import Key, ServerTransaction
 from sipcc.sip.transport.base import Flow
@@ -50,9 +50,9 @@ class _Stream:
 
     __slots__ = ("deadline", "flow", "heaped", "parser", "waiting")
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, *, tolerant: bool) -> None:
         self.flow = flow
-        self.parser = StreamParser()
+        self.parser = StreamParser(tolerant=tolerant)
         self.waiting = "idle"
         self.heaped: float | None = None
         self.deadline: float | None = None
@@ -69,7 +69,9 @@ class Inbound:
         self.gate = Gate(self._counters)
         self._streams: dict[Flow, _Stream] = {}
         self.deadlines: Deadlines[_Stream] = Deadlines()
-        self._waited: float | None = None
+        self._shedder = Shedder(f"{endpoint.ids.bits(64):016x}")
+        self._pause: int | None = None
+        self._slow = 0.0
         self._turn = 0.0
         self._timing = False
         self._secret = f"{endpoint.ids.bits(128):032x}".encode("ascii")
@@ -86,16 +88,22 @@ class Inbound:
 
     def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
         """One UDP datagram."""
-        self._waited = waited
         self._counters["received"] += 1
         if not data.strip(b"\r\n\0"):
             self._counters["keepalives"] += 1
+            return
+        if self._shedder.is_ack(data):
+            self._counters["stray_acks"] += 1
+            return
+        self._pause = None if waited is None else self._too_slow(waited, dialled(data))
+        if self._pause is not None and self._shed(data, flow, self._pause):
             return
         self._guarded(self._datagram, data, flow)
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         """Some bytes of a stream."""
-        self._waited = self._turn
+        self._pause = None
+        self._slow = self._turn
         if not self._timing:
             self._timing = True
             asyncio.get_running_loop().call_soon(self._time_turn, self._endpoint.clock.now())
@@ -139,11 +147,21 @@ class Inbound:
             return
         self._tap(data, flow)
         try:
-            message = parse_datagram(data)
+            message = self._read(data, flow)
         except BadMessage as error:
             self._bad(error, flow)
             return
         self.take(message, flow)
+
+    def _read(self, data: bytes, flow: Flow) -> Request | Response:
+        try:
+            return parse_datagram(data)
+        except BadMessage:
+            if not self._endpoint.tolerant(flow):
+                raise
+        message = parse_datagram(data, tolerant=True)
+        self._counters["mended"] += 1
+        return message
 
     def _stream(self, data: bytes, flow: Flow) -> None:
         stream = self._stream_of(flow)
@@ -190,7 +208,7 @@ class Inbound:
     def _stream_of(self, flow: Flow) -> _Stream:
         stream = self._streams.get(flow)
         if stream is None:
-            stream = self._streams[flow] = _Stream(flow)
+            stream = self._streams[flow] = _Stream(flow, tolerant=self._endpoint.tolerant(flow))
             self._endpoint.manager.adopt(flow)
         return stream
 
@@ -314,8 +332,9 @@ class Inbound:
         )
         if refused is None and endpoint.draining and method in ("INVITE", "OPTIONS"):
             refused = 503, [("Retry-After", DRAIN_RETRY_AFTER)]
-        if refused is None and endpoint.overload is not None and method != "OPTIONS":
-            refused = self._shed(endpoint.overload, request)
+        if refused is None and method != "OPTIONS":
+            pause = self._too_slow(self._slow, request.uri.user) if flow.reliable else self._pause
+            refused = None if pause is None else (503, [("Retry-After", str(pause))])
         if refused is not None:
             self.gate.refused(flow, method, refused[0], now=endpoint.clock.now())
             self._reply(request, back, refused[0], refused[1])
@@ -339,21 +358,33 @@ class Inbound:
         else:
             self._respond(transaction, 200, self._tag(request), self._abilities())
 
-    def _shed(self, overload: Overload, request: Request) -> tuple[int, list[tuple[str, str]]] | None:
-        """The refusal of a request for which we are too slow, or None."""
-        now = self._endpoint.clock.now()
-        overload.note(self._waited or 0.0, now=now)
-        pause = overload.refuses(request.uri.user, now=now)
-        if pause is None:
+    def _too_slow(self, waited: float, dialled: str) -> int | None:
+        """Seconds of Retry-After for a new request that has waited too long for us, or None."""
+        overload, now = self._endpoint.overload, self._endpoint.clock.now()
+        if overload is None:
             return None
-        self._counters["shed"] += 1
-        return 503, [("Retry-After", str(pause))]
+        overload.note(waited, now=now)
+        pause = overload.refuses(dialled, now=now)
+        if pause is not None:
+            self._counters["shed"] += 1
+        return pause
+
+    def _shed(self, data: bytes, flow: Flow, pause: int) -> bool:
+        """Refuse a request unread; False when it has to be read for that."""
+        answer = self._shedder.refusal(data, flow.remote, pause, known=self._layer.serves)
+        if answer is None:
+            return False
+        self._tap(data, flow)
+        self._layer.send(flow, answer)
+        self._endpoint.pump()
+        return True
 
     def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
         endpoint = self._endpoint
         unwrap(transaction.request)
         self._outbound.respond(transaction, build_response(transaction.request, 100))
-        session = ServerSession(self._outbound, transaction, endpoint.ids.tag())
+        policy = endpoint.policy_of(admitted)
+        session = ServerSession(self._outbound, transaction, endpoint.ids.tag(), policy)
         session.admitted = admitted
         self._outbound.open_usage(session)
         refused = session.timer.judge(transaction.request, initial=True)

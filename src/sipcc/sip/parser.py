@@ -18,6 +18,7 @@ from sipcc.errors import ParseError
 from sipcc.sip.framing import LIMITS, KeepAlive, Limits, body_bytes, is_keepalive, read_lines
 from sipcc.sip.grammar import TOKEN_CHARS, is_token, text
 from sipcc.sip.headers import NAMES, Headers
+from sipcc.sip.lenient import head_end, mend, mend_head
 from sipcc.sip.message import METHODS, BadMessage, Request, Response
 
 __all__ = [
@@ -67,12 +68,27 @@ _SINGLE = frozenset({
 _ADDRESSES = ("Contact", "Route", "Record-Route")
 
 
-def parse_datagram(data: bytes, *, limits: Limits = LIMITS) -> Request | Response:
+def parse_datagram(data: bytes, *, limits: Limits = LIMITS, tolerant: bool = False) -> Request | Response:
     """Read one message from one datagram; octets after Content-Length are ignored (RFC 3261 §18.3).
+
+    With `tolerant`, a message that cannot be read is mended first (`sipcc.sip.lenient`).
 
     Raises:
         BadMessage: a ParseError that may hold the request, for an answer.
     """
+    try:
+        return _parse_datagram(data, limits)
+    except BadMessage as error:
+        if not tolerant or len(data) > limits.message_bytes:
+            raise
+        strict = error
+    try:
+        return _parse_datagram(mend(data), limits)
+    except BadMessage:
+        raise strict from None  # what is wrong with it as it came
+
+
+def _parse_datagram(data: bytes, limits: Limits) -> Request | Response:
     if len(data) > limits.message_bytes:
         raise BadMessage("message too long", layer="framing", status_hint=513)
     if data[:2] == b"\r\n":
@@ -283,11 +299,13 @@ class StreamParser:
 
     A message whose length is known but which is wrong otherwise comes out as a BadMessage and the stream
     goes on. When the length itself cannot be trusted, `broken` is set: nothing after that point means
-    anything, and the connection must be closed once the answer was sent.
+    anything, and the connection must be closed once the answer was sent. With `tolerant`, lines may end in
+    LF alone, and messages are mended as `parse_datagram` does; where they end is not guessed.
     """
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: Limits = LIMITS, *, tolerant: bool = False) -> None:
         self._limits = limits
+        self._tolerant = tolerant
         self._buffer = bytearray()
         self._searched = 0
         self._head: bytes | None = None
@@ -326,7 +344,7 @@ class StreamParser:
         del self._buffer[: self._need]
         self._head = None
         try:
-            out.append(parse_message(head, body, limits=self._limits, stream=True))
+            out.append(self._parse(head, body))
         except BadMessage as error:
             out.append(error)
             if error.layer == "framing":
@@ -337,7 +355,10 @@ class StreamParser:
         buffer = self._buffer
         if buffer[:1] == b"\r" and self._searched == 0:
             return self._read_keepalive(out)
-        end = buffer.find(b"\r\n\r\n", self._searched)
+        if self._tolerant and buffer[:1] == b"\n":
+            del buffer[:1]
+            return bool(buffer)
+        end, body_at = self._find_head_end()
         if (len(buffer) if end < 0 else end) > self._limits.head_bytes:
             out.append(BadMessage("headers too long for a stream", layer="framing", status_hint=513))
             self._break()
@@ -348,10 +369,12 @@ class StreamParser:
                 self._half_ping = False
             return False
         head = bytes(buffer[:end])
-        del buffer[: end + 4]
+        del buffer[:body_at]
         self._searched = 0
         self._half_ping = False
         need = body_bytes(head)
+        if need is None and self._tolerant:
+            need = body_bytes(mend_head(head, None))
         if need is None or need + end > self._limits.message_bytes:
             # checked before anything waits for the body or takes memory for it
             status = 400 if need is None else 513
@@ -360,6 +383,25 @@ class StreamParser:
             return False
         self._head, self._need = head, need
         return True
+
+    def _find_head_end(self) -> tuple[int, int]:
+        """Where the header block ends and its body begins; (-1, -1) when it is not all there."""
+        if self._tolerant:
+            return head_end(self._buffer, self._searched) or (-1, -1)
+        end = self._buffer.find(b"\r\n\r\n", self._searched)
+        return end, end + 4
+
+    def _parse(self, head: bytes, body: bytes) -> Request | Response:
+        try:
+            return parse_message(head, body, limits=self._limits, stream=True)
+        except BadMessage as error:
+            if not self._tolerant:
+                raise
+            strict = error
+        try:
+            return parse_message(mend_head(head, None), body, limits=self._limits, stream=True)
+        except BadMessage:
+            raise strict from None
 
     def _read_keepalive(self, out: list[Received]) -> bool:
         buffer = self._buffer
