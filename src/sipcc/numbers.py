@@ -217,8 +217,8 @@ def _national(nsn: str, plan: Plan) -> tuple[str, Kind] | None:
                 ("premium", _CHINA_PREMIUM),
                 ("short", _CHINA_SHORT_OF_AREA),
             )
-            kind = next((kind for kind, pattern in others if pattern.fullmatch(nsn)), "unknown")
-        return f"+86{nsn}", kind
+            kind = next((kind for kind, pattern in others if pattern.fullmatch(nsn)), None)
+        return f"+86{nsn}", kind or "unknown"
     canonical = f"+{plan.country}{nsn}"
     return canonical, "premium" if canonical.startswith(_PREMIUM_ABROAD) else "national"
 

@@ -82,6 +82,12 @@ class CallerFacts:
         return self.identity.user
 
     @property
+    def dialled(self) -> str:
+        """What was dialled, to be dialled again: in a user's own spelling, or the canonical number."""
+        number = self.identity.called_number
+        return number.text if number is not None and self.identity.user else self.identity.called
+
+    @property
     def emergency(self) -> bool:
         """True when an emergency number was dialled."""
         return self.identity.emergency

@@ -12,6 +12,9 @@ import msgspec
 
 Kind = Literal["echo", "ring", "busy", "play", "dial", "menu", "queue", "reject", "app", "hangup"]
 
+DIALLED = "/*"
+"""How the argument of ``dial`` ends that stands for the number that the caller dialled."""
+
 _NEEDS_ARGUMENT = frozenset({"play", "dial", "menu", "queue", "reject", "app"})
 
 
@@ -26,6 +29,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``reject:STATUS`` | refused with that status, 400 to 699 |
     | ``play:PROMPT`` | answered; the prompt again and again until hang-up |
     | ``dial:URI`` | bridged to that SIP URI |
+    | ``dial:NAME/*`` | bridged to the dialled number, over the trunk or route of that name |
     | ``menu:NAME`` | answered; the menu of that name |
     | ``queue:NAME`` | answered; the queue of that name |
     | ``app:NAME`` | the Python handler routed under that name |

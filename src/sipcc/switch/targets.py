@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipcc.call import Destination
+from sipcc.call.destination import DIALLED
 from sipcc.config import Config
 from sipcc.switch.places import Places
 
@@ -33,5 +34,5 @@ def _targets(config: Config) -> Iterator[str]:
             destination = Destination.parse(text)
         except ValueError:
             continue
-        if destination.kind == "dial":
+        if destination.kind == "dial" and not destination.argument.endswith(DIALLED):
             yield destination.argument
