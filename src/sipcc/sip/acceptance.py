@@ -13,8 +13,9 @@ from sipcc.sip.multipart import unacceptable
 DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
 """Methods that make no sense outside of dialogs; there they get 481, and not 405."""
 
-EXTENSIONS = frozenset({"timer"})
-"""Option tags that a peer may demand; `timer` also where we have none of our own (RFC 4028 §9)."""
+EXTENSIONS = frozenset({"timer", "100rel", "replaces", "norefersub"})
+"""Option tags that a peer may demand; `timer` also where we have none of our own (RFC 4028 §9). The
+session refuses `100rel` where its policy is against it."""
 
 REGISTER_EXTENSIONS = frozenset({"path", "outbound", "gruu"})
 """Option tags that a REGISTER may demand as well (RFC 3327, 5626, 5627)."""

@@ -79,6 +79,11 @@ class Dialog:
             local_cseq=request.cseq.number,
         )
 
+    def confirm(self, other: Dialog) -> None:
+        """Take route set and target of the dialog that the 2xx makes (RFC 3261 §13.2.2.4)."""
+        self.route_set = other.route_set
+        self.remote_target = other.remote_target
+
     @property
     def next_hop(self) -> SipUri:
         """Where requests go first: the first route, else the remote target (RFC 3261 §8.1.2)."""

@@ -1,15 +1,19 @@
-"""Changing a session while it lasts: re-INVITE and UPDATE, in both directions (RFC 3261 §14, RFC 3311).
+"""Changing a session while it lasts: re-INVITE, UPDATE and offers in PRACK, in both directions.
 
-A core that belongs to one `InviteSession` and works through it.
+RFC 3261 §14, RFC 3311 §5, RFC 3262 §5; RFC 6337 says where an offer may be. A core that belongs to one
+`InviteSession` and works through it.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sipcc.errors import LocalProtocolError, TransactionTimeout
 from sipcc.sip.dialog import Dialog
+from sipcc.sip.fields import delta_seconds
 from sipcc.sip.message import Request, Response
+from sipcc.sip.reliable import ReliableReceiver, demands_reliable, rseq_of
 from sipcc.sip.session_api import Exchange, HeaderList, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
 
@@ -17,168 +21,138 @@ if TYPE_CHECKING:
     from sipcc.sip.session import InviteSession
 
 MAX_GLARE_RETRIES = 4
-"""How often a re-INVITE that met a 491 is sent again before the listener is told."""
+"""How often a change that met a 491, or a 500 with Retry-After, is sent again before the listener is told."""
+MAX_RETRY_AFTER = 10
+"""The longest Retry-After, in seconds, that is waited for (RFC 3261 §14.2 says at most 10)."""
+ANSWER_T1S = 32
+"""UPDATE and PRACK time out at the peer after 64*T1: one that nobody answers in this many gets 504."""
+
+_PENDING = (SessionState.ACCEPTED, SessionState.CONFIRMED)
+
+
+class Change:
+    """A re-INVITE or UPDATE of ours, over as many attempts as it takes."""
+
+    __slots__ = ("body", "dialog", "exchange", "headers", "method", "order", "refresh", "retries", "settled")
+
+    def __init__(
+        self, method: str, dialog: Dialog, *, body: bytes, headers: HeaderList = (), refresh: bool = False
+    ) -> None:
+        self.method = method
+        self.dialog = dialog
+        self.body = body
+        self.headers = headers
+        self.refresh = refresh
+        """True for one that only keeps the session alive, and that no listener hears of."""
+        self.retries = 0
+        self.exchange: Exchange | None = None
+        """None before it has left, and while it waits for another attempt."""
+        self.order = ReliableReceiver()
+        self.settled = False
+        """True after the final answer."""
 
 
 class Modification:
-    """The offers under way after the call was accepted: at most one of each side."""
+    """The offers under way beside the initial one: at most one of each side."""
 
     def __init__(self, session: InviteSession) -> None:
         self._session = session
-        self._incoming: ServerTransaction | None = None
+        self._theirs: ServerTransaction | None = None
         self._withdrawn = False
-        self._outgoing: Exchange | None = None
-        self._body = b""
-        self._headers: HeaderList = ()
-        self._retries = 0
-        self._refreshing = False
-        self._update: Exchange | None = None
+        self._ours: Change | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while a change of either side is under way."""
+        return self._ours is not None or self._theirs is not None
 
     # -- ours -----------------------------------------------------------------------------------------
 
-    def start(self, body: bytes, headers: HeaderList) -> None:
-        """Send a re-INVITE.
+    def start(self, change: Change) -> None:
+        """Send a re-INVITE or UPDATE.
 
         Raises:
             LocalProtocolError: an offer is under way in either direction.
         """
-        if self._outgoing is not None or self._session.is_due("glare"):
-            raise LocalProtocolError("a re-INVITE of ours is pending")
-        if self._incoming is not None or len(self._session.unacked):
+        session = self._session
+        if self._ours is not None:
+            raise LocalProtocolError("a change of ours is pending")
+        if self._theirs is not None or (change.method == "INVITE" and len(session.unacked)):
             raise LocalProtocolError("an offer of the peer is pending")
-        self._body, self._headers = body, headers
-        self._retries = 0
-        self._refreshing = False
-        self._send()
+        turn = session.turn_in(change.dialog)
+        early = session.state not in _PENDING
+        if change.body and (turn.open or (early and not turn.begun)):
+            raise LocalProtocolError("an offer has no answer yet" if turn.open else "the INVITE had no offer")
+        self._ours = change
+        if not session.pracks.pending:  # a PRACK must not be overtaken: its CSeq is lower
+            self._send(change)
 
     def refresh(self) -> bool:
         """Refresh the session (RFC 4028 §10); False when an offer is under way and it has to wait.
 
         UPDATE where the peer takes it, which carries no description; else a re-INVITE that repeats ours.
         """
-        session = self._session
-        busy = self._outgoing or self._incoming or self._update or session.is_due("glare")
-        if busy or len(session.unacked) or session.state is not SessionState.CONFIRMED:
+        session, dialog = self._session, self._session.dialog
+        waits = self.busy or len(session.unacked) or session.turn.open or session.acks.owed
+        if waits or dialog is None or session.state is not SessionState.CONFIRMED:
             return False
         if session.timer.peer_updates:
-            self._update = session.send_in_dialog(
-                "UPDATE", self._updated, self._update_failed, headers=session.own_headers()
-            )
-            return True
-        self._body, self._headers = session.local_body, ()
-        self._retries = 0
-        self._refreshing = True
-        self._send()
+            self.start(Change("UPDATE", dialog, body=b"", refresh=True))
+        else:
+            self.start(Change("INVITE", dialog, body=session.local_body, refresh=True))
         return True
 
-    def _updated(self, response: Response) -> None:
-        if response.status < 200:
-            return
-        self._update = None
-        if response.status in (405, 501):
-            self._session.timer.peer_updates = False
-            if self.refresh():
-                return
-        if response.status < 300 and self._session.dialog is not None:
-            self._session.dialog.refresh(response)
-        self._refreshed(response)
-
-    def _update_failed(self, _error: Exception) -> None:
-        self._update = None
-        self._session.ending.unanswered()
-
-    def _refreshed(self, response: Response) -> None:
-        """The final answer to a refresh: only 408 and 481 end the call, whatever else keeps it."""
-        session = self._session
-        if response.status in (408, 481):
-            session.ending.unanswered()
-        elif response.status < 300:
-            self.take_timer(response)
-        else:
-            session.timer.postpone(now=session.host.now())
-            self._rearm()
-
-    # -- session timer --------------------------------------------------------------------------------
-
-    def promise(self, request: Request) -> HeaderList:
-        """Start the timer that our 2xx to `request` promises; returns the headers that say so."""
-        session = self._session
-        headers = session.timer.accept(request, now=session.host.now(), jitter=self._jitter())
-        self._rearm()
-        return headers
-
-    def take_timer(self, response: Response) -> None:
-        """Start the timer that the peer's 2xx promises."""
-        session = self._session
-        session.timer.take_answer(response, now=session.host.now(), jitter=self._jitter())
-        self._rearm()
-
-    def timer_due(self, now: float) -> None:
-        """The session timer fired: refresh, or end a session that nobody refreshed."""
-        session = self._session
-        step = session.timer.expire(now=now)
-        if step == "expired":
-            session.ending.unanswered()
-            return
-        if step == "refresh" and not self.refresh():
-            session.timer.postpone(now=now)
-        self._rearm()
-
-    def _rearm(self) -> None:
-        session, deadline = self._session, self._session.timer.deadline
-        if deadline is not None and session.state is not SessionState.TERMINATED:
-            session.set_due("timer", deadline)
-        else:
-            session.clear_due("timer")
-
-    def _jitter(self) -> float:
-        """A random number from 0 to 1."""
-        session = self._session
-        return session.host.ids.bits(8) / 255 if session.timer.enabled else 0.0
+    def resume(self) -> None:
+        """No PRACK of ours is under way any more."""
+        change = self._ours
+        if change is not None and change.exchange is None and not self._session.is_due("glare"):
+            self._send(change)
 
     def retry(self, now: float) -> None:
         """The pause after a 491 is over."""
-        session = self._session
-        if session.state is not SessionState.CONFIRMED:
+        change, session = self._ours, self._session
+        if change is None or session.state is SessionState.TERMINATED:
             return
-        if self._incoming is not None or len(session.unacked):
+        blocked = len(session.unacked) if change.method == "INVITE" else 0
+        if self._theirs is not None or blocked or (change.body and session.turn_in(change.dialog).open):
             session.set_due("glare", now + self._glare_pause())
         else:
-            self._send()
+            self._send(change)
 
-    def _send(self) -> None:
-        headers = [*self._session.own_headers(), *self._headers]
-        if self._body:
+    def _send(self, change: Change) -> None:
+        session = self._session
+        headers = [*session.own_headers(change.method, asks=True), *change.headers]
+        if change.body:
             headers.append(("Content-Type", "application/sdp"))
-        self._outgoing = self._session.send_in_dialog(
-            "INVITE", self._answered, self._failed, headers=headers, body=self._body
+            session.turn_in(change.dialog).offer(ours=True)
+        change.order = ReliableReceiver()
+        change.exchange = session.send_in_dialog(
+            change.method,
+            partial(self._answered, change),
+            partial(self._failed, change),
+            headers=headers,
+            body=change.body,
+            dialog=change.dialog,
         )
 
-    def _answered(self, response: Response) -> None:
-        session, exchange, dialog = self._session, self._outgoing, self._session.dialog
-        status = response.status
-        if dialog is None or status < 200:
+    def _answered(self, change: Change, response: Response) -> None:
+        session, status = self._session, response.status
+        if status < 200:
+            self._provisional(change, response)
             return
-        if exchange is None:
-            if status < 300:
+        if change.settled:
+            if change.method == "INVITE" and status < 300:
                 session.acks.repeat(response)
             return
-        self._outgoing = None
+        if change.body:
+            session.turn_in(change.dialog).settle()
         if status < 300:
-            dialog.refresh(response)
-            session.local_body = self._body or session.local_body
-            if self._body or self._refreshing or session.state is SessionState.TERMINATED:
-                session.acks.send(exchange, dialog)  # also after a BYE: an ACK is owed to each 2xx
-            else:
-                session.acks.owed = exchange
-        elif status == 491 and self._retries < MAX_GLARE_RETRIES:
-            if session.state is SessionState.CONFIRMED:
-                self._retries += 1
-                session.set_due("glare", session.host.now() + self._glare_pause())
+            self._accepted(change, response)
+        elif self._comes_again(change, response):
             return
-        if session.state is SessionState.CONFIRMED and (self._refreshing or status < 300):
-            self._refreshed(response)
-        if self._refreshing:
+        self._close(change)
+        session.refreshing.answered(change, response)
+        if change.refresh:
             return
         self._tell(response)
         if status == 481:
@@ -186,17 +160,61 @@ class Modification:
         elif status == 408:
             session.ending.unanswered()
 
-    def _failed(self, error: Exception) -> None:
-        self._outgoing = None
-        if not self._refreshing:
+    def _provisional(self, change: Change, response: Response) -> None:
+        """A re-INVITE does not ask for reliable 1xx; a peer that sends one all the same gets its PRACK."""
+        rseq = rseq_of(response)
+        if rseq is not None and change.method == "INVITE" and change.body and change.order.take(rseq):
+            self._session.pracks.send(change.dialog, response, rseq)
+
+    def _accepted(self, change: Change, response: Response) -> None:
+        session, dialog, exchange = self._session, change.dialog, change.exchange
+        dialog.refresh(response)
+        session.local_body = change.body or session.local_body
+        if change.method != "INVITE" or exchange is None:
+            return
+        if change.body or change.refresh or session.state is SessionState.TERMINATED:
+            session.acks.send(exchange, dialog)  # also after a BYE: an ACK is owed to each 2xx
+        else:
+            session.acks.owed = exchange
+            session.turn.offer(ours=False)
+
+    def _comes_again(self, change: Change, response: Response) -> bool:
+        """True for a refusal that means "not now": the change is sent again after a pause."""
+        session = self._session
+        pause: float | None = None
+        if response.status == 491:
+            pause = self._glare_pause()
+        elif response.status == 500 and "Retry-After" in response.headers:
+            pause = delta_seconds(response.headers.get_raw("Retry-After"))
+        if pause is None or pause > MAX_RETRY_AFTER or change.retries >= MAX_GLARE_RETRIES:
+            return False
+        if session.state is SessionState.TERMINATED:
+            self._close(change)
+            return True
+        change.exchange = None
+        change.retries += 1
+        session.set_due("glare", session.host.now() + pause)
+        return True
+
+    def _failed(self, change: Change, error: Exception) -> None:
+        if change.body:
+            self._session.turn_in(change.dialog).settle()
+        self._close(change)
+        if not change.refresh:
             self._tell(None)
-        if self._refreshing or isinstance(error, TransactionTimeout):
+        if change.refresh or isinstance(error, TransactionTimeout):
             self._session.ending.unanswered()
+
+    def _close(self, change: Change) -> None:
+        change.settled = True
+        if self._ours is change:
+            self._ours = None
+            self._session.offers_settled()
 
     def _tell(self, response: Response | None) -> None:
         session = self._session
-        if session.state is not SessionState.TERMINATED and session.listener is not None:
-            session.listener.on_reinvite_answered(session, response)
+        if session.state is not SessionState.TERMINATED:
+            session.told.on_reinvite_answered(session, response)
 
     def _glare_pause(self) -> float:
         """Seconds to wait after a 491, in steps of 10 ms (RFC 3261 §14.1)."""
@@ -208,72 +226,119 @@ class Modification:
     # -- the peer's -----------------------------------------------------------------------------------
 
     def receive(self, transaction: ServerTransaction, dialog: Dialog) -> None:
-        """Take a re-INVITE or UPDATE: tell the listener, or refuse it when it collides."""
+        """Take a re-INVITE or UPDATE, or a PRACK with an offer: tell the listener, or refuse it."""
         session, request = self._session, transaction.request
-        if self._incoming is not None:
-            # RFC 3261 §14.2: try again within 10 s, at random
-            pause = str(session.host.ids.bits(16) % 11)
-            session.respond(transaction, 500, headers=[("Retry-After", pause)])
-            return
-        early = session.state not in (SessionState.ACCEPTED, SessionState.CONFIRMED)
-        if (
-            self._outgoing is not None
-            or session.unacked.late_offer
-            or (early and (request.body or request.method == "INVITE"))
-        ):
-            session.respond(transaction, 491)
-            return
-        if request.body and request.content_type != "application/sdp":
-            session.respond(transaction, 415, headers=[("Accept", "application/sdp")])
-            return
-        refused = session.timer.judge(request, initial=False)
+        refused = self._collision(request, dialog) or self._fault(request)
         if refused is not None:
             session.respond(transaction, refused[0], headers=refused[1])
             return
-        dialog.refresh(request)
-        if early:
-            session.respond(transaction, 200, headers=session.own_headers())
+        if request.method != "PRACK":
+            dialog.refresh(request)
+        if request.method == "UPDATE" and not request.body and (self.busy or session.state not in _PENDING):
+            timed = session.refreshing.promise(request) if session.state in _PENDING else ()
+            session.respond(transaction, 200, headers=[*session.own_headers("UPDATE"), *timed])
             return
-        self._incoming = transaction
+        self._theirs = transaction
         self._withdrawn = False
         transaction.user = session
-        if session.listener is None:
-            self.refuse(488, ())
-            return
-        session.listener.on_offer(session, request)
-        if self._incoming is transaction and request.method == "INVITE":
+        if request.body:
+            session.turn_in(dialog).offer(ours=False)
+        if request.method != "INVITE":
+            session.set_due("answer", session.host.now() + ANSWER_T1S * session.host.timers.t1)
+        session.told.on_offer(session, request)
+        if self._theirs is transaction and request.method == "INVITE":
             session.respond(transaction, 100)
+
+    def _collision(self, request: Request, dialog: Dialog) -> tuple[int, HeaderList] | None:
+        """491 for a request that crosses one of ours, 500 for one that overtakes one of the peer's.
+
+        RFC 3261 §14.2 for re-INVITE, RFC 3311 §5.2 for UPDATE, which collides only by its offer.
+        """
+        session, ours = self._session, self._ours
+        invite = request.method == "INVITE"
+        if not invite and not request.body:
+            return None
+        early = session.state not in _PENDING
+        turn = session.turn_in(dialog)
+        overlapping = self._theirs is not None or (early and invite and session.role == "uas")
+        if overlapping or (not invite and turn.open and not turn.ours):
+            pause = str(session.host.ids.bits(16) % 11)
+            return 500, [("Retry-After", pause)]
+        reinviting = ours is not None and ours.method == "INVITE" and ours.exchange is not None
+        crossing = reinviting or turn.ours or session.acks.owed is not None
+        return (491, ()) if crossing or (early and (invite or not turn.begun)) else None
+
+    def _fault(self, request: Request) -> tuple[int, HeaderList] | None:
+        """What is wrong with a request that collides with nothing."""
+        session = self._session
+        if request.body and request.content_type != "application/sdp":
+            return 415, [("Accept", "application/sdp")]
+        if request.method == "PRACK":
+            return None
+        if demands_reliable(request) and session.policy.reliable == "off":
+            return 420, [("Unsupported", "100rel")]
+        return session.timer.judge(request, initial=False)
 
     def answer(self, body: bytes, headers: HeaderList) -> None:
         """Accept what the peer asked for."""
         transaction = self._take()
         if transaction is None:
             return
-        session = self._session
+        session, request = self._session, transaction.request
         session.local_body = body or session.local_body
-        timed = self.promise(transaction.request)
-        session.respond(transaction, 200, headers=[*session.own_headers(), *timed, *headers], body=body)
-        if transaction.request.method == "INVITE":
-            session.await_ack(transaction, late_offer=bool(body) and not transaction.request.body)
+        timed = session.refreshing.promise(request) if self._is_timed(request) else ()
+        session.respond(
+            transaction, 200, headers=[*session.own_headers(request.method), *timed, *headers], body=body
+        )
+        if request.method == "INVITE":
+            session.acks.wait_for(transaction, late_offer=bool(body) and not request.body)
+        session.offers_settled()
 
     def refuse(self, status: int, headers: HeaderList) -> None:
         """Refuse what the peer asked for."""
         transaction = self._take()
         if transaction is not None:
             self._session.respond(transaction, status, headers=headers)
+            self._session.offers_settled()
 
     def withdraw(self, transaction: ServerTransaction | None = None) -> None:
         """The peer cancelled its re-INVITE, or (None) the session is over: 487."""
-        pending = self._incoming
+        pending = self._theirs
         if pending is not None and (transaction is None or transaction is pending):
-            self._incoming = None
+            self._take()
             self._withdrawn = True
             self._session.respond(pending, 487)
 
+    def overdue(self) -> None:
+        """Nobody has answered an UPDATE or PRACK: 504, and whoever still means to is too late."""
+        if self._theirs is not None:
+            self.refuse(504, ())
+            self._withdrawn = True
+
+    def drop_others(self, dialog: Dialog) -> None:
+        """One fork has answered: what was under way in the early dialogs of the others is void."""
+        pending, ours = self._theirs, self._ours
+        if pending is not None and pending.request.from_.tag != dialog.remote_tag:
+            self._take()
+            self._withdrawn = True
+            self._session.respond(pending, 481)
+        if ours is not None and ours.dialog.remote_tag == dialog.remote_tag:
+            ours.dialog = dialog
+        elif ours is not None:
+            self._close(ours)
+            self._tell(None)
+
     def _take(self) -> ServerTransaction | None:
-        transaction = self._incoming
+        transaction = self._theirs
         if transaction is None and not self._withdrawn:
             raise LocalProtocolError("no offer of the peer is pending")
-        self._incoming = None
+        self._theirs = None
         self._withdrawn = False
+        if transaction is not None:
+            self._session.clear_due("answer")
+            if transaction.request.body:
+                self._session.turn_of(transaction.request).settle()
         return transaction
+
+    def _is_timed(self, request: Request) -> bool:
+        return request.method != "PRACK" and self._session.state in _PENDING

@@ -29,6 +29,39 @@ class OfferState(enum.Enum):
     """The peer has offered; we owe an answer."""
 
 
+class Turn:
+    """Whose turn it is in one dialog, for those who do not read the descriptions."""
+
+    __slots__ = ("begun", "initial", "state")
+
+    def __init__(self, state: OfferState = OfferState.STABLE) -> None:
+        self.state = state
+        self.begun = state is not OfferState.STABLE
+        """False as long as nobody has offered anything, because the INVITE had no offer."""
+        self.initial = True
+        """True until the first offer was answered."""
+
+    @property
+    def open(self) -> bool:
+        """True while an offer has no answer."""
+        return self.state is not OfferState.STABLE
+
+    @property
+    def ours(self) -> bool:
+        """True while the peer owes us an answer."""
+        return self.state is OfferState.LOCAL_OFFER
+
+    def offer(self, *, ours: bool) -> None:
+        """An offer goes out (`ours`) or has come."""
+        self.state = OfferState.LOCAL_OFFER if ours else OfferState.REMOTE_OFFER
+        self.begun = True
+
+    def settle(self) -> None:
+        """The open offer was answered, or the request that carried it failed."""
+        self.state = OfferState.STABLE
+        self.initial = self.initial and not self.begun
+
+
 class OfferAnswer:
     """The offer/answer ledger of one dialog."""
 

@@ -15,7 +15,10 @@ from sipcc.sip.build import response as build_response
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.ending import Ending
 from sipcc.sip.message import Request, Response
-from sipcc.sip.modify import Modification
+from sipcc.sip.modify import Change, Modification
+from sipcc.sip.offer import Turn
+from sipcc.sip.pracks import Pracks
+from sipcc.sip.refreshing import Refreshing
 from sipcc.sip.session_api import (
     Exchange,
     HeaderList,
@@ -32,6 +35,7 @@ from sipcc.sip.unacked import UnackedAnswers
 from sipcc.sip.uri import SipUri
 
 _NOBODY = SessionEvents()
+_IN_DIALOG = (SessionState.EARLY, SessionState.ACCEPTED, SessionState.CONFIRMED)
 
 
 class InviteSession:
@@ -50,6 +54,8 @@ class InviteSession:
         self.host = host
         self.policy = policy or SessionPolicy(timer=host.session_timer)
         """The extensions that this session may and must use."""
+        self.option_tags = self.policy.option_tags(host.supported)
+        """The values of Supported."""
         self.request = request
         """The initial INVITE, as it was last sent."""
         self.flow = flow
@@ -67,8 +73,12 @@ class InviteSession:
         self.heaped: float | None = None
         self._due: dict[str, float] = {}
         self.unacked = UnackedAnswers(host.timers)
-        self._modification = Modification(self)
+        self.turn = Turn()
+        """Whose turn it is to offer or to answer in the dialog."""
+        self.modification = Modification(self)
         self.timer = SessionTimer(self.policy.timer)
+        self.refreshing = Refreshing(self)
+        self.pracks = Pracks(self)
         self.local_body = b""
         """Our description that is in force, which a refresh repeats."""
         self.acks = Acks(self)
@@ -87,9 +97,29 @@ class InviteSession:
         """Where the peer wants requests to go, or None before it has said so."""
         return self.dialog.remote_target if self.dialog else None
 
+    @property
+    def told(self) -> SessionListener:
+        """The listener, or one that does nothing."""
+        return self.listener or _NOBODY
+
+    @property
+    def owes_ack(self) -> bool:
+        """True while a 2xx with an offer waits for `acknowledge`."""
+        return self.acks.owed is not None
+
+    def fork_of(self, message: Request | Response) -> Dialog | None:
+        """The dialog, early or not, that a message of the peer belongs to."""
+        return self._dialog_by((message.to if isinstance(message, Response) else message.from_).tag)
+
+    def dialog_with(self, remote_tag: str) -> Dialog | None:
+        """The dialog, early or not, with the peer of that tag."""
+        return self._dialog_by(remote_tag)
+
     # -- verbs of one role, refused by the other ------------------------------------------------------
 
-    def ring(self, status: int = 180, *, body: bytes = b"", headers: HeaderList = ()) -> None:
+    def ring(
+        self, status: int = 180, *, body: bytes = b"", headers: HeaderList = (), reliable: bool | None = None
+    ) -> None:
         """UAS: send a provisional answer that makes an early dialog."""
         raise LocalProtocolError("only the called side rings")
 
@@ -105,6 +135,14 @@ class InviteSession:
         """UAC: give up before the answer; `reason` is a Reason header (RFC 3326)."""
         raise LocalProtocolError("only the calling side cancels")
 
+    def acknowledge_provisional(self, response: Response, body: bytes = b"") -> None:
+        """UAC: send the PRACK that is owed to a reliable 1xx with an offer; `body` is our answer."""
+        raise LocalProtocolError("only the calling side sends PRACK")
+
+    def owes_prack(self, response: Response) -> bool:
+        """UAC: True for a reliable 1xx whose offer waits for `acknowledge_provisional`."""
+        return False
+
     # -- verbs of both roles --------------------------------------------------------------------------
 
     def acknowledge(self, body: bytes = b"") -> None:
@@ -119,6 +157,7 @@ class InviteSession:
         self.acks.owed = None
         self.local_body = body or self.local_body
         self.acks.send(exchange, self.dialog, body)
+        self.turn.settle()
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
 
@@ -149,25 +188,39 @@ class InviteSession:
         """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"re-INVITE in state {self.state}")
-        if self.acks.owed is not None:
+        if self.acks.owed is not None or self.dialog is None:
             raise LocalProtocolError("an ACK is owed first")
-        self._modification.start(body, headers)
+        self.modification.start(Change("INVITE", self.dialog, body=body, headers=headers))
+
+    def update(self, body: bytes = b"", *, headers: HeaderList = (), dialog: Dialog | None = None) -> None:
+        """Send an UPDATE, also in an early dialog; with a `body` it offers (RFC 3311).
+
+        The outcome comes by `on_reinvite_answered`. A 491, and a 500 with Retry-After, are retried by
+        itself. `dialog` chooses among the forks of an INVITE of ours, the last one that rang by default.
+
+        Raises:
+            LocalProtocolError: there is no dialog yet, or an offer is under way in either direction.
+        """
+        dialog = dialog or self.dialog
+        if dialog is None or self.state not in _IN_DIALOG:
+            raise LocalProtocolError(f"UPDATE in state {self.state}")
+        self.modification.start(Change("UPDATE", dialog, body=body, headers=headers))
 
     def answer_offer(self, body: bytes, *, headers: HeaderList = ()) -> None:
-        """Accept the pending re-INVITE or UPDATE with 200.
+        """Accept the pending re-INVITE, UPDATE or PRACK with 200.
 
         Raises:
             LocalProtocolError: none is pending. One that the peer withdrew is passed over in silence.
         """
-        self._modification.answer(body, headers)
+        self.modification.answer(body, headers)
 
     def refuse_offer(self, status: int = 488, *, headers: HeaderList = ()) -> None:
-        """Refuse the pending re-INVITE or UPDATE; the session stays as it was.
+        """Refuse the pending re-INVITE, UPDATE or PRACK; the session stays as it was.
 
         Raises:
             LocalProtocolError: none is pending. One that the peer withdrew is passed over in silence.
         """
-        self._modification.refuse(status, headers)
+        self.modification.refuse(status, headers)
 
     def send_request(
         self,
@@ -177,23 +230,24 @@ class InviteSession:
         content_type: str = "",
         headers: HeaderList = (),
         on_response: Callable[[Response | None], None] | None = None,
+        dialog: Dialog | None = None,
     ) -> None:
-        """Send an INFO, MESSAGE, UPDATE ... in the dialog; `on_response` gets the final answer or None.
+        """Send an INFO, MESSAGE, REFER ... in the dialog; `on_response` gets the final answer or None.
 
-        An early dialog does as well, and so does one that `hold_dialog` keeps after the end.
+        An early dialog does as well, and so does one that `hold_dialog` keeps after the end. `dialog`
+        chooses among the forks of an INVITE of ours.
 
         Raises:
             LocalProtocolError: there is no dialog, or it is over.
         """
+        dialog = dialog or self.dialog
         over = self.state is SessionState.TERMINATED and not self.ending.held
-        if self.dialog is None or over or self.state is SessionState.TRYING:
+        if dialog is None or over or self.state is SessionState.TRYING:
             raise LocalProtocolError(f"{method} in state {self.state}")
 
         def answered(response: Response) -> None:
             if response.status < 200:
                 return
-            if method == "UPDATE" and response.status < 300 and self.state is SessionState.CONFIRMED:
-                self._modification.take_timer(response)
             if on_response is not None:
                 on_response(response)
             if response.status == 481:
@@ -205,9 +259,9 @@ class InviteSession:
 
         if body and content_type:
             headers = [*headers, ("Content-Type", content_type)]
-        if method in ("UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"):
+        if method in ("SUBSCRIBE", "REFER", "NOTIFY"):
             headers = [("Contact", self.host.contact(self)), *headers]
-        self.send_in_dialog(method, answered, failed, headers=headers, body=body)
+        self.send_in_dialog(method, answered, failed, headers=headers, body=body, dialog=dialog)
 
     def hold_dialog(self) -> None:
         """Keep the dialog reachable for another usage of it, such as a subscription (RFC 5057).
@@ -229,43 +283,45 @@ class InviteSession:
     def receive(self, transaction: ServerTransaction) -> None:
         """Take an in-dialog request other than ACK and CANCEL."""
         request = transaction.request
-        dialog = self._dialog_of(request)
+        method = request.method
+        dialog = self._dialog_by(request.from_.tag)
         over = self.state is SessionState.TERMINATED
-        if dialog is None or (over and request.method != "BYE" and not self._outlives(request.method)):
+        if dialog is None or (over and not self._takes_after_end(method)):
             self.respond(transaction, 481)
             return
         try:
             dialog.receive(request)
         except RemoteProtocolError as error:
-            self.respond(transaction, error.status_hint)
-            return
+            if method != "PRACK":  # its RAck says what it means, also when UDP let another overtake it
+                self.respond(transaction, error.status_hint)
+                return
         self.flow = transaction.flow
-        if request.method == "BYE":
+        if method == "BYE":
             self._receive_bye(transaction)
-        elif request.method in ("INVITE", "UPDATE"):
-            self._modification.receive(transaction, dialog)
-        elif request.method == "OPTIONS":
+        elif method in ("INVITE", "UPDATE"):
+            self.modification.receive(transaction, dialog)
+        elif method == "PRACK":
+            self._receive_prack(transaction, dialog)
+        elif method == "OPTIONS":
             self.respond(transaction, 200, headers=self.own_headers())
         else:
-            listener = self.listener or _NOBODY
-            listener.on_request(self, self.host.incoming(transaction, session=self))
+            self.told.on_request(self, self.host.incoming(transaction, session=self))
 
     def receive_ack(self, request: Request) -> None:
         """Take an ACK; a second one, or one for nothing, is dropped."""
-        if not self.unacked.acknowledge(request.cseq.number):
+        if not self.acks.receive(request):
             return
-        self._rearm_unacked()
         if self.state is SessionState.ACCEPTED:
             self.state = SessionState.CONFIRMED
         elif self.ending.bye_waits:
             self.ending.release_bye()
             return
-        if self.state is not SessionState.TERMINATED and self.listener is not None:
-            self.listener.on_acknowledged(self, request.body)
+        if self.state is not SessionState.TERMINATED:
+            self.told.on_acknowledged(self, request.body)
 
     def receive_cancel(self, transaction: ServerTransaction) -> None:
         """Take the CANCEL of one of the peer's INVITE transactions; 200 was sent to it."""
-        self._modification.withdraw(transaction)
+        self.modification.withdraw(transaction)
 
     @property
     def deadline(self) -> float | None:
@@ -283,22 +339,28 @@ class InviteSession:
 
     def _fire(self, name: str, now: float) -> None:
         if name == "ack":
-            self._repeat_unacked(now)
+            self.acks.due(now)
         elif name == "glare":
-            self._modification.retry(now)
+            self.modification.retry(now)
         elif name == "timer":
-            self._modification.timer_due(now)
+            self.refreshing.due(now)
+        elif name == "answer":
+            self.modification.overdue()
 
     def set_due(self, name: str, at: float) -> None:
         """Let the timer `name` fire at `at`."""
         self._due[name] = at
         self.host.changed(self)
 
-    def own_headers(self) -> list[tuple[str, str]]:
-        """The headers of a dialog-making response."""
+    def own_headers(self, method: str = "INVITE", *, asks: bool = False) -> list[tuple[str, str]]:
+        """The headers that say who we are, for a request (`asks`) or a response that refreshes the target."""
+        if method == "PRACK":
+            return []
         found = [("Contact", self.host.contact(self)), ("Allow", self.host.allow)]
-        if self.host.supported:
-            found.append(("Supported", self.host.supported))
+        # how a re-INVITE of ours comes on interests nobody
+        tags = [tag for tag in self.option_tags if tag != "100rel" or not asks]
+        if tags:
+            found.append(("Supported", ", ".join(tags)))
         return found
 
     def respond(
@@ -336,15 +398,29 @@ class InviteSession:
         request = dialog.request(method, headers=[*headers, *self.host.request_headers], body=body)
         return self.host.send(self, request, on_response, on_failure, dialog=dialog)
 
-    def _outlives(self, method: str) -> bool:
-        """True for a request that may belong to another usage of the dialog than the session."""
-        return self.ending.held and method not in ("INVITE", "UPDATE", "PRACK", "INFO")
+    def turn_in(self, dialog: Dialog) -> Turn:
+        """Whose turn it is in one of the dialogs."""
+        return self.turn
 
-    def _dialog_of(self, request: Request) -> Dialog | None:
+    def turn_of(self, request: Request) -> Turn:
+        """Whose turn it is in the dialog of a request of the peer."""
+        return self.turn
+
+    def offers_settled(self) -> None:
+        """A change of either side is over; who waits for that may go on."""
+
+    def _takes_after_end(self, method: str) -> bool:
+        """True for a BYE that crossed ours, and for what may belong to another usage of the dialog."""
+        return method == "BYE" or (
+            self.ending.held and method not in ("INVITE", "UPDATE", "PRACK", "INFO", "OPTIONS")
+        )
+
+    def _dialog_by(self, remote_tag: str) -> Dialog | None:
         dialog = self.dialog
-        if dialog is None or dialog.remote_tag != request.from_.tag:
-            return None
-        return dialog
+        return dialog if dialog is not None and dialog.remote_tag == remote_tag else None
+
+    def _receive_prack(self, transaction: ServerTransaction, dialog: Dialog) -> None:
+        self.respond(transaction, 481)  # only the called side has anything to acknowledge
 
     def _receive_bye(self, transaction: ServerTransaction) -> None:
         self.respond(transaction, 200)
@@ -356,8 +432,9 @@ class InviteSession:
         self.state = SessionState.TERMINATED
         self.clear_due("glare")
         self.clear_due("timer")
+        self.clear_due("answer")
         self.timer.stop()
-        self._modification.withdraw()
+        self.modification.withdraw()
 
     def stop_timers(self) -> None:
         """Nothing of the session is due any more."""
@@ -371,24 +448,3 @@ class InviteSession:
     def is_due(self, name: str) -> bool:
         """True while the timer `name` runs."""
         return name in self._due
-
-    def await_ack(self, transaction: ServerTransaction, *, late_offer: bool) -> None:
-        """A 2xx of ours went out: repeat it until its ACK comes."""
-        self.unacked.add(transaction, late_offer=late_offer, now=self.host.now())
-        self._rearm_unacked()
-
-    def _rearm_unacked(self) -> None:
-        deadline = self.unacked.deadline
-        if deadline is not None:
-            self.set_due("ack", deadline)
-        else:
-            self._due.pop("ack", None)
-
-    def _repeat_unacked(self, now: float) -> None:
-        again, given_up = self.unacked.expire(now=now)
-        for transaction in again:
-            self.host.repeat(transaction)
-        if not given_up:
-            self._rearm_unacked()
-            return
-        self.ending.unacknowledged()

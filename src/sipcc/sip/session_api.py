@@ -52,6 +52,16 @@ class SessionPolicy(msgspec.Struct, frozen=True):
     timer: TimerPolicy = TimerPolicy()
     """Session timers (RFC 4028)."""
 
+    def option_tags(self, supported: str) -> list[str]:
+        """The values of Supported, where `supported` are those of the endpoint."""
+        known = [tag for tag in supported.replace(" ", "").split(",") if tag]
+        tags = [tag for tag in known if tag not in ("timer", "100rel")]
+        if self.reliable != "off":
+            tags.append("100rel")
+        if self.timer.mode != "off":
+            tags.append("timer")
+        return tags
+
 
 class SessionListener(Protocol):
     """Told of what happens to a session. Callbacks run in the loop and must not block.

@@ -257,7 +257,7 @@ REFUSALS = [
     ("unknown method", make("FETCH"), 501, b"Allow"),
     ("method without handler", make("SUBSCRIBE"), 405, b"Allow"),
     ("unknown scheme", make(uri="soap.beep://10.0.0.2"), 416, b""),
-    ("unknown extension", make(headers="Require: magic, 100rel\r\n"), 420, b"Unsupported: magic, 100rel"),
+    ("unknown extension", make(headers="Require: magic, gruu2\r\n"), 420, b"Unsupported: magic, gruu2"),
     ("body that is not SDP", make("INVITE", headers="Content-Type: text/plain\r\n", body=b"x"), 415,
      b"Accept: application/sdp"),
     ("encoded body", make("INVITE", headers="Content-Encoding: gzip\r\n", body=b"x"), 415,
