@@ -15,7 +15,8 @@ from sipcc.config.lines import Path
 from sipcc.errors import ConfigError
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
-from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
+from sipcc.sip.guard import networks_of
+from sipcc.sip.settings import GuardSettings, SipSettings, TrunkSettings, UserSettings
 from sipcc.sip.trunk import TrunkTable
 
 SHORT_PASSWORD = 8
@@ -66,7 +67,28 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
         )
     if sip.session_expires < sip.min_se:
         report.error(("sip", "session_expires"), f"must not be below min_se, {sip.min_se}")
+    _check_guard(sip.guard, report)
     return listeners
+
+
+def _check_guard(guard: GuardSettings, report: Report) -> None:
+    """Check ``[sip.guard]``."""
+    for index, entry in enumerate(guard.trusted):
+        try:
+            networks_of((entry,))
+        except ConfigError as error:
+            report.error(("sip", "guard", "trusted", index), error.message, error.hint)
+    if guard.max_ban < guard.ban:
+        report.error(
+            ("sip", "guard", "max_ban"), f"must not be below ban, {guard.ban:g}", f"write {guard.ban:g}"
+        )
+    if guard.strangers_rate < guard.stranger_rate:
+        report.warn(
+            ("sip", "guard", "strangers_rate"),
+            f"all strangers together may send {guard.strangers_rate:g} a second, one alone"
+            f" {guard.stranger_rate:g}",
+            "make it some times as much: phones that register for the first time are strangers",
+        )
 
 
 def check_media(media: MediaSettings, listeners: Sequence[tuple[str, str, int]], report: Report) -> None:

@@ -103,9 +103,11 @@ class Admission:
         if method in {"ACK", "CANCEL"}:
             return Admitted()
         trunk = self.trunks.match(flow)
-        if trunk is not None and method != "REGISTER":
-            return Admitted(trunk=trunk)
         host = flow.remote.host
+        if trunk is not None and method != "REGISTER":
+            if flow.peer_names and self.guard.class_of(host, now=now) != "trunk":
+                self.guard.welcome(host, now=now, trunk=True)
+            return Admitted(trunk=trunk)
         if method == "OPTIONS" and self.guard.class_of(host, now=now) != "stranger":
             return Admitted()
         if is_scanner(request.headers.get_raw("User-Agent")):
@@ -120,11 +122,19 @@ class Admission:
     def check_usage(
         self, request: Request, flow: Flow, usage: Usage, *, now: float
     ) -> Admitted | Refused | Dropped:
-        """Decide about a request in the dialog of `usage`, and about the CANCEL of its INVITE."""
+        """Decide about a request in the dialog of `usage`, and about the CANCEL of its INVITE.
+
+        An ACK passes unless it brings a description; it is never answered.
+        """
         admitted = getattr(usage, "admitted", None)
         if isinstance(admitted, Admitted) and admitted.source == flow.remote:
             return Admitted()
-        return self.check_in_dialog(request, flow, peer=usage.flow, user=_party_of(usage), now=now)
+        if request.method == "ACK" and not request.body:
+            return Admitted()
+        verdict = self.check_in_dialog(request, flow, peer=usage.flow, user=_party_of(usage), now=now)
+        if request.method == "ACK" and isinstance(verdict, Refused):
+            return Dropped(verdict.reason)
+        return verdict
 
     def check_in_dialog(
         self, request: Request, flow: Flow, *, peer: Flow, user: str, now: float

@@ -256,7 +256,7 @@ class Inbound:
         call_id, _from_tag, to_tag = dialog_key(message)
         usage = self._outbound.usages.get((call_id, to_tag)) if to_tag else None
         if message.method == "ACK":
-            if isinstance(usage, InviteSession) and self._may_answer(usage, message, flow):
+            if isinstance(usage, InviteSession) and self._is_of(usage, message, flow, flow):
                 unwrap(message)
                 usage.receive_ack(message)
             else:
@@ -271,7 +271,7 @@ class Inbound:
             self._out_of_dialog(message, flow, flow_back, key, to_tag, verdict)
 
     def _in_dialog(self, usage: Usage, request: Request, flow: Flow, back: Flow, key: Key) -> None:
-        if not self._passes(self._endpoint.admit_in_dialog(request, flow, usage), request, back):
+        if not self._is_of(usage, request, flow, back):
             return
         tags = unsupported(request)
         transaction = self._layer.serve(request, back, key)
@@ -283,12 +283,8 @@ class Inbound:
                 unwrap(request)
             usage.receive(transaction)
 
-    def _may_answer(self, session: InviteSession, ack: Request, flow: Flow) -> bool:
-        """An ACK with a description must come from the peer; any other only stops our 2xx."""
-        if not ack.body:
-            return True
-        verdict = self._endpoint.admit_in_dialog(ack, flow, session)
-        return not isinstance(getattr(verdict, "response", None), Response)
+    def _is_of(self, usage: Usage, request: Request, flow: Flow, back: Flow) -> bool:
+        return self._passes(self._endpoint.admit_in_dialog(request, flow, usage), request, back)
 
     def _passes(self, verdict: object, request: Request, back: Flow) -> bool:
         """False for what admission has refused, which is answered here, once."""
@@ -305,9 +301,7 @@ class Inbound:
     def _cancel(self, request: Request, flow: Flow, back: Flow, key: Key) -> None:
         invite = self._layer.invite_of(key)
         session = None if invite is None else invite.user
-        if isinstance(session, InviteSession) and not self._passes(
-            self._endpoint.admit_in_dialog(request, flow, session), request, back
-        ):
+        if isinstance(session, InviteSession) and not self._is_of(session, request, flow, back):
             return
         transaction = self._layer.serve(request, back, key)
         if invite is None:

@@ -382,3 +382,21 @@ def test_a_phone_that_listens_at_one_port_and_sends_from_another() -> None:
     assert gate.check_usage(request("BYE"), sends, usage, now=12.0) == Admitted()
     other = FakeFlow("198.51.100.5", 50001)
     assert isinstance(gate.check_usage(request("BYE"), other, usage, now=12.0), Refused)
+
+
+def test_an_ack_with_an_answer_must_come_from_the_peer() -> None:
+    gate = admission()
+    usage = FakeUsage(GATEWAY, Admitted(trunk=CARRIER))
+    ack = request("ACK")
+    assert gate.check_usage(ack, OUTSIDE, usage, now=0.0) == Admitted()
+    ack.body = b"v=0"
+    assert gate.check_usage(ack, OUTSIDE, usage, now=0.0) == Dropped("forged")
+    assert gate.check_usage(ack, GATEWAY, usage, now=0.0) == Admitted()
+
+
+def test_a_carrier_with_a_certificate_is_a_trunk_to_the_guard_too() -> None:
+    named = TrunkSettings(name="named", host="sbc.example.net", tls_names=("sbc.example.net",))
+    gate = admission(trunks=TrunkTable([named]))
+    flow = FakeFlow("203.0.113.200", 40000, "tls", ("sbc.example.net",))
+    assert gate.check(request(), flow, now=0.0) == Admitted(trunk=named)
+    assert gate.guard.class_of("203.0.113.200", now=1.0) == "trunk"
