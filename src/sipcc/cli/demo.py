@@ -85,9 +85,7 @@ def _summarise(console: Console, world: DemoWorld, checks: list[Check], seconds:
         numbers.add_row(words, value)
     console.print(numbers)
     console.print("The SIP ladder of the last call that an agent answered:", style="bold")
-    console.print(
-        world.ladder.text(world.tallies.last_answered), highlight=False, markup=False, soft_wrap=True
-    )
+    console.print(world.ladder(world.tallies.last_answered), highlight=False, markup=False, soft_wrap=True)
     results = Table("expected", "found", "", title="What had to come true")
     for check in checks:
         results.add_row(check.what, check.found, "yes" if check.good else "NO")
@@ -160,7 +158,7 @@ class _Screen:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif key == "l":
-            self._ladder = self._world.ladder.text()
+            self._ladder = self._world.ladder()
         elif key == "q":
             self._quit.set()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sipcc.acd.events import OfferEnded, QueueLeft
 from sipcc.call.events import CallStarted
-from sipcc.cli.ladder import Ladder
+from sipcc.cli.ladder import draw
 from sipcc.errors import CallRejected, SipccError
 from sipcc.sip.transport.base import Address
 from sipcc.tasks import TaskScope
@@ -157,7 +157,6 @@ class DemoWorld:
         self._phones: dict[str, FakePhone] = {}
         self._carrier: FakeCarrier | None = None
         self._switch: Switch | None = None
-        self.ladder = Ladder(name_of=self._name_of)
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -170,7 +169,6 @@ class DemoWorld:
         path.write_text(self._toml(), encoding="utf-8")
         self._switch = switch = Switch.from_toml(path)
         await switch.start()
-        self.ladder.attach(switch.endpoint, switch.bus)
         switch.bus.on(CallStarted, self._on_started)
         switch.bus.on(OfferEnded, self._on_offer_ended)
         switch.bus.on(QueueLeft, self._on_queue_left)
@@ -204,6 +202,12 @@ class DemoWorld:
     def now(self) -> float:
         """Seconds of the switch's clock."""
         return self.switch.clock.now()
+
+    def ladder(self, call: str | None = None) -> str:
+        """The ladder of `call`, or of the last one; says so when there is none."""
+        trace = self.switch.tracing.trace
+        found = trace.ladder(call or trace.last or "", texts=False)
+        return draw(found, name_of=self._name_of) if found is not None else "No call was seen yet."
 
     def snapshot(self) -> Snapshot:
         """Queues and agents at this moment."""
@@ -332,13 +336,13 @@ class DemoWorld:
             users="".join(users),
         )
 
-    def _name_of(self, address: Address) -> str:
-        if address.host == CARRIER_HOST:
+    def _name_of(self, address: str) -> str:
+        if address.startswith(f"{CARRIER_HOST}:"):
             return "carrier"
         for name, phone in self._phones.items():
-            if name not in self.killed and phone.address == address:
+            if name not in self.killed and str(phone.address) == address:
                 return name
-        return str(address)
+        return address
 
     def _on_started(self, event: CallStarted) -> None:
         self.tallies.sip_call_ids[event.call] = event.sip_call_id

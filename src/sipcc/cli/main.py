@@ -17,6 +17,10 @@ _COMMANDS = {
     "check": ("sipcc.cli.check:check", "Say all that is wrong with a configuration."),
     "demo": ("sipcc.cli.demo:demo", "Show a call centre at work, on this machine alone."),
     "init": ("sipcc.cli.init:init", "Write a configuration to begin with."),
+    "ladder": ("sipcc.cli.console:ladder", "Print the SIP ladder of a call, with timers and reasons."),
+    "calls": ("sipcc.cli.console:calls", "List the calls whose ladder can be printed."),
+    "capture": ("sipcc.cli.console:capture", "Write the messages of a call for Wireshark."),
+    "status": ("sipcc.cli.console:status", "Print the figures of the daemon that runs."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
 }
 

@@ -24,8 +24,9 @@ from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_unique
 from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
-from sipcc.config.schema import LISTS, TABLES, Config
+from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.surroundings import check_surroundings
+from sipcc.config.trace import check_trace
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.errors import ConfigError
 from sipcc.records.settings import RecordSettings
@@ -63,24 +64,42 @@ def load_records(path: str | Path, environ: Mapping[str, str] | None = None) -> 
     Raises:
         ConfigError: the file is no TOML, or that section is wrong.
     """
-    file = Path(path)
+    return _load_part(Path(path), environ, {"records": RecordSettings}).records
+
+
+def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> Path:
+    """The control socket of the daemon that runs with the file `path`; secrets are not read.
+
+    Raises:
+        ConfigError: the file is no TOML, or ``[records]`` or ``[daemon]`` is wrong.
+    """
+    kinds: dict[str, type[msgspec.Struct]] = {"records": RecordSettings, "daemon": DaemonSettings}
+    return Path(_load_part(Path(path), environ, kinds).daemon.socket)
+
+
+def _load_part(
+    file: Path, environ: Mapping[str, str] | None, kinds: dict[str, type[msgspec.Struct]]
+) -> Config:
+    """A configuration of which only the sections in `kinds` were read."""
     report = Report(file.name)
     data: Any = None
     if (text := _text_of(file, report)) is not None:
         data = _toml(text, report)
-    settings: RecordSettings | None = None
+    read: dict[str, Any] = {}
     if data is not None:
         report = Report(file.name, KeyLines(text or ""))
-        only: dict[str, Any] = {"records": data.get("records", {})}
+        only: dict[str, Any] = {name: data.get(name, {}) for name in kinds}
         values = os.environ if environ is None else environ
-        mine = {name: value for name, value in values.items() if name.startswith(f"{PREFIX}RECORDS__")}
-        apply_overrides(only, mine, {"records": RecordSettings}, {}, report)
-        section = resolve_secrets(only["records"], values, file.resolve().parent, report, ("records",))
-        settings = convert_table(RecordSettings, section, ("records",), report)
-    if settings is None or report.failed:
+        prefixes = tuple(f"{PREFIX}{name.upper()}__" for name in kinds)
+        mine = {name: value for name, value in values.items() if name.startswith(prefixes)}
+        apply_overrides(only, mine, kinds, {}, report)
+        for name, kind in kinds.items():
+            section = resolve_secrets(only[name], values, file.resolve().parent, report, (name,))
+            read[name] = convert_table(kind, section, (name,), report)
+    if not read or report.failed:
         first = report.findings[0]
         raise ConfigError(first.where, first.message, hint=first.hint)
-    return _anchored(Config(records=settings), file.resolve().parent).records
+    return _anchored(Config(**read), file.resolve().parent)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, Report]:
@@ -160,6 +179,7 @@ def _check_all(
     listeners = check_sip(config.sip, report) if not report.has_error_below(("sip",)) else []
     if not report.has_error_below(("media",)):
         check_media(config.media, listeners, report)
+    check_trace(config.sip, report)
     check_users(lists["users"], report)
     check_trunks(lists["trunks"], report)
     check_user_numbers(lists["users"], report)
@@ -219,4 +239,27 @@ def _anchored(config: Config, folder: Path) -> Config:
         database = str(folder / database)
     records = msgspec.structs.replace(records, database=database, recordings=str(folder / records.recordings))
     ivr = msgspec.structs.replace(ivr, prompts=str(folder / ivr.prompts))
-    return msgspec.structs.replace(config, records=records, ivr=ivr)
+    daemon = msgspec.structs.replace(config.daemon, socket=_socket_of(config, records, folder))
+    config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon)
+    if config.sip.trace.pcap:
+        trace = msgspec.structs.replace(config.sip.trace, pcap=str(folder / config.sip.trace.pcap))
+        config = msgspec.structs.replace(config, sip=msgspec.structs.replace(config.sip, trace=trace))
+    return _anchored_tls(config, folder)
+
+
+def _anchored_tls(config: Config, folder: Path) -> Config:
+    named = {
+        key: str(folder / name)
+        for key in ("certificate", "key", "authorities")
+        if (name := getattr(config.sip.tls, key))
+    }
+    tls = msgspec.structs.replace(config.sip.tls, **named)
+    return msgspec.structs.replace(config, sip=msgspec.structs.replace(config.sip, tls=tls))
+
+
+def _socket_of(config: Config, records: RecordSettings, folder: Path) -> str:
+    if config.daemon.socket:
+        return str(folder / config.daemon.socket)
+    database = records.database
+    beside = records.recordings if "://" in database or database == ":memory:" else database
+    return str(Path(beside).parent / "sipccd.sock")

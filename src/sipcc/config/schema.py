@@ -23,6 +23,14 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Lines to read, or one JSON object per line."""
 
 
+class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process ``sipccd``."""
+
+    socket: str = ""
+    """Unix socket on which it answers ``sipccd ladder``, ``calls`` and ``capture``; empty takes
+    ``sipccd.sock`` beside the database, or beside the recordings when the database is a URL."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a switch needs to know. File names in it are absolute once `load` has read it."""
 
@@ -31,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ivr: IvrSettings = IvrSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
+    daemon: DaemonSettings = DaemonSettings()
     dialling: DiallingSettings = DiallingSettings()
     toll: TollSettings = TollSettings()
     users: tuple[UserSettings, ...] = ()
@@ -47,6 +56,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ivr": IvrSettings,
     "records": RecordSettings,
     "log": LogSettings,
+    "daemon": DaemonSettings,
     "dialling": DiallingSettings,
     "toll": TollSettings,
 }

@@ -18,6 +18,7 @@ MAX_PAYLOAD = 65_000
 """Longer messages are cut: an IP packet ends there."""
 
 _UDP = 17
+_HEAD = "<IIII"
 
 
 def file_header() -> bytes:
@@ -28,8 +29,8 @@ def file_header() -> bytes:
 def record(message: bytes, *, source: Address, destination: Address, wall: float) -> bytes:
     """One message that went from `source` to `destination` at the Unix time `wall`."""
     packet = _packet(message[:MAX_PAYLOAD], source, destination)
-    seconds = int(wall)
-    return struct.pack("<IIII", seconds, int((wall - seconds) * 1e6), len(packet), len(packet)) + packet
+    seconds, rest = divmod(max(0.0, wall), 1.0)
+    return struct.pack(_HEAD, int(seconds) & 0xFFFFFFFF, int(rest * 1e6), len(packet), len(packet)) + packet
 
 
 def _packet(payload: bytes, source: Address, destination: Address) -> bytes:

@@ -38,7 +38,7 @@ def hep3(
     WebSocket is told as TCP, for the protocol chunk knows IP's protocols only.
     """
     here, there = address_of(source), address_of(destination)
-    seconds = int(wall)
+    seconds, rest = divmod(max(0.0, wall), 1.0)
     parts = [
         _FIXED.pack(
             0, 1, 7, FAMILY_INET if here.version == 4 else FAMILY_INET6,
@@ -49,8 +49,8 @@ def hep3(
         _PORTS.pack(
             0, 7, 8, source.port,
             0, 8, 8, destination.port,
-            0, 9, 10, seconds,
-            0, 10, 10, int((wall - seconds) * 1e6),
+            0, 9, 10, int(seconds) & 0xFFFFFFFF,
+            0, 10, 10, int(rest * 1e6),
             0, 11, 7, CAPTURED_SIP,
             0, 12, 10, capture_id,
         ),

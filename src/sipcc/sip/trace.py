@@ -24,6 +24,8 @@ Kind = Literal["message", "timer", "decision"]
 
 ENTRY_BYTES = 250
 """What a kept message or note costs besides its text, measured roughly and counted against the bound."""
+SHOWN_BYTES = 1 << 20
+"""Text of messages that one answer shows at most: masking it takes about 30 ms."""
 LOOSE_SHARE = 4
 """One part in so many of the memory is for what belongs to no call."""
 
@@ -58,6 +60,8 @@ class Seen(msgspec.Struct, gc=False):
     transport: TransportName
     local: Address
     remote: Address
+    order: int
+    """What was told first of two things at the same time."""
 
 
 class Note(msgspec.Struct, gc=False):
@@ -68,6 +72,7 @@ class Note(msgspec.Struct, gc=False):
     text: str
     why: str
     remote: Address | None
+    order: int
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,7 +94,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repeat: bool = False
     """True for a retransmission: the same bytes went the same way before."""
     text: str = ""
-    """The message, credentials masked."""
+    """The message, credentials masked; empty unless asked for, and beyond `SHOWN_BYTES`."""
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +181,7 @@ class Trace:
         self._dialogs: dict[bytes, _Dialog] = {}
         self._loose: OrderedDict[bytes, _Dialog] = OrderedDict()
         self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._told = 0
         self._loose_bytes = 0
         self._call_bytes = 0
         self.unnamed = 0
@@ -201,7 +207,8 @@ class Trace:
             return
         dialog = self._dialogs.get(key) or self._open(key)
         # a slice would pin the whole buffer of a stream: what is kept is bytes of its own
-        seen = Seen(at, direction, bytes(data), flow.transport, flow.local, flow.remote)
+        self._told += 1
+        seen = Seen(at, direction, bytes(data), flow.transport, flow.local, flow.remote, self._told)
         self._grown(dialog, dialog.add(seen, self._room))
 
     def timer(self, sip_call_id: str, text: str, at: float, remote: Address | None = None) -> None:
@@ -210,7 +217,8 @@ class Trace:
         if dialog is not None:
             full = len(dialog.notes) == dialog.notes.maxlen
             dialog.dropped += full
-            dialog.notes.append(Note(at, "timer", text, "", remote))
+            self._told += 1
+            dialog.notes.append(Note(at, "timer", text, "", remote, self._told))
             grown = 0 if full else ENTRY_BYTES
             dialog.size += grown
             self._grown(dialog, grown)
@@ -238,7 +246,8 @@ class Trace:
             old = entry.notes[0]
             self._charge(entry, -(ENTRY_BYTES + len(old.text) + len(old.why)))
             entry.dropped += 1
-        entry.notes.append(Note(at, "decision", what, why, None))
+        self._told += 1
+        entry.notes.append(Note(at, "decision", what, why, None, self._told))
         self._charge(entry, ENTRY_BYTES + len(what) + len(why))
         self._trim()
 
@@ -288,13 +297,17 @@ class Trace:
         call = self._calls.get(name)
         legs = call.legs if call else [self._dialogs[name.encode("utf-8", "surrogateescape")]]
         steps: list[tuple[float, int, Rung]] = []
-        known = sorted([seen.at for leg in legs for seen in leg.messages] + [call.at if call else 1e300])
-        start = known[0]
-        for seen, repeat in _in_order(legs):
-            steps.append((seen.at, 1, self._message(seen, start, repeat, texts)))
         notes = [note for leg in legs for note in leg.notes] + (list(call.notes) if call else [])
-        # a timer fires before what it sends, and a decision is shown before what it leads to
-        steps += [(note.at, 0, self._note(note, start)) for note in notes]
+        start = min(
+            (entry.at for entry in [*notes, *(seen for leg in legs for seen in leg.messages)]), default=0
+        )
+        shown = 0
+        for seen, repeat in _in_order(legs):
+            shown += len(seen.data)
+            steps.append(
+                (seen.at, seen.order, self._message(seen, start, repeat, texts and shown <= SHOWN_BYTES))
+            )
+        steps += [(note.at, note.order, self._note(note, start)) for note in notes]
         steps.sort(key=lambda step: (step[0], step[1]))
         return Ladder(
             call=call.id if call else "",
@@ -306,16 +319,23 @@ class Trace:
         )
 
     def messages(self, query: str) -> list[tuple[Seen, float]]:
-        """The messages of what `find` finds, masked, each with its Unix time, in order of time."""
+        """The messages of what `find` finds, masked, each with its Unix time, in order of time.
+
+        They end at `SHOWN_BYTES`.
+        """
         name = self.find(query)
         if name is None:
             return []
         call = self._calls.get(name)
         legs = call.legs if call else [self._dialogs[name.encode("utf-8", "surrogateescape")]]
-        return [
-            (msgspec.structs.replace(seen, data=mask(seen.data)), self._wall_of(seen.at))
-            for seen, _repeat in _in_order(legs)
-        ]
+        found: list[tuple[Seen, float]] = []
+        shown = 0
+        for seen, _repeat in _in_order(legs):
+            shown += len(seen.data)
+            if shown > SHOWN_BYTES:
+                break
+            found.append((msgspec.structs.replace(seen, data=mask(seen.data)), self._wall_of(seen.at)))
+        return found
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -398,7 +418,7 @@ class Trace:
 
 def _in_order(legs: Iterable[_Dialog]) -> list[tuple[Seen, bool]]:
     """The messages of all legs by time, each with whether the same bytes went the same way before."""
-    messages = sorted((seen for leg in legs for seen in leg.messages), key=lambda seen: seen.at)
+    messages = sorted((seen for leg in legs for seen in leg.messages), key=lambda seen: (seen.at, seen.order))
     before: set[tuple[Direction, Address, bytes]] = set()
     found = []
     for seen in messages:

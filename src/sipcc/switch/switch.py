@@ -27,9 +27,11 @@ from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
+from sipcc.switch.console import Console
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.switch.tracing import Tracing
 from sipcc.switch.targets import numbers_named
 from sipcc.tasks import TaskScope
 
@@ -121,6 +123,7 @@ class Switch:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
         await self.start()
+        console = await self._open_console()
         try:
             _log.info("switch.ready", listen=self.addresses)
             if on_ready is not None:
@@ -130,6 +133,8 @@ class Switch:
             cut = await self.drain(drain_timeout)
             _log.info("switch.drained", cut=cut)
         finally:
+            if console is not None:
+                await console.stop()
             await self.stop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -145,13 +150,18 @@ class Switch:
         """Build everything and listen. When any part fails, what was started is stopped again."""
         self._started = True
         self.clock = LoopClock()
+        self._started_at = self.clock.now()
         self._scope = TaskScope("switch")
         self._build_signalling()
         self.engine = self._engine or _media_engine(self.config, self.ids)
         self.prompts = PromptCatalogue(self.config.ivr)
         self._build_calls()
         self.keeper: RecordKeeper = _keeper(self.config, self.bus, self.clock)
+        self.tracing = Tracing(
+            self.config.sip.trace, endpoint=self.endpoint, bus=self.bus, clock=self.clock
+        )
         try:
+            self.tracing.start()
             await self.keeper.start()
             await self.engine.start()
             await self.acd.start()
@@ -173,8 +183,34 @@ class Switch:
         await self.acd.stop()
         await self._scope.join()
         await self.endpoint.stop()
+        await self.tracing.stop()
         await self.engine.stop()
         await self.keeper.stop()
+
+    def status(self) -> dict[str, str | int | float]:
+        """What is up, in figures: for ``sipccd status``."""
+        counters = self.endpoint.counters + self.tracing.counters
+        return {
+            "listen": self.addresses,
+            "up_s": round(self.clock.now() - self._started_at, 3),
+            "calls": len(self.calls),
+            "calls_total": self.calls.total,
+            "traced_calls": len(self.tracing.trace),
+            "traced_bytes": self.tracing.trace.size,
+            **{name: counters[name] for name in sorted(counters)},
+        }
+
+    async def _open_console(self) -> Console | None:
+        """The control socket; without it the switch serves calls all the same."""
+        if not self.config.daemon.socket:
+            return None
+        console = Console(Path(self.config.daemon.socket), self.tracing.trace, self.status)
+        try:
+            await console.start()
+        except ConfigError as error:
+            _log.warning("switch.no_console", error=str(error))
+            return None
+        return console
 
     # -- wiring ---------------------------------------------------------------------------------------
 

@@ -51,6 +51,11 @@ def test_ipv6_has_its_checksum(payload: bytes) -> None:
     assert packet[48:] == payload
 
 
+def test_times_before_1970_are_1970() -> None:
+    here = Address("192.0.2.1", 5060)
+    assert record(b"", source=here, destination=here, wall=-5.5)[:8] == bytes(8)
+
+
 def test_what_no_packet_can_hold_is_cut() -> None:
     here = Address("192.0.2.1", 5060)
     assert len(record(b"x" * 70_000, source=here, destination=here, wall=0)) == 16 + 28 + MAX_PAYLOAD

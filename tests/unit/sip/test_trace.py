@@ -48,16 +48,16 @@ def test_one_call_has_both_legs_its_timers_and_its_decisions() -> None:
     assert ladder is not None
     assert (ladder.caller, ladder.called, ladder.sip_call_ids) == ("13800138000", "4008123456", ["a", "b"])
     assert [(round(rung.at, 1), rung.kind, rung.label, rung.repeat) for rung in ladder.rungs] == [
-        (0.0, "decision", "route: queue:sales", False),
         (0.0, "message", "INVITE 4008123456", False),
+        (0.0, "decision", "route: queue:sales", False),
         (0.2, "message", "INVITE 1001", False),
         (0.7, "timer", "A: INVITE again", False),
         (0.7, "message", "INVITE 1001", True),
         (1.0, "message", "200 OK (INVITE)", False),
     ]
-    assert ladder.rungs[1].wall == 1_700_000_010.0
-    assert (ladder.rungs[1].local, ladder.rungs[1].remote) == (str(US), str(CARRIER))
-    assert ladder.rungs[0].why == "number 4008123456"
+    assert ladder.rungs[0].wall == 1_700_000_010.0
+    assert (ladder.rungs[0].local, ladder.rungs[0].remote) == (str(US), str(CARRIER))
+    assert ladder.rungs[1].why == "number 4008123456"
 
 
 def test_a_call_is_found_by_id_call_id_and_number_and_the_youngest_is_meant() -> None:

@@ -1,0 +1,192 @@
+"""The control socket of a running switch: a Unix socket that answers questions about calls.
+
+One connection is one question and one answer: a line of JSON, then JSON until the end. Only whoever may
+open the socket can ask (it belongs to the daemon's user, mode 0600). A client that is slow, silent or
+mad costs a connection for `PATIENCE_S` seconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sipcc.errors import ConfigError
+from sipcc.sip.capture import file_header, record
+from sipcc.sip.trace import CallSummary, Ladder, Trace
+
+MAX_QUESTION = 4096
+MAX_CLIENTS = 16
+PATIENCE_S = 10.0
+"""Seconds that one question and its answer may take."""
+
+
+class LadderOf(msgspec.Struct, tag="ladder", tag_field="command", forbid_unknown_fields=True):
+    """The ladder of one call."""
+
+    call: str = ""
+    """Our id, a SIP Call-ID, or a part of a number; empty for the last call."""
+    texts: bool = False
+    """Whole messages too."""
+
+
+class CaptureOf(msgspec.Struct, tag="capture", tag_field="command", forbid_unknown_fields=True):
+    """The messages of one call as a capture file."""
+
+    call: str = ""
+
+
+class ListCalls(msgspec.Struct, tag="calls", tag_field="command", forbid_unknown_fields=True):
+    """The youngest calls in memory."""
+
+    limit: int = 50
+
+
+class GetStatus(msgspec.Struct, tag="status", tag_field="command", forbid_unknown_fields=True):
+    """How the switch is."""
+
+
+Question = LadderOf | CaptureOf | ListCalls | GetStatus
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """What comes back: `error`, or the one field that was asked for."""
+
+    error: str = ""
+    ladder: Ladder | None = None
+    capture: bytes | None = None
+    calls: list[CallSummary] | None = None
+    status: dict[str, str | int | float] | None = None
+
+
+_question = msgspec.json.Decoder(Question)
+
+
+class Console:
+    """Answers questions about the calls in `trace`; `status` gives the figures of the switch."""
+
+    def __init__(self, path: Path, trace: Trace, status: Callable[[], dict[str, str | int | float]]) -> None:
+        self.path = path
+        self._trace = trace
+        self._status = status
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Open the socket; one that a dead daemon left behind is taken over.
+
+        Raises:
+            ConfigError: it cannot be opened, or another daemon answers there.
+        """
+        place = "daemon.socket"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            if _is_socket(self.path):
+                if _answers(self.path):
+                    raise ConfigError(place, f"another sipccd answers at {str(self.path)!r}")
+                self.path.unlink()
+            listener.bind(str(self.path))
+            self.path.chmod(0o600)  # before anybody can connect: that takes a listen
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_QUESTION)
+        except OSError as error:
+            listener.close()
+            hint = "the folder must exist and the path have at most 107 bytes"
+            raise ConfigError(place, f"cannot open {str(self.path)!r}: {error}", hint=hint) from error
+        except BaseException:
+            listener.close()
+            raise
+
+    async def stop(self) -> None:
+        """Close the socket and remove it."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._clients:
+            writer.transport.abort()
+        await self._server.wait_closed()
+        self._server = None
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._clients) >= MAX_CLIENTS:
+            writer.transport.abort()
+            return
+        self._clients.add(writer)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                try:
+                    line = await reader.readuntil(b"\n")
+                except asyncio.LimitOverrunError:
+                    line = b""
+                writer.write(msgspec.json.encode(self.answer(line)))
+                writer.close()
+                await writer.wait_closed()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            writer.transport.abort()
+        finally:
+            self._clients.discard(writer)
+
+    def answer(self, line: bytes) -> Answer:
+        """The answer to one line."""
+        try:
+            question = _question.decode(line)
+        except msgspec.MsgspecError as error:
+            return Answer(error=f"cannot read the question: {error}")
+        trace = self._trace
+        if isinstance(question, GetStatus):
+            return Answer(status=self._status())
+        if isinstance(question, ListCalls):
+            return Answer(calls=trace.calls(max(0, min(question.limit, 1000))))
+        name = question.call or trace.last or ""
+        if trace.find(name) is None:
+            wanted = f"of {question.call!r} " if question.call else ""
+            return Answer(error=f"nothing {wanted}is kept; see sipccd calls")
+        if isinstance(question, LadderOf):
+            return Answer(ladder=trace.ladder(name, texts=question.texts))
+        parts = [file_header()]
+        for seen, wall in trace.messages(name):
+            ends = (seen.remote, seen.local) if seen.direction == "in" else (seen.local, seen.remote)
+            parts.append(record(seen.data, source=ends[0], destination=ends[1], wall=wall))
+        return Answer(capture=b"".join(parts))
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def ask(path: Path, question: Question, *, timeout: float = PATIENCE_S) -> Answer:
+    """Put one question to the daemon behind `path` and wait for its answer.
+
+    Raises:
+        OSError: nobody answers there.
+        TimeoutError: the answer takes longer than `timeout` seconds.
+        msgspec.MsgspecError: what came is no answer.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        connection.sendall(msgspec.json.encode(question) + b"\n")
+        pieces = []
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+    return msgspec.json.decode(b"".join(pieces), type=Answer)
