@@ -8,12 +8,16 @@ from sipcc.sip.build import response
 from sipcc.sip.endpoint import Endpoint
 from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
+from sipcc.sip.notifications import Subscriber
+from sipcc.sip.notifier import Notifier
 from sipcc.sip.parser import parse_datagram
 from sipcc.sip.registrar import Binding, BindingsChanged, Registrar
 from sipcc.sip.registration import Registration
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import SessionEvents, SessionListener, SessionPolicy, SessionState
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
+from sipcc.sip.subscriber import Notification
+from sipcc.sip.subscription import EventPackage, SubscriptionSettings, SubscriptionState
 from sipcc.sip.timers import Timers
 from sipcc.sip.transport.base import Address, Flow, Listener, Network
 from sipcc.sip.transport.manager import SocketNetwork, local_host_towards
@@ -29,12 +33,15 @@ __all__ = [
     "Credentials",
     "DigestServer",
     "Endpoint",
+    "EventPackage",
     "Flow",
     "InboundRequest",
     "InviteSession",
     "Listener",
     "NameAddr",
     "Network",
+    "Notification",
+    "Notifier",
     "Refused",
     "Registrar",
     "Registration",
@@ -47,6 +54,9 @@ __all__ = [
     "SipSettings",
     "SipUri",
     "SocketNetwork",
+    "Subscriber",
+    "SubscriptionSettings",
+    "SubscriptionState",
     "Timers",
     "TrunkSettings",
     "TrunkTable",
