@@ -17,7 +17,7 @@ import msgspec
 from sipcc.errors import ParseError
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.grammar import format_params, is_token, parse_params
-from sipcc.sip.message import Response, reason_of
+from sipcc.sip.message import Response
 from sipcc.sip.uri import SipUri
 
 RETRY_LATER_S = 60.0
@@ -25,8 +25,6 @@ RETRY_LATER_S = 60.0
 
 MAX_RETRY_S = 3600.0
 """The longest pause that a peer can put before our next attempt."""
-
-_FRAGMENT = b"SIP/2.0 %d %b\r\n"
 
 
 class SubscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,31 +158,6 @@ class SubscriptionState(NamedTuple):
         if self.retry_after is not None and self.terminated:
             params["retry-after"] = str(self.retry_after)
         return self.state + format_params(params)
-
-
-def sipfrag(status: int, reason: str = "") -> bytes:
-    """The body ``message/sipfrag`` that tells how a referred call stands (RFC 3515 §2.4.5).
-
-    A reason of the far side's own loses what could end its line.
-    """
-    words = (reason or reason_of(status)).replace("\r", " ").replace("\n", " ")
-    return _FRAGMENT % (status, words.encode("utf-8", "surrogateescape"))
-
-
-def sipfrag_status(body: bytes) -> int | None:
-    """The status of a ``message/sipfrag`` body, or None when its first line is no status line."""
-    words = body.lstrip(b"\r\n").split(b"\n", 1)[0].split(b" ", 2)
-    code = words[1].strip(b"\r") if len(words) > 1 else b""
-    if words[0].upper() != b"SIP/2.0" or len(code) != 3 or not code.isdigit() or not 100 <= int(code) <= 699:
-        return None
-    return int(code)
-
-
-def refer_state(status: int, *, expires: int = 60) -> SubscriptionState:
-    """Subscription-State of the NOTIFY that reports `status` of a referred call: final ends it (RFC 3515)."""
-    if status >= 200:
-        return SubscriptionState("terminated", "noresource")
-    return SubscriptionState("active", expires=expires)
 
 
 def granted(wish: int | None, *, default: int, shortest: int, longest: int) -> int | None:

@@ -14,9 +14,6 @@ from sipcc.sip.subscription import (
     SubscriptionState,
     Watch,
     granted,
-    refer_state,
-    sipfrag,
-    sipfrag_status,
 )
 
 NOTIFY = Request.build("NOTIFY", "sip:a@example.com", headers=[("CSeq", "1 NOTIFY")])
@@ -83,24 +80,8 @@ def test_seconds_granted(wish: int | None, seconds: int | None) -> None:
     assert granted(wish, default=600, shortest=60, longest=3600) == seconds
 
 
-def test_fragments_of_a_referred_call() -> None:
-    assert sipfrag(180) == b"SIP/2.0 180 Ringing\r\n"
-    assert sipfrag(486, "Bus\r\ny") == b"SIP/2.0 486 Bus  y\r\n"
-    assert sipfrag_status(sipfrag(603)) == 603
-    assert str(refer_state(100)) == "active;expires=60"
-    assert str(refer_state(200)) == "terminated;reason=noresource"
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"SIP/2.0", b"SIP/2.0 1_0 x", b"SIP/2.0 99 x", b"SIP/2.0 700 x", b"HTTP/1.1 200 OK", b" "]
-)
-def test_what_is_no_fragment(body: bytes) -> None:
-    assert sipfrag_status(body) is None
-
-
 @given(st.binary(max_size=60))
 def test_words_never_raise(raw: bytes) -> None:
-    sipfrag_status(raw)
     EventType.parse(raw)
     SubscriptionState.parse(raw)
 
