@@ -21,6 +21,9 @@ from sipcc.sip.message import Request, Response
 LEAST = 90
 """The shortest interval that RFC 4028 §5 knows, in seconds."""
 
+SPREAD = 1.5
+"""Seconds by which a refresh may come before half of the interval."""
+
 _DIGITS = re.compile(rb"[0-9]{1,10}")
 
 Side = Literal["us", "peer"]
@@ -192,7 +195,8 @@ class SessionTimer:
         self.interval, self.refresher, self._alone = interval, side, alone
         # RFC 4028 §10: the other side hangs up this long before the interval ends
         self._dead_at = None if alone else now + interval - min(32.0, interval / 3)
-        self._refresh_at = now + interval * (0.5 - 0.05 * jitter) if side == "us" else None
+        # spread a little, so that the calls of one moment do not refresh in one moment
+        self._refresh_at = now + interval / 2 - SPREAD * jitter if side == "us" else None
 
     def _note(self, message: Request | Response) -> None:
         allowed = message.headers.values("Allow")
