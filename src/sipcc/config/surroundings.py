@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sipcc.config.connections import check_certificates
 from sipcc.config.findings import Report
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
@@ -15,6 +16,7 @@ from sipcc.sip.trunk import destination_of
 
 def check_surroundings(config: Config, report: Report) -> None:
     """Check that `config`, whose paths are absolute, fits this machine."""
+    check_certificates(config.sip, report)
     _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
     try:
         file = sqlite_path(database_url(config.records.database))

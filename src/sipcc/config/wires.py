@@ -9,6 +9,7 @@ from typing import get_args
 
 import msgspec
 
+from sipcc.config.connections import check_connections, collide
 from sipcc.config.convert import did_you_mean
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
@@ -17,7 +18,7 @@ from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.guard import networks_of
 from sipcc.sip.settings import GuardSettings, SipSettings, TrunkSettings, UserSettings
-from sipcc.sip.subscription import SubscriptionSettings
+from sipcc.sip.transport.base import TransportName
 from sipcc.sip.trunk import TrunkTable
 
 SHORT_PASSWORD = 8
@@ -26,7 +27,7 @@ SHORT_PASSWORD = 8
 MIN_PORTS = 4
 """One bridged call takes two legs of two ports each."""
 
-_LISTEN = re.compile(r"(udp|tcp):(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):([0-9]{1,5})")
+_LISTEN = re.compile(r"(udp|tcp|tls|ws|wss):(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 _USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/]+")
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
@@ -41,12 +42,12 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
         match = _LISTEN.fullmatch(text)
         if match is None:
             transport = text.partition(":")[0]
-            known = transport in {"udp", "tcp"}
+            known = transport in get_args(TransportName)
             report.error(
                 path,
                 f"{text!r} is no listening address",
                 "write transport:host:port, as in udp:0.0.0.0:5060"
-                + ("" if known else "; the transport is udp or tcp"),
+                + ("" if known else "; the transport is udp or tcp, tls, ws or wss"),
             )
             continue
         transport, host, port = match[1], match[2] or match[3], int(match[4])
@@ -56,10 +57,13 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
             report.error(
                 path, f"{host!r} is no IP address of this machine", "write its IP, or 0.0.0.0 for all"
             )
-        elif port and (transport, host, port) in listeners:
-            report.error(path, f"{text!r} stands there twice", "remove one")
+        elif port and any(collide((transport, host, port), other) for other in listeners):
+            report.error(
+                path, f"{text!r} stands there twice, or its port does", "remove one, or take another port"
+            )
         else:
             listeners.append((transport, host, port))
+    check_connections(sip, {transport for transport, _, _ in listeners}, report)
     if not sip.min_expires <= sip.default_expires <= sip.max_expires:
         report.error(
             ("sip", "default_expires"),
@@ -69,24 +73,7 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
     if sip.session_expires < sip.min_se:
         report.error(("sip", "session_expires"), f"must not be below min_se, {sip.min_se}")
     _check_guard(sip.guard, report)
-    _check_subscriptions(sip.subscriptions, report)
     return listeners
-
-
-def _check_subscriptions(settings: SubscriptionSettings, report: Report) -> None:
-    """Check ``[sip.subscriptions]``."""
-    if settings.max_expires < settings.min_expires:
-        report.error(
-            ("sip", "subscriptions", "max_expires"),
-            f"must not be below min_expires, {settings.min_expires}",
-            f"write {settings.min_expires} or more",
-        )
-    if settings.total < settings.per_user:
-        report.error(
-            ("sip", "subscriptions", "total"),
-            f"must not be below per_user, {settings.per_user}",
-            "multiply what one user needs by the number of users",
-        )
 
 
 def _check_guard(guard: GuardSettings, report: Report) -> None:
