@@ -18,6 +18,7 @@ from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.guard import networks_of
 from sipcc.sip.settings import GuardSettings, SipSettings, TrunkSettings, UserSettings
+from sipcc.sip.subscription import SubscriptionSettings
 from sipcc.sip.transport.base import TransportName
 from sipcc.sip.trunk import TrunkTable
 
@@ -73,7 +74,24 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
     if sip.session_expires < sip.min_se:
         report.error(("sip", "session_expires"), f"must not be below min_se, {sip.min_se}")
     _check_guard(sip.guard, report)
+    _check_subscriptions(sip.subscriptions, report)
     return listeners
+
+
+def _check_subscriptions(settings: SubscriptionSettings, report: Report) -> None:
+    """Check ``[sip.subscriptions]``."""
+    if settings.max_expires < settings.min_expires:
+        report.error(
+            ("sip", "subscriptions", "max_expires"),
+            f"must not be below min_expires, {settings.min_expires}",
+            f"write {settings.min_expires} or more",
+        )
+    if settings.total < settings.per_user:
+        report.error(
+            ("sip", "subscriptions", "total"),
+            f"must not be below per_user, {settings.per_user}",
+            "multiply what one user needs by the number of users",
+        )
 
 
 def _check_guard(guard: GuardSettings, report: Report) -> None:
