@@ -67,7 +67,7 @@ async def test_a_carrier_calls(tmp_path: Path, transport: TransportName) -> None
         await call.answered()
         await call.hears(WELCOME_HZ)
         await call.hangup()
-        assert centre.switch.endpoint.sessions == 0
+        assert carrier.seen("SIP/2.0 200", "in")
         await carrier.stop()
 
 
