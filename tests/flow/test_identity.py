@@ -12,7 +12,7 @@ import pytest
 from tests.flow.centre import CONFIG, Centre
 
 from sipcc import Call
-from sipcc.call.events import CallEndedEvent, CallStarted, DialBlocked, LegEnded
+from sipcc.call.events import CallEndedEvent, CallStarted, Decision, DialBlocked, LegEnded
 from sipcc.events import Event
 from sipcc.sip import Credentials, NameAddr, SipUri
 from sipcc.testing.fakecall import FakeCall
@@ -400,3 +400,22 @@ async def test_a_loop_of_redirections_is_not_fed(tmp_path: Path) -> None:
         await caller.press("13800138009")
         await caller.ended()
         assert [blocked.why for blocked in world.told(DialBlocked)] == ["loop"]
+
+
+async def test_a_call_whose_hops_have_run_out_goes_no_further(tmp_path: Path) -> None:
+    async with away(tmp_path, extra=FORWARDED) as world:
+        caller = await world.centre.carrier.call("4008000021", headers=[("Max-Forwards", "1")])
+        assert await refused(caller) == 483
+        assert world.national.seen("INVITE", "in") == []
+
+
+async def test_each_choice_about_a_call_is_told(tmp_path: Path) -> None:
+    async with away(tmp_path, extra=FORWARDED) as world:
+        caller = await world.centre.carrier.call("4008000021")
+        await caller.answered()
+        phone = await world.centre.phone("1001")
+        await refused(await phone.call("0014155550100"))
+        told = {event.what: event.why for event in world.told(Decision)}
+        assert told["shown as 4008123456"] == "+8613800138000 is none of the trunk's numbers"
+        assert told["blocked: +14155550100 over national"].startswith("not_allowed: it is not on the list")
+        await caller.hangup()

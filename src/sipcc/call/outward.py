@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sipcc.call import events
 from sipcc.call.presentation import Presentation, present
 from sipcc.call.tollguard import Attempt, Verdict, blocked_text
@@ -66,7 +68,9 @@ def _tell(
         why=verdict.why,
         hint=verdict.hint,
     )
+    what = f"blocked: {number}" + (f" over {trunk}" if trunk else "")
     for event in (
+        events.Decision(at=at, call=call.id, what=what, why=f"{verdict.why}: {verdict.hint}"),
         events.DialBlocked(
             at=at, call=call.id, user=attempt.who, trunk=trunk, number=number, why=verdict.why
         ),
@@ -80,9 +84,12 @@ def _tell(
 
 def shown_to(call: Call, target: Target) -> Presentation:
     """What `target` is shown of the caller, and the headers that its INVITE gets."""
-    context = call.context
-    return present(
-        call.identity,
+    context, identity = call.context, call.identity
+    if (call.caller, call.caller_name) != (identity.caller, identity.caller_name):
+        # an application shows its own people something else; to carriers the number stays what it is
+        identity = msgspec.structs.replace(identity, caller=call.caller, caller_name=call.caller_name)
+    shown = present(
+        identity,
         target.uri,
         trunk=target.trunk,
         numbering=context.numbering,
@@ -90,3 +97,7 @@ def shown_to(call: Call, target: Target) -> Presentation:
         headers=target.headers,
         caller_id=target.caller_id,
     )
+    if shown.why:
+        at, what = context.clock.now(), f"shown as {shown.from_.uri.user}"
+        context.bus.emit(events.Decision(at=at, call=call.id, what=what, why=shown.why))
+    return shown

@@ -7,6 +7,8 @@ agent and no caller chooses one.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from sipcc.call.caller import ANONYMOUS, CallIdentity
@@ -28,6 +30,8 @@ class Presentation(msgspec.Struct, frozen=True):
     headers: Headers
     contact_user: str
     """The user part of our Contact."""
+    why: str = ""
+    """Why a carrier is shown this caller, in words; empty for phones."""
 
 
 def present(
@@ -55,7 +59,7 @@ def present(
     if trunk is None:
         return _inside(identity, domain, (*hops, *headers), caller_id)
     host = trunk.from_host or domain
-    number, own = _caller_towards(identity, trunk, numbering, caller_id)
+    number, own, why = _caller_towards(identity, trunk, numbering, caller_id)
     display = identity.caller_name if own and identity.caller_name != identity.caller else ""
     address = NameAddr(SipUri(user=number, host=host), display or number)
     private = own and identity.private
@@ -63,7 +67,7 @@ def present(
     told += _redirections(identity, target, trunk, numbering, host)
     from_ = ANONYMOUS_FROM if private else address
     sent = (*hops, *at_the_edge(headers, trunk.pass_headers), *told)
-    return Presentation(from_, sent, from_.uri.user)
+    return Presentation(from_, sent, from_.uri.user, why)
 
 
 def _inside(identity: CallIdentity, domain: str, headers: Headers, caller_id: str) -> Presentation:
@@ -76,8 +80,8 @@ def _inside(identity: CallIdentity, domain: str, headers: Headers, caller_id: st
 
 def _caller_towards(
     identity: CallIdentity, trunk: TrunkSettings, numbering: Numbering, wanted: str
-) -> tuple[str, bool]:
-    """The caller's number as `trunk` is told it, and True when it is the caller's own.
+) -> tuple[str, bool, str]:
+    """The caller's number as `trunk` is told it, True when it is the caller's own, and the reason.
 
     RFC 3325 leaves it to the network which identities a user may assert; here it is a list.
     """
@@ -85,13 +89,13 @@ def _caller_towards(
     if trunk.numbers:
         for number, own in ((asked, False), (identity.number, True)):
             if number is not None and owns(trunk, number, numbering):
-                return numbering.shown(number, trunk), own
-        return _fallback(trunk, numbering), False
+                return numbering.shown(number, trunk), own, "one of the trunk's numbers"
+        return _fallback(trunk, numbering), False, f"{identity.caller} is none of the trunk's numbers"
     if trunk.caller_id or wanted:
-        return _written(trunk.caller_id or wanted, trunk, numbering), False
+        return _written(trunk.caller_id or wanted, trunk, numbering), False, "caller_id"
     if identity.number is not None:
-        return numbering.shown(identity.number, trunk), True
-    return identity.caller, True
+        return numbering.shown(identity.number, trunk), True, "the caller's own: the trunk lists no numbers"
+    return identity.caller, True, "the caller's own name: it has no number"
 
 
 def owns(trunk: TrunkSettings, number: Number, numbering: Numbering) -> bool:
@@ -100,15 +104,7 @@ def owns(trunk: TrunkSettings, number: Number, numbering: Numbering) -> bool:
     return any(_pattern(text).matches(number, plan) for text in trunk.numbers)
 
 
-_PATTERNS: dict[str, Pattern] = {}
-
-
-def _pattern(text: str) -> Pattern:
-    """The pattern that `text` writes; they come from settings, so there are few."""
-    found = _PATTERNS.get(text)
-    if found is None:
-        found = _PATTERNS[text] = Pattern.parse(text)
-    return found
+_pattern = lru_cache(maxsize=1024)(Pattern.parse)
 
 
 def _fallback(trunk: TrunkSettings, numbering: Numbering) -> str:

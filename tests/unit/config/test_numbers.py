@@ -56,7 +56,7 @@ def test_a_right_file(tmp_path: Path) -> None:
     [
         ('country = "86"', 'country = "+86"', "2 dialling.country", "no country code", "without plus"),
         ('area_code = "010"', 'area_code = "Beijing"', "3 dialling.area_code", "no area code", '"010"'),
-        ('area_code = "010"', 'emergency = ["110", "sos"]', "dialling.emergency[1]", "'sos'", "2 to 6 digits"),
+        ('area_code = "010"', 'emergency = ["110", "sos"]', "dialling.emergency[1]", "'sos'", "6 digits"),
         ('"+852*"', '"+852*1"', "5 toll.allow[1]", "no number and no rule", "0108*"),
         ('"premium"', '"premum"', "6 toll.deny[0]", "'premum' is no number", "premium"),
         ('"192.0.2.7"', '"sip:x"', "7 toll.hosts[1]", "no host", "without a port"),
