@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sipcc.sip.message import METHODS, Request
 from sipcc.sip.multipart import unacceptable
 
-DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})
+DIALOG_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK", "NOTIFY"})
 """Methods that make no sense outside of dialogs; there they get 481, and not 405."""
 
 EXTENSIONS = frozenset({"timer", "100rel", "replaces", "norefersub"})
