@@ -89,6 +89,7 @@ SHELL_FOLDERS = ("call/", "cli/", "switch/", "testing/", "sip/transport/")
 """Packages that are shells as a whole, but for `CORES` in them."""
 
 CORES = {
+    "call/trunkroutes.py",
     "call/routing.py",
     "call/tollguard.py",
     "call/presentation.py",
