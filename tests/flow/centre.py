@@ -106,6 +106,12 @@ to = "dial:1001"
 [[numbers]]
 number = "4008000006"
 to = "queue:sales"
+[[numbers]]
+number = "4008000009"
+to = "dial:1002"
+[[numbers]]
+number = "4008000010"
+to = "dial:1003"
 """
 
 

@@ -4,7 +4,8 @@ from sipcc.call.call import Call
 from sipcc.call.context import CallContext, Locator
 from sipcc.call.conversation import BridgeResult
 from sipcc.call.destination import Destination
-from sipcc.call.leg import Leg, LegState
+from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
 from sipcc.call.protocols import Handler, PromptSource
 from sipcc.call.registry import Calls
 from sipcc.call.ringing import Target

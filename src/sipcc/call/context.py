@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from sipcc.bus import Bus
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
+from sipcc.call.settings import CallSettings
 from sipcc.call.tollguard import TollGuard
 from sipcc.clock import Clock
 from sipcc.ids import Ids
@@ -49,6 +50,8 @@ class CallContext:
     """Folder of recordings that were not given a path."""
     hold_music: str = "hold"
     """Prompt that a party hears while the other one holds."""
+    settings: CallSettings = field(default_factory=CallSettings)
+    """The section ``[calls]``."""
     trunk_calls: CallLimits = field(default_factory=CallLimits)
     """The legs that are up on each trunk, both ways."""
     numbering: Numbering = field(default_factory=Numbering)

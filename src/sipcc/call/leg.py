@@ -3,66 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import enum
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
+from sipcc.bucket import TokenBucket
 from sipcc.call.cause import CAUSES, cause_of_status, reason_header
 from sipcc.call.events import EndedBy
+from sipcc.call.infokeys import PLAIN, RELAY, read_key
+from sipcc.call.legoffers import SDP, LegOffers
+from sipcc.call.legowner import LegOwner, LegState
+from sipcc.call.legverbs import LegVerbs, Referring
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
-from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaPort, RecordingEnded, RtpStats
+from sipcc.rtp.flow import (
+    DigitBegan,
+    DigitEnded,
+    MediaEvent,
+    MediaPort,
+    RecordingEnded,
+    RtpStats,
+)
+from sipcc.sip.multipart import body_of
 
 if TYPE_CHECKING:
+    from sipcc.call.report import Report
+    from sipcc.call.ringing import Target
     from sipcc.sip import InboundRequest, InviteSession, Request, Response
+    from sipcc.sip.session_api import HeaderList
+
+REFER_RATE, REFER_BURST = 0.2, 5
+"""Transfers that one leg may ask for: five at once, and one more every five seconds."""
 
 _log = get_logger("sipcc.call")
 
-_INFO_DIGITS = frozenset("0123456789*#ABCD")
 
-
-class LegState(enum.Enum):
-    """How far a leg has come."""
-
-    TRYING = "trying"
-    RINGING = "ringing"
-    ANSWERED = "answered"
-    ENDED = "ended"
-
-
-class LegOwner(Protocol):
-    """What a leg tells its call. Each is called in the loop and must not block."""
-
-    def leg_ringing(self, leg: Leg, response: Response) -> None:
-        """The far side sent 180 or 183."""
-        ...
-
-    def leg_answered(self, leg: Leg) -> None:
-        """The far side's 200 arrived, or ours was acknowledged with the media agreed."""
-        ...
-
-    def leg_ended(self, leg: Leg) -> None:
-        """The leg is over; `end_cause`, `end_status` and `ended_by` say how."""
-        ...
-
-    def leg_held(self, leg: Leg, *, held: bool) -> None:
-        """The far side put us on hold, or took us back."""
-        ...
-
-    def leg_refreshed(self, leg: Leg) -> bool:
-        """A re-INVITE came that changes nothing: a session refresh.
-
-        True when the owner will have the other leg refreshed first and then call `answer_refresh`.
-        """
-        ...
-
-    def leg_media(self, leg: Leg, event: MediaEvent) -> None:
-        """Something happened on the media port, digits included."""
-        ...
-
-
-class Leg:
+class Leg(LegOffers, LegVerbs):
     """One party. It is the listener of its session and the sink of its port's events."""
 
     def __init__(
@@ -96,10 +72,32 @@ class Leg:
         self.owner = owner
         """Whoever is told of this leg; a race hands its winner over to the call."""
         self._session: InviteSession | None = None
+        self.target: Target | None = None
+        """Where we rang this party, if we did."""
+        self.report: Report | None = None
+        """The subscription of the last transfer that the far side has asked for."""
+        self.busy_id = leg_id
+        """Under which name `CallContext.on_user_busy` counts this leg."""
+        self.on_recorded: Callable[[RecordingEnded], None] | None = None
+        """Told when a recording of this leg is complete; whoever records sets it."""
+        self.referrals = 0
+        """How many transfers the far side has asked for."""
+        self.refer_rate = TokenBucket(REFER_RATE, REFER_BURST)
+        self.early = False
+        """True when audio may flow before the answer: the far side has a description, or gave us one."""
+        self.response: Response | None = None
+        """UAC: the last response to our INVITE above 100."""
         self._late_offer = False
+        """UAS: the INVITE had no offer, so ours is to be made."""
+        self._offered_early = False
+        self._answers: bool | None = None
+        """UAC: True when our INVITE had no offer, so that the far side makes it; None before it spoke."""
         self._stats: asyncio.Future[RtpStats] | None = None
-        self._refresh: asyncio.Future[int] | None = None
-        media.on_event = self._on_media
+        self._change = None
+        self._asks_offer = False
+        self._referring: Referring | None = None
+        self._asked: asyncio.Future[int] | None = None
+        media.on_event = self.on_media
 
     # -- what a call does with a leg -------------------------------------------------------------
 
@@ -135,24 +133,75 @@ class Leg:
             return
         self.negotiation.make_answer(body)
 
-    def ring(self, *, status: int = 180, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """UAS: send a provisional answer."""
-        self.session.ring(status, headers=headers)
+    def ring(
+        self,
+        status: int = 180,
+        *,
+        early: bool = False,
+        reliable: bool | None = None,
+        headers: HeaderList = (),
+    ) -> None:
+        """UAS: send a provisional answer.
+
+        Args:
+            status: 180, 183 or another from 101 to 199.
+            early: True sends our description with it, and what is played or bridged is heard at once.
+            reliable: whether it must be acknowledged (RFC 3262); None goes by policy and by the peer.
+            headers: more headers of the response.
+
+        Raises:
+            LocalProtocolError: the leg has its final answer; or `early`, when the INVITE had no offer and
+                the response is not reliable (RFC 3262 §5).
+        """
+        body = b""
+        if early and not self.early and self._late_offer:
+            self._ring_with_offer(status, headers)
+            return
+        elif early:
+            body = self.negotiation.local_body
+            self.apply_media()
+        self.session.ring(status, body=body, headers=headers, reliable=reliable)
+        self._rung(early=early)
+
+    def _ring_with_offer(self, status: int, headers: HeaderList) -> None:
+        body = self.negotiation.make_offer()
+        try:
+            self.session.ring(status, body=body, headers=headers, reliable=True)
+        except LocalProtocolError:
+            self.negotiation.withdraw()
+            raise
+        self._late_offer = False
+        self._offered_early = True
+        self._rung(early=True)
+
+    def _rung(self, *, early: bool) -> None:
+        self.early = self.early or early
         if self.state is LegState.TRYING:
             self.state = LegState.RINGING
 
-    def accept(self, *, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def accept(self, *, headers: HeaderList = ()) -> None:
         """UAS: send 200 with our SDP, and let the media flow."""
         if self._late_offer:
             body = self.negotiation.make_offer()
         else:
-            body = self.negotiation.local_body
-            self._apply_media()
+            # an offer that left in a reliable provisional is answered in its PRACK, and not repeated
+            body = b"" if self._offered_early else self.negotiation.local_body
+            self.apply_media()
         self.state = LegState.ANSWERED
         self.session.accept(body, headers=headers)
 
-    def hangup(self, cause: str = "normal", *, status: int | None = None, reason: str | None = None) -> None:
-        """End the leg from our side by whatever its state asks for: BYE, CANCEL or a refusal."""
+    def hangup(
+        self,
+        cause: str = "normal",
+        *,
+        status: int | None = None,
+        reason: str | None = None,
+        headers: HeaderList = (),
+    ) -> None:
+        """End the leg from our side by whatever its state asks for: BYE, CANCEL or a refusal.
+
+        `headers` go with a BYE or a refusal; a CANCEL has none of its own.
+        """
         if self.ended or self._session is None:
             self._end(cause, status or CAUSES.get(cause, CAUSES["failed"]).sip_status, "us")
             return
@@ -166,38 +215,13 @@ class Leg:
             final = 487
         # ended before the session says so: its own word for it would be "normal"
         self._end(cause, final, "us")
-        headers = (("Reason", reason_header(cause)),)
+        headers = (("Reason", reason_header(cause)), *headers)
         if answered:
             session.bye(headers=headers)
         elif self.role == "caller":
             session.reject(final, reason, headers=headers)
         else:
             session.cancel(reason=reason_header(cause))
-
-    async def refresh(self) -> int:
-        """Send a re-INVITE that changes nothing and return the final status, 0 when none came.
-
-        The peer proves that it is still there (RFC 4028 §7.4 lets a B2BUA relay refreshes).
-        """
-        if self._refresh is not None or self.state is not LegState.ANSWERED:
-            return 0
-        self._refresh = asyncio.get_running_loop().create_future()
-        try:
-            self.session.reinvite(self.negotiation.local_body)
-            return await self._refresh
-        except LocalProtocolError:
-            return 0  # one is on its way already: that is a sign of life as well
-        finally:
-            self._refresh = None
-
-    def answer_refresh(self, status: int) -> None:
-        """Answer the refresh that `leg_refreshed` took charge of."""
-        if self.ended:
-            return
-        if status < 300:
-            self.session.answer_offer(self.negotiation.local_body)
-        else:
-            self.session.refuse_offer(status)
 
     async def stats(self) -> RtpStats:
         """The final statistics; waits until the port is closed."""
@@ -211,28 +235,66 @@ class Leg:
         """UAC: 1xx; 100 says only that a hop is alive."""
         if response.status <= 100 or self.ended:
             return
+        self.response = response
+        self._take_early(session, response)
+        if self.ended:
+            return
         if self.state is LegState.TRYING:
             self.state = LegState.RINGING
             self.owner.leg_ringing(self, response)
+        self.owner.leg_progress(self, response)
+
+    def _take_early(self, session: InviteSession, response: Response) -> None:
+        """A description in an 18x: a preview, or the answer when the 18x is reliable (RFC 6337 §3.1)."""
+        body = body_of(response, SDP)
+        if not body:
+            return
+        try:
+            if not self._far_side_offers():
+                reliable = "RSeq" in response.headers
+                self.negotiation.take_answer(body, reliable=reliable, fork=response.to.tag)
+            elif session.owes_prack(response):
+                session.acknowledge_provisional(response, self.negotiation.make_answer(body))
+            else:
+                return
+        except (CallError, ParseError) as error:
+            # the 200 decides; until then its audio is not heard
+            _log.info("leg.early_media_refused", leg=self.id, error=str(error))
+            return
+        self.early = True
+        self.apply_media()
+
+    def _far_side_offers(self) -> bool:
+        if self._answers is None:
+            self._answers = not self.negotiation.local_body
+        return self._answers
 
     def on_accepted(self, session: InviteSession, response: Response) -> None:
         """UAC: the far side answered."""
         if self.ended:
             session.bye()
             return
+        self.response = response
         try:
-            self.negotiation.take_answer(response.body)
+            body = body_of(response, SDP) or b""
+            if not self._far_side_offers():
+                self.negotiation.take_answer(body, fork=response.to.tag)
+            elif body and self.negotiation.params is None:
+                session.acknowledge(self.negotiation.make_answer(body))
+            else:
+                session.acknowledge()
         except (CallError, ParseError) as error:
             _log.warning("leg.answer_refused", leg=self.id, error=str(error))
             session.bye(headers=(("Reason", reason_header("incompatible")),))
             self._end("incompatible", 488, "us")
             return
         self.state = LegState.ANSWERED
-        self._apply_media()
+        self.apply_media()
         self.owner.leg_answered(self)
 
     def on_rejected(self, session: InviteSession, response: Response | None) -> None:
         """UAC: a final refusal, or none at all within Timer B."""
+        self.response = response or self.response
         if response is not None:
             cause = cause_of_status(response.status)
             self._end(cause.name, response.status, "callee")
@@ -247,10 +309,10 @@ class Leg:
         self._end("cancelled", 487, "caller")
 
     def on_acknowledged(self, session: InviteSession, body: bytes) -> None:
-        """UAS: our 200 was acknowledged; with a late offer the ACK brings the answer."""
+        """UAS: our 200 was acknowledged; with a late offer the ACK, or an early PRACK, brings the answer."""
         if self.ended:
             return
-        if self.negotiation.awaiting_answer:
+        if self.negotiation.awaiting_answer and self._change is None:
             try:
                 self.negotiation.take_answer(body)
             except (CallError, ParseError) as error:
@@ -258,41 +320,9 @@ class Leg:
                 self.hangup("incompatible")
                 return
             self._late_offer = False
-            self._apply_media()
-        self.owner.leg_answered(self)
-
-    def on_offer(self, session: InviteSession, request: Request) -> None:
-        """A re-INVITE or UPDATE: hold, resume, another codec or address, or a refresh."""
-        if not request.body:
-            if request.method == "UPDATE":
-                session.answer_offer(b"")
-            else:
-                session.answer_offer(self.negotiation.make_offer())
-            return
-        if self.negotiation.is_refresh(request.body) and self.owner.leg_refreshed(self):
-            return
-        try:
-            body = self.negotiation.make_answer(request.body)
-        except CallError:
-            session.refuse_offer(488)
-            return
-        except ParseError as error:
-            session.refuse_offer(error.status_hint)
-            return
-        self._apply_media()
-        session.answer_offer(body)
-
-    def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
-        """What the far side said to our re-INVITE."""
-        status = 0 if response is None else response.status
-        if 200 <= status < 300 and response is not None and self.negotiation.awaiting_answer:
-            try:
-                self.negotiation.take_answer(response.body)
-                self._apply_media()
-            except (CallError, ParseError):
-                status = 488
-        if self._refresh is not None and not self._refresh.done():
-            self._refresh.set_result(status)
+            self.apply_media()
+        if self.state is LegState.ANSWERED:
+            self.owner.leg_answered(self)
 
     def on_ended(
         self, session: InviteSession, by: Literal["peer", "us", "network"], request: Request | None
@@ -302,21 +332,39 @@ class Leg:
         self._end("normal" if by != "network" else "network_out_of_order", 200, who[by])
 
     def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
-        """INFO with a key (application/dtmf-relay), for phones that know nothing else; 405 to the rest."""
-        if inbound.request.method != "INFO":
-            inbound.reply(405, headers=[("Allow", session.host.allow)])
-            return
-        inbound.reply(200)
-        if self.negotiation.params is not None and self.negotiation.params.event_payload_type is not None:
+        """INFO with a key, NOTIFY of our REFER; all else is the call's."""
+        request = inbound.request
+        event = (request.headers.get("Event") or "").split(";")[0].strip().lower()
+        if request.method == "NOTIFY" and event == "refer":
+            if self._referring is None:
+                inbound.reply(481)
+            else:
+                self._referring.notified(inbound)
+        elif request.method == "INFO" and request.content_type in (RELAY, PLAIN):
+            inbound.reply(200)
+            self._take_key(request)
+        else:
+            self.owner.leg_request(self, inbound)
+
+    def _take_key(self, request: Request) -> None:
+        """A key by INFO, for phones that know nothing else."""
+        if self.ended or self.keys_by_events:
             return  # one active method per leg, or each key would count twice
-        digit, duration_ms = _info_digit(inbound.request.body)
+        digit, duration_ms = read_key(request.content_type, request.body)
         if digit:
-            self._on_media(DigitBegan(self.media.id, digit))
-            self._on_media(DigitEnded(self.media.id, digit, duration_ms))
+            self.on_media(DigitBegan(self.media.id, digit))
+            self.on_media(DigitEnded(self.media.id, digit, duration_ms))
+
+    @property
+    def keys_by_events(self) -> bool:
+        """True when telephone-event was agreed: keys in INFO do not count then."""
+        params = self.negotiation.params
+        return params is not None and params.event_payload_type is not None
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _apply_media(self) -> None:
+    def apply_media(self) -> None:
+        """Let the audio travel as agreed, and tell a hold of the far side."""
         params = self.negotiation.params
         if params is None:
             return
@@ -326,8 +374,12 @@ class Leg:
             self.held = held
             self.owner.leg_held(self, held=held)
 
-    def _on_media(self, event: MediaEvent) -> None:
-        if not self.ended or isinstance(event, RecordingEnded):
+    def on_media(self, event: MediaEvent) -> None:
+        """An event of the port."""
+        if isinstance(event, RecordingEnded):
+            if self.on_recorded is not None:
+                self.on_recorded(event)
+        elif not self.ended:
             self.owner.leg_media(self, event)
 
     def _end(self, cause: str, status: int, by: EndedBy) -> None:
@@ -335,21 +387,9 @@ class Leg:
             return
         self.state = LegState.ENDED
         self.end_cause, self.end_status, self.ended_by = cause, status, by
-        if self._refresh is not None and not self._refresh.done():
-            self._refresh.set_result(0)
+        if self._change is not None and not self._change.done():
+            self._change.set_result(None)
+        if self._asked is not None:
+            self._asked.cancel()
         self._stats = asyncio.ensure_future(self.media.close())
         self.owner.leg_ended(self)
-
-
-def _info_digit(body: bytes) -> tuple[str, int]:
-    """The key in an application/dtmf-relay body as (digit, duration in ms); ("", 0) when there is none."""
-    digit, duration_ms = "", 100
-    for line in body.replace(b"\r\n", b"\n").split(b"\n"):
-        name, _, value = line.partition(b"=")
-        value = value.strip()
-        if name.strip().lower() == b"signal" and len(value) == 1:
-            key = value.decode("latin-1").upper()
-            digit = key if key in _INFO_DIGITS else ""
-        elif name.strip().lower() == b"duration" and value.isdigit() and len(value) <= 5:
-            duration_ms = int(value)
-    return (digit, duration_ms) if digit else ("", 0)

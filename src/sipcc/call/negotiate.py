@@ -52,6 +52,7 @@ class MediaNegotiation:
         """Our description as sent last, or before an offer that failed."""
         self._body_before = b""
         self._fork = ""
+        self._aside: tuple[SessionDescription | None, bytes] | None = None
 
     @property
     def awaiting_answer(self) -> bool:
@@ -112,6 +113,21 @@ class MediaNegotiation:
         if self.awaiting_answer:
             self._ledger.withdraw()
             self.local_body = self._body_before
+
+    def set_aside(self) -> None:
+        """Our offer met a 491 and waits to be sent again: meanwhile the peer's own comes first."""
+        if self.awaiting_answer:
+            self._aside = self._ledger.offered, self.local_body
+            self.withdraw()
+
+    def take_up(self) -> None:
+        """The offer that was set aside is being answered after all."""
+        if self._aside is not None:
+            description, body = self._aside
+            self._aside = None
+            if description is not None and self._ledger.state is OfferState.STABLE:
+                self._body_before, self.local_body = self.local_body, body
+                self._ledger.offer(description)
 
     def make_answer(self, body: bytes) -> bytes:
         """Read the peer's offer and answer it.

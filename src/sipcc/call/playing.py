@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 
 from sipcc.rtp.flow import MediaEvent, MediaPort, PlayEnded, PlayItem, PromptMissing
+
+_tokens = itertools.count(1)
+"""Each play has a number of its own: a party that changes calls brings the ends of old plays along."""
 
 
 class Player:
@@ -19,6 +23,7 @@ class Player:
         self._port = port
         self._token = 0
         self._on_end: Callable[[], None] | None = None
+        self._now: tuple[Sequence[PlayItem], bool, bool] = ((), False, False)
         self.missing: list[str] = []
         """Prompts that could not be played, as paths."""
 
@@ -37,8 +42,9 @@ class Player:
     ) -> None:
         """Play `items`, replacing what plays; `on_end` is called once when it is over for any reason."""
         self._finish()
-        self._token += 1
+        self._token = next(_tokens)
         self._on_end = on_end or _nothing
+        self._now = items, loop, shared
         self._port.play(items, loop=loop, shared=shared, token=self._token)
 
     async def play(self, items: Sequence[PlayItem], *, loop: bool = False, shared: bool = False) -> None:
@@ -58,6 +64,15 @@ class Player:
         if self._on_end is not None:
             self._port.stop_playing()
             self._finish()
+
+    def move(self, port: MediaPort) -> None:
+        """Another party takes the place of this one: what plays begins anew at its port."""
+        old, self._port = self._port, port
+        if self._on_end is not None:
+            old.stop_playing()
+            items, loop, shared = self._now
+            self._token = next(_tokens)
+            port.play(items, loop=loop, shared=shared, token=self._token)
 
     def closed(self) -> None:
         """The port is gone: whoever waits is told."""

@@ -24,20 +24,21 @@ class CallRecording:
         self._emit = emit
         self._now = now
         self._complete: asyncio.Future[None] | None = None
+        self._port: MediaPort | None = None
 
     def start(self, port: MediaPort, path: str) -> str:
         """Record at `port`; when a recording runs already, nothing changes. Returns its path."""
         if self.path is None:
-            self.path = path
+            self.path, self._port = path, port
             self._complete = asyncio.get_running_loop().create_future()
             port.record(path)
             self._emit(events.RecordingStarted(at=self._now(), call=self._call_id, path=path))
         return self.path
 
-    async def stop(self, port: MediaPort) -> None:
+    async def stop(self) -> None:
         """End the recording and wait until its file is complete."""
-        if self.path is not None and self._complete is not None:
-            port.stop_recording()
+        if self.path is not None and self._complete is not None and self._port is not None:
+            self._port.stop_recording()
             await asyncio.shield(self._complete)
 
     async def settle(self) -> None:

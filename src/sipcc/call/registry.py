@@ -12,13 +12,16 @@ from sipcc.call import events
 from sipcc.call.call import Call
 from sipcc.call.caller import identify
 from sipcc.call.leg import Leg
+from sipcc.call.legoffers import SDP
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.protocols import Handler
 from sipcc.call.ringing import trunk_codecs
 from sipcc.call.routing import Route, Routes
+from sipcc.call.takeover import take_over
 from sipcc.errors import CallEnded, CallRejected, SipccError, TransactionTimeout
 from sipcc.log import get_logger
 from sipcc.sip.admission import Admitted
+from sipcc.sip.multipart import body_of
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
@@ -39,6 +42,8 @@ class Calls:
         users: Iterable[UserSettings] = (),
         language: str = "en",
     ) -> None:
+        context.endpoint.outbound.allow_also("REFER", "NOTIFY", "MESSAGE")
+        context.endpoint.outbound.support_also("replaces", "norefersub")
         self._context = context
         self._users = {user.name: user for user in users}
         self._routes = routes
@@ -84,8 +89,11 @@ class Calls:
 
     def on_invite(self, session: InviteSession) -> None:
         """The endpoint's door: an INVITE for a new call was admitted."""
-        self.total += 1
         context = self._context
+        if "Replaces" in session.request.headers:
+            take_over(context, session, _source_of(session)[1])
+            return
+        self.total += 1
         now = context.clock.now()
         call_id = context.ids.uid("call")
         request = session.request
@@ -151,6 +159,7 @@ class Calls:
         trunk, user = _source_of(session)
         structlog.contextvars.bind_contextvars(call_id=call.id)
         arrivals = _Arrival(session)
+        counted = True
         try:
             media = await self._context.engine.open()
             leg = Leg(
@@ -165,7 +174,10 @@ class Calls:
                     session_id=self._context.ids.bits(31),
                 ),
                 owner=call,
+                user=user,
+                trunk=trunk.name if trunk is not None else "",
             )
+            leg.busy_id, counted = call.id, False  # from here on it counts for as long as the leg is up
             call.attach(leg)
             leg.attach(session)
             if arrivals.cancelled:
@@ -179,9 +191,9 @@ class Calls:
             _log.exception("call.setup_crashed")
             self._refuse(session, call.id, 500, "failed")
         finally:
-            if user:
+            if user and counted:
                 self._context.on_user_busy(user, call.id, False)
-            if trunk is not None:
+            if trunk is not None and counted:
                 self._context.trunk_calls.give_back(trunk.name)
             route.calls -= 1
             del self._live[call.id]
@@ -192,8 +204,9 @@ class Calls:
         """Run the handler; whatever it does, the caller's leg is over afterwards."""
         cause, status = "normal", None
         try:
-            leg.take_offer(leg.session.request.body)
+            leg.take_offer(body_of(leg.session.request, SDP) or leg.session.request.body)
             await handler(call)
+            await call.free()  # a transfer may have the caller still
             status = None if call.answered else 480
         except CallEnded:
             pass
@@ -209,7 +222,7 @@ class Calls:
             _log.exception("call.handler_crashed")
         finally:
             if not call.ended:
-                leg.hangup(cause, status=status)
+                call.leg.hangup(cause, status=status)
 
 
 def _source_of(session: InviteSession) -> tuple[TrunkSettings | None, str]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from sipcc.call.call import Call
 from sipcc.call.destination import DIALLED, Destination
+from sipcc.call.hearing import RINGBACK
 from sipcc.call.protocols import Handler
-from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone
-
-RINGBACK: tuple[PlayItem, ...] = (PlayTone((450.0,), 1000), PlaySilence(4000))
-"""What a caller hears who was answered before the far side rings: the Chinese ringing tone."""
 
 
 async def echo(call: Call) -> None:
@@ -51,7 +48,7 @@ def bridge_to(target: str, *, timeout: float = 60.0) -> Handler:
     """A handler that rings `target`, a SIP URI or a user, and bridges the caller with it.
 
     ``NAME/*`` is the number that the caller dialled, over the trunk or route called NAME.
-    The caller hears ringing until the far side answers; a refusal is passed on.
+    The caller hears ringing, or the early audio of the far side, until that answers; a refusal is passed on.
     """
 
     async def handler(call: Call) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
-from sipcc.call.settings import DiallingSettings, NumberSettings, TollSettings
+from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.settings import RecordSettings
 from sipcc.rtp.settings import MediaSettings
@@ -36,6 +36,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
+    calls: CallSettings = CallSettings()
     ivr: IvrSettings = IvrSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
@@ -53,6 +54,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 TABLES: dict[str, type[msgspec.Struct]] = {
     "sip": SipSettings,
     "media": MediaSettings,
+    "calls": CallSettings,
     "ivr": IvrSettings,
     "records": RecordSettings,
     "log": LogSettings,

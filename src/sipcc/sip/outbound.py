@@ -211,6 +211,11 @@ class Outbound:
         known = self.allow.split(", ")
         self.allow = ", ".join([*known, *(method for method in methods if method not in known)])
 
+    def support_also(self, *tags: str) -> None:
+        """Name option tags in Supported."""
+        known = [tag for tag in self.supported.split(", ") if tag]
+        self.supported = ", ".join([*known, *(tag for tag in tags if tag not in known)])
+
     def open_usage(self, usage: Usage) -> None:
         """Let in-dialog requests find `usage`."""
         self.usages[_usage_key(usage)] = usage

@@ -272,6 +272,7 @@ class Switch:
             codecs=config.media.codecs,
             ptime_ms=config.media.ptime_ms,
             recordings=config.records.recordings,
+            settings=config.calls,
             numbering=self.numbering,
             toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
             on_user_busy=self._user_busy,

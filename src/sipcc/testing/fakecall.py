@@ -12,7 +12,7 @@ Each verb that waits has a limit of its own and fails with `NotSeenError`, which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from sipcc.errors import CallRejected
 from sipcc.rtp.flow import CodecName
 from sipcc.sip import SessionEvents
+from sipcc.sip.refer import Replaces, refer_to, status_of
 from sipcc.testing import audio, sdp
 from sipcc.testing.audio import Samples
 from sipcc.testing.media import FakeMedia
@@ -71,6 +72,15 @@ class FakeCall(SessionEvents):
         self.theirs: Description | None = None
         """The last description from the other side."""
         self.infos: list[Request] = []
+        self.requests: list[Request] = []
+        """All requests within the call, oldest first, but for offers and BYE."""
+        self.provisionals: list[Response] = []
+        """The responses above 100 that came before the final one."""
+        self.progress: list[int] = []
+        """What the NOTIFYs of our REFERs have told."""
+        self.takes: Callable[[InboundRequest], None] = lambda inbound: inbound.reply(405)
+        """What becomes of a REFER or another request that phones do not all know."""
+        self._referred = False
         self.on_end: Callable[[FakeCall], None] = lambda call: None
         self._codecs = codecs
         self._late_offer = late_offer
@@ -170,9 +180,19 @@ class FakeCall(SessionEvents):
         else:
             self.decline(486)
 
-    def ring(self, status: int = 180) -> None:
-        """Callee: send a provisional answer."""
-        self._session_now.ring(status)
+    def ring(
+        self, status: int = 180, *, early: bool = False, reliable: bool | None = None, gate: str = ""
+    ) -> None:
+        """Callee: send a provisional answer; with `early` our description too, and our audio begins.
+
+        `gate` is a P-Early-Media header (RFC 5009).
+        """
+        body = b""
+        if early and self.theirs is not None:
+            body = self._describe(answer=True)
+            self._start_media(self.theirs)
+        headers = [("P-Early-Media", gate)] if gate else []
+        self._session_now.ring(status, body=body, headers=headers, reliable=reliable)
         self.state = "ringing"
         self._note("ringing")
 
@@ -192,6 +212,55 @@ class FakeCall(SessionEvents):
         if self.state != "ended":
             self._session_now.reject(status)
             self._end("us", status)
+
+    def redirect(self, *contacts: str, status: int = 302) -> None:
+        """Callee: refuse with other places to try."""
+        headers = [("Contact", f"<{contact}>") for contact in contacts]
+        self._session_now.reject(status, headers=headers)
+        self._end("us", status)
+
+    async def send(
+        self,
+        method: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "",
+        timeout: float = 40.0,
+    ) -> int:
+        """Send any request in the dialog; its final status, 0 when none came."""
+        answered: asyncio.Future[int] = self._loop.create_future()
+
+        def done(response: Response | None) -> None:
+            if not answered.done():
+                answered.set_result(0 if response is None else response.status)
+
+        self._session_now.send_request(
+            method, headers=headers, body=body, content_type=content_type, on_response=done
+        )
+        async with asyncio.timeout(timeout):
+            return await answered
+
+    async def refer(self, target: str, *, replaces: FakeCall | None = None) -> int:
+        """Ask the other side to call `target`, in place of the call `replaces`; the status of the REFER.
+
+        What comes of it stands in `progress`, as a phone sees it that subscribes by the REFER.
+        """
+        if not self._referred:
+            self._referred = True
+            self._session_now.hold_dialog()
+        dialog = replaces.dialog if replaces is not None else None
+        return await self.send("REFER", headers=[("Refer-To", refer_to(target, dialog))])
+
+    async def told(self, status: int, timeout: float = 40.0) -> None:
+        """Wait until a NOTIFY of our REFER has told `status`."""
+        await self._until(lambda: status in self.progress, timeout, f"NOTIFY of {status}")
+
+    @property
+    def dialog(self) -> Replaces:
+        """The name of this call's dialog, as the other side would find it in a Replaces header."""
+        session = self._session_now
+        return Replaces(session.call_id, session.remote_tag, session.local_tag)
 
     def vanish(self) -> None:
         """Send nothing any more, neither audio nor signalling, as a phone without power."""
@@ -218,6 +287,7 @@ class FakeCall(SessionEvents):
         if response.status > 100 and self.state == "trying":
             self.state = "ringing"
             self._note("ringing")
+        self.provisionals.append(response)
         if response.body and self.theirs is None:
             self.theirs = sdp.read(response.body)
             self._start_media(self.theirs)
@@ -271,10 +341,19 @@ class FakeCall(SessionEvents):
         self._end(by, self.status or 200)
 
     def on_request(self, session: InviteSession, inbound: InboundRequest) -> None:
-        """INFO within the call is noted; anything else is 405."""
-        if inbound.request.method == "INFO":
-            self.infos.append(inbound.request)
-        super().on_request(session, inbound)
+        """INFO, MESSAGE and NOTIFY are taken and noted; `takes` decides about anything else."""
+        request = inbound.request
+        self.requests.append(request)
+        if request.method == "INFO":
+            self.infos.append(request)
+        status = status_of(request.body) if request.method == "NOTIFY" else 0
+        if status:
+            self.progress.append(status)
+        if request.method in ("INFO", "MESSAGE", "NOTIFY"):
+            inbound.reply(200)
+        else:
+            self.takes(inbound)
+        self._note(request.method.lower())
 
     # -- inside ---------------------------------------------------------------------------------------
 

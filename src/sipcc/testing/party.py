@@ -104,6 +104,7 @@ class FakeParty:
         )
         self._endpoint = Endpoint(settings, network=self._make_network(), clock=LoopClock(), ids=self._ids)
         self._endpoint.on_message = self._saw
+        self._endpoint.outbound.allow_also("MESSAGE", "NOTIFY")
         await self._endpoint.start()
 
     async def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -120,7 +121,9 @@ class FakePhone(FakeParty):
         self._taken += 1
         return self._incoming[self._taken - 1]
 
-    async def call(self, number: str, *, tone_hz: float | None = None) -> FakeCall:
+    async def call(
+        self, number: str, *, tone_hz: float | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> FakeCall:
         """Call somebody through the server, with credentials; returns at once."""
         call = self.make_call("caller", what=f"to {number}")
         if tone_hz is not None:
@@ -132,6 +135,7 @@ class FakePhone(FakeParty):
             to=NameAddr(SipUri(user=number, host=self._domain)),
             body=call.offer(),
             listener=call,
+            headers=headers,
             destination=self.server,
             transport=self.transport,
             credentials=self._credentials,

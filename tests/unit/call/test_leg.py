@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from sipcc.call.leg import Leg, LegState
+from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import NoCommonCodec, TransactionTimeout
 from sipcc.rtp.flow import DigitBegan, DigitEnded, RecordingEnded, RtpStats, StreamParams
+from sipcc.sip import Request, Response
 
 OFFER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
@@ -60,13 +62,22 @@ class Owner:
     def leg_ringing(self, leg: Leg, response: Any) -> None:
         self.told.append(("ringing",))
 
+    def leg_progress(self, leg: Leg, response: Any) -> None:
+        self.told.append(("progress", response.status))
+
+    def leg_offered(self, leg: Leg, request: Any) -> Any:
+        return None
+
+    def leg_request(self, leg: Leg, inbound: Any) -> None:
+        self.told.append(("request", inbound.request.method))
+
     def leg_answered(self, leg: Leg) -> None:
         self.told.append(("answered",))
 
     def leg_ended(self, leg: Leg) -> None:
         self.told.append(("ended", leg.end_cause, leg.end_status, leg.ended_by))
 
-    def leg_held(self, leg: Leg, *, held: bool) -> None:
+    def leg_held(self, leg: Leg, *, held: bool, by_us: bool = False) -> None:
         self.told.append(("held", held))
 
     def leg_refreshed(self, leg: Leg) -> bool:
@@ -91,16 +102,17 @@ def verbs(session: Session) -> Sequence[str]:
     return [said[0] for said in session.said]
 
 
-def answer(status: int, body: bytes = b"") -> Any:
-    return SimpleNamespace(status=status, body=body)
+def answer(status: int, body: bytes = b"", *, tag: str = "b", rseq: str = "") -> Any:
+    headers = [("To", f"<sip:b@example.com>;tag={tag}"), ("Content-Type", "application/sdp")]
+    return Response.build(status, headers=[*headers, *([("RSeq", rseq)] if rseq else [])], body=body)
 
 
-def request(method: str, body: bytes = b"") -> Any:
-    return SimpleNamespace(method=method, body=body)
+def request(method: str, body: bytes = b"", kind: str = "application/sdp") -> Any:
+    return Request.build(method, "sip:a@example.com", headers=[("Content-Type", kind)], body=body)
 
 
-def inbound(method: str, body: bytes) -> Any:
-    return SimpleNamespace(request=request(method, body), reply=lambda status: None)
+def inbound(method: str, body: bytes, kind: str = "application/dtmf-relay") -> Any:
+    return SimpleNamespace(request=request(method, body, kind), reply=lambda status: None)
 
 
 async def test_a_caller_is_rung_answered_and_hung_up() -> None:
@@ -161,7 +173,13 @@ async def test_a_callee_rings_answers_and_leaves() -> None:
     leg.on_provisional(session, answer(183))  # type: ignore[arg-type]
     leg.on_accepted(session, answer(200, OFFER))  # type: ignore[arg-type]
     leg.on_ended(session, "peer", None)  # type: ignore[arg-type]
-    assert owner.told == [("ringing",), ("answered",), ("ended", "normal", 200, "callee")]
+    assert owner.told == [
+        ("ringing",),
+        ("progress", 180),
+        ("progress", 183),
+        ("answered",),
+        ("ended", "normal", 200, "callee"),
+    ]
     assert port.configured[0].remote_host == "127.0.0.2"
 
 
@@ -298,5 +316,8 @@ async def test_after_the_end_only_the_recording_is_still_told() -> None:
     leg.on_cancelled(session)  # type: ignore[arg-type]
     port.on_event(DigitBegan("port-1", "1"))
     recording = RecordingEnded("port-1", "a.wav", 1.0, "closed")
+    told: list[RecordingEnded] = []
+    leg.on_recorded = told.append
     port.on_event(recording)
-    assert owner.told[1:] == [("media", recording)]
+    assert owner.told[1:] == []
+    assert told == [recording]

@@ -1,0 +1,162 @@
+"""What the legs of a call tell it, and what it does about that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipcc.call import events
+from sipcc.call.callstate import CallState
+from sipcc.call.cause import CAUSES
+from sipcc.call.leg import Leg
+from sipcc.log import get_logger
+from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaTimedOut, WorkerLost
+
+if TYPE_CHECKING:
+    from sipcc.sip import Response
+
+_log = get_logger("sipcc.call")
+
+
+class CallLegs(CallState):
+    """The `sipcc.call.legowner.LegOwner` of the legs of a call, but for what far sides ask for."""
+
+    def leg_ringing(self, leg: Leg, response: Response) -> None:
+        """A party that we ring sent its first 18x."""
+        self._emit(events.LegRinging(at=self._now(), call=self.id, leg=leg.id))
+        if self.transfer_under_way is not None:
+            self.transfer_under_way.rings(response.status)
+
+    def leg_progress(self, leg: Leg, response: Response) -> None:
+        """A party that we ring sent an 18x; what the caller hears of it is `hearing`'s."""
+
+    def leg_taken(self, leg: Leg) -> None:
+        """`leg` came by an INVITE with Replaces: for the records it is one that we rang."""
+        session = leg.session
+        self._emit(
+            events.LegStarted(
+                at=self._now(),
+                call=self.id,
+                leg=leg.id,
+                target=str(session.remote_contact or session.request.from_.uri),
+                agent=leg.agent,
+                sip_call_id=session.call_id,
+            )
+        )
+
+    def leg_replaced(self, leg: Leg, new: Leg) -> None:
+        """`new` takes the place of `leg`, which is released."""
+        new.agent = leg.agent
+        if leg is self._leg:
+            self.replace_caller(new)
+        elif self.peer is leg:
+            self.leg_taken(new)
+            self.replace_peer(new)
+            self._emit(events.LegAnswered(at=self._now(), call=self.id, leg=new.id))
+        else:
+            new.hangup("failed")
+            return
+        self._emit(
+            events.TransferCompleted(at=self._now(), call=self.id, leg=leg.id, kind="takeover", new=new.id)
+        )
+        leg.hangup("transferred")
+
+    def leg_answered(self, leg: Leg) -> None:
+        """A party that we ring has answered; for the caller's own leg the ACK has come."""
+        if leg is not self._leg:
+            self._emit(events.LegAnswered(at=self._now(), call=self.id, leg=leg.id))
+            self._tell_busy(leg, began=True)
+
+    def leg_ended(self, leg: Leg) -> None:
+        """One of the legs is over."""
+        at = self._now()
+        self._context.toll.end(leg.id, now=at)
+        if leg.trunk:
+            self._context.trunk_calls.give_back(leg.trunk)
+        self._tell_busy(leg, began=False)
+        if leg is self._leg:
+            self._caller_left(leg, at)
+        else:
+            self._others.discard(leg)
+            self._context.scope.spawn(self._report_leg(leg, at), name=f"{self.id}/{leg.id}")
+            if leg is self.peer and self._conversation is not None:
+                self._conversation.ended(leg)
+
+    def leg_held(self, leg: Leg, *, held: bool, by_us: bool = False) -> None:
+        """Somebody is on hold, or no longer: who waits for the other one hears music meanwhile."""
+        kind = events.LegHeld if held else events.LegResumed
+        self._emit(kind(at=self._now(), call=self.id, leg=leg.id, by="us" if by_us else "party"))
+        if self._conversation is not None and leg in (self._leg, self.peer):
+            self._conversation.join()
+
+    def leg_refreshed(self, leg: Leg) -> bool:
+        """A session refresh: in a conversation the other side is asked for a sign of life first."""
+        if self._conversation is None or self.ended:
+            return False
+        relay = self._conversation.relay_refresh(leg)
+        self._context.scope.spawn(relay, name=f"{self.id}/refresh")
+        return True
+
+    def leg_media(self, leg: Leg, event: MediaEvent) -> None:
+        """Keys, ends of prompts and silence of a leg."""
+        if isinstance(event, MediaTimedOut | WorkerLost):
+            _log.warning("call.media_lost", call_id=self.id, leg=leg.id)
+            leg.hangup("media_timeout")
+        elif leg is self._leg:
+            self._caller_media(event)
+
+    def _caller_media(self, event: MediaEvent) -> None:
+        if isinstance(event, DigitBegan | DigitEnded):
+            if self._key_sinks:
+                self._key_sinks[-1](event)
+            elif self._conversation is None:
+                self._type_ahead(event)
+        else:
+            self.player.on_event(event)
+
+    def _type_ahead(self, event: DigitBegan | DigitEnded) -> None:
+        if isinstance(event, DigitBegan):
+            self.digits.key_began(event.digit, now=self._now())
+        else:
+            self.digits.key_ended(event.digit, now=self._now())
+
+    def _caller_left(self, leg: Leg, at: float) -> None:
+        self._leave(leg.end_cause)
+        if self._conversation is not None:
+            self._conversation.ended(leg)
+        if leg.role == "callee":  # it took the caller's place by a transfer, and is in the records as a leg
+            self._context.scope.spawn(self._report_leg(leg, at), name=f"{self.id}/{leg.id}")
+        self._context.scope.spawn(self._report_end(leg, at), name=f"{self.id}/end")
+
+    async def _report_end(self, leg: Leg, at: float) -> None:
+        stats = await leg.stats()
+        await self._recording.settle()  # the record of the call names it
+        self._emit(
+            events.CallEndedEvent(
+                at=at,
+                call=self.id,
+                cause=leg.end_cause,
+                sip_status=leg.end_status,
+                ended_by=leg.ended_by,
+                stats=stats,
+            )
+        )
+        _log.info("call.ended", call_id=self.id, cause=leg.end_cause, ended_by=leg.ended_by)
+
+    async def _report_leg(self, leg: Leg, at: float) -> None:
+        stats = await leg.stats()
+        self._emit(
+            events.LegEnded(
+                at=at,
+                call=self.id,
+                leg=leg.id,
+                cause=leg.end_cause if leg.end_cause in CAUSES else "failed",
+                sip_status=leg.end_status,
+                ended_by=leg.ended_by,
+                stats=stats,
+            )
+        )
+
+    def _tell_busy(self, leg: Leg, *, began: bool) -> None:
+        """A user whom no queue rang has a call of its own now, or has it no longer."""
+        if leg.user and leg.agent is None:
+            self._context.on_user_busy(leg.user, leg.busy_id, began)

@@ -1,0 +1,321 @@
+"""The state of a call: who its parties are, whom the caller talks to, and how parties change places."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from sipcc.call import events
+from sipcc.call.caller import CallerFacts, CallIdentity
+from sipcc.call.conversation import BridgeResult, Conversation
+from sipcc.call.digits import DigitBuffer
+from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
+from sipcc.call.playing import Player
+from sipcc.call.recording import CallRecording
+from sipcc.call.waiting import run_unless
+from sipcc.errors import CallEnded, LocalProtocolError
+from sipcc.log import get_logger
+
+if TYPE_CHECKING:
+    from sipcc.call.call import Call
+    from sipcc.call.context import CallContext
+    from sipcc.call.hearing import Hearing
+    from sipcc.call.transfer import Transfer
+    from sipcc.sip import InboundRequest, Request
+
+_log = get_logger("sipcc.call")
+
+T = TypeVar("T")
+
+
+class CallState(CallerFacts):
+    """The state of a call, and the ways in which its parties change places."""
+
+    def __init__(
+        self,
+        context: CallContext,
+        *,
+        call_id: str,
+        caller: str,
+        caller_name: str = "",
+        called: str,
+        trunk: str | None,
+        language: str,
+        request: Request | None = None,
+        identity: CallIdentity | None = None,
+    ) -> None:
+        self.id = call_id
+        self.identity = identity or CallIdentity(caller=caller, caller_name=caller_name, called=called)
+        self.caller = caller
+        """The caller's number or user name."""
+        self.caller_name = caller_name or caller
+        """The name that called parties are shown."""
+        self.called = called
+        """The number that was dialled."""
+        self.trunk = trunk
+        self.language = language
+        """Language of prompts, such as ``en`` or ``zh``; an application may change it."""
+        self.request = request
+        """The caller's INVITE."""
+        self.variables: dict[str, str] = {}
+        """Whatever the application wants to keep with the call."""
+        self.last_outcome: Literal["match", "noinput", "nomatch"] = "match"
+        """How the last `ask` came out."""
+        self.end_cause = ""
+        self.digits = DigitBuffer()
+        self._context = context
+        self._leg: Leg | None = None
+        self._conversation: Conversation | None = None
+        self._others: set[Leg] = set()
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._player: Player | None = None
+        self._key_sinks: list[Any] = []
+        self._recording = CallRecording(call_id, self._emit, self._now)
+        self._lent = 0
+        self._given_back = asyncio.Event()
+        self.transfer_under_way: Transfer | None = None
+        """The transfer that is being tried; there is one at a time."""
+        self.hearing: Hearing | None = None
+        """What the caller hears while parties ring, as long as they do."""
+        self.on_offer: Callable[[Leg, Request], Awaitable[int]] | None = None
+        """Asked about each re-INVITE and UPDATE of a party: 200 takes it, a refusal refuses it; it may
+        take its time. None agrees to whatever our codecs allow."""
+        self.on_request: Callable[[Leg, InboundRequest], bool] | None = None
+        """Shown each INFO, MESSAGE, REFER ... of a party first; True says that it answers."""
+
+    # -- state ------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> CallContext:
+        """What the call runs on: endpoint, media engine, bus, clock, prompts."""
+        return self._context
+
+    @property
+    def leg(self) -> Leg:
+        """The caller's leg."""
+        if self._leg is None:
+            raise LocalProtocolError("the call has no caller yet")
+        return self._leg
+
+    @property
+    def answered(self) -> bool:
+        """True from our 200 to the end."""
+        return self._leg is not None and self._leg.state is LegState.ANSWERED
+
+    @property
+    def ended(self) -> bool:
+        """True once the caller's leg is over."""
+        return self._ended.done()
+
+    @property
+    def peer(self) -> Leg | None:
+        """Whoever the caller talks to now."""
+        return self._conversation.peer if self._conversation is not None else None
+
+    def attach(self, leg: Leg) -> None:
+        """Give the call its caller."""
+        self._leg = leg
+        self._player = Player(leg.media)
+
+    async def wait_ended(self) -> str:
+        """Wait until the caller is gone; the cause."""
+        return await asyncio.shield(self._ended)
+
+    async def unless_ended(
+        self, work: Coroutine[Any, Any, T], *, undo: Callable[[T], None] | None = None
+    ) -> T:
+        """Run `work`; when the call ends first, cancel it and raise CallEnded.
+
+        When we are cancelled in the very moment in which `work` is done, its result would be lost:
+        `undo` is given it then.
+        """
+        return await run_unless(self._ended, work, otherwise=CallEnded, undo=undo)
+
+    def _check(self) -> None:
+        if self._ended.done():
+            raise CallEnded(self._ended.result())
+
+    @property
+    def call(self) -> Call:
+        """This call, as the owner of its legs."""
+        return cast("Call", self)
+
+    def _emit(self, event: Any) -> None:
+        self._context.bus.emit(event)
+
+    def _now(self) -> float:
+        return self._context.clock.now()
+
+    def adopt(self, leg: Leg) -> None:
+        """Count `leg` as one of this call's, to be hung up when the caller leaves."""
+        self._others.add(leg)
+
+    def other(self, leg_id: str) -> Leg | None:
+        """The leg of that id, unless it is the caller's."""
+        return next((leg for leg in self._others if leg.id == leg_id), None)
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """The conversation that is on."""
+        return self._conversation
+
+    # -- a transfer has the caller ------------------------------------------------------------------
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """While this lasts, a transfer has the caller, and verbs that sound wait (`free`)."""
+        self._lent += 1
+        self._given_back.clear()
+        try:
+            yield
+        finally:
+            self._lent -= 1
+            if not self._lent:
+                self._given_back.set()
+
+    @property
+    def is_lent(self) -> bool:
+        """True while a transfer has the caller."""
+        return self._lent > 0
+
+    async def free(self) -> None:
+        """Wait until no transfer has the caller any more; raises CallEnded when the caller leaves first."""
+        self._check()
+        if self._lent:
+            await self.unless_ended(self._given_back.wait())
+            self._check()
+
+    async def converse(self, leg: Leg) -> BridgeResult:
+        """Let the caller and `leg` talk until it is over, by whatever end."""
+        context = self._context
+        talk = Conversation(
+            self.leg,
+            leg,
+            player=self.player,
+            music=lambda: context.prompts.resolve((context.hold_music,), self.language),
+        )
+        self._conversation = talk
+        started = self._now()
+        self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
+        try:
+            ended_by = await talk.run()
+        finally:
+            if self._conversation is talk:
+                self._conversation = None
+            ended = self._now()
+            self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
+        return BridgeResult(ended_by, ended - started, talk.transferred)
+
+    # -- parties change places ----------------------------------------------------------------------
+
+    def seat(self, leg: Leg) -> None:
+        """The peer takes the caller's place: the caller wants to go, and the call goes on without it."""
+        talk = self._conversation
+        if talk is None or talk.peer is not leg:
+            raise LocalProtocolError("only a party of the conversation can take the caller's place")
+        old = self.leg
+        self._others.discard(leg)
+        self._others.add(old)
+        self._leg = leg
+        self.player.move(leg.media)
+        talk.swap(self.player)
+
+    def replace_caller(self, new: Leg) -> Leg:
+        """`new` takes the caller's place in whatever the call does now; the old caller's leg is returned.
+
+        A call that was not answered yet is so now, if `new` is.
+        """
+        old, was_answered = self.leg, self.answered
+        self._others.add(old)
+        self._others.discard(new)
+        new.owner = self.call
+        self._leg = new
+        self.player.move(new.media)
+        talk = self._conversation
+        if talk is not None:
+            talk.caller = new
+            talk.join()
+        if not was_answered and self.answered:
+            self._emit(events.CallAnswered(at=self._now(), call=self.id))
+        if self.hearing is not None:
+            self.hearing.moved()
+        return old
+
+    def replace_peer(self, new: Leg) -> Leg:
+        """`new` takes the peer's place in the conversation; the old peer's leg is returned."""
+        talk = self._conversation
+        if talk is None:
+            raise LocalProtocolError("there is no conversation")
+        old, talk.peer = talk.peer, new
+        self._others.add(new)
+        new.owner = self.call
+        talk.join()
+        return old
+
+    def take_in(self, leg: Leg) -> None:
+        """A leg of another call becomes one of ours, answered as it is."""
+        leg.owner = self.call
+        self._others.add(leg)
+        at, session = self._now(), leg.session
+        target = str(session.remote_contact or session.request.uri)
+        self._emit(
+            events.LegStarted(
+                at=at, call=self.id, leg=leg.id, target=target, agent=leg.agent, sip_call_id=session.call_id
+            )
+        )
+        self._emit(events.LegAnswered(at=at, call=self.id, leg=leg.id))
+
+    def give_up(self, leg: Leg) -> None:
+        """Another call takes `leg`; without its caller this call is over."""
+        at = self._now()
+        if leg is not self._leg:
+            self._others.discard(leg)
+            stats = leg.media.read_stats()
+            self._emit(
+                events.LegEnded(
+                    at=at,
+                    call=self.id,
+                    leg=leg.id,
+                    cause="transferred",
+                    sip_status=200,
+                    ended_by="us",
+                    stats=stats,
+                )
+            )
+            return
+        self.player.stop()
+        self._leave("transferred")
+        self._context.scope.spawn(self._report_gone(leg, at), name=f"{self.id}/end")
+
+    def _leave(self, cause: str) -> None:
+        """The caller is gone: whoever waits for this call is told, and whoever rings for it is not."""
+        self.end_cause = cause
+        if not self._ended.done():
+            self._ended.set_result(cause)
+        if self._player is not None:
+            self._player.closed()
+        for other in list(self._others):
+            if other is not self.peer:
+                other.hangup("cancelled" if other.state is not LegState.ANSWERED else "normal")
+
+    async def _report_gone(self, leg: Leg, at: float) -> None:
+        """The call is over, though its caller's leg goes on in another one."""
+        stats = leg.media.read_stats()
+        if self._recording.path is not None:
+            await self._recording.stop()
+        self._emit(
+            events.CallEndedEvent(
+                at=at, call=self.id, cause="transferred", sip_status=200, ended_by="us", stats=stats
+            )
+        )
+        _log.info("call.ended", call_id=self.id, cause="transferred", ended_by="us")
+
+    @property
+    def player(self) -> Player:
+        """What plays to the caller."""
+        if self._player is None:
+            raise LocalProtocolError("the call has no caller yet")
+        return self._player

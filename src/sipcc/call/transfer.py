@@ -1,0 +1,380 @@
+"""Transfers (RFC 5589): a party asks by REFER that the other one talks to somebody else, or we decide so.
+
+We are a B2BUA: nobody is sent away. We take the REFER, ring or join whom it names, tell the transferor by
+NOTIFY how it goes (RFC 3515), and release it when the two that remain can talk. When it fails, the
+transferor has its party back, and is rung again for that if it has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sipcc.call import events
+from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
+from sipcc.call.report import Report
+from sipcc.call.ringing import Target, ring_targets
+from sipcc.errors import CallEnded, LocalProtocolError, ParseError, SipccError, TransactionTimeout
+from sipcc.log import get_logger
+from sipcc.sip.refer import Referral, Replaces
+from sipcc.sip.session import InviteSession
+from sipcc.sip.session_api import SessionState
+
+if TYPE_CHECKING:
+    from sipcc.call.call import Call
+    from sipcc.call.context import CallContext
+    from sipcc.call.conversation import Conversation
+    from sipcc.call.events import TransferKind
+    from sipcc.sip import InboundRequest
+
+_log = get_logger("sipcc.call")
+
+
+class Transfer:
+    """One transfer in one call."""
+
+    def __init__(
+        self, call: Call, kind: TransferKind, target: str, *, by: Leg | None, report: Report | None = None
+    ) -> None:
+        self._call = call
+        self._kind: TransferKind = kind
+        self._target = target
+        self._by = by
+        self._report = report
+        self._talk: Conversation | None = call.conversation
+        self.decided: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """200, or the status of the failure, once it is known."""
+
+    # -- a party asks ---------------------------------------------------------------------------
+
+    @classmethod
+    def requested(cls, call: Call, leg: Leg, inbound: InboundRequest) -> None:
+        """Take a REFER of `leg`: answer it, and begin what it asks for."""
+        try:
+            referral = Referral.of(inbound.request)
+        except ParseError as error:
+            inbound.reply(error.status_hint)
+            _tell_refused(call, leg, error.status_hint, str(error))
+            return
+        refused = _refusal(call, leg, referral)
+        if refused is not None:
+            status, why = refused
+            inbound.reply(status, headers=[("Retry-After", "5")] if status == 503 else ())
+            _tell_refused(call, leg, status, why)
+            return
+        leg.referrals += 1
+        inbound.reply(202, headers=() if referral.subscribes else [("Refer-Sub", "false")])
+        number = inbound.request.cseq.number
+        report = Report(leg, number, first=leg.referrals == 1) if referral.subscribes else None
+        leg.report = report
+        kind: TransferKind = "attended" if referral.replaces is not None else "blind"
+        transfer = cls(call, kind, str(referral.target), by=leg, report=report)
+        transfer.begin()
+        if referral.replaces is not None:
+            other = find_leg(call.context, referral.replaces)
+            work = transfer.join(other) if other is not None else transfer.fail(481)
+        else:
+            work = transfer.ring(_places(call, leg, referral))
+        call.context.scope.spawn(work, name=f"{call.id}/transfer")
+
+    def begin(self) -> None:
+        """Nobody else transfers in this call until this is decided."""
+        call = self._call
+        call.transfer_under_way = self
+        self.decided.add_done_callback(lambda _: self._no_longer())
+        call.context.bus.emit(
+            events.TransferStarted(
+                at=call.context.clock.now(),
+                call=call.id,
+                leg=self._by.id if self._by is not None else "",
+                kind=self._kind,
+                target=self._target,
+            )
+        )
+        self._notify(100)
+
+    def _no_longer(self) -> None:
+        if self._call.transfer_under_way is self:
+            self._call.transfer_under_way = None
+
+    def rings(self, status: int) -> None:
+        """The target rings."""
+        self._notify(180 if status == 183 else status)
+
+    # -- blind ----------------------------------------------------------------------------------
+
+    async def ring(self, targets: Sequence[Target | str], *, timeout: float | None = None) -> None:
+        """Ring `targets`; whoever answers takes the place of the transferor."""
+        call, by, talk = self._call, self._by, self._talk
+        swapped = by is not None and talk is not None and by is talk.caller
+        if talk is not None:
+            if swapped:
+                call.seat(talk.peer)
+            talk.part()
+        with call.lent():
+            try:
+                leg = await self._dial(targets, timeout)
+            except CallEnded:
+                self._failed(487)
+                return
+            except SipccError as error:
+                status = 480 if isinstance(error, TransactionTimeout) else error.disposition.sip_status
+                self._failed(status)
+                await self._go_back(swapped=swapped)
+                return
+            self._done(leg.id)
+            self._release(by)
+            await call.answer()
+            await call.converse(leg)
+
+    async def _dial(self, targets: Sequence[Target | str], timeout: float | None) -> Leg:
+        call = self._call
+        return await call.unless_ended(
+            ring_targets(
+                call,
+                targets,
+                timeout=timeout or call.context.settings.transfer_timeout,
+                agent=None,
+                early=True,
+                replace=True,
+            ),
+            undo=lambda leg: leg.hangup("cancelled"),
+        )
+
+    def _release(self, by: Leg | None) -> None:
+        if self._talk is not None and by is not None:
+            self._talk.release(by.role if by.role == "caller" else "callee")
+        if by is not None:
+            by.hangup("transferred")
+
+    async def _go_back(self, *, swapped: bool) -> None:
+        """The transferor gets its party back; one that has gone is rung for it."""
+        call, by, talk = self._call, self._by, self._talk
+        if call.ended or by is None or talk is None:
+            return
+        if not by.ended and not talk.over:
+            if swapped:
+                call.seat(talk.peer)
+            talk.rejoin()
+            return
+        places = [by.target] if by.target is not None else [by.user] if by.user else []
+        if not places:
+            return
+        try:
+            leg = await self._dial(places, None)
+        except SipccError:
+            return  # the handler of the call goes on with a caller that nobody wants
+        await call.converse(leg)
+
+    # -- attended -------------------------------------------------------------------------------
+
+    async def join(self, other: Leg) -> None:
+        """The two parties that the transferor talks to, or waits for, by two dialogs get each other."""
+        call, by, talk = self._call, self._by, self._talk
+        second = other.owner.call
+        consult = second.conversation
+        if by is None or talk is None:
+            raise LocalProtocolError("nobody asked for this transfer")
+        try:
+            if consult is not None and other in (consult.caller, consult.peer):
+                await self._join_talks(by, talk, other, second, consult)
+            elif other is second.leg:
+                await self._join_waiting(by, talk, other, second)
+            else:
+                await self.fail(481)
+        except (SipccError, ValueError) as error:
+            _log.warning("call.transfer_failed", call_id=call.id, error=str(error))
+            await self.fail(500)
+
+    async def _join_talks(
+        self, by: Leg, talk: Conversation, other: Leg, second: Call, consult: Conversation
+    ) -> None:
+        """Both dialogs have a party: the party of the second comes over into our call."""
+        call, party = self._call, consult.other(other)
+        if not await _reachable(call.context, talk.other(by), party):
+            await self.fail(488)
+            return
+        if talk.over or consult.over:
+            await self.fail(487)
+            return
+        if by is talk.caller:
+            call.seat(talk.peer)
+        talk.part()
+        consult.part()
+        party.media.unbridge()
+        with call.lent():
+            consult.release(other.role if other.role == "caller" else "callee")
+            second.give_up(party)
+            call.take_in(party)
+            self._done(party.id)
+            self._release(by)
+            other.hangup("transferred")
+            await call.converse(party)
+
+    async def _join_waiting(self, by: Leg, talk: Conversation, other: Leg, second: Call) -> None:
+        """The second dialog rings, waits or hears a menu: our party takes the transferor's place there."""
+        call, party = self._call, talk.other(by)
+        if not await _reachable(call.context, other, party):
+            await self.fail(488)
+            return
+        if talk.over or second.ended:
+            await self.fail(487)
+            return
+        talk.part()
+        talk.release(by.role if by.role == "caller" else "callee")
+        if party is call.leg:
+            second.identity, second.caller, second.caller_name = call.identity, call.caller, call.caller_name
+        call.give_up(party)
+        second.replace_caller(party)
+        self._done(party.id, into=second.id)
+        by.hangup("transferred")
+        other.hangup("transferred")
+
+    # -- outcome --------------------------------------------------------------------------------
+
+    async def fail(self, status: int) -> None:
+        """It does not come about; the conversation was not touched, or goes on."""
+        self._failed(status)
+        if self._talk is not None and self._talk.parted and not self._talk.over:
+            self._talk.rejoin()
+
+    def _done(self, new: str, *, into: str = "") -> None:
+        call = self._call
+        self._notify(200)
+        call.context.bus.emit(
+            events.TransferCompleted(
+                at=call.context.clock.now(),
+                call=call.id,
+                leg=self._by.id if self._by is not None else "",
+                kind=self._kind,
+                new=new,
+                into=into,
+            )
+        )
+        _log.info("call.transferred", call_id=call.id, kind=self._kind)
+        self._decide(200)
+
+    def _failed(self, status: int) -> None:
+        call = self._call
+        self._notify(status)
+        call.context.bus.emit(
+            events.TransferFailed(
+                at=call.context.clock.now(),
+                call=call.id,
+                leg=self._by.id if self._by is not None else "",
+                kind=self._kind,
+                sip_status=status,
+            )
+        )
+        self._decide(status)
+
+    def _decide(self, status: int) -> None:
+        if not self.decided.done():
+            self.decided.set_result(status)
+        if self._call.transfer_under_way is self:
+            self._call.transfer_under_way = None
+
+    def _notify(self, status: int) -> None:
+        if self._report is not None:
+            self._report.tell(status)
+
+
+async def bare_transfer(call: Call, target: Target | str, *, timeout: float | None) -> int:
+    """The program wants `target` in the place of whoever the caller talks to; the outcome as a status."""
+    if call.transfer_under_way is not None:
+        raise LocalProtocolError("a transfer is under way")
+    talk = call.conversation
+    name = str(target.uri) if isinstance(target, Target) else target
+    transfer = Transfer(call, "application", name, by=talk.peer if talk is not None else None)
+    transfer.begin()
+    call.context.scope.spawn(transfer.ring([target], timeout=timeout), name=f"{call.id}/transfer")
+    return await asyncio.shield(transfer.decided)
+
+
+def find_leg(context: CallContext, replaces: Replaces) -> Leg | None:
+    """The leg of ours whose dialog is named, tags matched exactly; None when there is none that is up."""
+    key = (
+        replaces.call_id.encode("utf-8", "surrogateescape"),
+        replaces.to_tag.encode("utf-8", "surrogateescape"),
+    )
+    session = context.endpoint.outbound.usages.get(key)
+    if not isinstance(session, InviteSession) or not isinstance(session.listener, Leg):
+        return None
+    if session.dialog_with(replaces.from_tag) is None:
+        return None
+    return session.listener
+
+
+def _refusal(call: Call, leg: Leg, referral: Referral) -> tuple[int, str] | None:
+    """Why a REFER is not done, as status and reason; None when it may be tried (reliability A09)."""
+    context, talk = call.context, call.conversation
+    if not leg.refer_rate.take(context.clock.now()):
+        return 503, "too many transfers"
+    if not leg.user:
+        return 403, "only users of ours transfer"
+    if call.transfer_under_way is not None:
+        return 491, "a transfer is under way"
+    talks = talk is not None and leg in (talk.caller, talk.peer) and not talk.over
+    if not talks or leg.state is not LegState.ANSWERED:
+        return 603, "it talks to nobody"
+    if referral.replaces is not None:
+        return _refusal_of_dialog(call, leg, referral.replaces)
+    if not _places(call, leg, referral):
+        return 404, "nobody is there"
+    return None
+
+
+def _refusal_of_dialog(call: Call, leg: Leg, replaces: Replaces) -> tuple[int, str] | None:
+    other = find_leg(call.context, replaces)
+    if other is None or other.ended:
+        return 481, "no such dialog"
+    if other.user != leg.user or other.owner.call is call:
+        return 403, "the dialog is none of its own"
+    if other.owner.call.transfer_under_way is not None:
+        return 491, "a transfer is under way there"
+    return None
+
+
+def _places(call: Call, leg: Leg, referral: Referral) -> list[Target]:
+    """Where the target of a blind transfer can be rung, on the account of who asks for it."""
+    located = call.context.locator.locate(_dialled(call.context, referral))
+    return [msgspec.structs.replace(place, by=leg.user, chosen_by_peer=True) for place in located]
+
+
+def _dialled(context: CallContext, referral: Referral) -> str:
+    """What a phone means by a URI at our own domain or address: a user, or a number to be dialled."""
+    target = referral.target
+    own = {context.domain.lower()} | {listener.local.host for listener in context.endpoint.listeners}
+    if target.scheme != "tel" and target.host.lower() in own and target.user:
+        if context.locator.locate(target.user):
+            return target.user
+        return f"tel:{target.user}" if target.user.lstrip("+").isdigit() else target.user
+    return str(target)
+
+
+async def _reachable(context: CallContext, one: Leg, other: Leg) -> bool:
+    """True when the media of both can be bridged; `other` is moved beside `one` where it must be."""
+    try:
+        one.media.bridge(other.media)
+        one.media.unbridge()
+    except ValueError:
+        return await other.move(context.engine, near=one.media)
+    return True
+
+
+def _tell_refused(call: Call, leg: Leg, status: int, why: str) -> None:
+    _log.info("call.transfer_refused", call_id=call.id, leg=leg.id, status=status, why=why)
+    call.context.bus.emit(
+        events.Decision(
+            at=call.context.clock.now(), call=call.id, what=f"transfer: refused with {status}", why=why
+        )
+    )
+
+
+def is_early(leg: Leg) -> bool:
+    """True for a leg that was not answered yet."""
+    return leg.session.state in (SessionState.CALLING, SessionState.TRYING, SessionState.EARLY)
