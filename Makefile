@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN_PACKAGES := sip-tester baresip tshark
 
-.PHONY: setup demo test unit interop interop-smoke bench bench-smoke lint format clean
+.PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke lint format clean
 
 setup: $(VENV)/.installed
 
@@ -24,10 +24,14 @@ demo: setup
 	$(BIN)/sipccd demo
 
 test: setup foreign lint bench-smoke
-	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/examples tests/test_layers.py tests/test_exports.py tests/interop -q
+	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/faults tests/examples tests/test_layers.py tests/test_exports.py tests/interop -q
 
 unit: setup
 	$(BIN)/python -m pytest -q
+
+# What strangers and accidents can do: the reliability catalogue, in memory.
+faults: setup
+	$(BIN)/python -m pytest tests/faults -q
 
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q

@@ -30,6 +30,7 @@ _OFFENCES: dict[str, Offence] = {
     "replayed": "replay",
     "wrong": "wrong_password",
     "unknown": "unknown_user",
+    "exhausted": "wrong_password",
 }
 
 
@@ -86,7 +87,7 @@ class Admission:
         is_bound: Callable[[str, Address], bool] = lambda _user, _address: False,
     ) -> None:
         self.trunks = trunks
-        self.guard = guard or Guard(GuardSettings())
+        self.guard = Guard(GuardSettings()) if guard is None else guard  # an empty one is false
         self.digest = DigestServer(realm, secret, nonce_life, algorithms=tuple(algorithms))
         self._strangers = strangers
         self._is_bound = is_bound
