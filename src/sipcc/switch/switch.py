@@ -29,6 +29,8 @@ from sipcc.sip import Endpoint, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.console import Console
 from sipcc.switch.entrance import guard_entrance
+from sipcc.switch.lamps import Lamps
+from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.tracing import Tracing
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
+    from sipcc.sip.packages import Mailboxes
 
 _log = get_logger("sipcc.switch")
 
@@ -62,6 +65,7 @@ class Switch:
         self._engine: MediaEngine | None = None
         self._apps: dict[str, Handler] = {}
         self._routed: list[tuple[str, str, Handler]] = []
+        self._message_handler: MessageHandler | None = None
         self._started = False
 
     @classmethod
@@ -85,6 +89,16 @@ class Switch:
             return handler
 
         return decorate
+
+    def on_message(self, handler: MessageHandler) -> MessageHandler:
+        """Decorate a coroutine that sees each text message first; what it returns True for is done with."""
+        self._message_handler = handler
+        return handler
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """The message counts that phones show; there once the switch has started."""
+        return self.lamps.mailboxes
 
     def use(
         self,
@@ -178,6 +192,8 @@ class Switch:
     async def stop(self) -> None:
         """Hang up what is up, and free everything."""
         await self.calls.drain(0)
+        self.lamps.close()
+        await self.messages.close()
         await self.trunk_registrations.stop()
         await self.phone_registrations.close()
         await self.acd.stop()
@@ -293,6 +309,26 @@ class Switch:
             )
         self.calls = Calls(context, routes, users=config.users, language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite
+        self._build_side_desks()
+
+    def _build_side_desks(self) -> None:
+        """What phones want besides calls: lamps and text messages."""
+        config = self.config
+        self.lamps = Lamps(
+            self.endpoint,
+            self.bus,
+            settings=config.sip.subscriptions,
+            users=config.users,
+            agents=config.agents,
+            domain=self.domain,
+            registrar=self.registrar,
+            clock=self.clock,
+            find_call=self.calls.get,
+        )
+        self.messages = Messages(
+            self.endpoint, registrar=self.registrar, users=config.users, domain=self.domain, clock=self.clock
+        )
+        self.messages.handler = self._message_handler
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind."""
@@ -330,12 +366,14 @@ class Switch:
         return handler
 
     def _user_busy(self, user: str, dialog: str, began: bool) -> None:
+        self.lamps.user_busy(user, dialog, began)
         for agent in self.config.agents:
             if agent.user == user and not agent.uri:
                 self.acd.agent_external(agent.name, dialog, began)
 
     def _phones_changed(self, user: str, count: int) -> None:
         self.acd.user_reachable(user, count > 0)
+        self.lamps.phones_changed(user)
 
 
 def _host_of(listen: str) -> str:
