@@ -36,7 +36,8 @@ host = "127.0.3.3"
 port = 5060
 identity = "pai"
 diversion = "diversion"
-numbers = ["4008123456", "0108123*"]
+numbers = ["0108123*", "4008123456", "4008123457"]
+caller_id = "4008123456"
 number_format_out = "national"
 
 [[trunks]]

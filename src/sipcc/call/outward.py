@@ -19,8 +19,10 @@ from sipcc.log import get_logger
 from sipcc.sip.history import total
 
 if TYPE_CHECKING:
+    from sipcc.call.numbering import Numbering
     from sipcc.call.call import Call
     from sipcc.call.ringing import Target
+    from sipcc.numbers import Number
 
 _log = get_logger("sipcc.call")
 
@@ -34,7 +36,7 @@ def ask_toll(call: Call, target: Target, leg: str, *, agent: str | None = None) 
     attempt = Attempt(
         uri=target.uri,
         trunk=target.trunk,
-        number=target.number,
+        number=_number_of(target, context.numbering),
         to_user=bool(target.user),
         who=target.by or identity.user,
         chosen_by_peer=target.chosen_by_peer,
@@ -50,6 +52,14 @@ def ask_toll(call: Call, target: Target, leg: str, *, agent: str | None = None) 
         return None
     _tell(call, target, attempt, verdict, leg, agent)
     return CallBlocked(verdict.why, verdict.status)
+
+
+def _number_of(target: Target, numbering: Numbering) -> Number | None:
+    """The number behind a trunk, also of a place that a program made by hand."""
+    user = target.uri.user
+    if target.number is not None or target.trunk is None or ";" in user:
+        return target.number
+    return numbering.dialled(user)
 
 
 def _tell(

@@ -63,7 +63,8 @@ def present(
     display = identity.caller_name if own and identity.caller_name != identity.caller else ""
     address = NameAddr(SipUri(user=number, host=host), display or number)
     private = own and identity.private
-    told = identity_headers(trunk.identity, address, private=private)
+    # nobody is no identity: RFC 3325 asserts somebody or says nothing
+    told = identity_headers(trunk.identity, address, private=private) if number != ANONYMOUS else []
     told += _redirections(identity, target, trunk, numbering, host)
     from_ = ANONYMOUS_FROM if private else address
     sent = (*hops, *at_the_edge(headers, trunk.pass_headers), *told)

@@ -113,7 +113,6 @@ class Places:
             destination=Address(host, port),
             transport=transport,
             credentials=credentials,
-            caller_id=trunk.caller_id,
             trunk=trunk,
             number=dialled,
         )

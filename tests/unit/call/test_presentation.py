@@ -167,3 +167,9 @@ def test_only_what_may_pass_leaves_to_a_carrier() -> None:
 def test_the_hops_of_the_call_go_down() -> None:
     assert shown(caller(hops=11)).headers == (("Max-Forwards", "11"),)
     assert shown(caller(hops=11), trunk={}).headers == (("Max-Forwards", "11"),)
+
+
+def test_nobody_is_asserted_to_nobody() -> None:
+    found = shown(caller(None, private=True), trunk={"identity": "pai"})
+    assert found.from_.uri.host == "anonymous.invalid"
+    assert found.headers == ()
