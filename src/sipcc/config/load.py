@@ -27,6 +27,7 @@ from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
+from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.errors import ConfigError
 from sipcc.records.settings import RecordSettings
@@ -182,6 +183,10 @@ def _check_all(
     check_trace(config.sip, report)
     check_users(lists["users"], report)
     check_trunks(lists["trunks"], report)
+    check_trunk_ways(lists["trunks"], report)
+    check_routes(lists["routes"], names, report)
+    if not report.has_error_below(("sip",)):
+        check_dns(config.sip, report)
     check_user_numbers(lists["users"], report)
     check_trunk_numbers(lists["trunks"], report)
     if not report.has_error_below(("dialling",)):

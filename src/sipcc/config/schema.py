@@ -8,6 +8,7 @@ import msgspec
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
+from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.settings import RecordSettings
 from sipcc.rtp.settings import MediaSettings
@@ -40,15 +41,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ivr: IvrSettings = IvrSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
-    daemon: DaemonSettings = DaemonSettings()
     dialling: DiallingSettings = DiallingSettings()
     toll: TollSettings = TollSettings()
+    daemon: DaemonSettings = DaemonSettings()
     users: tuple[UserSettings, ...] = ()
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
 
 
 TABLES: dict[str, type[msgspec.Struct]] = {
@@ -58,9 +60,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ivr": IvrSettings,
     "records": RecordSettings,
     "log": LogSettings,
-    "daemon": DaemonSettings,
     "dialling": DiallingSettings,
     "toll": TollSettings,
+    "daemon": DaemonSettings,
 }
 """The sections that are written ``[name]``."""
 
@@ -71,5 +73,6 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "queues": QueueSettings,
     "menus": MenuSettings,
     "numbers": NumberSettings,
+    "routes": RouteSettings,
 }
 """The sections that are written ``[[name]]``, once for each."""

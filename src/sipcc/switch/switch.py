@@ -19,13 +19,14 @@ from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Ro
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
 from sipcc.call.treatments import plain_handler
+from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
 from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
-from sipcc.sip import Endpoint, Registrar, SocketNetwork, TrunkTable
+from sipcc.sip import Endpoint, Flow, Registrar, SocketNetwork, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.console import Console
 from sipcc.switch.entrance import guard_entrance
@@ -33,8 +34,9 @@ from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
-from sipcc.switch.tracing import Tracing
 from sipcc.switch.targets import numbers_named
+from sipcc.switch.tracing import Tracing
+from sipcc.switch.trunks import Trunks
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -180,6 +182,7 @@ class Switch:
             await self.engine.start()
             await self.acd.start()
             await self.endpoint.start()
+            self.trunk_health.start()
             self.trunk_registrations.start()
         except BaseException:
             await self.stop()
@@ -194,6 +197,7 @@ class Switch:
         await self.calls.drain(0)
         self.lamps.close()
         await self.messages.close()
+        await self.trunk_health.stop()
         await self.trunk_registrations.stop()
         await self.phone_registrations.close()
         await self.acd.stop()
@@ -255,6 +259,16 @@ class Switch:
             domain=self.domain,
             clock=self.clock,
             numbering=self.numbering,
+            routes=TrunkRoutes(config.routes, chance=self._chance),
+        )
+        self.endpoint.tolerant = self._is_tolerant
+        self.trunk_health = Trunks(
+            config.trunks,
+            endpoint=self.endpoint,
+            bus=self.bus,
+            clock=self.clock,
+            domain=self.domain,
+            chance=self._chance,
         )
         self.phone_registrations = PhoneRegistrations(
             self.endpoint, self.registrar, self.clock, self._phones_changed
@@ -262,6 +276,15 @@ class Switch:
         self.trunk_registrations = TrunkRegistrations(
             self.endpoint, config.trunks, clock=self.clock, ids=self.ids
         )
+
+    def _chance(self) -> float:
+        """A number from 0 up to 1."""
+        return self.ids.bits(20) / (1 << 20)
+
+    def _is_tolerant(self, flow: Flow) -> bool:
+        """True for a carrier whose messages are read although they are sloppy."""
+        trunk = self.trunks.match(flow)
+        return trunk is not None and trunk.profile == "tolerant"
 
     def _build_calls(self) -> None:
         config = self.config
@@ -289,6 +312,7 @@ class Switch:
             ptime_ms=config.media.ptime_ms,
             recordings=config.records.recordings,
             settings=config.calls,
+            trunk_calls=self.trunk_health,
             numbering=self.numbering,
             toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
             on_user_busy=self._user_busy,
