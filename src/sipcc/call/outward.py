@@ -19,8 +19,8 @@ from sipcc.log import get_logger
 from sipcc.sip.history import total
 
 if TYPE_CHECKING:
-    from sipcc.call.numbering import Numbering
     from sipcc.call.call import Call
+    from sipcc.call.numbering import Numbering
     from sipcc.call.ringing import Target
     from sipcc.numbers import Number
 
