@@ -22,20 +22,20 @@ from sipcc.sip.incoming import tag_to
 from sipcc.sip.message import METHODS, BadMessage, Request, Response, dialog_key, transaction_key
 from sipcc.sip.multipart import unwrap
 from sipcc.sip.nat import response_address
-from sipcc.sip.parser import KeepAlive, StreamParser, parse_datagram
+from sipcc.sip.parser import KeepAlive, parse_datagram
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import HeaderList, Usage
 from sipcc.sip.shedding import Shedder, dialled
+from sipcc.sip.streams import Stream
 from sipcc.sip.transaction.layer import Verdict
 from sipcc.sip.transaction.machine import Key, ServerTransaction
 from sipcc.sip.transport.base import Flow
+from sipcc.sip.transport.stun import answer_stun
 from sipcc.sip.uas import ServerSession
 
 if TYPE_CHECKING:
     from sipcc.sip.endpoint import Endpoint
 
-PATIENCE = {"header": 10.0, "body": 20.0}
-"""Seconds in which the rest of what began on a stream must come: its headers, then its body."""
 DRAIN_RETRY_AFTER = "10"
 """Seconds that a peer is told to wait while we drain (RFC 3261 §20.33)."""
 
@@ -43,19 +43,6 @@ _OFFERING = frozenset({"INVITE", "UPDATE", "PRACK"})
 """Methods in a dialog whose body is a session description."""
 
 _log = get_logger("sipcc.sip.inbound")
-
-
-class _Stream:
-    """One connection: its parser and its deadline."""
-
-    __slots__ = ("deadline", "flow", "heaped", "parser", "waiting")
-
-    def __init__(self, flow: Flow, *, tolerant: bool) -> None:
-        self.flow = flow
-        self.parser = StreamParser(tolerant=tolerant)
-        self.waiting = "idle"
-        self.heaped: float | None = None
-        self.deadline: float | None = None
 
 
 class Inbound:
@@ -67,8 +54,8 @@ class Inbound:
         self._layer = endpoint.layer
         self._counters = endpoint.counters
         self.gate = Gate(self._counters)
-        self._streams: dict[Flow, _Stream] = {}
-        self.deadlines: Deadlines[_Stream] = Deadlines()
+        self._streams: dict[Flow, Stream] = {}
+        self.deadlines: Deadlines[Stream] = Deadlines()
         self._shedder = Shedder(f"{endpoint.ids.bits(64):016x}")
         self._pause: int | None = None
         self._slow = 0.0
@@ -91,6 +78,9 @@ class Inbound:
         self._counters["received"] += 1
         if not data.strip(b"\r\n\0"):
             self._counters["keepalives"] += 1
+            return
+        if data[0] < 4:  # no SIP begins so: a phone asks where we see it (RFC 5626 §3.5.2)
+            self._counters["stun" if answer_stun(data, flow) else "malformed"] += 1
             return
         if self._shedder.is_ack(data):
             self._counters["stray_acks"] += 1
@@ -165,7 +155,7 @@ class Inbound:
 
     def _stream(self, data: bytes, flow: Flow) -> None:
         stream = self._stream_of(flow)
-        if flow.transport in ("ws", "wss"):
+        if stream.whole:
             self._message(data, stream)
             return
         began = stream.parser.idle
@@ -189,12 +179,11 @@ class Inbound:
             flow.close()
             self.flow_closed(flow, None)
             return
-        waiting = stream.parser.waiting
-        if began or waiting != stream.waiting:  # a slow peer gains no time by one more byte
-            stream.waiting = waiting
-            self._wait_for(stream, PATIENCE.get(waiting, self._endpoint.settings.connections.idle))
+        seconds = stream.patience(self._endpoint.settings.connections.idle, began=began)
+        if seconds is not None:
+            self._wait_for(stream, seconds)
 
-    def _message(self, data: bytes, stream: _Stream) -> None:
+    def _message(self, data: bytes, stream: Stream) -> None:
         """One message of a WebSocket: SIP, or a keep-alive (RFC 7118 §6)."""
         self._wait_for(stream, self._endpoint.settings.connections.idle)
         if data.strip(b"\r\n"):
@@ -205,14 +194,14 @@ class Inbound:
         if data == KeepAlive.PING.value:
             self._layer.send(stream.flow, KeepAlive.PONG.value)
 
-    def _stream_of(self, flow: Flow) -> _Stream:
+    def _stream_of(self, flow: Flow) -> Stream:
         stream = self._streams.get(flow)
         if stream is None:
-            stream = self._streams[flow] = _Stream(flow, tolerant=self._endpoint.tolerant(flow))
+            stream = self._streams[flow] = Stream(flow, tolerant=self._endpoint.tolerant(flow))
             self._endpoint.manager.adopt(flow)
         return stream
 
-    def _wait_for(self, stream: _Stream, seconds: float) -> None:
+    def _wait_for(self, stream: Stream, seconds: float) -> None:
         if self._streams.get(stream.flow) is stream:  # what came may have closed it
             stream.deadline = self._endpoint.clock.now() + seconds
             self.deadlines.note(stream)

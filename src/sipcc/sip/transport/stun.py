@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import zlib
+from contextlib import suppress
 from struct import Struct
 
+from sipcc.errors import TransportError
 from sipcc.sip.nat import plain_host
-from sipcc.sip.transport.base import Address
+from sipcc.sip.transport.base import Address, Flow
 
 COOKIE = b"\x21\x12\xa4\x42"
 """Stands in every message of RFC 5389; without it this is the protocol of RFC 3489, or no STUN."""
@@ -112,3 +114,13 @@ def _seal(kind: int, transaction: bytes, body: bytes, *, fingerprint: bool) -> b
 
 def _fingerprint(message: bytes) -> bytes:
     return (zlib.crc32(message) ^ _FINGERPRINT_XOR).to_bytes(4, "big")
+
+
+def answer_stun(data: bytes, flow: Flow) -> bool:
+    """Answer what came on `flow`; False when it earns no answer."""
+    reply = stun_reply(data, flow.remote)
+    if reply is None:
+        return False
+    with suppress(TransportError):
+        flow.send(reply)
+    return True
