@@ -41,14 +41,14 @@ name = "shared"
 number = "13*"
 trunks = ["one:70 two:30", "three"]
 [[numbers]]
-number = "4008000007"
+number = "4008100007"
 to = "dial:tel:01087654321"
 [[numbers]]
-number = "4008000008"
+number = "4008100008"
 to = "dial:shared/13800138000"
 [[numbers]]
-number = "4008000009"
-to = "dial:sip:4008000009@127.0.0.1"
+number = "4008100009"
+to = "dial:sip:4008100009@127.0.0.1"
 """
 
 Act = Callable[[InviteSession], None]
@@ -115,7 +115,7 @@ class Carriers:
 
         return pong
 
-    async def call(self, number: str = "4008000007", *, seconds: float = 4.0) -> str:
+    async def call(self, number: str = "4008100007", *, seconds: float = 4.0) -> str:
         """The carrier that answered, or the status that the caller got."""
         before = len(self.took)
         call = await self.centre.carrier.call(number)
@@ -195,11 +195,11 @@ async def test_the_caller_leaves_while_the_next_trunk_is_tried(carriers: Carrier
 
 async def test_shares_by_weight(carriers: Carriers) -> None:
     carriers.centre.switch.ids = Ids(random.Random(7))
-    answered = Counter([await carriers.call("4008000008", seconds=0.2) for _ in range(200)])
+    answered = Counter([await carriers.call("4008100008", seconds=0.2) for _ in range(200)])
     assert answered["three"] == 0
     assert 120 <= answered["one"] <= 160
     carriers.does["one"] = carriers.does["two"] = lambda session: session.reject(503)
-    assert await carriers.call("4008000008") == "three"
+    assert await carriers.call("4008100008") == "three"
 
 
 async def test_a_trunk_that_fails_again_and_again_is_left_out_until_a_trial(carriers: Carriers) -> None:
@@ -230,7 +230,7 @@ async def test_retry_after_is_kept(carriers: Carriers) -> None:
 
 async def test_capacity_and_calls_per_second(tmp_path: Path) -> None:
     async with Carriers(tmp_path, one="max_calls = 1", two="calls_per_second = 1") as carriers:
-        calls = [await carriers.centre.carrier.call("4008000007") for _ in range(4)]
+        calls = [await carriers.centre.carrier.call("4008100007") for _ in range(4)]
         await asyncio.sleep(0.5)
         assert carriers.took == ["one", "two", "three", "three"]
         for call in calls:
@@ -271,18 +271,18 @@ async def test_503_to_a_ping_is_no_life(tmp_path: Path) -> None:
 
 
 async def test_our_own_address_is_no_place_to_ring(carriers: Carriers) -> None:
-    assert await carriers.call("4008000009") == "482 after "
+    assert await carriers.call("4008100009") == "482 after "
     assert carriers.centre.switch.calls.total == 1
 
 
 async def test_max_forwards_counts_down_through_us(carriers: Carriers) -> None:
-    call = await carriers.centre.carrier.call("4008000007", headers=(("Max-Forwards", "12"),))
+    call = await carriers.centre.carrier.call("4008100007", headers=(("Max-Forwards", "12"),))
     await asyncio.sleep(0.5)
     assert carriers.sessions[0].request.max_forwards == 11
     await call.hangup()
     await asyncio.sleep(0.5)
     for hops in ("0", "1"):
-        await carriers.centre.carrier.call("4008000007", headers=(("Max-Forwards", hops),))
+        await carriers.centre.carrier.call("4008100007", headers=(("Max-Forwards", hops),))
         await asyncio.sleep(0.5)
         ended = carriers.centre.told("CallEndedEvent")[-1]
         assert ended.sip_status == 483  # type: ignore[attr-defined]
@@ -295,7 +295,7 @@ async def test_a_carrier_that_routes_back_to_us_ends_by_max_forwards(carriers: C
 
     def back(session: InviteSession) -> None:
         one.invite(
-            SipUri.parse("sip:4008000007@127.0.0.1:5060"),
+            SipUri.parse("sip:4008100007@127.0.0.1:5060"),
             from_=session.request.from_.with_tag(""),
             body=session.request.body,
             listener=Relay(session),
@@ -303,7 +303,7 @@ async def test_a_carrier_that_routes_back_to_us_ends_by_max_forwards(carriers: C
         )
 
     carriers.does["one"] = back
-    await carriers.centre.carrier.call("4008000007", headers=(("Max-Forwards", "20"),))
+    await carriers.centre.carrier.call("4008100007", headers=(("Max-Forwards", "20"),))
     await asyncio.sleep(60)
     assert carriers.took.count("one") <= 10
     assert len(carriers.centre.switch.calls) == 0
