@@ -14,7 +14,8 @@ from sipcc.clock import LoopClock
 from sipcc.ids import Ids
 from sipcc.sip import Address, Endpoint, InboundRequest, InviteSession, SipSettings
 from sipcc.sip import response as build_response
-from sipcc.sip.transport.base import Flow
+from sipcc.sip.transport.base import Flow, TransportName
+from sipcc.testing.link import Link
 from sipcc.testing.network import MemoryNetwork
 
 
@@ -35,8 +36,13 @@ class Bystander:
         # an answer to a broken request repeats its broken headers, so only the first line is read here
         self.statuses += [int(status) for status in re.findall(rb"(?m)^SIP/2\.0 ([1-6][0-9]{2}) ", data)]
 
+    message_received = stream_received
+
     def flow_closed(self, flow: Flow, error: Exception | None) -> None:
         self.closed = True
+
+
+PORTS: dict[str, int] = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 8080, "wss": 8443}
 
 
 def on_request(inbound: InboundRequest) -> None:
@@ -47,11 +53,14 @@ def on_invite(session: InviteSession) -> None:
     session.ring()
 
 
-async def answers_to(data: bytes, transport: str) -> tuple[list[int], Endpoint, bool]:
+async def answers_to(
+    data: bytes, transport: TransportName, *, step: int = 0
+) -> tuple[list[int], Endpoint, bool]:
     network = MemoryNetwork()
+    network.set_link(Link(segment_bytes=step), source="10.0.0.1")
     host = "10.0.0.2"
     endpoint = Endpoint(
-        SipSettings(listen=(f"udp:{host}:5060", f"tcp:{host}:5060")),
+        SipSettings(listen=tuple(f"{name}:{host}:{port}" for name, port in PORTS.items())),
         network=network.host(host),
         clock=LoopClock(wall=0.0),
         ids=Ids(random.Random(1)),
@@ -60,13 +69,13 @@ async def answers_to(data: bytes, transport: str) -> tuple[list[int], Endpoint, 
     endpoint.on_invite = on_invite
     await endpoint.start()
     peer = Bystander()
-    far = Address(host, 5060)
+    far = Address(host, PORTS[transport])
     if transport == "udp":
         # answers go to the port of the Via when that names the source, and the corpus names no port often
         listener = await network.listen("udp", Address("10.0.0.1", 5060), peer)
         listener.flow_to(far).send(data)
     else:
-        flow = await network.connect(far, peer, local_host="10.0.0.1")
+        flow = await network.connect(far, peer, transport=transport, local_host="10.0.0.1")
         flow.send(data)
     await asyncio.sleep(0.4)
     await endpoint.stop()
@@ -87,15 +96,27 @@ def is_allowed(statuses: list[int], allowed: list[object]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_answers(torture: Path, transport: str) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "ws", "wss"])
+async def test_answers(torture: Path, transport: TransportName) -> None:
     """Each message gets an answer that the RFC allows, and nothing crashes over it."""
     wrong = {}
     for case in json.loads((torture / "expectations.json").read_text()):
         statuses, endpoint, closed = await answers_to((torture / case["file"]).read_bytes(), transport)
         crashes = endpoint.counters["crashes"] + endpoint.counters["handler_crashes"]
         # a stream without a usable Content-Length is closed (RFC 3261 §18.3)
-        excused = transport == "tcp" and closed and set(statuses) <= {400}
+        excused = transport in ("tcp", "tls") and closed and set(statuses) <= {400}
         if crashes or not (excused or is_allowed(statuses, case["uas_allowed"])):
             wrong[case["file"]] = (statuses, case["uas_allowed"], crashes)
     assert wrong == {}
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_streams_that_come_byte_by_byte_get_the_same_answers(
+    torture: Path, transport: TransportName
+) -> None:
+    for case in json.loads((torture / "expectations.json").read_text()):
+        data = (torture / case["file"]).read_bytes()
+        whole, _endpoint, closed = await answers_to(data, transport)
+        bytewise, endpoint, closed_too = await answers_to(data, transport, step=1)
+        assert (case["file"], bytewise, closed_too) == (case["file"], whole, closed)
+        assert endpoint.counters["crashes"] == 0
