@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEBIAN_PACKAGES := sip-tester baresip tshark
 
-.PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke lint format clean
+.PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
 setup: $(VENV)/.installed
 
@@ -12,7 +12,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("sipcc needs Python 3.11 or newer; run make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,interop]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,interop,fuzz]'
 	touch $@
 
 # Programs that are not ours and that the interoperability tests talk to.
@@ -23,8 +23,8 @@ foreign:
 demo: setup
 	$(BIN)/sipccd demo
 
-test: setup foreign lint bench-smoke
-	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/faults tests/examples tests/test_layers.py tests/test_exports.py tests/interop -q
+test: setup foreign lint bench-smoke fuzz-smoke
+	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/faults tests/examples tests/fuzz tests/test_layers.py tests/test_exports.py tests/interop -q
 
 unit: setup
 	$(BIN)/python -m pytest -q
@@ -42,6 +42,19 @@ bench: setup foreign
 # Each benchmark once and briefly, to see that it works; figures come from `make bench`.
 bench-smoke: setup foreign
 	for bench in parse codec relay anchored router calls concurrency; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
+
+FUZZ_TARGETS := message stream uri sdp auth multipart endpoint
+
+# Each fuzz target for a few seconds, from the same seed; for some platforms there is no atheris.
+fuzz-smoke: setup
+	mkdir -p build; if $(BIN)/python -c 'import atheris' 2>/dev/null; then \
+	  for target in $(FUZZ_TARGETS); do $(BIN)/python -m tests.fuzz $$target --seconds 5 >build/fuzz.log 2>&1 || { tail -40 build/fuzz.log; exit 1; }; done; \
+	else echo 'no atheris for this platform: the seeds of the fuzz targets are tried by pytest'; fi
+
+# FUZZ_SECONDS for each target; what is found is kept in fuzz-found/.
+FUZZ_SECONDS ?= 600
+fuzz: setup
+	for target in $(FUZZ_TARGETS); do $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) --folder fuzz-found/$$target || exit 1; done
 
 lint: setup
 	$(BIN)/ruff check .
