@@ -33,13 +33,11 @@ class Route(Generic[H]):
         """How many calls are up on this route."""
 
     def matches(self, number: str, trunk: str | None) -> bool:
-        """True when this route takes `number`, as it stands, from `trunk`."""
-        if self.trunk and self.trunk != trunk:
-            return False
-        return number == self.prefix if self.exact else number.startswith(self.prefix)
+        """True when this route, for a beginning, takes `number` as it stands from `trunk`."""
+        return (not self.trunk or self.trunk == trunk) and number.startswith(self.prefix)
 
     def means(self, number: Number, plan: Plan, trunk: str | None) -> bool:
-        """True when this route takes that telephone number from `trunk`, however either is written."""
+        """True when this route, for a beginning, takes that telephone number, however either is written."""
         if self._numbers is None or (self.trunk and self.trunk != trunk):
             return False
         return self._numbers.matches(number, plan)
@@ -55,6 +53,8 @@ class Routes(Generic[H]):
     def __init__(self, routes: Sequence[Route[H]] = (), *, plan: Plan | None = None) -> None:
         self._plan = plan or Plan()
         self._routes: list[Route[H]] = []
+        self._exact: dict[str, list[Route[H]]] = {}
+        self._prefixes: list[Route[H]] = []
         for route in routes:
             self.add(route)
 
@@ -63,20 +63,34 @@ class Routes(Generic[H]):
 
     def add(self, route: Route[H]) -> None:
         """Add a route; ValueError when the same pattern is there for the same trunk."""
-        for known in self._routes:
-            if self._key(known) == self._key(route):
-                raise ValueError(f"number {route.pattern!r} is routed twice")
+        same = self._exact.get(self._meaning(route.prefix), []) if route.exact else self._prefixes
+        if any(
+            known.trunk == route.trunk and (route.exact or known.prefix == route.prefix) for known in same
+        ):
+            raise ValueError(f"number {route.pattern!r} is routed twice")
         self._routes.append(route)
-        self._routes.sort(key=lambda r: (not r.exact, -len(r.prefix), not r.trunk))
+        self._routes.sort(key=_order)
+        if route.exact:
+            same = self._exact.setdefault(self._meaning(route.prefix), [])
+        same.append(route)
+        same.sort(key=_order)
 
     def find(self, number: str, trunk: str | None) -> Route[H] | None:
         """The route for a dialled number, or None."""
+        for route in self._exact.get(self._meaning(number), ()):
+            if route.trunk in {"", trunk}:
+                return route
         wanted, read = bare(number), parse(number, self._plan)
-        for route in self._routes:
+        for route in self._prefixes:
             if route.matches(wanted, trunk) or (read is not None and route.means(read, self._plan, trunk)):
                 return route
         return None
 
-    def _key(self, route: Route[H]) -> tuple[str, bool, str]:
-        read = parse(route.prefix, self._plan) if route.exact else None
-        return (read.canonical if read is not None else route.prefix, route.exact, route.trunk)
+    def _meaning(self, number: str) -> str:
+        """What stands for all spellings of a number; a name stands for itself."""
+        read = parse(number, self._plan)
+        return read.canonical if read is not None else bare(number)
+
+
+def _order(route: Route[H]) -> tuple[bool, int, bool]:
+    return (not route.exact, -len(route.prefix), not route.trunk)
