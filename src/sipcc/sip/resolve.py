@@ -154,13 +154,14 @@ def plan(
         supported: our transports, the preferred first; a NAPTR of another is passed over.
         families: which addresses to ask for, the preferred first.
     """
+    transport = _secured(wanted.transport, wanted.sips)
+    if is_address(wanted.host):
+        chosen = transport or ("tls" if wanted.sips else "udp")
+        port = default_port(chosen) if wanted.port is None else wanted.port
+        return Plan([Hop(chosen, wanted.host, port, wanted.host)], [])
     search = _Search(answers, chance, families)
     host = wanted.host.rstrip(".").lower()
-    transport = _secured(wanted.transport, wanted.sips)
     usable = [name for name in supported if not wanted.sips or name in ("tls", "wss")] or ["tls"]
-    if is_address(host):
-        chosen = transport or ("tls" if wanted.sips else "udp")
-        return Plan([Hop(chosen, host, wanted.port or default_port(chosen), host)], [])
     if wanted.port is not None:
         search.addresses(host, transport or ("tls" if wanted.sips else "udp"), wanted.port, host)
     elif transport is not None:

@@ -27,6 +27,7 @@ from sipcc.sip import (
     response,
 )
 from sipcc.sip.registrar import Rebound
+from sipcc.sip.nat import contact_transport, is_address
 from sipcc.sip.trunk import destination_of
 from sipcc.tasks import TaskScope
 
@@ -35,6 +36,9 @@ GOODBYE_TIMEOUT = 2.0
 
 PROBE_PAUSES = (0.2, 0.8, 1.0)
 """Seconds before each attempt to reach a phone whose stream was closed."""
+
+_ANYWHERE = "192.0.2.1"
+"""An address that no route but the default one leads to (RFC 5737); nothing is sent there."""
 
 _log = get_logger("sipcc.registrations")
 
@@ -215,6 +219,7 @@ def _contact(endpoint: Endpoint, trunk: TrunkSettings) -> SipUri:
     )
     host, port = listener.local
     if host in {"0.0.0.0", "::"}:
-        host = local_host_towards(trunk.host)
-    params = {"transport": "tcp"} if listener.transport == "tcp" else {}
+        # a name would have to be looked up, which blocks: the way out is the same for all of them
+        host = local_host_towards(trunk.host if is_address(trunk.host) else _ANYWHERE)
+    params = {} if listener.transport == "udp" else {"transport": contact_transport(listener.transport)}
     return SipUri(user=trunk.username, host=host, port=port, params=params)
