@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.flow.centre import SWITCH, Centre
+from tests.flow.centre import AGENT_HZ, SWITCH, Centre
 
 from sipcc.sip import Address, Credentials, InboundRequest, NameAddr, Response, SipUri
 from sipcc.sip.multipart import Part, build
@@ -15,7 +15,7 @@ from sipcc.sip.notifications import Subscriber
 from sipcc.sip.packages import WatchedDialog, parse_dialog_info, parse_summary
 from sipcc.switch.messages import TextMessage
 from sipcc.testing.carrier import FakeCarrier
-from sipcc.testing.phone import Answer, Decline, FakePhone
+from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
 
 DOMAIN = "pbx.example.com"
 SERVER = Address(SWITCH, 5060)
@@ -131,6 +131,40 @@ async def test_a_lamp_shows_the_calls_that_its_user_places(centre: Centre) -> No
     assert (await lamp(watching)).state == "confirmed"
     await call.hangup()
     assert (await lamp(watching)).state == "terminated"
+
+
+async def test_a_ringing_call_is_picked_up_by_its_lamp(centre: Centre) -> None:
+    rung_phone, other = await centre.phone("1001", Ignore()), await centre.phone("1002")
+    watching, own = watch(other, "1001"), watch(rung_phone, "1002")
+    await lamp(watching)
+    await lamp(own)
+    caller = await centre.carrier.call("4008000005", caller="13800138000")
+    rung = await lamp(watching)
+    while rung.state == "trying":
+        rung = await lamp(watching)
+    replaces = f"{rung.call_id};to-tag={rung.local_tag};from-tag={rung.remote_tag}"
+    pick_up = other.make_call("caller", what="picks up")
+    session = other.endpoint.invite(
+        uri("1001"),
+        from_=NameAddr(uri("1002")),
+        body=pick_up.offer(),
+        listener=pick_up,
+        headers=[("Replaces", replaces), ("Require", "replaces")],
+        destination=SERVER,
+        credentials=Credentials("1002", PASSWORDS["1002"]),
+        contact_user="1002",
+    )
+    pick_up.attach(session)
+    await pick_up.answered()
+    await caller.answered()
+    await caller.hears(AGENT_HZ["1002"])
+    assert (await lamp(watching)).id == "1001"  # idle again
+    busy = await lamp(own)
+    while busy.state == "trying":
+        busy = await lamp(own)
+    assert (busy.state, busy.direction) == ("confirmed", "initiator")
+    await caller.hangup()
+    assert (await lamp(own)).state == "terminated"
 
 
 async def test_message_lamps(centre: Centre) -> None:

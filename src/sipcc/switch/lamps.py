@@ -21,7 +21,7 @@ from sipcc.sip.packages.dialog_info import CallState, Direction
 from sipcc.sip.subscription import EventPackage, SubscriptionSettings
 
 if TYPE_CHECKING:
-    from sipcc.call import Call
+    from sipcc.call import Call, Leg
 
 
 class _Facts(msgspec.Struct):
@@ -83,12 +83,11 @@ class Lamps:
         self.notifier.close()
 
     def user_busy(self, user: str, call: str, began: bool) -> None:
-        """A user of ours placed a call, or it is over."""
-        if began:
-            called = self._called.get(call, "")
-            self._placed[call] = _Facts(user, "initiator", Party(self._uri_of(called)))
+        """A user of ours placed a call, or is out of it; what is told of its legs is known from the bus."""
+        if began and call in self._called:
+            self._placed[call] = _Facts(user, "initiator", Party(self._uri_of(self._called[call])))
             self._show(self._placed, call, "trying")
-        elif call in self._placed:
+        elif not began:
             self._show(self._placed, call, "terminated")
 
     def phones_changed(self, user: str) -> None:
@@ -121,34 +120,55 @@ class Lamps:
         bus.on(events.CallRinging, lambda event: self._show(self._placed, event.call, "early"))
         bus.on(events.CallAnswered, lambda event: self._show(self._placed, event.call, "confirmed"))
         bus.on(events.CallEndedEvent, self._call_ended)
-        bus.on(events.LegStarted, self._leg_started)
-        bus.on(events.LegRinging, lambda event: self._show(self._rung, event.leg, "early"))
-        bus.on(events.LegAnswered, lambda event: self._show(self._rung, event.leg, "confirmed"))
+        bus.on(events.LegStarted, lambda event: self._leg(event.call, event.leg, "trying"))
+        bus.on(events.LegRinging, lambda event: self._leg(event.call, event.leg, "early"))
+        bus.on(events.LegAnswered, lambda event: self._leg(event.call, event.leg, "confirmed"))
         bus.on(events.LegEnded, self._leg_ended)
+        bus.on(events.TransferCompleted, self._transferred)
 
     def _call_started(self, event: events.CallStarted) -> None:
         self._called[event.call] = event.called
 
     def _call_ended(self, event: events.CallEndedEvent) -> None:
         self._called.pop(event.call, None)
-        why = _why(event.sip_status, event.ended_by == "caller")
-        self._show(self._placed, event.call, "terminated", why, event.sip_status)
+        self._show(self._placed, event.call, "terminated")
+        for key in [key for key in self._rung if key.startswith(f"{event.call}/")]:
+            self._show(self._rung, key, "terminated")
 
-    def _leg_started(self, event: events.LegStarted) -> None:
-        call = self._find_call(event.call)
-        leg = call.other(event.leg) if call is not None else None
-        if call is None or leg is None:
-            return
-        lamp = leg.user or self._names.get(event.agent or "", "")
-        if not lamp:
-            return
-        remote = Party(self._uri_of(call.caller), call.caller_name)
-        self._rung[event.leg] = _Facts(lamp, "recipient", remote, leg.session)
-        self._show(self._rung, event.leg, "trying")
+    def _leg(self, call_id: str, leg_id: str, state: CallState) -> None:
+        """A leg is there or has come further; one that came by a transfer is seen here first."""
+        key = f"{call_id}/{leg_id}"
+        if key not in self._rung:
+            call = self._find_call(call_id)
+            leg = call.other(leg_id) if call is not None else None
+            if call is None or leg is None or not self._begin(key, call, leg):
+                return
+        self._show(self._rung, key, state)
+
+    def _begin(self, key: str, call: Call, leg: Leg) -> bool:
+        """Note what a lamp shall say of `leg`; False when it has none."""
+        lamp = leg.user or self._names.get(leg.agent or "", "")
+        if lamp:
+            remote = Party(self._uri_of(call.caller), call.caller_name)
+            placed = leg.role == "caller"
+            self._rung[key] = _Facts(lamp, "initiator" if placed else "recipient", remote, leg.session)
+        return bool(lamp)
 
     def _leg_ended(self, event: events.LegEnded) -> None:
         why = _why(event.sip_status, event.ended_by == "callee")
-        self._show(self._rung, event.leg, "terminated", why, event.sip_status)
+        self._show(self._rung, f"{event.call}/{event.leg}", "terminated", why, event.sip_status)
+
+    def _transferred(self, event: events.TransferCompleted) -> None:
+        """Parties changed places: whoever talks now and was not known yet is busy."""
+        call = self._find_call(event.into or event.call)
+        if call is None or call.ended:
+            return
+        for leg in (call.leg, call.peer):
+            if leg is None or leg.ended or (leg is call.leg and call.id in self._placed):
+                continue
+            key = f"{call.id}/{leg.id}"
+            if key in self._rung or self._begin(key, call, leg):
+                self._show(self._rung, key, "confirmed")
 
     def _show(
         self, where: dict[str, _Facts], name: str, state: CallState, event: str = "", code: int = 0
