@@ -26,8 +26,8 @@ from sipcc.sip import (
     local_host_towards,
     response,
 )
-from sipcc.sip.registrar import Rebound
 from sipcc.sip.nat import contact_transport, is_address
+from sipcc.sip.registrar import Rebound
 from sipcc.sip.trunk import destination_of
 from sipcc.tasks import TaskScope
 
