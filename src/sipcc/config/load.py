@@ -30,6 +30,7 @@ from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.errors import ConfigError
+from sipcc.numbers import plan_of
 from sipcc.records.settings import RecordSettings
 
 _TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -194,7 +195,8 @@ def _check_all(
     if not report.has_error_below(("toll",)):
         check_toll(config.toll, report)
     check_agents(lists["agents"], names, report)
-    check_numbers(lists["numbers"], names, report)
+    plan = plan_of(config.dialling.country, config.dialling.area_code)
+    check_numbers(lists["numbers"], names, report, plan)
     _check_queues(lists["queues"], data, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)

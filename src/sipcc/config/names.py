@@ -13,7 +13,7 @@ from sipcc.config.findings import Report
 from sipcc.config.lines import Path
 from sipcc.config.schema import LISTS
 from sipcc.errors import ParseError
-from sipcc.numbers import bare
+from sipcc.numbers import Plan, bare, parse
 from sipcc.sip.uri import SipUri
 
 _UNIQUE = ("users", "trunks", "agents", "queues", "routes")  # for menus, sipcc.ivr.check says it
@@ -65,8 +65,10 @@ def check_unique(data: Mapping[str, Any], report: Report) -> None:
                 )
 
 
-def check_numbers(numbers: Sequence[tuple[int, NumberSettings]], names: Names, report: Report) -> None:
-    """Check what the numbers are and where they lead."""
+def check_numbers(
+    numbers: Sequence[tuple[int, NumberSettings]], names: Names, report: Report, plan: Plan | None = None
+) -> None:
+    """Check what the numbers are and where they lead; `plan` tells which spellings mean the same."""
     seen: dict[tuple[str, str], int] = {}
     for index, entry in numbers:
         path: Path = ("numbers", index)
@@ -77,7 +79,7 @@ def check_numbers(numbers: Sequence[tuple[int, NumberSettings]], names: Names, r
                 f"{entry.number!r} is no number",
                 "write digits, a user name, or a beginning with * at its end",
             )
-        elif (first := seen.setdefault((number, entry.trunk), index)) != index:
+        elif (first := seen.setdefault((_meaning(number, plan), entry.trunk), index)) != index:
             report.error(
                 (*path, "number"),
                 f"{entry.number!r} has a destination already, at numbers[{first}]",
@@ -88,6 +90,11 @@ def check_numbers(numbers: Sequence[tuple[int, NumberSettings]], names: Names, r
         if entry.max_calls < 0:
             report.error((*path, "max_calls"), "expected 0 for no limit, or a positive number")
         check_destination(entry.to, (*path, "to"), names, report)
+
+
+def _meaning(number: str, plan: Plan | None) -> str:
+    read = parse(number, plan) if plan is not None else None
+    return read.canonical if read is not None else number
 
 
 def check_destination(text: str, path: Path, names: Names, report: Report) -> None:

@@ -88,3 +88,9 @@ def test_everything_to_everywhere_is_a_warning(tmp_path: Path) -> None:
     [finding] = check(written(tmp_path, text), {})
     assert finding.severity == "warning"
     assert "any number of the world" in str(finding)
+
+
+def test_one_number_in_two_spellings_is_one_number(tmp_path: Path) -> None:
+    text = GOOD + '[[numbers]]\nnumber = "+864008123456"\nto = "echo"\n'
+    [finding] = check(written(tmp_path, text), {})
+    assert "'+864008123456' has a destination already, at numbers[0]" in str(finding)
