@@ -26,7 +26,7 @@ from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
 from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
-from sipcc.sip import Endpoint, Flow, Registrar, SocketNetwork, TrunkTable
+from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.console import Console
 from sipcc.switch.entrance import guard_entrance
@@ -173,9 +173,7 @@ class Switch:
         self.prompts = PromptCatalogue(self.config.ivr)
         self._build_calls()
         self.keeper: RecordKeeper = _keeper(self.config, self.bus, self.clock)
-        self.tracing = Tracing(
-            self.config.sip.trace, endpoint=self.endpoint, bus=self.bus, clock=self.clock
-        )
+        self.tracing = Tracing(self.config.sip.trace, endpoint=self.endpoint, bus=self.bus, clock=self.clock)
         try:
             self.tracing.start()
             await self.keeper.start()
@@ -239,9 +237,7 @@ class Switch:
         self.domain = config.sip.domain or _host_of(config.sip.listen[0])
         self.trunks = TrunkTable(config.trunks)
         self.registrar = Registrar(config.sip, secret=os.urandom(32))
-        self.endpoint = Endpoint(
-            config.sip, network=self._network or SocketNetwork(), clock=self.clock, ids=self.ids
-        )
+        self.endpoint = Endpoint(config.sip, network=self._network, clock=self.clock, ids=self.ids)
         self.guard = guard_entrance(
             self.endpoint,
             config,
