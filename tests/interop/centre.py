@@ -22,7 +22,7 @@ WELCOME_HZ, MUSIC_HZ, CALLER_HZ, AGENT_HZ = 700, 900, 400, 1300
 
 CONFIG = """\
 [sip]
-listen = ["udp:{host}:{port}", "tcp:{host}:{port}"]
+listen = ["udp:{host}:{port}", "tcp:{host}:{port}"{secure}]
 domain = "{host}"{sip}
 
 [media]
@@ -111,10 +111,15 @@ class Centre:
         ring_timeout: float = 10.0,
         host: str = SWITCH,
         sip: str = "",
+        secure: bool = False,
     ) -> None:
         self.folder = folder
         self.host = host
         self.port = free_port(SWITCH)
+        self.tls_port, self.wss_port = free_port(SWITCH), free_port(SWITCH)
+        """With `secure` the switch also listens there, with a certificate of ``trusted.pem`` in `folder`."""
+        if secure:
+            sip += _certify(folder, host)
         prompts = folder / "prompts"
         prompts.mkdir()
         audio.write_wav(prompts / "hello.wav", audio.tone(WELCOME_HZ, 4.0))
@@ -126,6 +131,7 @@ class Centre:
                 host=host,
                 sip=f"\n{sip}" if sip else "",
                 port=self.port,
+                secure=f', "tls:{host}:{self.tls_port}", "wss:{host}:{self.wss_port}"' if secure else "",
                 first=first,
                 last=first + 99,
                 workers=workers,
@@ -205,6 +211,14 @@ class Centre:
         database.close()
         events = [json.loads(event) for (event,) in rows]
         return [(event["agent"], event["outcome"]) for event in events]
+
+
+def _certify(folder: Path, host: str) -> str:
+    """A certificate for `host` in `folder`, and the line of the configuration that names it."""
+    from tests.unit.sip.certificates import tls_settings
+
+    tls = tls_settings(folder, host)
+    return f'\ntls = {{ certificate = "{tls.certificate}", authorities = "{tls.authorities}" }}'
 
 
 _EXPORT = ("export", "--format", "json")

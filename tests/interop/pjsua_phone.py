@@ -21,6 +21,13 @@ def tell(event: str, **values: object) -> None:
     sys.stdout.flush()
 
 
+KINDS = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
+
+
 class Call(pj.Call):
     def __init__(self, phone: Phone, call_id: int = pj.PJSUA_INVALID_ID) -> None:
         super().__init__(phone.account, call_id)
@@ -89,8 +96,10 @@ class Phone:
         transport.boundAddress = settings["host"]
         transport.publicAddress = settings["host"]
         transport.port = settings.get("port", 0)
-        kind = pj.PJSIP_TRANSPORT_TCP if settings.get("transport") == "tcp" else pj.PJSIP_TRANSPORT_UDP
-        self.endpoint.transportCreate(kind, transport)
+        if settings.get("authorities"):
+            transport.tlsConfig.CaListFile = settings["authorities"]
+            transport.tlsConfig.verifyServer = True
+        self.endpoint.transportCreate(KINDS[settings.get("transport", "udp")], transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():
@@ -109,7 +118,7 @@ class Phone:
     def _make_account(self) -> Account:
         settings = self.settings
         config = pj.AccountConfig()
-        suffix = ";transport=tcp" if settings.get("transport") == "tcp" else ""
+        suffix = f";transport={settings.get('transport', 'udp')}"
         config.idUri = f"sip:{settings['user']}@{settings['server']}"
         config.mediaConfig.transportConfig.boundAddress = settings["host"]
         config.mediaConfig.transportConfig.publicAddress = settings["host"]
