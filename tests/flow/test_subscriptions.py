@@ -240,6 +240,39 @@ async def test_a_message_goes_to_all_phones_of_its_target(centre: Centre) -> Non
     assert request.max_forwards == 69
 
 
+@pytest.mark.parametrize(("one", "other", "status"), [(486, 202, 202), (200, 486, 200), (603, 486, 486)])
+async def test_the_first_phone_that_takes_it_answers(
+    centre: Centre, one: int, other: int, status: int
+) -> None:
+    sender, first = await centre.phone("1001"), await centre.phone("1002")
+    host = "127.0.1.22"
+    second = FakePhone(
+        "1002", PASSWORDS["1002"], server=SERVER, host=host, domain=DOMAIN, network=centre.network.host(host)
+    )
+    await second.start()
+    assert await second.register() == 200
+    got = [take(first, one), take(second, other)]
+    assert (await say(sender, "1002", "x")).status == status
+    await asyncio.sleep(1)
+    assert [len(each) for each in got] == [1, 1]
+    await second.stop()
+
+
+async def test_a_watcher_on_tcp_is_told_on_its_stream(centre: Centre) -> None:
+    phone = await centre.phone("1002", transport="tcp")
+    await centre.phone("1001", Answer(after=3.0))
+    watching = watch(phone, "1001")
+    assert (await lamp(watching)).state == "terminated"
+    await asyncio.sleep(2)
+    call = await centre.carrier.call("4008000005", caller="13800138000")
+    assert (await lamp(watching)).state == "trying"
+    assert (await lamp(watching)).state == "early"
+    await call.hangup()
+    assert (await lamp(watching)).state == "terminated"
+    assert {packet.transport for packet in centre.network.sent(b"NOTIFY", source=SWITCH)} == {"tcp"}
+    assert await watching.stop() == "unsubscribed"
+
+
 async def test_whoever_proved_to_be_1001_speaks_as_1001(centre: Centre) -> None:
     sender, target = await centre.phone("1001"), await centre.phone("1002")
     got = take(target)

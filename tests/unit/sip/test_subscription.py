@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,3 +197,68 @@ def test_nothing_is_said_after_the_last_word() -> None:
     assert watch.deadline is None
     watch.answered(answer(404), now=2.0)
     assert watch.over
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0.0, 40.0),
+        st.sampled_from(
+            ["change", "change", "refresh", "leave", "end", "ok", "ok", "busy", "gone", "lost", "wait"]
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_the_rules_hold(steps: list[tuple[float, str]]) -> None:
+    now, watch = 0.0, Watch(interval=1.0)
+    watch.subscribe(100, now=now)
+    sent: list[tuple[float, Notice, bool]] = []
+    flying = asked = False
+    told_at = 0.0
+
+    def look() -> None:
+        nonlocal flying, asked
+        watch.expire(now=now)
+        notice = watch.to_send(now=now)
+        if notice is not None:
+            assert not flying
+            sent.append((now, notice, asked))
+            flying, asked = True, False
+        assert watch.to_send(now=now) is None
+
+    for pause, step in steps:
+        due = now + pause
+        look()
+        while (at := watch.deadline) is not None and at <= due:
+            assert at >= told_at
+            told_at = now = max(now, at)
+            look()
+            if watch.deadline is not None:
+                assert watch.deadline > now
+        now = due
+        if step == "change":
+            watch.change(now=now)
+        elif step == "refresh" and not watch.ending:
+            watch.subscribe(100, now=now)
+            asked = True
+        elif step == "leave" and not watch.ending:
+            watch.subscribe(0, now=now)
+        elif step == "end":
+            watch.end("noresource", now=now)
+        elif flying and step in ("ok", "busy", "gone", "lost"):
+            flying = False
+            if step == "lost":
+                watch.failed()
+            else:
+                headers = [("Retry-After", "3")] if step == "busy" else []
+                status = {"ok": 200, "busy": 503, "gone": 481}[step]
+                watch.answered(answer(status, *headers), now=now)
+        look()
+    assert [notice.version for _, notice, _ in sent] == list(range(len(sent)))
+    assert sum(notice.state.terminated for _, notice, _ in sent) <= 1
+    assert all(not notice.state.terminated for _, notice, _ in sent[:-1])
+    for (before, _, _), (at, notice, was_asked) in pairwise(sent):
+        if not notice.full and not was_asked:
+            assert at - before >= 1.0 - 1e-9
