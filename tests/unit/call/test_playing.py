@@ -39,9 +39,10 @@ async def test_play_returns_when_the_port_says_that_it_is_over() -> None:
     task = asyncio.ensure_future(player.play(WELCOME))
     await asyncio.sleep(1)
     assert not task.done()
-    player.on_event(ended(1))
+    [(path, token)] = port.calls
+    player.on_event(ended(token))
     await task
-    assert port.calls == [("welcome.wav", 1)]
+    assert path == "welcome.wav"
 
 
 async def test_the_end_of_a_play_that_was_replaced_is_not_the_end_of_the_next() -> None:
@@ -51,9 +52,10 @@ async def test_the_end_of_a_play_that_was_replaced_is_not_the_end_of_the_next() 
     await asyncio.sleep(0)
     player.start(MUSIC, loop=True)
     await first  # replaced: nobody waits for it any more
-    player.on_event(ended(1))
+    (_, old), (_, new) = port.calls
+    player.on_event(ended(old))
     assert player.playing
-    player.on_event(ended(2))
+    player.on_event(ended(new))
     assert not player.playing
 
 
@@ -87,3 +89,24 @@ def test_stop_when_nothing_plays_does_nothing_and_missing_prompts_are_remembered
     player.on_event(PromptMissing("port-1", "nowhere.wav", "no such file"))
     assert port.calls == []
     assert player.missing == ["nowhere.wav"]
+
+
+async def test_what_plays_moves_to_the_port_of_another_party() -> None:
+    port, other = Port(), Port()
+    player = Player(port)  # type: ignore[arg-type]
+    player.start(MUSIC, loop=True)
+    player.move(other)  # type: ignore[arg-type]
+    assert port.calls[-1] == ("stop", 0)
+    player.on_event(ended(port.calls[0][1]))  # the end that came of the stop
+    assert player.playing
+    player.on_event(ended(other.calls[0][1]))
+    assert not player.playing
+
+
+async def test_two_players_of_one_port_do_not_take_each_others_ends() -> None:
+    port = Port()
+    before, after = Player(port), Player(port)  # type: ignore[arg-type]
+    before.start(WELCOME)
+    after.start(MUSIC)
+    after.on_event(ended(port.calls[0][1]))
+    assert after.playing
