@@ -203,6 +203,9 @@ def _host(raw: bytes, where: str) -> str:
     if not raw.startswith(b"["):
         return raw.decode("ascii")
     host = raw[1:-1].decode("ascii")
+    if ":::" in host and "." in host.rpartition(":::")[2]:
+        # what the grammar of RFC 3261 makes of "::" before an IPv4 address, by mistake (RFC 5118 §4.10)
+        host = "::".join(host.rsplit(":::", 1))
     try:
         ipaddress.IPv6Address(host)
     except ValueError as error:
