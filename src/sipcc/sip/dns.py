@@ -125,9 +125,11 @@ class DnsResolver:
         return found.hops
 
     async def close(self) -> None:
-        """Ask nothing more."""
-        for task in list(self._asking.values()):
+        """Give up what is being asked."""
+        tasks = list(self._asking.values())
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, query: Query) -> Answer:
         """The answer to `query`, asked for once however many wait for it; empty when nobody knows."""

@@ -133,6 +133,7 @@ class Endpoint:
             self._driver.pump()
             self._driver.close()
         await self.scope.close()
+        await self.resolver.close()
         await self.manager.close()
 
     def invite(

@@ -213,6 +213,7 @@ class Switch:
             "up_s": round(self.clock.now() - self._started_at, 3),
             "calls": len(self.calls),
             "calls_total": self.calls.total,
+            "trunks_down": ", ".join(self.trunk_health.down()),
             "traced_calls": len(self.tracing.trace),
             "traced_bytes": self.tracing.trace.size,
             **{name: counters[name] for name in sorted(counters)},
