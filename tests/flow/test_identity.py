@@ -16,7 +16,8 @@ from sipcc.call.events import CallEndedEvent, CallStarted, Decision, DialBlocked
 from sipcc.events import Event
 from sipcc.sip import Credentials, NameAddr, SipUri
 from sipcc.testing.fakecall import FakeCall
-from sipcc.testing.phone import Answer, FakePhone
+from sipcc.testing.party import Trace
+from sipcc.testing.phone import Answer, FakePhone, Ignore
 
 E = TypeVar("E", bound=Event)
 
@@ -62,6 +63,11 @@ class Away:
     def told(self, kind: type[E]) -> list[E]:
         """The events of one class so far."""
         return [event for event in self.centre.events if isinstance(event, kind)]
+
+    def left(self) -> list[Trace]:
+        """The INVITEs that any carrier got."""
+        parties = (self.national, self.abroad, self.centre.carrier)
+        return [invite for party in parties for invite in party.seen("INVITE", "in")]
 
 
 def header(data: bytes, name: str) -> list[str]:
@@ -317,8 +323,7 @@ async def test_an_agent_calls_nobody_who_is_not_on_the_list(tmp_path: Path, numb
         phone = await world.centre.phone("1001")
         call = await phone.call(number)
         assert await refused(call) == 403
-        assert world.national.seen("INVITE", "in") == []
-        assert world.abroad.seen("INVITE", "in") == []
+        assert world.left() == []
         [blocked] = world.told(DialBlocked)
         assert (blocked.user, blocked.trunk, blocked.why) == ("1001", "national", why)
         assert [leg.cause for leg in world.told(LegEnded)] == ["blocked"]
@@ -420,3 +425,77 @@ async def test_each_choice_about_a_call_is_told(tmp_path: Path) -> None:
         assert told["shown as 4008123456"] == "+8613800138000 is none of the trunk's numbers"
         assert told["blocked: +14155550100 over national"].startswith("not_allowed: it is not on the list")
         await caller.hangup()
+
+
+# -- places that a phone names ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("tel:+14155550100", "not_allowed"),
+        ("sip:0014155550100@pbx.example.com", "not_allowed"),
+        ("sip:0014155550100@127.0.3.3", "not_allowed"),
+        ("sip:16812345@127.0.3.3:5060", "denied"),
+        ("sip:*72@127.0.3.3", "not_a_number"),
+        ("sip:13800138009@198.51.100.7", "host"),
+    ],
+)
+async def test_a_transfer_leads_to_nobody_who_is_not_on_the_list(
+    tmp_path: Path, target: str, why: str
+) -> None:
+    async with away(tmp_path) as world:
+        alice = await world.centre.phone("1001")
+        caller = await world.centre.carrier.call("4008000005")
+        talk = await alice.next_call()
+        await caller.answered()
+        await talk.refer(target)
+        await talk.told(403)
+        [blocked] = world.told(DialBlocked)
+        assert (blocked.user, blocked.why) == ("1001", why)
+        assert world.left() == []
+        await caller.hears(1300.0)  # the two talk on
+        await caller.hangup()
+
+
+async def test_a_transfer_to_a_listed_number_is_on_the_account_of_who_asks(tmp_path: Path) -> None:
+    async with away(tmp_path) as world:
+        alice = await world.centre.phone("1001")
+        callers = []
+        for number in range(3):
+            caller = await world.centre.carrier.call("4008000005")
+            callers.append(caller)
+            talk = await alice.next_call()
+            await caller.answered()
+            await talk.refer(f"sip:1380013800{number}@127.0.3.3")
+            await talk.told(200 if number < 2 else 403)
+        assert [(event.user, event.why) for event in world.told(DialBlocked)] == [("1001", "calls")]
+        assert len(world.national.seen("INVITE", "in")) == 2
+        for caller in callers:
+            await caller.hangup()
+
+
+@pytest.mark.parametrize(
+    ("contact", "why"),
+    [
+        ("sip:0014155550100@127.0.3.3:5060", "not_allowed"),
+        ("tel:+14155550100", "not_allowed"),
+        ("sip:13800138009@198.51.100.7", "host"),
+        ("sip:13800138009@127.0.3.3:5060", ""),
+    ],
+)
+async def test_a_redirection_leads_to_nobody_who_is_not_on_the_list(
+    tmp_path: Path, contact: str, why: str
+) -> None:
+    async with away(tmp_path) as world:
+        alice = await world.centre.phone("1001", Ignore())
+        caller = await world.centre.carrier.call("4008000005")
+        (await alice.next_call()).redirect(contact)
+        if why:
+            await caller.ended()
+            assert [(event.user, event.why) for event in world.told(DialBlocked)] == [("1001", why)]
+            assert world.left() == []
+        else:
+            await caller.answered()
+            assert len(world.national.seen("INVITE", "in")) == 1
+            await caller.hangup()

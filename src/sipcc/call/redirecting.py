@@ -44,7 +44,8 @@ class Redirection:
             contacts = [contact.uri for contact in response.contacts][:MAX_PLACES]
         except ParseError:
             return self._refuse(call, leg, "its Contact cannot be read")
-        by = leg.target.by if leg.target is not None else ""
+        # a phone that sends callers on does so on its own account
+        by = (leg.target.by if leg.target is not None else "") or leg.user
         found = []
         for uri in contacts:
             for place in call.context.locator.locate(str(uri)):

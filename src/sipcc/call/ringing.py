@@ -130,7 +130,11 @@ class _Race:
 
     async def ring(self, target: Target) -> None:
         """Send an INVITE to `target`, or another way there; that none can be sent counts as its refusal."""
-        ways = (target, *target.instead)
+        also = (
+            msgspec.structs.replace(way, by=target.by, chosen_by_peer=target.chosen_by_peer)
+            for way in target.instead
+        )
+        ways = (target, *also)
         status = 480
         for at, way in enumerate(ways):
             status = await self._invite(way, ways[at + 1 :])
