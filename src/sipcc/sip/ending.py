@@ -26,6 +26,7 @@ class Ending:
         self._bye_sent = False
         self._held_bye: HeaderList | None = None
         self._usages = 0
+        self._finishing = False
         self._finished = False
 
     @property
@@ -77,6 +78,7 @@ class Ending:
         """The peer does not know the dialog any more."""
         if self._session.state in (SessionState.ACCEPTED, SessionState.CONFIRMED):
             self.end("network", None)
+            self._session.unacked.clear()
             self.finish()
 
     def unanswered(self) -> None:
@@ -87,6 +89,10 @@ class Ending:
 
     def unacknowledged(self) -> None:
         """No ACK came to our 2xx within 64*T1: end with a BYE (RFC 3261 §13.3.1.4)."""
+        if self._finishing:
+            self._session.unacked.clear()
+            self.finish()
+            return
         self.end("network", None)
         self.release_bye()
 
@@ -111,8 +117,24 @@ class Ending:
         session.send_in_dialog("BYE", done, lambda _error: done(None), headers=headers, dialog=dialog)
 
     def finish(self) -> None:
-        """The session needs the dialog no more; it goes unless another usage holds it."""
-        self._session.stop_timers()
+        """The session needs the dialog no more; it goes unless another usage holds it.
+
+        A 2xx of either side is owed its ACK also after a BYE: ours is repeated until it comes (RFC 3261
+        §13.3.1.4), and the final answer to a re-INVITE of ours is waited for.
+        """
+        session = self._session
+        if len(session.unacked):
+            self._finishing = True
+            return
+        session.stop_timers()
+        self._finishing = session.modification.lingers()
+        if self._finishing:
+            return
         self._finished = True
         if not self._usages:
-            self._session.host.finished(self._session)
+            session.host.finished(session)
+
+    def go_on(self) -> None:
+        """What `finish` waited for is over."""
+        if self._finishing:
+            self.finish()

@@ -102,6 +102,14 @@ class Modification:
             self.start(Change("INVITE", dialog, body=session.local_body, refresh=True))
         return True
 
+    def lingers(self) -> bool:
+        """True while a re-INVITE has no final answer; it gets 64*T1 more to have one."""
+        change, session = self._ours, self._session
+        if change is None or change.method != "INVITE" or change.exchange is None:
+            return False
+        session.set_due("reinvite", session.host.now() + session.host.timers.timeout)
+        return True
+
     def resume(self) -> None:
         """No PRACK of ours is under way any more."""
         change = self._ours
@@ -210,6 +218,7 @@ class Modification:
         if self._ours is change:
             self._ours = None
             self._session.offers_settled()
+            self._session.ending.go_on()
 
     def _tell(self, response: Response | None) -> None:
         session = self._session
@@ -309,11 +318,18 @@ class Modification:
             self._withdrawn = True
             self._session.respond(pending, 487)
 
-    def overdue(self) -> None:
-        """Nobody has answered an UPDATE or PRACK: 504, and whoever still means to is too late."""
-        if self._theirs is not None:
+    def overdue(self, name: str) -> None:
+        """Nobody answers: `answer` is a request of the peer, `reinvite` one of ours after the end.
+
+        An UPDATE or PRACK gets 504 (RFC 3311 §5.2), and whoever still means to answer it is too late.
+        """
+        ours = self._ours
+        if name == "answer" and self._theirs is not None:
             self.refuse(504, ())
             self._withdrawn = True
+        elif name == "reinvite" and ours is not None and ours.exchange is not None:
+            self._session.host.abandon(ours.exchange)
+            self._close(ours)
 
     def drop_others(self, dialog: Dialog) -> None:
         """One fork has answered: what was under way in the early dialogs of the others is void."""

@@ -55,7 +55,6 @@ class InviteSession:
         self.policy = policy or SessionPolicy(timer=host.session_timer)
         """The extensions that this session may and must use."""
         self.option_tags = self.policy.option_tags(host.supported)
-        """The values of Supported."""
         self.request = request
         """The initial INVITE, as it was last sent."""
         self.flow = flow
@@ -316,11 +315,13 @@ class InviteSession:
         elif self.ending.bye_waits:
             self.ending.release_bye()
             return
-        if self.state is not SessionState.TERMINATED:
+        if self.state is SessionState.TERMINATED:
+            self.ending.go_on()
+        else:
             self.told.on_acknowledged(self, request.body)
 
     def receive_cancel(self, transaction: ServerTransaction) -> None:
-        """Take the CANCEL of one of the peer's INVITE transactions; 200 was sent to it."""
+        """Take the CANCEL of one of the peer's INVITEs; 200 was sent to it."""
         self.modification.withdraw(transaction)
 
     @property
@@ -344,8 +345,8 @@ class InviteSession:
             self.modification.retry(now)
         elif name == "timer":
             self.refreshing.due(now)
-        elif name == "answer":
-            self.modification.overdue()
+        elif name in ("answer", "reinvite"):
+            self.modification.overdue(name)
 
     def set_due(self, name: str, at: float) -> None:
         """Let the timer `name` fire at `at`."""
@@ -430,9 +431,8 @@ class InviteSession:
     def terminate(self) -> None:
         """Go to TERMINATED: what belongs to a live session stops, a 2xx is still repeated."""
         self.state = SessionState.TERMINATED
-        self.clear_due("glare")
-        self.clear_due("timer")
-        self.clear_due("answer")
+        for name in ("glare", "timer", "answer"):
+            self.clear_due(name)
         self.timer.stop()
         self.modification.withdraw()
 
