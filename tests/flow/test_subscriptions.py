@@ -352,8 +352,12 @@ async def test_the_application_sends(centre: Centre) -> None:
 
 @pytest.mark.parametrize(
     ("method", "statuses"),
-    [("SUBSCRIBE", {401, 403}), ("MESSAGE", {401, 403}), ("PUBLISH", {405, 501}), ("NOTIFY", {481})],
-)
+    [
+        ("SUBSCRIBE", {401, 403}), ("MESSAGE", {401, 403}), ("REGISTER", {401, 403}), ("INVITE", {401, 403, 415}),
+        ("REFER", {401, 403, 405, 481}), ("OPTIONS", {200, 401, 403}), ("PUBLISH", {405}), ("NOTIFY", {481}),
+        ("BYE", {481}), ("INFO", {481}), ("UPDATE", {481}), ("PRACK", {481}), ("ORDER", {405, 501}),
+    ],
+)  # fmt: skip
 async def test_strangers_are_sent_away_and_nothing_is_kept(
     centre: Centre, method: str, statuses: set[int]
 ) -> None:
