@@ -1,6 +1,7 @@
 """Calls: legs, media and policy joined."""
 
 from sipcc.call.call import Call
+from sipcc.call.caller import CallIdentity
 from sipcc.call.context import CallContext, Locator
 from sipcc.call.conversation import BridgeResult
 from sipcc.call.destination import Destination
@@ -16,6 +17,7 @@ __all__ = [
     "BridgeResult",
     "Call",
     "CallContext",
+    "CallIdentity",
     "Calls",
     "Destination",
     "Handler",
