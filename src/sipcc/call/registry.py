@@ -115,14 +115,18 @@ class Calls:
         )
         _log.info("call.started", call_id=call_id, caller=caller, called=called, trunk=trunk_name)
         if identity.wire is not None and identity.wire.privacy.cannot_serve:
-            self._refuse(session, call_id, 500, "failed")
+            self._refuse(session, call_id, 500, "failed", "the caller asks for privacy that we cannot give")
         elif route is None:
-            self._refuse(session, call_id, 404, "unallocated")
+            self._refuse(session, call_id, 404, "unallocated", f"no [[numbers]] or route fits {called}")
         elif route.max_calls and route.calls >= route.max_calls:
-            self._refuse(session, call_id, 486, "busy")
+            full = f"route {route.pattern} has its {route.max_calls} calls"
+            self._refuse(session, call_id, 486, "busy", full)
         elif trunk is not None and not context.trunk_calls.take(trunk.name, trunk.max_calls):
-            self._refuse(session, call_id, 503, "no_resources")
+            full = f"trunk {trunk.name} takes no more calls now"
+            self._refuse(session, call_id, 503, "no_resources", full)
         else:
+            of_trunk = f" of trunk {route.trunk}" if route.trunk else ""
+            self._decided(call_id, f"route {route.pattern}{of_trunk}", f"the closest that fits {called}")
             call = Call(
                 context,
                 call_id=call_id,
@@ -147,13 +151,19 @@ class Calls:
         call_id: str,
         status: int,
         cause: str,
+        why: str,
     ) -> None:
         session.reject(status)
+        self._decided(call_id, f"refused: {status}", why)
         self._context.bus.emit(
             events.CallEndedEvent(
                 at=self._context.clock.now(), call=call_id, cause=cause, sip_status=status, ended_by="us"
             )
         )
+
+    def _decided(self, call_id: str, what: str, why: str) -> None:
+        at = self._context.clock.now()
+        self._context.bus.emit(events.Decision(at=at, call=call_id, what=what, why=why))
 
     async def _run(self, call: Call, session: InviteSession, route: Route[Handler]) -> None:
         trunk, user = _source_of(session)
@@ -186,10 +196,11 @@ class Calls:
             await self._handle(call, leg, route.handler)
         except SipccError as error:
             # nothing has been set up yet: no port was free
-            self._refuse(session, call.id, error.disposition.sip_status, error.disposition.cause)
+            status, cause = error.disposition.sip_status, error.disposition.cause
+            self._refuse(session, call.id, status, cause, str(error))
         except Exception:
             _log.exception("call.setup_crashed")
-            self._refuse(session, call.id, 500, "failed")
+            self._refuse(session, call.id, 500, "failed", "a fault of ours; the log has it")
         finally:
             if user and counted:
                 self._context.on_user_busy(user, call.id, False)

@@ -88,10 +88,10 @@ def _header(names: list[str], middle: list[int]) -> str:
 
 
 def _write(line: list[str], us: int, peer: int, label: str) -> None:
-    """A note between us and the peer, in our half of a long way."""
+    """A note between us and the peer, beside the peer's column."""
     room = COLUMN_WIDTH - 3
     text = label if len(label) <= room else label[: room - 1] + "~"
-    start = us - len(text) - 1 if peer < us else us + 2
+    start = us + 2 if peer == us else peer + 2 if peer < us else peer - len(text) - 2
     line += [" "] * max(0, start + len(text) - len(line))
     line[start : start + len(text)] = text
 
