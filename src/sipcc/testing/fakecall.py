@@ -296,10 +296,12 @@ class FakeCall(SessionEvents):
         """200 to our INVITE."""
         self.state = "answered"
         self.status = response.status
-        self.theirs = sdp.read(response.body)
+        if response.body:  # else a reliable 18x has brought the answer
+            self.theirs = sdp.read(response.body)
         if self._late_offer:
             session.acknowledge(self._describe(answer=True))
-        self._start_media(self.theirs)
+        if self.theirs is not None:
+            self._start_media(self.theirs)
         self._note("answered")
 
     def on_rejected(self, session: InviteSession, response: Response | None) -> None:
@@ -369,7 +371,7 @@ class FakeCall(SessionEvents):
         if answer and self.theirs is not None:
             peer = sdp.peer_of(self.theirs, self._codecs)
             codecs = (peer.codec,) if peer is not None else self._codecs
-            direction = sdp.answer_direction(self.theirs.direction)
+            direction = sdp.answer_direction(self.theirs.direction, self._direction)
             event_type = self.theirs.event_payload_type or event_type
         return sdp.write(
             self.media.host,

@@ -111,7 +111,10 @@ def peer_of(theirs: Description, codecs: tuple[CodecName, ...]) -> Peer | None:
     return None
 
 
-def answer_direction(offered: Direction) -> Direction:
-    """The direction that answers an offered one (RFC 3264 §6.1)."""
-    turned: dict[Direction, Direction] = {"sendonly": "recvonly", "recvonly": "sendonly"}
-    return turned.get(offered, offered)
+def answer_direction(offered: Direction, own: Direction = "sendrecv") -> Direction:
+    """The direction that answers an offered one (RFC 3264 §6.1), as far as `own` goes: that of our hold."""
+    send = offered in ("sendrecv", "recvonly") and own in ("sendrecv", "sendonly")
+    receive = offered in ("sendrecv", "sendonly") and own in ("sendrecv", "recvonly")
+    if send:
+        return "sendrecv" if receive else "sendonly"
+    return "recvonly" if receive else "inactive"
