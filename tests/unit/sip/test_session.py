@@ -139,7 +139,7 @@ class Rig:
             ("Max-Forwards", "70"),
             ("From", f"<sip:alice@example.com>;tag={tag}"),
             ("To", to),
-            ("Call-ID", "c1"),
+            ("Call-ID", self.session.call_id if hasattr(self, "session") else "c1"),
             ("CSeq", f"{number} {method}"),
             ("Contact", "<sip:alice@10.0.0.1:5060>"),
             *headers,
