@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sipcc.clock import Clock, LoopClock
 from sipcc.errors import ConfigError, ResolveError
 from sipcc.log import get_logger
-from sipcc.sip.nat import is_address
+from sipcc.sip.nat import is_address, only_by_flow
 from sipcc.sip.resolve import (
     DEFAULT_SUPPORTED,
     Answer,
@@ -105,6 +105,8 @@ class DnsResolver:
         self, host: str, port: int | None, transport: TransportName | None, *, sips: bool = False
     ) -> list[Hop]:
         """The hops in order, never empty. Raises ResolveError."""
+        if only_by_flow(host):
+            raise ResolveError(f"{host} can be reached on its own connection only")
         wanted = Wanted(host, port, transport, sips)
         known: dict[Query, Answer] = {}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipcc.sip.fields import Via
-from sipcc.sip.nat import is_address, prefers_flow, reach_of, response_address
+from sipcc.sip.nat import is_address, only_by_flow, plain_host, prefers_flow, reach_of, response_address
 from sipcc.sip.transport.base import Address
 
 
@@ -22,6 +22,10 @@ from sipcc.sip.transport.base import Address
         ("0.0.0.0", "none"),
         ("224.0.0.1", "none"),
         ("phone.invalid", "none"),
+        ("::ffff:10.1.2.3", "private"),
+        ("::ffff:8.8.8.8", "public"),
+        ("[2a00:1450::1]", "public"),
+        ("fe80::1%eth0", "private"),
     ],
 )
 def test_reach(host: str, reach: str) -> None:
@@ -40,6 +44,8 @@ def test_reach(host: str, reach: str) -> None:
         ("0.0.0.0", "8.8.8.8", True),
         ("127.0.0.1", "8.8.8.8", True),
         ("127.0.0.2", "127.0.0.1", False),
+        ("2001:db8:0::1", "2001:DB8::1", False),
+        ("192.168.1.5", "::ffff:192.168.1.5", False),
     ],
 )
 def test_prefers_flow(contact: str, source: str, flow: bool) -> None:
@@ -58,3 +64,37 @@ def test_prefers_flow(contact: str, source: str, flow: bool) -> None:
 )
 def test_where_a_response_goes(via: str, port: int) -> None:
     assert response_address(Via.parse(via), Address("10.0.0.1", 40000)) == Address("10.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "plain"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
+        ("[2001:DB8:0:0::1]", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("PBX.Example.COM", "pbx.example.com"),
+        ("", ""),
+    ],
+)
+def test_one_spelling(host: str, plain: str) -> None:
+    assert plain_host(host) == plain
+
+
+def test_a_response_to_another_spelling_of_the_source_goes_to_the_port_of_the_via() -> None:
+    via = Via.parse("SIP/2.0/UDP [2001:DB8:0::1]:5070;branch=z9hG4bK1")
+    assert response_address(via, Address("2001:db8::1", 40000)).port == 5070
+
+
+@pytest.mark.parametrize(
+    ("host", "only"),
+    [
+        ("df7jal23ls0d.invalid", True),
+        ("A.INVALID.", True),
+        ("invalid.example.com", False),
+        ("invalid", False),
+    ],
+)
+def test_hosts_that_no_name_server_knows(host: str, only: bool) -> None:
+    assert only_by_flow(host) is only

@@ -7,7 +7,7 @@ import pytest
 
 from sipcc.errors import ConnectError, TransportError
 from sipcc.rtp.flow import PacketSockets
-from sipcc.sip.transport.base import Address, Flow, Listener, Network
+from sipcc.sip.transport.base import Address, Flow, Listener, Network, TransportName
 from sipcc.testing.link import Link
 from sipcc.testing.network import HostNetwork, MemoryNetwork
 from sipcc.testing.wires import MemoryListener, MemorySockets, MemoryStream, MemoryUdpFlow
@@ -250,3 +250,36 @@ async def test_behind_a_nat_the_switch_sees_the_public_address_and_can_answer() 
     assert b.data == [b"200"]
     assert b.flows[0].remote == A
     assert network.counts["filtered"] == 1
+
+
+@pytest.mark.parametrize("transport", ["tls", "ws", "wss"])
+async def test_the_other_streams(transport: TransportName) -> None:
+    network = MemoryNetwork(link=Link(segment_bytes=2))
+    a, b = Inbox(), Inbox()
+    await network.listen(transport, B, b)
+    with pytest.raises(ConnectError):
+        await network.connect(B, a)  # TCP
+    flow = await network.connect(B, a, transport=transport, local_host=A.host)
+    flow.send(b"hello")
+    await asyncio.sleep(0.01)
+    assert b.data == ([b"hello"] if transport in ("ws", "wss") else [b"he", b"ll", b"o"])
+    assert b.flows[0].transport == transport
+    assert network.captured[-1].transport == transport
+    assert flow.peer_names == ({B.host} if transport in ("tls", "wss") else set())
+    assert b.flows[0].peer_names == set()
+
+
+@pytest.mark.parametrize("transport", ["tls", "wss"])
+async def test_certificates(transport: TransportName) -> None:
+    network = MemoryNetwork()
+    a, b = Inbox(), Inbox()
+    network.certify(A.host, "Carrier.example.net")
+    network.certify(B.host, "pbx.example.com", B.host)
+    await network.listen(transport, B, b)
+    flow = await network.connect(B, a, transport=transport, name="PBX.example.com", local_host=A.host)
+    flow.send(b"hello")
+    await asyncio.sleep(0.01)
+    assert flow.peer_names == {"pbx.example.com", B.host}
+    assert b.flows[0].peer_names == {"carrier.example.net"}
+    with pytest.raises(ConnectError, match=r"not for bank\.example\.com"):
+        await network.connect(B, a, transport=transport, name="bank.example.com", local_host=A.host)

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
+from tests.unit.sip.certificates import tls_settings
 
+from sipcc.clock import LoopClock
 from sipcc.errors import CallRejected
+from sipcc.ids import Ids
+from sipcc.sip import Endpoint, InboundRequest, NameAddr, SessionEvents, SipSettings, SipUri
 from sipcc.sip.transport.base import Address, TransportName
 from sipcc.testing import audio
 from sipcc.testing.carrier import FakeCarrier
@@ -65,7 +70,7 @@ async def make() -> AsyncIterator[Make]:
         await pair.phone.stop()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 async def test_a_call_is_answered_heard_and_hung_up(make: Make, transport: TransportName) -> None:
     pair = make(transport=transport)
     await pair.start()
@@ -218,3 +223,54 @@ async def test_the_same_on_real_sockets() -> None:
     await rung.ended()
     await carrier.stop()
     await phone.stop()
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("transport", ["tls", "ws", "wss"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_phone_registers_and_is_called_on_the_connection_that_it_opened(
+    tmp_path: Path, transport: TransportName, host: str
+) -> None:
+    tls = tls_settings(tmp_path, host)
+    listen = f"{transport}:{Address(host, 0)}"
+    server = Endpoint(SipSettings(listen=(listen,), tls=tls), clock=LoopClock(), ids=Ids())
+    bound: list[InboundRequest] = []
+
+    def register(inbound: InboundRequest) -> None:
+        bound.append(inbound)
+        inbound.reply(200)
+
+    server.on_request["REGISTER"] = register
+    await server.start()
+    phone = FakePhone(
+        "1001",
+        "secret",
+        server=server.listeners[0].local,
+        host=host,
+        transport=transport,
+        tls=tls_settings(tmp_path, bare=True),
+        behaviour=Answer(0),
+    )
+    await phone.start()
+    assert await phone.register() == 200
+    contact = bound[0].request.contacts[0].uri
+    assert contact.param("transport") == ("tls" if transport == "tls" else "ws")
+    assert contact.host.endswith(".invalid") == (transport != "tls")
+    caller = SessionEvents()
+    session = server.invite(
+        contact,
+        from_=NameAddr(SipUri(user="bob", host="example.com")),
+        body=SDP,
+        listener=caller,
+        route=bound[0].flow,
+    )
+    rung = await phone.next_call()
+    await rung.answered()
+    await rung.hangup()
+    assert session.flow is bound[0].flow
+    assert len(phone.seen("INVITE", "in")) == 1
+    await phone.stop()
+    await server.stop()
+
+
+SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
