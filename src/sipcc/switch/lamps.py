@@ -64,6 +64,7 @@ class Lamps:
             self._names.setdefault(agent.name, agent.user if agent.user and not agent.uri else agent.name)
         self._placed: dict[str, _Facts] = {}
         self._rung: dict[str, _Facts] = {}
+        self._keys: dict[str, set[str]] = {}
         self._called: dict[str, str] = {}
         self.dialogs = DialogPackage(self._lamp_of, self._uri_of, partial=settings.partial)
         self.mailboxes = Mailboxes(self._user_of, self._uri_of)
@@ -132,7 +133,7 @@ class Lamps:
     def _call_ended(self, event: events.CallEndedEvent) -> None:
         self._called.pop(event.call, None)
         self._show(self._placed, event.call, "terminated")
-        for key in [key for key in self._rung if key.startswith(f"{event.call}/")]:
+        for key in self._keys.pop(event.call, ()):
             self._show(self._rung, key, "terminated")
 
     def _leg(self, call_id: str, leg_id: str, state: CallState) -> None:
@@ -151,6 +152,7 @@ class Lamps:
         if lamp:
             remote = Party(self._uri_of(call.caller), call.caller_name)
             placed = leg.role == "caller"
+            self._keys.setdefault(call.id, set()).add(key)
             self._rung[key] = _Facts(lamp, "initiator" if placed else "recipient", remote, leg.session)
         return bool(lamp)
 
