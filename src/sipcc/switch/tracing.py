@@ -35,12 +35,12 @@ from sipcc.sip.hep import hep3
 from sipcc.sip.trace import Direction, Trace, TraceSettings
 
 TIMERS = {
-    "A": "sent again",
-    "B": "no answer at all",
-    "E": "sent again",
-    "F": "no answer at all",
+    "A": "{method} sent again",
+    "B": "{method} unanswered",
+    "E": "{method} sent again",
+    "F": "{method} unanswered",
     "G": "refusal sent again",
-    "H": "no ACK for the refusal",
+    "H": "refusal without ACK",
     "ack": "2xx without ACK",
     "glare": "next try after 491",
     "timer": "session interval",
@@ -140,7 +140,7 @@ class Tracing:
         letter, _, method = name.partition(" ")
         meaning = TIMERS.get(letter)
         if meaning is not None:
-            text = f"timer {letter}: {method} {meaning}" if method else f"timer {letter}: {meaning}"
+            text = f"timer {letter}: {meaning.format(method=method)}"
             self.trace.timer(call_id, text, at, Address(*flow.remote))
 
     def _on_event(self, event: Event) -> None:
