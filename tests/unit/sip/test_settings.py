@@ -17,7 +17,7 @@ def test_from_plain_data() -> None:
     settings = msgspec.convert({"listen": ["udp:127.0.0.1:0"], "timers": {"t1": 0.1}}, SipSettings)
     assert settings.timers == Timers(t1=0.1)
     trunk = msgspec.convert({"name": "carrier", "addresses": ["127.0.0.2"]}, TrunkSettings)
-    assert (trunk.port, trunk.transport, trunk.register) == (5060, "udp", False)
+    assert (trunk.port, trunk.transport, trunk.register) == (0, "udp", False)
 
 
 @pytest.mark.parametrize(
