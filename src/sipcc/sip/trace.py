@@ -298,9 +298,8 @@ class Trace:
         legs = call.legs if call else [self._dialogs[name.encode("utf-8", "surrogateescape")]]
         steps: list[tuple[float, int, Rung]] = []
         notes = [note for leg in legs for note in leg.notes] + (list(call.notes) if call else [])
-        start = min(
-            (entry.at for entry in [*notes, *(seen for leg in legs for seen in leg.messages)]), default=0
-        )
+        times = [note.at for note in notes] + [seen.at for leg in legs for seen in leg.messages]
+        start = min(times, default=0.0)
         shown = 0
         for seen, repeat in _in_order(legs):
             shown += len(seen.data)
