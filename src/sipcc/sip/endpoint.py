@@ -431,7 +431,7 @@ class _Timed:
         found = [
             at
             for at in (
-                endpoint.layer.deadline,
+                endpoint.layer.hint,
                 endpoint.outbound.deadlines.hint,
                 endpoint.inbound.deadlines.hint,
             )

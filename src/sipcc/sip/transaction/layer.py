@@ -158,6 +158,11 @@ class TransactionLayer:
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called, or None."""
+        return self._deadlines.first
+
+    @property
+    def hint(self) -> float | None:
+        """Not later than `deadline`, and cheap."""
         return self._deadlines.hint
 
     def expire(self, *, now: float) -> None:
