@@ -178,7 +178,8 @@ class Admission:
         )
         if isinstance(verdict, Verified):
             self.guard.welcome(host, now=now)
-            return Admitted(user=verdict.user, source=_apart(request, flow))
+            user = self._users[verdict.user].name  # the same object each time: it is kept with bindings
+            return Admitted(user=user, source=_apart(request, flow))
         return self._refuse(request, verdict, host, now)
 
     def _refuse(self, request: Request, verdict: Rejected, host: str, now: float) -> Refused | Dropped:

@@ -172,7 +172,7 @@ class DigestServer:
         self._life = nonce_life
         self._remembered = remembered
         self._tail = "\n" + realm
-        self._used: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._used: OrderedDict[int, int] = OrderedDict()
         self._forgotten = -1
         self._last_issued = 0
         self._dummy = {name: digest(name, self._key.hex()) for name in algorithms}
@@ -280,7 +280,7 @@ class DigestServer:
 
     def _count(self, issued: int, count: int, now: float) -> bool:
         """Note `count` for a nonce; False when it was seen, or is older than the window."""
-        highest, seen = self._used.get(issued, (0, 0))
+        highest, seen = divmod(self._used.get(issued, 0), 2**_WINDOW)
         if count > highest:
             seen = ((seen << min(count - highest, _WINDOW)) | 1) & (2**_WINDOW - 1)
             highest = count
@@ -291,7 +291,7 @@ class DigestServer:
             seen |= bit
         if issued not in self._used:
             self._forget(now)
-        self._used[issued] = (highest, seen)
+        self._used[issued] = highest << _WINDOW | seen
         return True
 
     def _forget(self, now: float) -> None:

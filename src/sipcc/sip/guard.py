@@ -20,6 +20,7 @@ tell which names exist.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal
@@ -80,10 +81,11 @@ KNOWN = 100_000
 PAIRS = 50_000
 """Pairs of source and account whose tries are counted."""
 
-_SCANNERS = (
-    b"friendly-scanner", b"sipvicious", b"sundayddr", b"sip-scan", b"sipcli", b"siparmyknife", b"iwar",
-    b"vaxsipuseragent", b"pplsip", b"sipptk", b"smap/", b"sipsak",
-)  # fmt: skip
+_SCANNERS = re.compile(
+    rb"friendly-scanner|sipvicious|sundayddr|sip-scan|sipcli|siparmyknife|iwar|vaxsipuseragent|pplsip|sipptk|"
+    rb"smap/|sipsak",
+    re.IGNORECASE,
+)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -170,7 +172,8 @@ class Guard:
         self._static: dict[str, SourceClass | Literal["trusted", ""]] = {}
         self._banned: dict[str, float] = {}
         self._times: Lru[str, int] = Lru(BANS)
-        self._known: Lru[str, tuple[float, SourceClass]] = Lru(KNOWN)
+        self._known: Lru[str, float] = Lru(KNOWN)
+        self._certified: Lru[str, float] = Lru(SOURCES)
         self._buckets: Lru[str | Address, TokenBucket] = Lru(SOURCES)
         self._strangers: Lru[str, _Stranger] = Lru(SOURCES)
         self._tries: Lru[tuple[str, str], TokenBucket] = Lru(PAIRS)
@@ -217,9 +220,13 @@ class Guard:
             static = self._look_up(host)
         if static:
             return static
-        known = self._known.peek(source_of(host))
-        if known is not None and now < known[0]:
-            return known[1]
+        key = source_of(host)
+        until = self._certified.peek(key) if len(self._certified) else None
+        if until is not None and now < until:
+            return "trunk"
+        until = self._known.peek(key)
+        if until is not None and now < until:
+            return "agent"
         return "stranger" if self._settings.enabled else "trusted"
 
     def _look_up(self, host: str) -> SourceClass | Literal["trusted", ""]:
@@ -281,7 +288,7 @@ class Guard:
     def welcome(self, host: str, *, now: float, trunk: bool = False) -> None:
         """`host` proved a password, or, with `trunk`, a carrier's certificate: it is known for a day."""
         key = source_of(host)
-        self._known.put(key, (now + KNOWN_FOR, "trunk" if trunk else "agent"))
+        (self._certified if trunk else self._known).put(key, now + KNOWN_FOR)
         self._banned.pop(key, None)
 
     def may_try(self, host: str, account: str, *, now: float) -> bool:
@@ -338,16 +345,13 @@ class Guard:
 
     def __len__(self) -> int:
         """How many records are kept, all kinds together; it has a fixed bound."""
-        kept = (self._known, self._buckets, self._strangers, self._tries, self._sieges, self._times)
-        return len(self._banned) + len(self._static) + sum(len(one) for one in kept)
+        kept = (self._known, self._certified, self._buckets, self._strangers, self._tries, self._sieges)
+        return len(self._banned) + len(self._times) + len(self._static) + sum(len(one) for one in kept)
 
 
 def is_scanner(user_agent: bytes | None) -> bool:
     """True for the User-Agent of a known scanner that does not hide; a weak hint."""
-    if user_agent is None:
-        return False
-    name = user_agent.lower()
-    return any(scanner in name for scanner in _SCANNERS)
+    return user_agent is not None and _SCANNERS.search(user_agent) is not None
 
 
 def networks_of(entries: Iterable[str]) -> list[_Network]:

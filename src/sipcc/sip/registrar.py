@@ -26,7 +26,7 @@ from sipcc.sip.transport.base import Address, Flow
 from sipcc.sip.uri import NameAddr, SipUri
 
 _ONE_HOUR = 3600
-_RESPONSE_PARAMS = ("+sip.instance", "reg-id")
+_REPEATED = ("q", "+sip.instance", "reg-id")
 _SUPPORTED = "path, outbound, gruu"
 _MAX_REG_ID = 2**31 - 1
 
@@ -72,7 +72,10 @@ class _Held(msgspec.Struct):
     """A binding with what only the registrar needs."""
 
     binding: Binding
-    contact: NameAddr
+    uri: SipUri
+    """The URI of the Contact as the phone wrote it."""
+    params: str
+    """The parameters of the Contact that the 200 repeats, as text: there may be many bindings."""
     call_id: str
     cseq: int
 
@@ -152,7 +155,7 @@ class Registrar:
                 changed.remove(old)
             if wish.expires:
                 binding = _binding(wish, flow, received, path, now)
-                changed.append(_Held(binding, wish.contact, call_id, cseq))
+                changed.append(_Held(binding, wish.contact.uri, _repeated(wish.contact), call_id, cseq))
                 if old is not None and _has_moved(old.binding, binding):
                     moved.append(Rebound(aor, binding.instance, old.binding, binding))
         if len(changed) > self._settings.max_contacts and len(changed) > len(held):
@@ -319,13 +322,8 @@ class Registrar:
 
     def _written(self, held: _Held, request: Request, aor: str, gruu: bool, now: float) -> str:
         """A Contact value for the 200: the URI as the phone wrote it, with the time that is left."""
-        contact, binding = held.contact, held.binding
-        params = {"expires": str(max(1, round(binding.expires_at - now)))}
-        if "q" in contact.params:
-            params["q"] = contact.params["q"]
-        for name in _RESPONSE_PARAMS:
-            if name in contact.params:
-                params[name] = contact.params[name]
+        binding = held.binding
+        params: dict[str, str] = {}
         if gruu and binding.instance:
             public = public_gruu(request.to.uri, binding.instance)
             params["pub-gruu"] = quote(str(public))
@@ -333,7 +331,8 @@ class Registrar:
                 user = self._temporary.make(Device(aor, binding.instance), held.call_id)
                 host, scheme = public.host, public.scheme
                 params["temp-gruu"] = quote(str(SipUri(scheme, user, host=host, params={"gr": ""})))
-        return f"<{contact.uri}>{format_params(params)}"
+        left = max(1, round(binding.expires_at - now))
+        return f"<{held.uri}>;expires={left}{held.params}{format_params(params)}"
 
 
 def _binding(
@@ -343,9 +342,8 @@ def _binding(
     uri = contact.uri
     if uri.headers or "method" in uri.params:
         uri = msgspec.structs.replace(uri.with_params(method=None), headers="")
-    instance = contact.param("+sip.instance") or ""
-    instance = instance.removeprefix("<").removesuffix(">")
-    return Binding(uri, flow, received, path, _q(contact), now + wish.expires, instance, wish.reg_id)
+    expires_at = now + wish.expires
+    return Binding(uri, flow, received, path, _q(contact), expires_at, _instance(contact), wish.reg_id)
 
 
 def _has_moved(old: Binding, new: Binding) -> bool:
@@ -401,10 +399,20 @@ def _path(request: Request) -> tuple[NameAddr, ...]:
 
 
 def _same_device(held: _Held, wish: _Wish) -> bool:
-    mine, theirs = held.contact.params.get("+sip.instance"), wish.contact.params.get("+sip.instance")
+    mine, theirs = held.binding.instance, _instance(wish.contact)
     if mine and theirs:
         return mine == theirs and held.binding.reg_id == wish.reg_id
-    return held.contact.uri.matches(wish.contact.uri)
+    return held.uri.matches(wish.contact.uri)
+
+
+def _instance(contact: NameAddr) -> str:
+    """The ``+sip.instance`` of a Contact without quotes and brackets, or ``""``."""
+    return (contact.param("+sip.instance") or "").removeprefix("<").removesuffix(">")
+
+
+def _repeated(contact: NameAddr) -> str:
+    """The parameters of a Contact that the 200 repeats."""
+    return format_params({name: contact.params[name] for name in _REPEATED if name in contact.params})
 
 
 def _check_order(held: _Held, call_id: str, cseq: int) -> None:

@@ -80,15 +80,16 @@ class SipUri(msgspec.Struct, frozen=True, eq=False):
             raise ParseError(f"bad escape in a URI: {raw[:80]!r}", layer=where)
         if port is not None and not 0 < int(port) < 65536:
             raise ParseError(f"bad port in a URI: {raw[:80]!r}", layer=where)
+        name = _unescape(user) if user else ""
         return cls(
             scheme.lower().decode("ascii"),
-            _unescape(user) if user else "",
+            name,
             _unescape(password) if password else None,
             _host(host, where),
             None if port is None else int(port),
             parse_params(params, where) if params else {},
             text(headers) if headers else "",
-            text(user) if user else "",
+            text(user) if user and b"%" in user else name,
         )
 
     @classmethod
