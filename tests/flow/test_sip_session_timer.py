@@ -201,3 +201,79 @@ async def test_a_refresh_waits_for_an_offer_under_way(start: Start) -> None:
     assert rig.words() == ["100 INVITE"]
     rig.session.refuse_offer(488)
     await rig.send(rig.make("BYE", 3))
+
+
+def when(rig: Rig, start_of_line: str, since: float) -> float:
+    """Seconds from `since` to the first message of ours that begins so."""
+    packets = rig.network.captured
+    return next(
+        packet.at - since
+        for packet in packets
+        if packet.source.host == "10.0.0.2" and packet.data.startswith(start_of_line.encode())
+        and packet.at > since
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("interval", [90, 600, 1800])
+@pytest.mark.parametrize("calling", [True, False])
+async def test_a_refresh_comes_at_half_of_the_interval(start: Start, interval: int, calling: bool) -> None:
+    rig = await start("supported", interval)
+    side = "uac" if calling else "uas"
+    said = ("Session-Expires", f"{interval};refresher={side}")
+    await (talk_out(rig, said, ("Require", "timer")) if calling else talk_in(rig, TIMER, said))
+    began = asyncio.get_running_loop().time()
+    for round_ in (1, 2):
+        await asyncio.sleep(interval / 2)
+        refresh = await rig.request("INVITE")
+        due = round_ * interval / 2
+        assert due - 2 * round_ <= when(rig, "INVITE", began + due - 10) + due - 10 <= due + 2
+        await rig.answer(
+            refresh, 200, body=ANSWER, headers=(("Session-Expires", f"{interval};refresher=uac"),)
+        )
+
+
+@pytest.mark.parametrize("interval", [90, 600, 1800])
+@pytest.mark.parametrize("calling", [True, False])
+async def test_a_bye_comes_when_the_peer_does_not_refresh(start: Start, interval: int, calling: bool) -> None:
+    rig = await start("supported", interval)
+    side = "uas" if calling else "uac"
+    said = ("Session-Expires", f"{interval};refresher={side}")
+    await (talk_out(rig, said, ("Require", "timer")) if calling else talk_in(rig, TIMER, said))
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(interval)
+    assert when(rig, "BYE", began) == pytest.approx(interval - min(32, interval / 3), abs=2)
+    assert "INVITE" not in rig.words()
+    assert rig.log.said == [("ended", "network")]
+
+
+async def test_the_peer_takes_the_refreshes_over_and_gives_them_back(start: Start) -> None:
+    rig = await start("supported")
+    await talk_out(rig, ("Session-Expires", "600;refresher=uac"), ("Require", "timer"))
+    await asyncio.sleep(100)
+    swap = (TIMER, ("Session-Expires", "600;refresher=uac"))
+    await rig.send(rig.make("UPDATE", 2, headers=swap))
+    answer = rig.take()[-1]
+    assert isinstance(answer, Response)
+    assert answer.headers.get("Session-Expires") == "600;refresher=uac"
+    await asyncio.sleep(450)
+    assert rig.words() == []  # one timer for the dialog: the one of before is gone
+    back = (TIMER, ("Session-Expires", "600;refresher=uas"))
+    await rig.send(rig.make("UPDATE", 3, headers=back))
+    rig.take()
+    await asyncio.sleep(301)
+    refresh = await rig.request("INVITE")
+    assert refresh.headers.get("Session-Expires") == "600;refresher=uac"
+    await rig.answer(refresh, 200, body=ANSWER, headers=(("Session-Expires", "600;refresher=uac"),))
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+async def test_each_request_of_the_peer_counts_as_a_refresh(start: Start, method: str) -> None:
+    rig = await start("supported")
+    await talk_in(rig, TIMER, ("Session-Expires", "600;refresher=uac"))
+    for number in range(2, 8):
+        await asyncio.sleep(500)
+        headers = (TIMER, ("Session-Expires", "600;refresher=uac"))
+        await rig.send(rig.make(method, number, body=OFFER, headers=headers))
+        if method == "INVITE":
+            await rig.send(rig.make("ACK", number))
+        assert f"200 {method}" in rig.words()
