@@ -137,6 +137,25 @@ async def test_reliable_or_not_on_either_leg(tmp_path: Path, caller_wants: str, 
         await emptied(centre)
 
 
+@pytest.mark.parametrize("reliable", [False, True])
+async def test_a_caller_without_an_offer(tmp_path: Path, reliable: bool) -> None:
+    config = CONFIG.replace("[sip]\n", '[sip]\nreliable = "supported"\n') if reliable else CONFIG
+    async with Centre(tmp_path, config=config) as centre:
+        alice = await centre.phone("1001", Deaf())
+        headers = [("Supported", "100rel")] if reliable else []
+        caller = await centre.carrier.call("4008000005", late_offer=True, headers=headers)
+        far = await alice.next_call()
+        await play_steps(far, [("sdp", 183)])
+        assert provisional(caller) == (183 if reliable else 180, reliable)
+        far.answer()
+        await caller.answered()
+        await caller.hears(FAR_HZ)
+        await far.hears(CALLER_HZ)
+        await caller.hangup()
+        await far.ended()
+        await emptied(centre)
+
+
 async def test_audio_that_ends_while_it_rings_gives_way_to_our_ringing(centre: Centre) -> None:
     alice = await centre.phone("1001", Deaf())
     caller = await centre.carrier.call("4008000005")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
@@ -284,6 +285,21 @@ async def test_semi_attended_while_the_other_one_rings(centre: Centre) -> None:
     await caller.ended()
 
 
+async def test_semi_attended_returns_to_the_transferor_when_nobody_answers(centre: Centre) -> None:
+    alice, bob = await centre.phone("1001"), await centre.phone("1002", Decline(486, after=4.0))
+    caller, talk = await talk_to_alice(centre, alice)
+    await talk.hold()
+    consult = await alice.call("4008000009")
+    await bob.next_call()
+    await consult.ringing()
+    assert await talk.refer("sip:1002@pbx.example.com", replaces=consult) == 202
+    await talk.ended()
+    back = await alice.next_call()
+    await hear_each_other(caller, CALLER_HZ, back, AGENT_HZ["1001"])
+    await back.hangup()
+    await caller.ended()
+
+
 async def test_a_caller_is_put_into_a_menu_that_the_agent_has_called(centre: Centre) -> None:
     alice = await centre.phone("1001")
     caller, talk = await talk_to_alice(centre, alice)
@@ -342,6 +358,20 @@ async def test_a_carrier_does_not_transfer(centre: Centre) -> None:
     assert await caller.refer("sip:1002@pbx.example.com") == 403
     await caller.hangup()
     await talk.ended()
+
+
+@pytest.mark.parametrize("target", ["tel:+18821234567", "sip:x@127.0.0.77"])
+async def test_a_transfer_meets_the_toll_guard(tmp_path: Path, target: str) -> None:
+    extra = '[dialling]\ncountry = "86"\n[toll]\nallow = ["national"]\n'
+    async with Centre(tmp_path, extra=extra) as centre:
+        alice = await centre.phone("1001")
+        caller, talk = await talk_to_alice(centre, alice)
+        assert await talk.refer(target) == 202
+        await talk.told(403)
+        await hear_each_other(caller, CALLER_HZ, talk, AGENT_HZ["1001"])
+        assert centre.carrier.seen("INVITE", "in") == []
+        await caller.hangup()
+        await talk.ended()
 
 
 async def test_transfers_of_one_leg_are_rare(centre: Centre) -> None:
@@ -489,6 +519,25 @@ async def test_a_program_transfers_and_goes_on_when_the_caller_is_free_again(tmp
         await asyncio.sleep(5)
         await second.hangup()
         await caller.hears(WELCOME_HZ)
+        await caller.ended()
+        await asyncio.sleep(3)
+        assert nothing_left(centre) == {}
+
+
+async def test_a_program_calls_without_an_offer(tmp_path: Path) -> None:
+    async def bench(call: Call) -> None:
+        [place] = call.context.locator.locate("1001")
+        await call.bridge(await call.dial(msgspec.structs.replace(place, offer=False)))
+
+    async with program(tmp_path, bench) as centre:
+        alice = await centre.phone("1001")
+        caller = await centre.carrier.call("4008000001")
+        talk = await alice.next_call()
+        assert talk.request is not None
+        assert talk.request.body == b""
+        await caller.answered()
+        await hear_each_other(caller, CALLER_HZ, talk, AGENT_HZ["1001"])
+        await talk.hangup()
         await caller.ended()
         await asyncio.sleep(3)
         assert nothing_left(centre) == {}

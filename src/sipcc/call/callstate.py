@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sipcc.call.call import Call
     from sipcc.call.context import CallContext
     from sipcc.call.hearing import Hearing
+    from sipcc.call.ringing import Target
     from sipcc.call.transfer import Transfer
     from sipcc.sip import InboundRequest, Request
 
@@ -78,6 +79,8 @@ class CallState(CallerFacts):
         self._given_back = asyncio.Event()
         self.transfer_under_way: Transfer | None = None
         """The transfer that is being tried; there is one at a time."""
+        self.transferor: Target | str | None = None
+        """Who put this caller here by a transfer, and gets it back when nobody answers."""
         self.hearing: Hearing | None = None
         """What the caller hears while parties ring, as long as they do."""
         self.on_offer: Callable[[Leg, Request], Awaitable[int]] | None = None

@@ -279,10 +279,8 @@ class Leg(LegOffers, LegVerbs):
             body = body_of(response, SDP) or b""
             if not self._far_side_offers():
                 self.negotiation.take_answer(body, fork=response.to.tag)
-            elif body and self.negotiation.params is None:
+            elif session.owes_ack:
                 session.acknowledge(self.negotiation.make_answer(body))
-            else:
-                session.acknowledge()
         except (CallError, ParseError) as error:
             _log.warning("leg.answer_refused", leg=self.id, error=str(error))
             session.bye(headers=(("Reason", reason_header("incompatible")),))

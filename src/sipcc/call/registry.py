@@ -222,6 +222,8 @@ class Calls:
         except CallEnded:
             pass
         except (CallRejected, TransactionTimeout) as error:
+            if await _back_to_transferor(call):
+                return
             # the handler let the refusal of another party through: the caller gets it as well
             cause, status = error.disposition.cause, error.disposition.sip_status
             cause = cause if status != 408 else "no_answer"
@@ -234,6 +236,19 @@ class Calls:
         finally:
             if not call.ended:
                 call.leg.hangup(cause, status=status)
+
+
+async def _back_to_transferor(call: Call) -> bool:
+    """A caller whom somebody put here before anybody answered goes back there; False when that fails too."""
+    place, call.transferor = call.transferor, None
+    if place is None or call.ended:
+        return False
+    try:
+        await call.bridge(await call.dial(place, timeout=call.context.settings.transfer_timeout))
+        await call.free()
+    except SipccError:
+        return False
+    return True
 
 
 def _source_of(session: InviteSession) -> tuple[TrunkSettings | None, str]:

@@ -56,6 +56,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     chosen_by_peer: bool = False
     """True when a phone or carrier named the place, by REFER or 3xx: then the toll guard looks closer."""
     headers: tuple[tuple[str, str], ...] = ()
+    offer: bool = True
+    """False sends an INVITE without a description, so that the far side makes the offer."""
     instead: tuple[Target, ...] = ()
     """Other ways to the same party, tried one after another while nobody there has rung."""
 
@@ -187,11 +189,12 @@ class _Race:
     def _send(self, leg: Leg, target: Target, *, patient: bool) -> InviteSession:
         call, context = self._call, self._call.context
         caller_params = call.leg.negotiation.params
+        codec = caller_params.codec if caller_params else None
         shown = shown_to(call, target)
         return context.endpoint.invite(
             target.uri,
             from_=shown.from_,
-            body=leg.negotiation.make_offer(prefer=caller_params.codec if caller_params else None),
+            body=leg.negotiation.make_offer(prefer=codec) if target.offer else b"",
             listener=leg,
             headers=shown.headers,  # Max-Forwards among them
             route=target.flow,
@@ -216,12 +219,15 @@ class _Race:
             return blocked.status
         if trunk is None:
             return 0
-        if not context.trunk_calls.take(trunk.name, trunk.max_calls):
+        # whoever calls for help is not refused for the sake of a count or of a bad hour of the carrier
+        emergency = target.number is not None and target.number.kind == "emergency"
+        why = ""
+        if not context.trunk_calls.take(trunk.name, 0 if emergency else trunk.max_calls):
             context.toll.end(leg_id, now=context.clock.now())
             why = f"{trunk.max_calls} calls are up, which is all it takes"
-        elif why := context.trunk_calls.refusal(trunk):
+        elif (why := context.trunk_calls.refusal(trunk)) and not emergency:
             self._give_back(trunk, leg_id)
-        if why:
+        if why and not emergency:
             self._decided(f"trunk: not {trunk.name}", why)
             return 503
         self._decided(f"trunk: {trunk.name}", "")

@@ -8,8 +8,8 @@ transferor has its party back, and is rung again for that if it has gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Transfer:
             work = transfer.join(other) if other is not None else transfer.fail(481)
         else:
             work = transfer.ring(_places(call, leg, referral))
-        call.context.scope.spawn(work, name=f"{call.id}/transfer")
+        call.context.scope.spawn(transfer.see_through(work), name=f"{call.id}/transfer")
 
     def begin(self) -> None:
         """Nobody else transfers in this call until this is decided."""
@@ -96,6 +96,14 @@ class Transfer:
             )
         )
         self._notify(100)
+
+    async def see_through(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work`; whatever goes wrong in it, the transfer comes to a decision."""
+        try:
+            await work
+        finally:
+            if not self.decided.done():
+                self._failed(500)
 
     def _no_longer(self) -> None:
         if self._call.transfer_under_way is self:
@@ -230,6 +238,7 @@ class Transfer:
             second.identity, second.caller, second.caller_name = call.identity, call.caller, call.caller_name
         call.give_up(party)
         second.replace_caller(party)
+        second.transferor = by.target or by.user
         self._done(party.id, into=second.id)
         by.hangup("transferred")
         other.hangup("transferred")
@@ -291,7 +300,8 @@ async def bare_transfer(call: Call, target: Target | str, *, timeout: float | No
     name = str(target.uri) if isinstance(target, Target) else target
     transfer = Transfer(call, "application", name, by=talk.peer if talk is not None else None)
     transfer.begin()
-    call.context.scope.spawn(transfer.ring([target], timeout=timeout), name=f"{call.id}/transfer")
+    work = transfer.see_through(transfer.ring([target], timeout=timeout))
+    call.context.scope.spawn(work, name=f"{call.id}/transfer")
     return await asyncio.shield(transfer.decided)
 
 

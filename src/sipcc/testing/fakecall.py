@@ -291,6 +291,8 @@ class FakeCall(SessionEvents):
         if response.body and self.theirs is None:
             self.theirs = sdp.read(response.body)
             self._start_media(self.theirs)
+        if session.owes_prack(response):
+            session.acknowledge_provisional(response, self._describe(answer=True))
 
     def on_accepted(self, session: InviteSession, response: Response) -> None:
         """200 to our INVITE."""
@@ -298,8 +300,8 @@ class FakeCall(SessionEvents):
         self.status = response.status
         if response.body:  # else a reliable 18x has brought the answer
             self.theirs = sdp.read(response.body)
-        if self._late_offer:
-            session.acknowledge(self._describe(answer=True))
+        if self._late_offer and session.owes_ack:
+            session.acknowledge(self._describe(answer=True) if response.body else b"")
         if self.theirs is not None:
             self._start_media(self.theirs)
         self._note("answered")
