@@ -49,6 +49,9 @@ to = "dial:shared/13800138000"
 [[numbers]]
 number = "4008100009"
 to = "dial:sip:4008100009@127.0.0.1"
+[[numbers]]
+number = "4008100010"
+to = "dial:one/120"
 """
 
 Act = Callable[[InviteSession], None]
@@ -265,6 +268,65 @@ async def test_503_to_a_ping_is_no_life(tmp_path: Path) -> None:
         await asyncio.sleep(60)
         assert not carriers.centre.switch.trunk_health.is_up("one")
         assert await carriers.call() == "two"
+
+
+async def test_whoever_calls_for_help_is_not_refused_by_a_count_or_a_bad_hour(tmp_path: Path) -> None:
+    async with Carriers(tmp_path, one="max_calls = 1\ncalls_per_second = 0.1") as carriers:
+        carriers.does["one"] = lambda session: session.reject(503, headers=(("Retry-After", "300"),))
+        await carriers.call()
+        carriers.does.clear()
+        assert not carriers.centre.switch.trunk_health.is_up("one")
+        for _ in range(3):
+            assert await carriers.call("4008100010", seconds=0.5) == "one"
+
+
+# -- caller and carriers at random ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_whatever_carriers_and_caller_do_nothing_is_left(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    loop = asyncio.get_running_loop()
+    async with Carriers(tmp_path) as carriers:
+        for name in ("one", "two", "three"):
+            carriers.does[name] = _behaviour(dice, loop)
+            if dice.random() < 0.3:
+                host = {"one": "127.0.2.1", "two": "127.0.2.2", "three": "127.0.2.3"}[name]
+                carriers.centre.network.partition("127.0.0.1", host)
+        calls = [await carriers.centre.carrier.call("4008100007") for _ in range(3)]
+        for call in calls:
+            await asyncio.sleep(dice.random() * 2.5)
+            await call.hangup()
+        await asyncio.sleep(150)
+        switch = carriers.centre.switch
+        assert switch.endpoint.sessions == 0
+        assert len(switch.endpoint.layer) == 0
+        assert len(switch.calls) == 0
+        assert switch.trunk_health._up == {}
+        assert switch.endpoint.counters["crashes"] == 0
+        assert len(carriers.centre.told("CallEndedEvent")) == 3
+        assert len(carriers.centre.told("LegStarted")) == len(carriers.centre.told("LegEnded"))
+        assert {session.state for session in carriers.sessions} <= {"terminated"}
+
+
+def _behaviour(dice: random.Random, loop: asyncio.AbstractEventLoop) -> Act:
+    """What a carrier does with its calls, drawn by chance."""
+    delay, rings, status = dice.random() * 2.5, dice.random() < 0.4, dice.choice([200, 486, 503, 408])
+
+    def final(session: InviteSession) -> None:
+        if session.state not in ("trying", "early"):
+            return
+        if status == 200:
+            session.accept(ANSWER)
+        else:
+            session.reject(status)
+
+    def begin(session: InviteSession) -> None:
+        if rings:
+            session.ring()
+        loop.call_later(delay, final, session)
+
+    return begin
 
 
 # -- loops (reliability A10) -------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Outbound:
     ) -> None:
         self.ids = ids
         self.timers = settings.timers
-        self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
         self.session_timer = TimerPolicy(settings.session_timer, settings.session_expires, settings.min_se)
         self.supported = "timer" if settings.session_timer != "off" else ""
         agent = settings.user_agent
@@ -396,13 +396,15 @@ class Outbound:
 
 
 def _over_tcp(route: Route) -> Route:
-    """The same way over TCP."""
-    if route.flow is None:
-        return Route(transport="tcp", host=route.host, port=route.port)
-    if route.flow.reliable:
+    """The same way over TCP; what goes over a stream already stays there, above all over TLS."""
+    if route.flow is not None:
+        if route.flow.reliable:
+            return route
+        host, port = route.flow.remote
+        return Route(transport="tcp", host=host, port=port, patience=route.patience)
+    if route.sips or route.transport not in (None, "udp"):
         return route
-    host, port = route.flow.remote
-    return Route(transport="tcp", host=host, port=port)
+    return Route(transport="tcp", host=route.host, port=route.port, patience=route.patience)
 
 
 def _usage_key(usage: Usage) -> tuple[bytes, bytes]:

@@ -11,7 +11,9 @@ import pytest
 from sipcc.clock import LoopClock
 from sipcc.errors import LoopDetected, ResolveError, TransactionTimeout, TransportError
 from sipcc.ids import Ids
-from sipcc.sip import Endpoint, InviteSession, NameAddr, Request, Response, SipSettings, SipUri
+from sipcc.sip import Credentials, Endpoint, InviteSession, NameAddr, Request, Response, SipSettings, SipUri
+from sipcc.sip.launching import Route
+from sipcc.sip.outbound import _over_tcp
 from sipcc.sip.resolve import Hop
 from sipcc.sip.settings import DnsSettings
 from sipcc.sip.transport.base import TransportName
@@ -111,7 +113,11 @@ class World:
         return take
 
     def call(
-        self, *, patience: float | None = None, host: str = "carrier.example.com"
+        self,
+        *,
+        patience: float | None = None,
+        host: str = "carrier.example.com",
+        credentials: Credentials | None = None,
     ) -> tuple[InviteSession, Caller]:
         caller = Caller()
         session = self.alice.invite(
@@ -120,6 +126,7 @@ class World:
             body=OFFER,
             listener=caller,  # type: ignore[arg-type]
             patience=patience,
+            credentials=credentials,
         )
         return session, caller
 
@@ -450,3 +457,41 @@ def behaviour(dice: random.Random, loop: asyncio.AbstractEventLoop) -> Callable[
         loop.call_later(delay, do, session)
 
     return begin
+
+
+@pytest.mark.parametrize(
+    ("route", "transport"),
+    [
+        (Route(host="192.0.2.1"), "tcp"),
+        (Route(host="192.0.2.1", transport="udp"), "tcp"),
+        (Route(host="192.0.2.1", transport="tls"), "tls"),
+        (Route(host="192.0.2.1", transport="wss"), "wss"),
+        (Route(host="192.0.2.1", sips=True), None),
+    ],
+)
+def test_a_request_too_long_for_udp_never_leaves_tls(route: Route, transport: str | None) -> None:
+    assert _over_tcp(route).transport == transport
+
+
+async def test_a_challenge_and_then_503_leads_to_the_next_server(world: World) -> None:
+    """The second server has nonces of its own: its challenge is answered as well."""
+    asked: dict[str, int] = {ONE: 0, TWO: 0}
+
+    def challenge(session: InviteSession) -> None:
+        host = session.flow.local.host
+        asked[host] += 1
+        if asked[host] == 1:
+            header = f'Digest realm="carrier", nonce="{host}", algorithm=MD5, qop="auth"'
+            session.reject(401, headers=(("WWW-Authenticate", header),))
+        elif host == ONE:
+            session.reject(503)
+        else:
+            session.accept(OFFER)
+
+    world.does = {ONE: challenge, TWO: challenge}
+    session, caller = world.call(credentials=Credentials("4008123456", "a-password"))
+    await asyncio.sleep(1)
+    assert caller.said == [("accepted", TWO)]
+    assert asked == {ONE: 2, TWO: 2}
+    session.bye()
+    await world.assert_nothing_left()
