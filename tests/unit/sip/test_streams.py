@@ -14,6 +14,7 @@ from sipcc.sip import Address, Endpoint, SipSettings
 from sipcc.sip.settings import ConnectionSettings
 from sipcc.sip.transport.base import Flow, TransportName
 from sipcc.testing.network import MemoryNetwork
+from sipcc.testing.wires import MemoryStream
 
 HOST = "10.0.0.2"
 PORTS: dict[str, int] = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 8080, "wss": 8443}
@@ -180,3 +181,73 @@ async def test_stun_on_the_sip_port(world: World) -> None:
     await asyncio.sleep(0.1)
     assert [data[:2] for data in world.peer.heard] == [b"\x01\x01"]
     assert (world.endpoint.counters["stun"], world.endpoint.counters["malformed"]) == (1, 2)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        (b"Content-Length: -1", 400),
+        (b"Content-Length: +4", 400),
+        (b"Content-Length: 1_0", 400),
+        (b"Content-Length: 0x4", 400),
+        (b"Content-Length: 4 4", 400),
+        (b"Content-Length:", 400),
+        ("Content-Length: ٤".encode(), 400),
+        (b"Content-Length: 2147483648", 513),
+        (b"Content-Length: 4294967328", 513),
+        (b"Content-Length: 99999999999999999999", 400),
+        (b"Content-Length: 4\r\nContent-Length: 5", 400),
+        (b"Content-Length: 4\r\nl: 4", 400),
+        (b"X: y", 400),
+    ],
+)
+async def test_a_length_that_lies_ends_the_stream_and_no_body_becomes_a_message(
+    world: World, transport: TransportName, length: bytes, status: int
+) -> None:
+    flow = await world.connect(transport)
+    inner = OPTIONS.replace(b"z9hG4bK1", b"z9hG4bKsmuggled")
+    flow.send(OPTIONS.replace(b"Content-Length: 4", length).replace(b"body", inner) + inner)
+    await asyncio.sleep(0.1)
+    assert [data[:11] for data in world.peer.heard] == [b"SIP/2.0 %d" % status]
+    assert world.peer.closed_at is not None
+    assert world.endpoint.counters["received"] == 1
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize(("body", "answers"), [(b"bo", 0), (b"body and more", 1)])
+async def test_a_body_too_short_waits_and_one_too_long_ends_the_stream(
+    world: World, transport: TransportName, body: bytes, answers: int
+) -> None:
+    flow = await world.connect(transport)
+    flow.send(OPTIONS.replace(b"body", body))
+    await asyncio.sleep(30)
+    assert sum(data.startswith(b"SIP/2.0 200") for data in world.peer.heard) == answers
+    assert world.peer.closed_at is not None
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls", "ws", "wss"])
+@pytest.mark.parametrize("after", [0.0, 0.01, 0.6])
+async def test_streams_that_break_while_calls_are_made_leave_nothing(
+    world: World, transport: TransportName, after: float
+) -> None:
+    """CVE-2018-7286, CVE-2020-28327: a burst of INVITE, and the connection is gone."""
+    world.endpoint.on_invite = lambda session: session.accept(SDP)
+    for number in range(20):
+        flow = await world.connect(transport)
+        for branch in range(5):
+            flow.send(INVITE % (transport.upper().encode(), number, branch, number, branch))
+        await asyncio.sleep(after)
+        assert isinstance(flow, MemoryStream)
+        flow.abort()
+    await asyncio.sleep(120)
+    assert (len(world.endpoint.layer), world.endpoint.sessions) == (0, 0)
+    assert world.endpoint.counters["handler_crashes"] == 0
+
+
+SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+INVITE = (
+    b"INVITE sip:10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/%b 10.0.0.1;branch=z9hG4bK%dx%d\r\nMax-Forwards: 70\r\n"
+    b"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: %dx%d\r\nCSeq: 1 INVITE\r\n"
+    b"Contact: <sip:a@10.0.0.1>\r\nContent-Length: 0\r\n\r\n"
+)
