@@ -1,6 +1,7 @@
 """The examples that use one part alone, the example of a test, and what holds for all examples."""
 
 import ast
+import asyncio
 import runpy
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ from sipcc.testing import MemoryNetwork
 from sipcc.testing.audio import assert_tone, tone, write_wav
 from sipcc.testing.carrier import FakeCarrier
 from sipcc.testing.media import FakeMedia
+from sipcc.testing.phone import FakePhone
 
 ALL = sorted(EXAMPLES.glob("[0-9]*"))
 
@@ -39,6 +41,31 @@ async def test_06_sip_only() -> None:
     assert b"<sip:alice@127.0.0.9:5070>" in moved.data
     await carrier.stop()
     await redirect.endpoint.stop()
+
+
+async def test_12_signalling_b2bua() -> None:
+    network = MemoryNetwork()
+    near, far = Address("127.0.0.1", 5080), Address("127.0.0.3", 5070)
+    b2bua = load_example("12_signalling_b2bua").BackToBack(str(near), far, network=network.host("127.0.0.1"))
+    await b2bua.endpoint.start()
+    phone = FakePhone(
+        "desk", "", host=far.host, server=near, port=far.port, network=network.host(far.host), tone_hz=1300.0
+    )
+    await phone.start()
+    carrier = FakeCarrier("caller", "127.0.0.2", server=near, network=network.host("127.0.0.2"))
+    await carrier.start()
+    call = await carrier.call("4008123456", caller="13800138000")
+    await call.answered()
+    await asyncio.sleep(2)
+    assert_tone(call.media.heard(1.0), 1300)
+    await call.hangup()
+    await asyncio.sleep(40)
+    assert len(carrier.seen("SIP/2.0 180", "in")) == 1
+    assert [packet.data.split(b" ")[0] for packet in phone.seen("BYE", "in")] == [b"BYE"]
+    assert (b2bua.endpoint.sessions, len(b2bua.endpoint.layer)) == (0, 0)
+    await carrier.stop()
+    await phone.stop()
+    await b2bua.endpoint.stop()
 
 
 async def test_07_rtp_only(tmp_path: Path) -> None:
