@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import NoCommonCodec, TransactionTimeout
 from sipcc.rtp.flow import DigitBegan, DigitEnded, RecordingEnded, RtpStats, StreamParams
 from sipcc.sip import Request, Response
+from sipcc.sip.sdp import SessionDescription
 
 OFFER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
@@ -321,3 +323,97 @@ async def test_after_the_end_only_the_recording_is_still_told() -> None:
     port.on_event(recording)
     assert owner.told[1:] == []
     assert told == [recording]
+
+
+async def test_early_media_is_heard_and_the_200_decides() -> None:
+    leg, session, owner, port = make("callee")
+    leg.negotiation.make_offer()
+    leg.on_provisional(session, answer(183, OFFER))  # type: ignore[arg-type]
+    assert leg.early
+    assert port.configured[-1].remote_port == 40000
+    leg.on_provisional(session, answer(180, FOREIGN))  # type: ignore[arg-type]  # not ours: passed over
+    leg.on_accepted(session, answer(200, OFFER.replace(b"40000", b"40100")))  # type: ignore[arg-type]
+    assert port.configured[-1].remote_port == 40100
+    assert owner.told == [("ringing",), ("progress", 183), ("progress", 180), ("answered",)]
+
+
+async def test_an_answer_in_a_reliable_18x_stands_until_another_fork_answers() -> None:
+    leg, session, _, port = make("callee")
+    leg.negotiation.make_offer()
+    leg.on_provisional(session, answer(183, OFFER, tag="a", rseq="1"))  # type: ignore[arg-type]
+    other = OFFER.replace(b"40000", b"40100")
+    leg.on_provisional(session, answer(183, other, tag="a"))  # type: ignore[arg-type]
+    assert port.configured[-1].remote_port == 40000
+    leg.on_accepted(session, answer(200, other, tag="b"))  # type: ignore[arg-type]
+    assert port.configured[-1].remote_port == 40100
+
+
+class Engine:
+    """Opens one port, elsewhere."""
+
+    def __init__(self) -> None:
+        self.port = Port()
+        self.port.id, self.port.host, self.port.port = "port-2", "127.0.0.9", 22000
+
+    async def open(self, *, near: Any = None) -> Port:
+        return self.port
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_leg_moves_to_another_port_if_the_far_side_agrees(agreed: bool) -> None:
+    leg, session, _, old = make("caller")
+    leg.take_offer(OFFER)
+    leg.accept()
+    engine = Engine()
+    moving = asyncio.ensure_future(leg.move(engine, near=old))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert session.said[-1][0] == "reinvite"
+    assert b"c=IN IP4 127.0.0.9" in session.said[-1][1]
+    leg.on_reinvite_answered(session, answer(200, OFFER) if agreed else answer(488))  # type: ignore[arg-type]
+    assert await moving is agreed
+    assert leg.media is (engine.port if agreed else old)
+    assert (old.closed, engine.port.closed) == (agreed, not agreed)
+    assert leg.media.on_event is not None
+
+
+async def test_a_hold_that_meets_an_offer_is_tried_again_and_given_up() -> None:
+    leg, _, owner, _ = make("caller")
+    leg.take_offer(OFFER)
+    leg.accept()
+    leg.negotiation._ledger.receive_offer(SessionDescription.parse(OFFER))  # one of the peer is open
+    assert await leg.hold() is False
+    assert leg.negotiation.local_hold == ""
+    assert owner.told == []
+
+
+async def test_hold_and_resume_tell_the_owner() -> None:
+    leg, session, owner, port = make("caller")
+    leg.take_offer(OFFER)
+    leg.accept()
+    for verb, body in ((leg.hold, HELD.replace(b"sendonly", b"recvonly")), (leg.resume, OFFER)):
+        asking = asyncio.ensure_future(verb())
+        await asyncio.sleep(0)
+        leg.on_reinvite_answered(session, answer(200, body))  # type: ignore[arg-type]
+        assert await asking is True
+    assert owner.told == [("held", True), ("held", False)]
+    assert [params.receive for params in port.configured] == [True, False, True]
+
+
+async def test_the_peers_offer_comes_first_while_ours_waits_after_a_491() -> None:
+    leg, session, _, port = make("caller")
+    leg.take_offer(OFFER)
+    leg.accept()
+    asking = asyncio.ensure_future(leg.hold())
+    await asyncio.sleep(0)
+    leg.on_offer(session, request("INVITE", HELD))  # type: ignore[arg-type]
+    assert session.said[-1][0] == "answer_offer"
+    leg.on_reinvite_answered(session, answer(200, OFFER + b"a=recvonly\r\n"))  # type: ignore[arg-type]
+    assert await asking is True
+    assert port.configured[-1].send
+
+
+async def test_a_request_that_is_no_key_is_the_owners() -> None:
+    leg, session, owner, _ = make("caller")
+    leg.on_request(session, inbound("MESSAGE", b"x", "text/plain"))  # type: ignore[arg-type]
+    leg.on_request(session, inbound("INFO", b"x", "text/plain"))  # type: ignore[arg-type]
+    assert owner.told == [("request", "MESSAGE"), ("request", "INFO")]
