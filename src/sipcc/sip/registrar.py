@@ -174,7 +174,7 @@ class Registrar:
         for contact in request.contacts:
             if contact.uri.scheme not in {"sip", "sips"}:
                 raise _RefusedError(400, "Contact Is No SIP URI")
-            if is_gruu(contact.uri) and self._device_of(contact.uri, aor) is not None:
+            if is_gruu(contact.uri) and self._is_gruu_of(contact.uri, aor):
                 raise _RefusedError(403, "Contact Is A GRUU")  # it would lead to itself (RFC 5627 §5.1)
             param = contact.params.get("expires")
             own = None if param is None else delta_seconds(param.encode("utf-8", "surrogateescape"))
@@ -187,15 +187,9 @@ class Registrar:
             raise _RefusedError(400, "One Flow At A Time")  # RFC 5626 §6
         return wishes
 
-    def _device_of(self, uri: SipUri, aor: str = "") -> Device | None:
-        """The device that a GRUU leads to, of `aor` or of anybody."""
-        instance = uri.params.get("gr")
-        if instance is None:
-            return None
-        found = Device(uri.user, instance) if instance else None
-        if found is None and self._temporary is not None:
-            found = self._temporary.read(uri.user)
-        return found if found is None or not aor or found.aor == aor else None
+    def _is_gruu_of(self, uri: SipUri, aor: str) -> bool:
+        device = self.device_of_gruu(uri)
+        return device is not None and device.aor == aor
 
     def _replace(self, aor: str, changed: list[_Held]) -> None:
         before = self._bindings.get(aor, [])
@@ -261,9 +255,18 @@ class Registrar:
         live.sort(key=lambda binding: -binding.q)
         return live
 
+    def device_of_gruu(self, uri: SipUri) -> Device | None:
+        """The device that a GRUU says to lead to, registered or not; None for any other URI."""
+        instance = uri.params.get("gr")
+        if instance:
+            return Device(uri.user, instance)
+        if instance is None or self._temporary is None:
+            return None
+        return self._temporary.read(uri.user)
+
     def binding_of_gruu(self, uri: SipUri, *, now: float) -> Binding | None:
         """The binding that a GRUU of ours leads to, public or temporary; None when there is none now."""
-        device = self._device_of(uri)
+        device = self.device_of_gruu(uri)
         if device is None:
             return None
         live = self.bindings(device.aor, now=now)

@@ -11,7 +11,7 @@ from sipcc.call.numbering import Numbering
 from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import Clock
 from sipcc.errors import ParseError
-from sipcc.sip import Credentials, Registrar, SipUri, TrunkSettings
+from sipcc.sip import Binding, Credentials, Registrar, SipUri, TrunkSettings
 from sipcc.sip.transport.base import Address, Flow
 from sipcc.sip.trunk import destination_of
 
@@ -22,6 +22,7 @@ class Places:
     | target | place |
     |---|---|
     | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
+    | a GRUU of our domain | the one device that it names, if it is registered |
     | ``tel:NUMBER`` | that number by the first route that fits; without any route, the first trunk |
     | ``NAME/NUMBER`` | that number on the trunk, or by the route, called NAME |
     | a SIP URI at the address of a trunk | its user part as a number on that trunk |
@@ -66,14 +67,22 @@ class Places:
             return []
         if uri.scheme == "tel":
             return self._by_route(uri.subscriber)
-        if uri.user in self._users and uri.host == self._domain and uri.port is None:
-            return self._phones(uri.user)
+        if uri.host == self._domain and uri.port is None:
+            device = self._registrar.device_of_gruu(uri)
+            if device is not None:
+                binding = self._registrar.binding_of_gruu(uri, now=self._clock.now())
+                return [] if binding is None else self._at(device.aor, [binding])
+            if uri.user in self._users:
+                return self._phones(uri.user)
         if (trunk := self._trunk_at(uri)) is not None:
             # a carrier's address is no way round the rules for its trunk
             return [self._behind(trunk, uri.subscriber)]
         return [Target(uri=uri)]
 
     def _phones(self, user: str) -> list[Target]:
+        return self._at(user, self._registrar.bindings(user, now=self._clock.now()))
+
+    def _at(self, user: str, bindings: Sequence[Binding]) -> list[Target]:
         return [
             Target(
                 uri=binding.uri,
@@ -82,7 +91,7 @@ class Places:
                 transport=binding.flow.transport if binding.flow is not None else None,
                 headers=tuple(("Route", str(hop)) for hop in binding.path),
             )
-            for binding in self._registrar.bindings(user, now=self._clock.now())
+            for binding in bindings
             if not self._is_carrier(binding.uri, binding.flow)
         ]
 

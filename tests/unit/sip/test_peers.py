@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sipcc.sip.peers import is_host, is_peer
+from sipcc.sip.peers import follow, is_host, is_peer
 from sipcc.sip.transport.base import Address, TransportName
+from sipcc.sip.uri import SipUri
 
 
 class FakeFlow:
@@ -45,3 +46,40 @@ TLS = FakeFlow("tls", "192.0.2.7", 40001, "sbc.example.net")
 )
 def test_who_is_the_peer(source: FakeFlow, peer: FakeFlow, same: bool, host: bool) -> None:
     assert (is_peer(source, peer), is_host(source, peer)) == (same, host)
+
+
+class FakeDialog:
+    def __init__(self, target: str) -> None:
+        self.remote_target = SipUri.parse(target)
+
+
+class FakeUsage:
+    call_id = local_tag = contact_user = ""
+    credentials = None
+
+    def __init__(self, flow: FakeFlow, target: str = "") -> None:
+        self.flow = flow
+        self.dialog = FakeDialog(target) if target else None
+
+    def receive(self, transaction: object) -> None:
+        raise AssertionError(transaction)
+
+
+@pytest.mark.parametrize(
+    ("usage", "moved", "target"),
+    [
+        (FakeUsage(UDP, "sip:a@192.0.2.7"), True, "sip:a@192.0.2.7:6000"),
+        (FakeUsage(FakeFlow("udp", "192.0.2.7", 5060), "sip:a@192.0.2.7"), True, "sip:a@192.0.2.7:6000"),
+        (FakeUsage(UDP, "sip:a@example.com;gr=urn:uuid:1"), True, "sip:a@example.com;gr=urn:uuid:1"),
+        (FakeUsage(UDP), True, ""),
+        (FakeUsage(TCP, "sip:a@192.0.2.7"), False, "sip:a@192.0.2.7"),
+        (FakeUsage(FakeFlow("udp", "192.0.2.7", 5061), "sip:a@192.0.2.7"), False, "sip:a@192.0.2.7"),
+    ],
+)
+def test_dialogs_follow_a_device(usage: FakeUsage, moved: bool, target: str) -> None:
+    new = FakeFlow("udp", "192.0.2.7", 6000)
+    was, contact = SipUri.parse("sip:a@192.0.2.7"), SipUri.parse("sip:a@192.0.2.7:6000")
+    before = usage.flow
+    assert follow(usage, UDP, new, was=was, contact=contact) == moved
+    assert usage.flow is (new if moved else before)
+    assert usage.dialog is None or str(usage.dialog.remote_target) == target
