@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ class Inbox:
         self.closed.put_nowait((flow, error))
 
     async def next(self) -> tuple[bytes, Flow]:
-        return await asyncio.wait_for(self.got.get() if self.whole.empty() else self.whole.get(), 5)
+        """The next bytes of a stream without messages."""
+        return await asyncio.wait_for(self.got.get(), 5)
 
 
 def settings(tmp_path: Path, **changes: object) -> SipSettings:
@@ -437,3 +439,39 @@ async def test_without_file_descriptors_the_live_go_on_and_nothing_spins(loop: s
         writer.close()
     child.stdin.close()
     assert await asyncio.wait_for(child.wait(), 5) == 0
+
+
+@pytest.mark.parametrize("transport", ["tls", "wss", "ws"])
+async def test_half_handshakes_and_idle_crowds_do_not_keep_others_out(
+    tmp_path: Path, transport: TransportName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HANDSHAKE_TIMEOUT", 2.0)
+    theirs = Inbox()
+    listener = await SocketNetwork(settings(tmp_path)).listen(transport, LOCAL, theirs)
+    crowd = []
+    for number in range(500):
+        half = socket.socket()
+        half.bind((f"127.0.1.{number % 10 + 1}", 0))
+        half.connect(tuple(listener.local))
+        half.send(b"\x16\x03\x01" if transport != "ws" else b"GET /ws HTTP/1.1\r\n")
+        crowd.append(half)
+    extra = socket.socket()
+    extra.bind(("127.0.1.1", 0))
+    extra.settimeout(5)
+    extra.connect(tuple(listener.local))  # the 51st of its address
+    client = SocketNetwork(SipSettings(tls=tls_settings(tmp_path, bare=True)))
+    began = asyncio.get_running_loop().time()
+    flow = await client.connect(listener.local, Inbox(), transport=transport, name="pbx.example.com")
+    flow.send(b"hello")
+    await asyncio.wait_for((theirs.got if transport == "tls" else theirs.whole).get(), 5)
+    assert asyncio.get_running_loop().time() - began < 2
+    with suppress(ConnectionResetError):
+        assert extra.recv(1) == b""
+    assert len(listener) == 501  # type: ignore[arg-type]
+    while len(listener) > 1:  # type: ignore[arg-type]  # noqa: ASYNC110  # it tells nobody
+        await asyncio.sleep(0.05)
+    assert not flow.closed
+    for half in (*crowd, extra):
+        half.close()
+    flow.close()
+    await listener.close()
