@@ -12,6 +12,7 @@ from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import Clock
 from sipcc.errors import ParseError
 from sipcc.sip import Binding, Credentials, Registrar, SipUri, TrunkSettings
+from sipcc.sip.gruu import is_gruu
 from sipcc.sip.transport.base import Address, Flow
 from sipcc.sip.trunk import destination_of
 
@@ -68,10 +69,8 @@ class Places:
         if uri.scheme == "tel":
             return self._by_route(uri.subscriber)
         if uri.host == self._domain and uri.port is None:
-            device = self._registrar.device_of_gruu(uri)
-            if device is not None:
-                binding = self._registrar.binding_of_gruu(uri, now=self._clock.now())
-                return [] if binding is None else self._at(device.aor, [binding])
+            if is_gruu(uri):
+                return self._device(uri)
             if uri.user in self._users:
                 return self._phones(uri.user)
         if (trunk := self._trunk_at(uri)) is not None:
@@ -81,6 +80,11 @@ class Places:
 
     def _phones(self, user: str) -> list[Target]:
         return self._at(user, self._registrar.bindings(user, now=self._clock.now()))
+
+    def _device(self, gruu: SipUri) -> list[Target]:
+        device = self._registrar.device_of_gruu(gruu)
+        binding = self._registrar.binding_of_gruu(gruu, now=self._clock.now())
+        return [] if device is None or binding is None else self._at(device.aor, [binding])
 
     def _at(self, user: str, bindings: Sequence[Binding]) -> list[Target]:
         return [
