@@ -221,4 +221,6 @@ class LegOffers:
             session.acknowledge(self.negotiation.make_answer(body))
         elif self.negotiation.awaiting_answer:
             self.negotiation.take_answer(body)
+        else:
+            return  # a refresh: the audio travels as before
         self._leg.apply_media()
