@@ -68,6 +68,9 @@ async def test_blind(centre: Centre, held: bool) -> None:
         await caller.hears(MUSIC_HZ)
     assert await talk.refer("sip:1002@pbx.example.com") == 202
     ringing = await bob.next_call()
+    assert ringing.request is not None
+    assert ringing.request.headers.get("Referred-By") == "<sip:1001@pbx.example.com>"
+    assert ringing.request.from_.uri.user == "13800138000"
     await talk.told(180)
     await caller.hears(RINGING_HZ)
     await talk.told(200)
@@ -166,6 +169,8 @@ async def test_a_user_who_placed_the_call_transfers_the_other_side(centre: Centr
     await hear_each_other(call, AGENT_HZ["1003"], talk, AGENT_HZ["1001"])
     assert await call.refer("sip:1002@pbx.example.com") == 202
     ringing = await bob.next_call()
+    assert ringing.request is not None
+    assert ringing.request.from_.uri.user == "1001"  # whom bob will talk to, not who sends him
     await talk.hears(RINGING_HZ)
     await call.told(200)
     await call.ended()

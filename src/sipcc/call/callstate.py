@@ -75,6 +75,7 @@ class CallState(CallerFacts):
         self._player: Player | None = None
         self._key_sinks: list[Any] = []
         self._recording = CallRecording(call_id, self._emit, self._now)
+        self._known: dict[Leg, tuple[CallIdentity, str, str]] = {}
         self._lent = 0
         self._given_back = asyncio.Event()
         self.transfer_under_way: Transfer | None = None
@@ -223,8 +224,23 @@ class CallState(CallerFacts):
         self._others.discard(leg)
         self._others.add(old)
         self._leg = leg
+        self._known[old] = self.identity, self.caller, self.caller_name
+        identity = self._identity_of(leg)
+        self.identity, self.caller, self.caller_name = self._known.pop(
+            leg, (identity, identity.caller, identity.caller_name)
+        )
         self.player.move(leg.media)
         talk.swap(self.player)
+
+    def _identity_of(self, leg: Leg) -> CallIdentity:
+        """Who a party that we rang is to those who are rung for it."""
+        target = leg.target
+        number = target.number if target is not None else None
+        name = leg.user or (target.uri.user if target is not None else "")
+        shown = number.canonical if number is not None else name
+        return CallIdentity(
+            caller=shown, caller_name=shown, called=self.called, number=number, user=leg.user, trunk=leg.trunk
+        )
 
     def replace_caller(self, new: Leg) -> Leg:
         """`new` takes the caller's place in whatever the call does now; the old caller's leg is returned.

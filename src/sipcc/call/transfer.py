@@ -352,7 +352,17 @@ def _refusal_of_dialog(call: Call, leg: Leg, replaces: Replaces) -> tuple[int, s
 def _places(call: Call, leg: Leg, referral: Referral) -> list[Target]:
     """Where the target of a blind transfer can be rung, on the account of who asks for it."""
     located = call.context.locator.locate(_dialled(call.context, referral))
-    return [msgspec.structs.replace(place, by=leg.user, chosen_by_peer=True) for place in located]
+    # RFC 3892, by our own knowledge of who asks; users of ours alone are told
+    referred = ("Referred-By", f"<sip:{leg.user}@{call.context.domain}>")
+    return [
+        msgspec.structs.replace(
+            place,
+            by=leg.user,
+            chosen_by_peer=True,
+            headers=(*place.headers, referred) if place.user else place.headers,
+        )
+        for place in located
+    ]
 
 
 def _dialled(context: CallContext, referral: Referral) -> str:
