@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from sipcc.sip.admission import Admission, Admitted, Refused
+from sipcc.sip.admission import Admission, Admitted, Dropped, Refused
 from sipcc.sip.auth import Credentials, DigestServer
 from sipcc.sip.build import response
 from sipcc.sip.endpoint import Endpoint
+from sipcc.sip.guard import AccountAttacked, Guard, GuardBanned
 from sipcc.sip.incoming import InboundRequest
 from sipcc.sip.message import Request, Response
 from sipcc.sip.notifications import Subscriber
 from sipcc.sip.notifier import Notifier
 from sipcc.sip.parser import parse_datagram
-from sipcc.sip.registrar import Binding, BindingsChanged, Registrar
+from sipcc.sip.registrar import Binding, BindingsChanged, Rebound, Registrar
 from sipcc.sip.registration import Registration
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import SessionEvents, SessionListener, SessionPolicy, SessionState
-from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
+from sipcc.sip.settings import GuardSettings, SipSettings, TrunkSettings, UserSettings
 from sipcc.sip.subscriber import Notification
 from sipcc.sip.subscription import EventPackage, SubscriptionSettings, SubscriptionState
 from sipcc.sip.timers import Timers
@@ -25,6 +26,7 @@ from sipcc.sip.trunk import TrunkTable
 from sipcc.sip.uri import NameAddr, SipUri
 
 __all__ = [
+    "AccountAttacked",
     "Address",
     "Admission",
     "Admitted",
@@ -32,9 +34,13 @@ __all__ = [
     "BindingsChanged",
     "Credentials",
     "DigestServer",
+    "Dropped",
     "Endpoint",
     "EventPackage",
     "Flow",
+    "Guard",
+    "GuardBanned",
+    "GuardSettings",
     "InboundRequest",
     "InviteSession",
     "Listener",
@@ -42,6 +48,7 @@ __all__ = [
     "Network",
     "Notification",
     "Notifier",
+    "Rebound",
     "Refused",
     "Registrar",
     "Registration",
