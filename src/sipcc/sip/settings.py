@@ -127,7 +127,7 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     user_agent: str = "sipcc"
     """Value of User-Agent and Server; empty sends neither."""
     reliable: Option = "off"
-    """Reliable provisional answers (RFC 3262): PRACK for each 18x. ``required`` refuses peers without them."""
+    """Reliable provisional answers (RFC 3262): PRACK for each 18x. ``required`` refuses peers without it."""
     session_timer: Option = "off"
     """Session timers (RFC 4028). With ``off`` a caller may still refresh by itself; ``required`` refuses
     peers that know none."""
