@@ -112,6 +112,7 @@ class Centre:
         host: str = SWITCH,
         sip: str = "",
         secure: bool = False,
+        extra: str = "",
     ) -> None:
         self.folder = folder
         self.host = host
@@ -137,6 +138,7 @@ class Centre:
                 workers=workers,
                 ring_timeout=ring_timeout,
             )
+            + extra
         )
         self.program = Program(
             "sipccd",

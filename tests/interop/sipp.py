@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 from tests.interop.programs import Program, free_port, need
+from tests.interop.scenario import Script
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -42,7 +43,7 @@ class Sipp(Program):
     def __init__(
         self,
         folder: Path,
-        scenario: str,
+        scenario: str | Script,
         *,
         host: str,
         target: str = "",
@@ -54,13 +55,19 @@ class Sipp(Program):
         audio: Path | None = None,
         pause_ms: int = 1000,
         limit_s: int = 30,
+        rate: int = 10,
+        at_once: int = 0,
         name: str = "",
     ) -> None:
         need("sipp")
         self.port = port or free_port(host)
-        name = name or f"{scenario}-{host.rsplit('.', 1)[1]}-{self.port}"
+        title = scenario if isinstance(scenario, str) else re.sub("[^a-z0-9]+", "-", scenario.name.lower())
+        name = name or f"{title}-{host.rsplit('.', 1)[1]}-{self.port}"
         self.log_path = folder / f"{name}.messages"
-        text = (SCENARIOS / f"{scenario}.xml").read_text()
+        if isinstance(scenario, str):
+            text = (SCENARIOS / f"{scenario}.xml").read_text()
+        else:
+            text = scenario.xml()
         if "@AUDIO@" in text:
             if audio is None:
                 raise ValueError(f"the scenario {scenario} needs audio")
@@ -71,7 +78,8 @@ class Sipp(Program):
         own.write_text(text)
         command = [
             *("sipp", "-sf", str(own), "-i", host, "-p", str(self.port), "-mi", host),
-            *("-mp", str(_media_port()), "-m", str(calls), "-l", str(max(calls, 1)), "-r", "10"),
+            *("-mp", str(_media_port()), "-m", str(calls)),
+            *("-l", str(at_once or max(calls, 1)), "-r", str(rate)),
             *("-t", "t1" if transport == "tcp" else "u1", "-s", number, "-d", str(pause_ms)),
             *("-nostdin", "-timeout", str(limit_s), "-timeout_error", "-recv_timeout", str(limit_s * 1000)),
             *("-trace_msg", "-message_file", str(self.log_path), "-trace_err"),
@@ -103,6 +111,16 @@ class Sipp(Program):
                 return message
         starts = [f"{message.direction} {message.start}" for message in self.messages()]
         raise AssertionError(f"{self.name}: no {direction} {start} {method} among {starts}")
+
+    def all(self, start: str, direction: str = "", *, method: str = "") -> list[Message]:
+        """Every message whose start line begins so, and whose CSeq names `method` if given."""
+        return [
+            message
+            for message in self.messages()
+            if message.start.startswith(start)
+            and direction in ("", message.direction)
+            and message.header("CSeq").endswith(method)
+        ]
 
     def has(self, start: str, direction: str = "") -> bool:
         """Whether such a message is in the log."""
