@@ -370,7 +370,7 @@ class Inbound:
         session = ServerSession(self._outbound, transaction, endpoint.ids.tag(), policy)
         session.admitted = admitted
         self._outbound.open_usage(session)
-        refused = session.timer.judge(transaction.request, initial=True)
+        refused = session.judge()
         if refused is not None:
             session.reject(refused[0], headers=refused[1])
             return
