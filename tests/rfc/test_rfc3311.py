@@ -170,6 +170,22 @@ async def test_the_peers_in_the_early_dialog_of_one_fork(start: Start) -> None:
     await rig.answer(await bye(rig), 200, "b")
 
 
+@pytest.mark.parametrize(("body", "waits"), [(OFFER, True), (b"", False)])
+async def test_the_200_waits_for_the_answer_to_our_offer(start: Start, body: bytes, waits: bool) -> None:
+    rig, _ = await early_in(start)
+    rig.session.update(body)
+    await asyncio.sleep(0.001)
+    update = await rig.request("UPDATE")
+    rig.session.accept(ANSWER)
+    assert rig.words() == []
+    await asyncio.sleep(0.001)
+    assert ("200 INVITE" in rig.words()) is not waits
+    await rig.answer(update, 491)  # it will be offered again, but for now nothing is open
+    assert ("200 INVITE" in rig.words()) is waits
+    await rig.send(rig.make("ACK", 1))
+    await rig.send(rig.make("BYE", 3))
+
+
 @pytest.mark.parametrize(("role", "least", "most"), [("uac", 2.1, 4.0), ("uas", 0.0, 2.0)])
 @pytest.mark.parametrize("verb", ["update", "reinvite"])
 async def test_the_bands_after_a_491(start: Start, role: str, least: float, most: float, verb: str) -> None:

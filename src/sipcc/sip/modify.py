@@ -202,6 +202,7 @@ class Modification:
         change.exchange = None
         change.retries += 1
         session.set_due("glare", session.host.now() + pause)
+        session.offers_settled()  # for the moment
         return True
 
     def _failed(self, change: Change, error: Exception) -> None:

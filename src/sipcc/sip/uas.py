@@ -227,7 +227,7 @@ class ServerSession(InviteSession):
             return
         unsure = self._reliably.outstanding is not None and self._reliably.outstanding.body
         if self._accepting is not None:
-            if not unsure and not self.modification.busy:
+            if not unsure and (self.turn.initial or not self.turn.open):
                 self._answer(*self._accepting)
             return
         while (provisional := self._reliably.next()) is not None:
