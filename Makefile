@@ -36,12 +36,14 @@ faults: setup
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q
 
+BENCHES := parse codec relay anchored router register blocked lossy calls signalling
+
 bench: setup foreign
-	for bench in parse codec relay anchored router register blocked lossy calls; do $(BIN)/python -m benchmarks.$$bench || exit 1; done
+	for bench in $(BENCHES); do $(BIN)/python -m benchmarks.$$bench || exit 1; done
 
 # Each benchmark once and briefly, to see that it works; figures come from `make bench`.
 bench-smoke: setup foreign
-	for bench in parse codec relay anchored router register blocked lossy calls concurrency; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
+	for bench in $(BENCHES) concurrency standing; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
 
 FUZZ_TARGETS := message stream uri sdp auth multipart endpoint
 
