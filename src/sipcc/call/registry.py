@@ -18,7 +18,7 @@ from sipcc.call.protocols import Handler
 from sipcc.call.ringing import trunk_codecs
 from sipcc.call.routing import Route, Routes
 from sipcc.call.takeover import take_over
-from sipcc.errors import CallEnded, CallRejected, SipccError, TransactionTimeout
+from sipcc.errors import CallEnded, CallRejected, ParseError, SipccError, TransactionTimeout
 from sipcc.log import get_logger
 from sipcc.sip.admission import Admitted
 from sipcc.sip.multipart import body_of
@@ -229,6 +229,8 @@ class Calls:
             cause = cause if status != 408 else "no_answer"
         except SipccError as error:
             cause, status = error.disposition.cause, error.disposition.sip_status
+            if isinstance(error, ParseError):
+                status = error.status_hint  # of the offer: 400, or 488 when it is too much
             _log.warning("call.failed", error=str(error))
         except Exception:
             cause, status = "failed", 500

@@ -183,6 +183,8 @@ class CallVerbs(CallLegs):
                 self.context.scope.spawn(_relay(other, inbound), name=f"{self.id}/relay")
             else:
                 inbound.reply(200 if method == "INFO" else 405, headers=_allow(leg, method))
+        elif method == "NOTIFY":
+            inbound.reply(481)  # of no subscription of ours (RFC 6665 §4.1.3)
         else:
             inbound.reply(200 if method == "INFO" else 405, headers=_allow(leg, method))
 

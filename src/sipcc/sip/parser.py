@@ -67,6 +67,10 @@ _SINGLE = frozenset({
 
 _ADDRESSES = ("Contact", "Route", "Record-Route")
 
+_LINE_END = re.compile(rb"[\r\n]")
+_READABLE_BYTES = 8192
+"""How much is looked at of a message that is refused for its lines: Via and From come first."""
+
 
 def parse_datagram(data: bytes, *, limits: Limits = LIMITS, tolerant: bool = False) -> Request | Response:
     """Read one message from one datagram; octets after Content-Length are ignored (RFC 3261 §18.3).
@@ -270,25 +274,34 @@ def _fail(
         wanted = layer[7:]
         raw = next((raw for name, raw in items if name == wanted), b"")
         offset = head.find(raw) if raw else -1
-    if layer == "header:name":
+    if not items:  # not even its lines could be read
         start, items = _readable_lines(head)
-    request = None
-    method, _, rest = start.partition(b" ")
-    uri, _, version = rest.rpartition(b" ")
-    known = {name for name, _ in items}
-    if is_token(method) and version[:4].upper() == b"SIP/" and "Via" in known:
-        headers = Headers.trusted(items)
-        request = Request(method.decode("ascii"), uri, headers, body)
+    request = _answerable(start, items, body)
     raise BadMessage(
         str(error), layer=layer, offset=offset, status_hint=error.status_hint, request=request
     ) from error
 
 
-def _readable_lines(head: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """What can be read of a block with a bad header name, so that its sender gets an answer."""
-    start, *lines = head.split(b"\r\n")
-    cut = (line.partition(b":") for line in lines)
-    return start, [(NAMES[raw], value.strip(b" \t")) for raw, _, value in cut if raw in NAMES]
+def _answerable(start: bytes, items: list[tuple[str, bytes]], body: bytes = b"") -> Request | None:
+    """The request, if an answer to it would find its way back."""
+    method, _, rest = start.partition(b" ")
+    uri, _, version = rest.rpartition(b" ")
+    if not is_token(method) or version[:4].upper() != b"SIP/" or all(name != "Via" for name, _ in items):
+        return None
+    return Request(method.decode("ascii"), uri, Headers.trusted(items), body)
+
+
+def _readable_lines(head: bytes | bytearray) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """What can be read of a block whose lines are bad or too many, so that its sender gets an answer.
+
+    A line with CR or LF alone is left out: in an answer it would be two.
+    """
+    start, *lines = bytes(head[:_READABLE_BYTES]).split(b"\r\n")
+    if len(head) > _READABLE_BYTES:
+        del lines[-1:]
+    cut = (line.partition(b":") for line in lines if not _LINE_END.search(line))
+    items = [(NAMES[raw], value.strip(b" \t")) for raw, _, value in cut if raw in NAMES]
+    return b"" if _LINE_END.search(start) else start, items
 
 
 Received = Request | Response | BadMessage | KeepAlive
@@ -360,7 +373,7 @@ class StreamParser:
             return bool(buffer)
         end, body_at = self._find_head_end()
         if (len(buffer) if end < 0 else end) > self._limits.head_bytes:
-            out.append(BadMessage("headers too long for a stream", layer="framing", status_hint=513))
+            out.append(self._refused(bytes(buffer), "headers too long for a stream", 513))
             self._break()
             return False
         if end < 0:
@@ -423,11 +436,7 @@ class StreamParser:
 
     def _refused(self, head: bytes, why: str, status: int) -> BadMessage:
         """The framing error of `head`, with its request, so that an answer can go out before we close."""
-        request = None
-        try:
-            parse_message(head, b"", limits=self._limits, stream=True)
-        except BadMessage as error:
-            request = error.request
+        request = _answerable(*_readable_lines(head))
         return BadMessage(why, layer="framing", status_hint=status, request=request)
 
     def _break(self) -> None:
