@@ -456,7 +456,7 @@ async def test_forked_callee_per_fork_cseq(rigs: Rigs, seed: int) -> None:
             pracks[request.to.tag].append(request.cseq.number)
     for numbers in pracks.values():
         assert numbers == list(range(2, 2 + len(numbers)))
-    assert set(rig.session.dialogs) == set(waiting)  # type: ignore[attr-defined]
+    assert set(rig.session.dialogs) == set(waiting)
     winner = dice.choice("abc")
     await rig.answer(invite, 200, winner, ANSWER)
     rig.session.bye()

@@ -134,7 +134,7 @@ async def test_what_may_not_be_offered(start: Start) -> None:
 
 async def test_ours_in_the_early_dialog_of_one_fork(start: Start) -> None:
     rig, invite = await early_out(start, "a", "b")
-    first = rig.session.dialogs["a"]  # type: ignore[attr-defined]
+    first = rig.session.dialogs["a"]
     rig.session.update(OFFER, dialog=first)
     await asyncio.sleep(0.001)
     update = await rig.request("UPDATE")

@@ -13,6 +13,7 @@ from sipcc.errors import LocalProtocolError, TransactionTimeout
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.message import Request, Response
+from sipcc.sip.offer import Turn
 from sipcc.sip.reliable import ReliableReceiver, demands_reliable, rseq_of
 from sipcc.sip.session_api import Exchange, HeaderList, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
@@ -33,7 +34,18 @@ _PENDING = (SessionState.ACCEPTED, SessionState.CONFIRMED)
 class Change:
     """A re-INVITE or UPDATE of ours, over as many attempts as it takes."""
 
-    __slots__ = ("body", "dialog", "exchange", "headers", "method", "order", "refresh", "retries", "settled")
+    __slots__ = (
+        "body",
+        "dialog",
+        "exchange",
+        "headers",
+        "method",
+        "order",
+        "refresh",
+        "retries",
+        "settled",
+        "turn",
+    )
 
     def __init__(
         self, method: str, dialog: Dialog, *, body: bytes, headers: HeaderList = (), refresh: bool = False
@@ -48,6 +60,8 @@ class Change:
         self.exchange: Exchange | None = None
         """None before it has left, and while it waits for another attempt."""
         self.order = ReliableReceiver()
+        self.turn = Turn()
+        """That of its dialog, once it has been started."""
         self.settled = False
         """True after the final answer."""
 
@@ -58,6 +72,7 @@ class Modification:
     def __init__(self, session: InviteSession) -> None:
         self._session = session
         self._theirs: ServerTransaction | None = None
+        self._their_turn = session.turn
         self._withdrawn = False
         self._ours: Change | None = None
 
@@ -79,7 +94,7 @@ class Modification:
             raise LocalProtocolError("a change of ours is pending")
         if self._theirs is not None or (change.method == "INVITE" and len(session.unacked)):
             raise LocalProtocolError("an offer of the peer is pending")
-        turn = session.turn_in(change.dialog)
+        turn = change.turn = session.turn_in(change.dialog)
         early = session.state not in _PENDING
         if change.body and (turn.open or (early and not turn.begun)):
             raise LocalProtocolError("an offer has no answer yet" if turn.open else "the INVITE had no offer")
@@ -122,7 +137,7 @@ class Modification:
         if change is None or session.state is SessionState.TERMINATED:
             return
         blocked = len(session.unacked) if change.method == "INVITE" else 0
-        if self._theirs is not None or blocked or (change.body and session.turn_in(change.dialog).open):
+        if self._theirs is not None or blocked or (change.body and change.turn.open):
             session.set_due("glare", now + self._glare_pause())
         else:
             self._send(change)
@@ -132,7 +147,7 @@ class Modification:
         headers = [*session.own_headers(change.method, asks=True), *change.headers]
         if change.body:
             headers.append(("Content-Type", "application/sdp"))
-            session.turn_in(change.dialog).offer(ours=True)
+            change.turn.offer(ours=True)
         change.order = ReliableReceiver()
         change.exchange = session.send_in_dialog(
             change.method,
@@ -153,7 +168,7 @@ class Modification:
                 session.acks.repeat(response)
             return
         if change.body:
-            session.turn_in(change.dialog).settle()
+            change.turn.settle()
         if status < 300:
             self._accepted(change, response)
         elif self._comes_again(change, response):
@@ -206,8 +221,10 @@ class Modification:
         return True
 
     def _failed(self, change: Change, error: Exception) -> None:
+        if change.settled:
+            return
         if change.body:
-            self._session.turn_in(change.dialog).settle()
+            change.turn.settle()
         self._close(change)
         if not change.refresh:
             self._tell(None)
@@ -251,8 +268,9 @@ class Modification:
         self._theirs = transaction
         self._withdrawn = False
         transaction.user = session
+        self._their_turn = session.turn_in(dialog)
         if request.body:
-            session.turn_in(dialog).offer(ours=False)
+            self._their_turn.offer(ours=False)
         if request.method != "INVITE":
             session.set_due("answer", session.host.now() + ANSWER_T1S * session.host.timers.t1)
         session.told.on_offer(session, request)
@@ -342,6 +360,8 @@ class Modification:
         if ours is not None and ours.dialog.remote_tag == dialog.remote_tag:
             ours.dialog = dialog
         elif ours is not None:
+            if ours.body:
+                ours.turn.settle()
             self._close(ours)
             self._tell(None)
 
@@ -354,7 +374,7 @@ class Modification:
         if transaction is not None:
             self._session.clear_due("answer")
             if transaction.request.body:
-                self._session.turn_of(transaction.request).settle()
+                self._their_turn.settle()
         return transaction
 
     def _is_timed(self, request: Request) -> bool:

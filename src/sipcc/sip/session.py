@@ -6,7 +6,7 @@ Cores: all time comes from the host, and everything that leaves goes through it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from sipcc.errors import LocalProtocolError, RemoteProtocolError
@@ -105,6 +105,11 @@ class InviteSession:
     def owes_ack(self) -> bool:
         """True while a 2xx with an offer waits for `acknowledge`."""
         return self.acks.owed is not None
+
+    @property
+    def dialogs(self) -> Mapping[str, Dialog]:
+        """UAC: the early dialogs by To tag, the oldest first; empty after the final answer."""
+        return {}
 
     def fork_of(self, message: Request | Response) -> Dialog | None:
         """The dialog, early or not, that a message of the peer belongs to."""
@@ -270,11 +275,7 @@ class InviteSession:
         self.ending.hold()
 
     def release_dialog(self) -> None:
-        """That other usage is over.
-
-        Raises:
-            LocalProtocolError: the dialog is not held.
-        """
+        """That other usage is over; LocalProtocolError when the dialog is not held."""
         self.ending.release()
 
     # -- what the endpoint calls ----------------------------------------------------------------------
@@ -401,10 +402,6 @@ class InviteSession:
 
     def turn_in(self, dialog: Dialog) -> Turn:
         """Whose turn it is in one of the dialogs."""
-        return self.turn
-
-    def turn_of(self, request: Request) -> Turn:
-        """Whose turn it is in the dialog of a request of the peer."""
         return self.turn
 
     def offers_settled(self) -> None:

@@ -180,11 +180,6 @@ class ClientSession(InviteSession):
         fork = self._forks.of(dialog)
         return self.turn if fork is None else fork.turn
 
-    def turn_of(self, request: Request) -> Turn:
-        """Whose turn it is in the dialog of a request of the peer."""
-        fork = self._forks.get(request.from_.tag)
-        return self.turn if fork is None else fork.turn
-
     def _accepted(self, response: Response) -> None:
         if self.acks.repeat(response):
             return
