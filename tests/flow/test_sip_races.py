@@ -3,11 +3,14 @@
 The names of the first ones are those of siprustserver. Each test plays its race 200 times: the same two
 verbs at moments a few milliseconds apart, on links of up to 5 ms, half of the time with loss, duplication
 and reordering. Whatever the order, the outcome must be one that is right, and nothing may stay behind.
+
+``SIPCC_RACES=1000`` plays each race, and each case below them, so many times.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -19,7 +22,9 @@ from sipcc.sip import InviteSession, Request, SessionPolicy, SessionState
 from sipcc.sip.session_timer import TimerPolicy
 from sipcc.testing.link import Link
 
-SEEDS = 200
+WANTED = int(os.environ.get("SIPCC_RACES", "0"))
+SEEDS = WANTED or 200
+CASES = WANTED or 40
 JITTER = Link(jitter=0.005)
 BAD = Link(loss=0.2, duplicate=0.1, reorder=0.2, jitter=0.005)
 RELIABLE = SessionPolicy(reliable="supported")
@@ -332,7 +337,7 @@ async def test_glare(near: str, far: str) -> None:
         for party in (one.near, one.far):
             assert {said[1] for said in party.said if said[0] == "reinvite"} <= {200}, party.said
 
-    await race(play, link=JITTER, seeds=100)
+    await race(play, link=JITTER, seeds=WANTED or 100)
 
 
 async def test_a_gone_peer_is_found_by_the_session_timer() -> None:
@@ -345,7 +350,7 @@ async def test_a_gone_peer_is_found_by_the_session_timer() -> None:
         await asyncio.sleep(120)
         assert one.near.said[-1] == one.far.said[-1] == ("ended", "network")
 
-    await race(play, link=JITTER, seeds=20)
+    await race(play, link=JITTER, seeds=WANTED or 20)
 
 
 # -- against a peer that does only what the test says ------------------------------------------------
@@ -383,7 +388,7 @@ async def answer_requests(rig: Rig) -> list[Request]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 async def test_second_cancel(rigs: Rigs, seed: int) -> None:
     rig, dice = await rigs(), random.Random(seed)
     await rig.ring_in()
@@ -398,7 +403,7 @@ async def test_second_cancel(rigs: Rigs, seed: int) -> None:
     await rig.send(rig.make("ACK", 1, branch="z9hG4bKinvite"))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 async def test_cancel_after_our_200_and_no_ack_is_no_ghost(rigs: Rigs, seed: int) -> None:
     rig, dice = await rigs(), random.Random(seed)
     await rig.ring_in()
@@ -411,7 +416,7 @@ async def test_cancel_after_our_200_and_no_ack_is_no_ghost(rigs: Rigs, seed: int
     assert "BYE" in rig.words()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 async def test_fork_straggler_no_leak(rigs: Rigs, seed: int) -> None:
     rig, dice = await rigs(), random.Random(seed)
     invite = await rig.call_out()
@@ -438,7 +443,7 @@ async def test_fork_straggler_no_leak(rigs: Rigs, seed: int) -> None:
         await answer_requests(rig)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 async def test_forked_callee_per_fork_cseq(rigs: Rigs, seed: int) -> None:
     rig, dice = await rigs(), random.Random(seed)
     invite = await rig.call_out()
@@ -489,7 +494,7 @@ async def test_the_to_tag_of_the_200_wins(rigs: Rigs) -> None:
     assert str(bye.uri) == "sip:alice-b@10.0.0.1:5060"
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(CASES))
 async def test_cancel_reinvite_offering_100rel(rigs: Rigs, seed: int) -> None:
     rig, dice = await rigs(), random.Random(seed)
     await rig.talk_in()
