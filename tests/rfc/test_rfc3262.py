@@ -296,8 +296,9 @@ async def answer(
 
 
 @pytest.mark.parametrize(
-    ("policy", "headers"), [("off", (None, None)), ("supported", ("100rel", None)), ("required", ("100rel", "100rel"))]
-)  # fmt: skip
+    ("policy", "headers"),
+    [("off", (None, None)), ("supported", ("100rel", None)), ("required", ("100rel", "100rel"))],
+)
 async def test_what_our_invite_says(
     start: Start, policy: str, headers: tuple[str | None, str | None]
 ) -> None:
