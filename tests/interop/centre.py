@@ -47,6 +47,9 @@ password = "secret-one-1"
 [[users]]
 name = "1002"
 password = "secret-two-2"
+[[users]]
+name = "1003"
+password = "secret-three-3"
 
 [[agents]]
 name = "alice"
@@ -97,7 +100,7 @@ number = "4008123455"
 to = "dial:1001"
 """
 
-PASSWORDS = {"1001": "secret-one-1", "1002": "secret-two-2"}
+PASSWORDS = {"1001": "secret-one-1", "1002": "secret-two-2", "1003": "secret-three-3"}
 
 
 class Centre:
@@ -117,7 +120,7 @@ class Centre:
         self.folder = folder
         self.host = host
         self.port = free_port(SWITCH)
-        self.tls_port, self.wss_port = free_port(SWITCH), free_port(SWITCH)
+        self.tls_port, self.wss_port, self.ws_port = (free_port(SWITCH) for _ in range(3))
         """With `secure` the switch also listens there, with a certificate of ``trusted.pem`` in `folder`."""
         if secure:
             sip += _certify(folder, host)
@@ -132,7 +135,7 @@ class Centre:
                 host=host,
                 sip=f"\n{sip}" if sip else "",
                 port=self.port,
-                secure=f', "tls:{host}:{self.tls_port}", "wss:{host}:{self.wss_port}"' if secure else "",
+                secure=self._secure_listeners() if secure else "",
                 first=first,
                 last=first + 99,
                 workers=workers,
@@ -151,6 +154,10 @@ class Centre:
         except AssertionError:
             self.program.end(1)
             raise
+
+    def _secure_listeners(self) -> str:
+        ports = {"tls": self.tls_port, "wss": self.wss_port, "ws": self.ws_port}
+        return "".join(f', "{transport}:{self.host}:{port}"' for transport, port in ports.items())
 
     def _is_ready(self) -> bool:
         if not self.program.running:

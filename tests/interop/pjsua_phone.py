@@ -1,13 +1,17 @@
 """A PJSUA2 softphone as a process: one JSON argument, commands on stdin, events as JSON lines on stdout.
 
 PJSIP keeps global state and its own threads, so it lives outside the test process. Events carry ``at``,
-Unix time. Commands: ``call URI``, ``answer``, ``decline STATUS``, ``keys DIGITS``, ``hold``, ``unhold``,
-``hangup``, ``unregister``, ``quit``.
+Unix time, and the number of their call, from 1. Commands: ``call URI``, ``message URI TEXT``, ``quit``,
+``unregister``, and for the last call, or for call N as in ``2:hold``: ``answer [STATUS]``,
+``decline STATUS``, ``keys DIGITS``, ``info DIGITS`` (keys by INFO), ``hold``, ``unhold``, ``update``,
+``transfer URI``, ``replace N`` (transfer to the party of call N), ``text TEXT`` (MESSAGE in the dialog),
+``hangup``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import sys
 import time
@@ -32,13 +36,24 @@ class Call(pj.Call):
     def __init__(self, phone: Phone, call_id: int = pj.PJSUA_INVALID_ID) -> None:
         super().__init__(phone.account, call_id)
         self.phone = phone
+        phone.calls.append(self)
+        self.number = len(phone.calls)
+        self.ended = False
+        self.recorder: Any = None
+        if phone.settings.get("tapes"):
+            self.recorder = pj.AudioMediaRecorder()
+            self.recorder.createRecorder(f"{phone.settings['tapes']}-{self.number}.wav")
 
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
-        tell("call", state=info.stateText, status=info.lastStatusCode)
+        tell(
+            "call", call=self.number, state=info.stateText, status=info.lastStatusCode, reason=info.lastReason
+        )
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            self.phone.call = None
-            self.phone.retired.append(self)
+            self.ended = True
+            self.recorder = None  # closing it completes its file
+            if self.phone.call is self:
+                self.phone.call = None
 
     def onCallMediaState(self, prm: Any) -> None:
         info = self.getInfo()
@@ -47,12 +62,28 @@ class Call(pj.Call):
                 sound = self.getAudioMedia(index)
                 if self.phone.player is not None:
                     self.phone.player.startTransmit(sound)
-                if self.phone.recorder is not None:
-                    sound.startTransmit(self.phone.recorder)
-        tell("media", status=[media.status for media in info.media])
+                recorder = self.recorder or self.phone.recorder
+                if recorder is not None:
+                    sound.startTransmit(recorder)
+        tell("media", call=self.number, status=[media.status for media in info.media], state=info.stateText)
 
     def onDtmfDigit(self, prm: Any) -> None:
-        tell("digit", digit=prm.digit)
+        tell("digit", call=self.number, digit=prm.digit, method=prm.method)
+
+    def onCallTransferStatus(self, prm: Any) -> None:
+        tell("transfer", call=self.number, status=prm.statusCode, last=prm.finalNotify)
+
+    def onCallReplaced(self, prm: Any) -> None:
+        tell("replaced", call=self.number)
+
+    def onCallTransferRequest(self, prm: Any) -> None:
+        tell("referred", call=self.number, uri=prm.dstUri)
+
+    def onInstantMessage(self, prm: Any) -> None:
+        tell("text", call=self.number, text=prm.msgBody, type=prm.contentType)
+
+    def onInstantMessageStatus(self, prm: Any) -> None:
+        tell("text status", call=self.number, status=prm.code)
 
 
 class Account(pj.Account):
@@ -61,11 +92,20 @@ class Account(pj.Account):
     def onRegState(self, prm: Any) -> None:
         tell("registration", status=prm.code, active=self.getInfo().regIsActive)
 
+    def onInstantMessage(self, prm: Any) -> None:
+        tell("message", text=prm.msgBody, type=prm.contentType, sender=prm.fromUri)
+
+    def onInstantMessageStatus(self, prm: Any) -> None:
+        tell("message status", status=prm.code)
+
+    def onMwiInfo(self, prm: Any) -> None:
+        tell("mwi", state=prm.state, text=prm.rdata.wholeMsg if prm.rdata else "")
+
     def onIncomingCall(self, prm: Any) -> None:
         phone = self.phone
         call = Call(phone, prm.callId)
         phone.call = call
-        tell("incoming", remote=call.getInfo().remoteUri)
+        tell("incoming", call=call.number, remote=call.getInfo().remoteUri)
         ringing = pj.CallOpParam()
         ringing.statusCode = 180
         call.answer(ringing)
@@ -77,7 +117,8 @@ class Phone:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.call: Call | None = None
-        self.retired: list[Call] = []
+        self.calls: list[Call] = []
+        self.buddies: dict[str, Any] = {}
         self.answer_at = float("inf")
         self.player: Any = None
         self.recorder: Any = None
@@ -123,6 +164,11 @@ class Phone:
         config.mediaConfig.transportConfig.boundAddress = settings["host"]
         config.mediaConfig.transportConfig.publicAddress = settings["host"]
         config.natConfig.contactRewriteUse = 0
+        config.callConfig.prackUse = getattr(pj, f"PJSUA_100REL_{settings.get('prack', 'not_used').upper()}")
+        if settings.get("timer"):
+            config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
+            config.callConfig.timerMinSESec, config.callConfig.timerSessExpiresSec = settings["timer"]
+        config.mwiConfig.enabled = settings.get("mwi", False)
         if settings.get("password"):
             credentials = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
             config.sipConfig.authCreds.append(credentials)
@@ -136,17 +182,23 @@ class Phone:
 
     def run(self) -> None:
         tell("started")
+        lines: list[str] = []
         while True:
             self.endpoint.libHandleEvents(10)
             if time.monotonic() >= self.answer_at:
                 self.answer_at = float("inf")
                 if self.call is not None:
                     self.command("answer", str(self.settings.get("answer", 200)))
-            if select.select([sys.stdin], [], [], 0)[0]:
-                line = sys.stdin.readline()
-                if not line or line.strip() == "quit":
+            if not lines and select.select([sys.stdin], [], [], 0)[0]:
+                lines = os.read(sys.stdin.fileno(), 65536).decode().splitlines() or ["quit"]
+            if lines:
+                line = lines.pop(0)
+                if line.strip() == "quit":
                     break
                 try:
+                    which, colon, rest = line.partition(":")
+                    if colon and which.isdigit():
+                        self.call, line = self.calls[int(which) - 1], rest
                     self.command(*line.split())
                 except pj.Error as error:
                     tell("error", text=error.info())
@@ -159,6 +211,8 @@ class Phone:
             call.makeCall(arguments[0], pj.CallOpParam(True))
         elif name == "unregister":
             self.account.setRegistration(False)
+        elif name == "message":
+            self.message(arguments[0], " ".join(arguments[1:]))
         elif self.call is None:
             tell("error", text=f"no call to {name}")
         elif name in ("answer", "decline"):
@@ -173,16 +227,43 @@ class Phone:
             operation = pj.CallOpParam(True)  # without its defaults it would offer no audio at all
             operation.opt.flag = pj.PJSUA_CALL_UNHOLD
             self.call.reinvite(operation)
+        elif name == "update":
+            self.call.update(pj.CallOpParam(True))
+        elif name == "info":
+            keys = pj.CallSendDtmfParam()
+            keys.digits, keys.method = arguments[0], pj.PJSUA_DTMF_METHOD_SIP_INFO
+            self.call.sendDtmf(keys)
+        elif name == "transfer":
+            self.call.xfer(arguments[0], pj.CallOpParam())
+        elif name == "replace":
+            self.call.xferReplaces(self.calls[int(arguments[0]) - 1], pj.CallOpParam())
+        elif name == "text":
+            text = pj.SendInstantMessageParam()
+            text.content, text.contentType = " ".join(arguments), "text/plain"
+            self.call.sendInstantMessage(text)
         elif name == "hangup":
             self.call.hangup(pj.CallOpParam())
 
+    def message(self, uri: str, content: str) -> None:
+        buddy = self.buddies.get(uri)
+        if buddy is None:
+            config = pj.BuddyConfig()
+            config.uri, config.subscribe = uri, False
+            buddy = self.buddies[uri] = pj.Buddy()
+            buddy.create(self.account, config)
+        text = pj.SendInstantMessageParam()
+        text.content, text.contentType = content, "text/plain"
+        buddy.sendInstantMessage(text)
+
     def close(self) -> None:
-        if self.call is not None:
-            self.call.hangup(pj.CallOpParam())
+        for call in self.calls:
+            if not call.ended:
+                call.hangup(pj.CallOpParam())
         for _ in range(20):
             self.endpoint.libHandleEvents(10)
         self.player = self.recorder = None  # closing the recorder completes its file
-        self.retired.clear()
+        self.calls.clear()
+        self.buddies.clear()
         self.account.shutdown()
         self.endpoint.libDestroy()
         tell("stopped")

@@ -124,20 +124,23 @@ class Program:
 class Softphone(Program):
     """The PJSUA2 phone of `pjsua_phone.py`."""
 
-    def __init__(self, folder: Path, *, user: str, host: str, server: str, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, user: str, host: str, server: str, name: str = "", **settings: Any
+    ) -> None:
         need("pjsua2")
-        self.record_path = folder / f"pjsua-{user}.wav"
+        name = name or f"pjsua-{user}"
+        self.record_path = folder / f"{name}.wav"
         arguments = {
             "user": user,
             "host": host,
             "server": server,
             "port": free_port(host),
             "record": str(self.record_path),
-            "log": str(folder / f"pjsua-{user}.log"),
+            "log": str(folder / f"{name}.log"),
             **settings,
         }
         script = str(Path(__file__).with_name("pjsua_phone.py"))
-        super().__init__(f"pjsua-{user}", [sys.executable, script, json.dumps(arguments)], folder, talks=True)
+        super().__init__(name, [sys.executable, script, json.dumps(arguments)], folder, talks=True)
         wait_until(lambda: bool(self.events("started")), 10, lambda: f"softphone started\n{self.tail()}")
 
     def events(self, name: str = "") -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ order of two messages, and read better beside what is asserted of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 from xml.sax.saxutils import quoteattr
 
 TAG = "[pid]SIPp[call_number]"
@@ -37,6 +36,7 @@ class Script:
         """True for the calling side."""
         self._steps: list[str] = []
         self._variables: set[str] = set()
+        self._tag = ""
 
     # -- what is received ------------------------------------------------------------------------
 
@@ -102,10 +102,10 @@ class Script:
         caller: str = "",
         wait: bool = True,
     ) -> Script:
-        """A request; in the dialog unless `initial`. `label` names its branch, `wait` repeats it if need be."""
-        here = "<sip:[caller]@[local_ip]:[local_port]>" if not caller else caller
+        """A request, in the dialog unless `initial`; `label` names its branch, `wait` repeats it."""
+        here = caller or "<sip:[caller]@[local_ip]:[local_port]>"
         if not self.calls:
-            from_, to = f"[$invite_to];tag={TAG}", "[$invite_from]"
+            from_, to = f"[$invite_to];tag={TAG}{self._tag}", "[$invite_from]"
         else:
             from_ = f"{here};tag={TAG}"
             to = "<sip:[service]@[remote_ip]>" if initial else "[$to]"
@@ -130,7 +130,6 @@ class Script:
 
     def ack_refusal(self, *, cseq: int = 1) -> Script:
         """The ACK to a refusal of the first INVITE."""
-        self._variables.discard("")
         lines = [
             "ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK[pid]-[call_number]-invite",
@@ -165,6 +164,8 @@ class Script:
         """A response to the request that was kept as `to`; `wait` repeats it until the next message."""
         in_dialog = self.calls or to != "invite"
         mark = "" if in_dialog or status == 100 else f";tag={TAG}{tag}"
+        if mark and status >= 200:
+            self._tag = tag
         lines = [
             f"SIP/2.0 {status} {reason}",
             f"Via: [${to}_via]",
@@ -185,9 +186,9 @@ class Script:
         self._steps.append(f"<pause {how}/>")
         return self
 
-    def play(self) -> Script:
-        """Play the sound that the run was given."""
-        self._steps.append('<nop><action><exec play_pcap_audio="@AUDIO@"/></action></nop>')
+    def play(self, sound: str = "audio") -> Script:
+        """Play the sound that the run was given, or one of its `keys`."""
+        self._steps.append(f'<nop><action><exec play_pcap_audio="@{sound.upper()}@"/></action></nop>')
         return self
 
     def bye(self, *, cseq: int = 2) -> Script:
@@ -238,6 +239,3 @@ def caller(name: str) -> Script:
 def callee(name: str) -> Script:
     """A script of the called side."""
     return Script(name, calls=False)
-
-
-Role = Literal["caller", "callee"]

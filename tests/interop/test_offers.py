@@ -115,7 +115,7 @@ def multipart(first: str, second: str) -> str:
 
 def test_the_description_is_found_among_other_parts(field: Field) -> None:
     body = multipart(
-        "Content-Type: application/isup;version=itu-t92\nContent-Disposition: signal;handling=optional\n\n01 02",
+        "Content-Type: application/isup\nContent-Disposition: signal;handling=optional\n\n01 02",
         f"Content-Type: application/sdp\n\n{sdp(codec=8)}\n",
     )
     script = caller("multipart").request(

@@ -131,7 +131,7 @@ def test_a_callee_that_was_told_of_100rel_off_gets_no_prack(field: Field) -> Non
 
 
 def test_updates_in_an_early_dialog(field: Field) -> None:
-    """RFC 3311 §5.2: 500 with Retry-After while the INVITE's offer has no answer, then as often as it likes."""
+    """RFC 3311 §5.2: 500 with Retry-After while the INVITE's offer has no answer, then 200."""
     second = callee("early audio").recv("INVITE")
     second.answer(183, "Session Progress", headers=[*DEMANDS, "RSeq: 1", ALLOW], body=sdp(), wait=True)
     second.recv("PRACK").answer(200, to="prack").play().pause(700)
