@@ -62,30 +62,38 @@ class Ending:
 
     def by_us(self, headers: HeaderList, *, after_ack: bool) -> None:
         """End by BYE, at once or as soon as the ACK to our 2xx has come (RFC 3261 §15)."""
-        self.end("us", None)
-        if after_ack:
-            self._held_bye = headers
-        else:
-            self.send_bye(headers)
+        try:
+            self.end("us", None)
+        finally:  # a listener that raises must not leave the peer in the call
+            if after_ack:
+                self._held_bye = headers
+            else:
+                self.send_bye(headers)
 
     def by_peer(self, request: Request) -> None:
         """The peer's BYE came, and was answered."""
         self._held_bye = None
-        self.end("peer", request)
-        self.finish()
+        try:
+            self.end("peer", request)
+        finally:
+            self.finish()
 
     def lost(self) -> None:
         """The peer does not know the dialog any more."""
         if self._session.state in (SessionState.ACCEPTED, SessionState.CONFIRMED):
-            self.end("network", None)
-            self._session.unacked.clear()
-            self.finish()
+            try:
+                self.end("network", None)
+            finally:
+                self._session.unacked.clear()
+                self.finish()
 
     def unanswered(self) -> None:
         """A request without an answer ends the dialog, with a BYE all the same (RFC 3261 §12.2.1.2)."""
         if self._session.state is SessionState.CONFIRMED:
-            self.end("network", None)
-            self.send_bye()
+            try:
+                self.end("network", None)
+            finally:
+                self.send_bye()
 
     def unacknowledged(self) -> None:
         """No ACK came to our 2xx within 64*T1: end with a BYE (RFC 3261 §13.3.1.4)."""
@@ -93,8 +101,10 @@ class Ending:
             self._session.unacked.clear()
             self.finish()
             return
-        self.end("network", None)
-        self.release_bye()
+        try:
+            self.end("network", None)
+        finally:
+            self.release_bye()
 
     def release_bye(self) -> None:
         """Send the BYE that waited for an ACK."""

@@ -121,8 +121,10 @@ class ServerSession(InviteSession):
         if self._accepting is None:
             super().bye(headers=headers)
             return
-        self.ending.end("us", None)
-        self._refuse(480, None, headers)
+        try:
+            self.ending.end("us", None)
+        finally:
+            self._refuse(480, None, headers)
 
     # -- what comes -----------------------------------------------------------------------------------
 
