@@ -410,7 +410,7 @@ async def test_cancel_after_our_200_and_no_ack_is_no_ghost(rigs: Rigs, seed: int
     rig.session.accept(ANSWER)
     await asyncio.sleep(dice.uniform(0, 30))
     await rig.send(rig.make("CANCEL", 1, branch="z9hG4bKinvite"))
-    assert rig.words()[-1] == "200 CANCEL"
+    assert "200 CANCEL" in rig.words()  # a 200 INVITE may be due in this very moment
     await asyncio.sleep(33)
     assert rig.log.said == [("ended", "network")]
     assert "BYE" in rig.words()
