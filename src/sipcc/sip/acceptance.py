@@ -25,12 +25,11 @@ Refusal = tuple[int, list[tuple[str, str]]]
 
 def unsupported(request: Request) -> str:
     """The option tags of Require that we do not know, for the Unsupported header (RFC 3261 §8.2.2.3)."""
-    required = request.headers.get_all("Require")
-    if not required:
+    if "Require" not in request.headers:
         return ""
-    wanted = [tag.strip() for line in required for tag in line.split(",")]
     known = EXTENSIONS | REGISTER_EXTENSIONS if request.method == "REGISTER" else EXTENSIONS
-    return ", ".join(tag for tag in wanted if tag and tag.lower() not in known)
+    wanted = dict.fromkeys(request.headers.values("Require"))  # each once: the answer shall not be longer
+    return ", ".join(tag for tag in wanted if tag.lower() not in known)
 
 
 def refusal_of(

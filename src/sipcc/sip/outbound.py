@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 from sipcc.clock import Clock
 from sipcc.errors import SipccError, TransactionTimeout, TransportError
@@ -250,11 +251,16 @@ class Outbound:
             self.counters["refusals_unacknowledged"] += 1
 
     def answer_anew(self, transaction: ServerTransaction, data: bytes) -> None:
-        """The stream of a request is gone: open one for its response (RFC 3261 §18.2.2).
+        """The stream of a request is gone: its response goes where its dialog has moved to, or on a new one.
 
-        Only over TCP: where certificates count nobody has told us a name to ask for, and nobody can be
-        reached at a WebSocket that is gone.
+        A new one (RFC 3261 §18.2.2) is opened only over TCP: where certificates count nobody has told us a
+        name to ask for, and nobody can be reached at a WebSocket that is gone.
         """
+        moved: Flow | None = getattr(transaction.user, "flow", None)
+        if moved is not None and moved.reliable and not moved.closed:
+            with suppress(TransportError):
+                moved.send(data)
+                return
         if transaction.flow.transport != "tcp":
             self.counters["answers_lost"] += 1
             return

@@ -174,6 +174,11 @@ class FlowManager:
         self._keys: dict[Flow, set[_Key]] = {}
         self._opening: dict[_Key, asyncio.Task[Flow]] = {}
 
+    @property
+    def open_streams(self) -> int:
+        """How many streams are known, whoever opened them; 0 when all peers are gone."""
+        return len(self._keys)
+
     async def listen(self, addresses: Iterable[str]) -> None:
         """Open every listener, or none.
 
