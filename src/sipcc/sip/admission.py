@@ -180,19 +180,16 @@ class Admission:
             self.guard.welcome(host, now=now)
             user = self._users[verdict.user].name  # the same object each time: it is kept with bindings
             return Admitted(user=user, source=_apart(request, flow))
-        return self._refuse(request, verdict, flow, now)
+        return self._refuse(request, verdict, host, now)
 
-    def _refuse(self, request: Request, verdict: Rejected, flow: Flow, now: float) -> Refused | Dropped:
-        host = flow.remote.host
+    def _refuse(self, request: Request, verdict: Rejected, host: str, now: float) -> Refused | Dropped:
         offence = _OFFENCES.get(verdict.reason)
         if offence is not None:
             guessed = verdict.user if verdict.reason in {"wrong", "unknown"} else ""
             self.guard.tell(host, offence, now=now, account=guessed)
         if verdict.reason == "exhausted":
             return Dropped(verdict.reason)
-        # JsSIP and SIP.js look at the first challenge alone, and know MD5 alone
-        browser = flow.transport in {"ws", "wss"}
-        challenge = self.digest.challenge(source=host, now=now, stale=verdict.stale, weakest_first=browser)
+        challenge = self.digest.challenge(source=host, now=now, stale=verdict.stale)
         headers = [("WWW-Authenticate", value) for value in challenge]
         return Refused(self._answer(request, 401, headers), verdict.reason)
 

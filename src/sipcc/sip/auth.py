@@ -177,13 +177,10 @@ class DigestServer:
         self._last_issued = 0
         self._dummy = {name: digest(name, self._key.hex()) for name in algorithms}
 
-    def challenge(
-        self, *, source: str, now: float, stale: bool = False, weakest_first: bool = False
-    ) -> list[str]:
+    def challenge(self, *, source: str, now: float, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate (or Proxy-Authenticate), the strongest algorithm first.
 
         `source` is whatever identifies the peer, usually its IP address; the nonce is good for it only.
-        `weakest_first` turns the order round, for clients that look at the first one alone.
         """
         # microseconds that never repeat: two phones behind one NAT must not share a nonce and its count
         self._last_issued = max(self._last_issued + 1, int(now * 1_000_000))
@@ -191,8 +188,9 @@ class DigestServer:
         tail = ', qop="auth"' + (", stale=true" if stale else "")
         hint = f"{_HINT}, " if "MD5" in self.algorithms else ""
         realm = quote(self.realm)
-        names = self.algorithms[::-1] if weakest_first else self.algorithms
-        return [f'Digest realm={realm}, nonce="{nonce}", {hint}algorithm={name}{tail}' for name in names]
+        return [
+            f'Digest realm={realm}, nonce="{nonce}", {hint}algorithm={name}{tail}' for name in self.algorithms
+        ]
 
     def _nonce(self, issued: int, source: str) -> str:
         """20 characters: 6 bytes of time in microseconds, 9 bytes of a keyed hash of it and of `source`."""

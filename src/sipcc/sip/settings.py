@@ -114,9 +114,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     nonce_life: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     """Seconds that a digest nonce may be used."""
     digest: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = ("SHA-256", "MD5")
-    """Digest algorithms that users are challenged with, strongest first (RFC 8760); browsers get the last
-    one first, since their libraries look at one alone. Some old phones give up at a challenge that they do
-    not know, wherever it stands: they need ``["MD5"]``."""
+    """Digest algorithms that users are challenged with, strongest first (RFC 8760). Some old phones give
+    up at a challenge that they do not know, wherever it stands: they need ``["MD5"]``."""
     min_expires: Seconds = 60
     """Shortest registration in seconds; a shorter wish earns 423 (RFC 3261 §10.3)."""
     max_expires: Seconds = 3600
