@@ -31,7 +31,8 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     authorities: str = ""
     """PEM file with the authorities that we trust; empty takes those of the operating system."""
     verify: Literal["none", "optional", "required"] = "optional"
-    """Certificates of those who connect to us: not asked for, checked where there is one, or demanded.
+    """Certificates of those who connect to us: not asked for, checked where there is one, or demanded. For
+    ``wss`` optional is none: browsers do not connect to a WebSocket that asks.
     Servers that we connect to must always prove their name (RFC 5922)."""
 
 

@@ -134,6 +134,23 @@ def test_where_nobody_asks_no_name_is_proved(tmp_path: Path) -> None:
     assert theirs.names == frozenset()
 
 
+@pytest.mark.parametrize(("verify", "proved"), [("optional", set()), ("required", {"carrier.example.net"})])
+def test_a_browser_is_asked_for_no_certificate_that_it_need_not_have(
+    tmp_path: Path, verify: str, proved: set[str]
+) -> None:
+    """Chromium gives a WebSocket up when it is asked for one: nobody could choose it."""
+    server = tls_settings(tmp_path, "pbx.example.com", verify=verify)
+    ours = TlsLayer(
+        client_context(tls_settings(tmp_path, "carrier.example.net")), server=False, name="pbx.example.com"
+    )
+    theirs = TlsLayer(server_context(server, for_browsers=True), server=True)
+    ours.start()
+    theirs.start()
+    pump(ours, theirs)
+    assert theirs.open
+    assert theirs.names == proved
+
+
 def test_tls_1_1_is_refused(tmp_path: Path) -> None:
     settings = tls_settings(tmp_path, "pbx.example.com")
     old = client_context(settings)

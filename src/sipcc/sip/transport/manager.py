@@ -125,7 +125,7 @@ class SocketNetwork:
         """What makes the layers of a connection that somebody opens to us."""
         makers: list[Callable[[], Layer]] = []
         if transport in _SECURE:
-            context = server_context(self._settings.tls)
+            context = server_context(self._settings.tls, for_browsers=transport == "wss")
             makers.append(lambda: TlsLayer(context, server=True))
         if transport in ("ws", "wss"):
             from sipcc.sip.transport.ws import WsServerLayer

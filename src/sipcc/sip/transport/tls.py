@@ -19,8 +19,8 @@ _VERIFY = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl
 _READ_BYTES = 65536
 
 
-def server_context(settings: TlsSettings) -> ssl.SSLContext:
-    """What our TLS listeners show and ask for.
+def server_context(settings: TlsSettings, *, for_browsers: bool = False) -> ssl.SSLContext:
+    """What our TLS listeners show and ask for; `for_browsers` is true for those of WebSocket.
 
     Raises:
         ConfigError: there is no certificate, or a file cannot be used.
@@ -32,6 +32,9 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _fill(context, settings)
     context.verify_mode = _VERIFY[settings.verify]
+    if for_browsers and settings.verify == "optional":
+        # asked for a certificate, Chromium cancels the WebSocket, whether it has one or not
+        context.verify_mode = ssl.CERT_NONE
     return context
 
 
