@@ -18,7 +18,8 @@ from sipcc.errors import SipccError
 from sipcc.switch.console import Answer, CaptureOf, GetStatus, LadderOf, ListCalls, Question, ask
 
 
-def _config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--config`: which daemon is meant."""
     return click.option(
         "--config",
         "-c",
@@ -30,7 +31,7 @@ def _config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def _asked(config: Path, question: Question) -> Answer:
+def asked(config: Path, question: Question) -> Answer:
     """The daemon's answer.
 
     Raises:
@@ -53,7 +54,7 @@ def _asked(config: Path, question: Question) -> Answer:
 @click.option("--last", is_flag=True, help="The call that began last; the same as no CALL.")
 @click.option("--full", is_flag=True, help="Print each message below its arrow.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@_config_option
+@config_option
 def ladder(call: str, *, last: bool, full: bool, as_json: bool, config: Path) -> None:
     """Print the SIP ladder of CALL: both legs, timers, decisions and their reasons.
 
@@ -61,7 +62,7 @@ def ladder(call: str, *, last: bool, full: bool, as_json: bool, config: Path) ->
     """
     if last and call:
         raise click.UsageError("give CALL or --last, not both")
-    answer = _asked(config, LadderOf(call=call, texts=full or as_json))
+    answer = asked(config, LadderOf(call=call, texts=full or as_json))
     if answer.ladder is None:
         raise SipccError("the answer has no ladder")
     if as_json:
@@ -72,10 +73,10 @@ def ladder(call: str, *, last: bool, full: bool, as_json: bool, config: Path) ->
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
-@_config_option
+@config_option
 def calls(*, limit: int, config: Path) -> None:
     """List the calls whose ladder can be printed, the youngest first."""
-    for entry in _asked(config, ListCalls(limit=limit)).calls or []:
+    for entry in asked(config, ListCalls(limit=limit)).calls or []:
         started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
         click.echo(
             f"{started}  {entry.call}  {entry.caller or '-'} -> {entry.called or '-'}"
@@ -86,10 +87,10 @@ def calls(*, limit: int, config: Path) -> None:
 @click.command()
 @click.argument("call")
 @click.argument("file", type=click.Path(path_type=Path))
-@_config_option
+@config_option
 def capture(call: str, file: Path, *, config: Path) -> None:
     """Write the messages of CALL to FILE for Wireshark (pcap), credentials masked. `-` is stdout."""
-    data = _asked(config, CaptureOf(call=call)).capture or b""
+    data = asked(config, CaptureOf(call=call)).capture or b""
     if str(file) == "-":
         sys.stdout.buffer.write(data)
         return
@@ -101,10 +102,10 @@ def capture(call: str, file: Path, *, config: Path) -> None:
 
 
 @click.command()
-@_config_option
+@config_option
 def status(*, config: Path) -> None:
     """Print the figures of the daemon that runs."""
-    figures = _asked(config, GetStatus()).status or {}
+    figures = asked(config, GetStatus()).status or {}
     width = max((len(name) for name in figures), default=0)
     for name, value in figures.items():
         click.echo(f"{name:<{width}}  {value}")

@@ -21,6 +21,10 @@ _COMMANDS = {
     "calls": ("sipcc.cli.console:calls", "List the calls whose ladder can be printed."),
     "capture": ("sipcc.cli.console:capture", "Write the messages of a call for Wireshark."),
     "status": ("sipcc.cli.console:status", "Print the figures of the daemon that runs."),
+    "bans": ("sipcc.cli.operator:bans", "List the sources that are not listened to."),
+    "unban": ("sipcc.cli.operator:unban", "Listen to a source again."),
+    "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
+    "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
 }
 

@@ -23,7 +23,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sipcc.bucket import TokenBucket
 from sipcc.errors import ConfigError
@@ -110,6 +110,16 @@ class AccountAttacked(Event, frozen=True, kw_only=True):
     """From how many sources, counted up to 256."""
 
 
+class Ban(NamedTuple):
+    """A ban; times in seconds of the clock that `now` comes from."""
+
+    source: str
+    offence: Offence
+    since: float
+    until: float
+    times: int
+
+
 class _Stranger:
     """What is remembered of one stranger."""
 
@@ -170,7 +180,7 @@ class Guard:
             host for trunk in trunks for host in map(_host_of, (*trunk.addresses, trunk.host)) if host
         )
         self._static: dict[str, SourceClass | Literal["trusted", ""]] = {}
-        self._banned: dict[str, float] = {}
+        self._banned: dict[str, Ban] = {}
         self._times: Lru[str, int] = Lru(BANS)
         self._known: Lru[str, float] = Lru(KNOWN)
         self._certified: Lru[str, float] = Lru(SOURCES)
@@ -185,8 +195,8 @@ class Guard:
 
     def blocked(self, host: str, *, now: float) -> bool:
         """True for a banned source: one probe of a dict."""
-        until = self._banned.get(host if ":" not in host else _network_of(host))
-        return until is not None and now < until
+        ban = self._banned.get(host if ":" not in host else _network_of(host))
+        return ban is not None and now < ban.until
 
     def allow(self, flow: Flow, *, now: float) -> bool:
         """Take one message of `flow` from its buckets; False when it is one too many, and is dropped."""
@@ -321,16 +331,16 @@ class Guard:
         seconds = min(settings.max_ban, settings.ban * 2.0 ** min(times - 1, 30))
         if len(self._banned) >= BANS:
             self._drop_bans(now)
-        self._banned[key] = now + seconds
+        self._banned[key] = Ban(key, offence, now, now + seconds, times)
         self._strangers.drop(key)
         self.on_event(GuardBanned(at=now, source=key, offence=offence, seconds=seconds, times=times))
         return True
 
     def _drop_bans(self, now: float) -> None:
         """Forget what is over; when that is nothing, the tenth that ends first."""
-        self._banned = {key: until for key, until in self._banned.items() if until > now}
+        self._banned = {key: ban for key, ban in self._banned.items() if ban.until > now}
         if len(self._banned) >= BANS:
-            for key in sorted(self._banned, key=self._banned.__getitem__)[: BANS // 10]:
+            for key in sorted(self._banned, key=lambda key: self._banned[key].until)[: BANS // 10]:
                 del self._banned[key]
 
     def unban(self, source: str) -> bool:
@@ -339,9 +349,9 @@ class Guard:
         self._times.drop(key)
         return self._banned.pop(key, None) is not None
 
-    def bans(self, *, now: float) -> dict[str, float]:
-        """The banned sources and the seconds that are left to each."""
-        return {key: until - now for key, until in self._banned.items() if until > now}
+    def bans(self, *, now: float) -> list[Ban]:
+        """The bans that last."""
+        return [ban for ban in self._banned.values() if ban.until > now]
 
     def __len__(self) -> int:
         """How many records are kept, all kinds together; it has a fixed bound."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -254,6 +255,10 @@ class Registrar:
             live = _one_flow_each(live)
         live.sort(key=lambda binding: -binding.q)
         return live
+
+    def all_bindings(self) -> Iterator[tuple[str, Binding]]:
+        """Every binding with its address of record; not to be kept while others change them."""
+        return ((aor, one.binding) for aor, held in self._bindings.items() for one in held)
 
     def device_of_gruu(self, uri: SipUri) -> Device | None:
         """The device that a GRUU says to lead to, registered or not; None for any other URI."""

@@ -52,7 +52,8 @@ class TrunkHealth:
         self._chance = chance
         rate = trunk.calls_per_second
         self._bucket = TokenBucket(rate, max(1.0, rate)) if rate else None
-        self._ping_at: float | None = None
+        self.ping_at: float | None = None
+        """When the next ping goes out; None when there are none."""
         self._pings_due = 0
         self._pings_bad = False
         self._run = 0
@@ -68,23 +69,23 @@ class TrunkHealth:
     def start(self, *, now: float) -> None:
         """Begin to ping, the first time somewhere within the first interval."""
         if self._settings.ping:
-            self._ping_at = now + self._settings.ping * self._chance()
+            self.ping_at = now + self._settings.ping * self._chance()
 
     def stop(self) -> None:
         """Ping no more."""
-        self._ping_at = None
+        self.ping_at = None
 
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called, or None."""
-        found = [at for at in (self._ping_at, self._told_until) if at is not None]
+        found = [at for at in (self.ping_at, self._told_until) if at is not None]
         return min(found) if found else None
 
     def expire(self, *, now: float) -> None:
         """Make the ping that is due, and end the time that the trunk asked for."""
-        if self._ping_at is not None and now >= self._ping_at:
+        if self.ping_at is not None and now >= self.ping_at:
             self._pings_due += 1
-            self._ping_at = now + self._settings.ping * (1 + JITTER * (2 * self._chance() - 1))
+            self.ping_at = now + self._settings.ping * (1 + JITTER * (2 * self._chance() - 1))
         if self._told_until is not None and now >= self._told_until:
             self._told_until = None
             self._settle("its Retry-After is over")
@@ -161,6 +162,10 @@ class TrunkHealth:
         elif self._settings.break_after and self._failures >= self._settings.break_after:
             self._broken_until = now + self._break_for
             self._settle(f"{self._failures} calls in a row failed, the last with {status or 'no answer'}")
+
+    def started(self, *, now: float) -> float:
+        """How much of the calls per second is used up; 0 when there is no limit."""
+        return 0.0 if self._bucket is None else self._bucket.burst - self._bucket.level(now)
 
     def gave_up(self) -> None:
         """A call that was admitted ended before the trunk said anything: it proves nothing."""

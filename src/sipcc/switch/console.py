@@ -1,4 +1,4 @@
-"""The control socket of a running switch: a Unix socket that answers questions about calls.
+"""The control socket of a running switch: a Unix socket that answers questions about it.
 
 One connection is one question and one answer: a line of JSON, then JSON until the end. Only whoever may
 open the socket can ask (it belongs to the daemon's user, mode 0600). A client that is slow, silent or
@@ -12,7 +12,6 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ import msgspec
 from sipcc.errors import ConfigError
 from sipcc.sip.capture import file_header, record
 from sipcc.sip.trace import CallSummary, Ladder, Trace
+from sipcc.switch.desk import BanRow, BindingRow, Desk, Figures, TrunkRow
 
 MAX_QUESTION = 4096
 MAX_CLIENTS = 16
@@ -52,7 +52,30 @@ class GetStatus(msgspec.Struct, tag="status", tag_field="command", forbid_unknow
     """How the switch is."""
 
 
-Question = LadderOf | CaptureOf | ListCalls | GetStatus
+class ListBans(msgspec.Struct, tag="bans", tag_field="command", forbid_unknown_fields=True):
+    """Who is not listened to."""
+
+
+class Unban(msgspec.Struct, tag="unban", tag_field="command", forbid_unknown_fields=True):
+    """Forgive a source."""
+
+    source: str
+    """An address, an IPv6 network of 64 bits, or ``all``."""
+
+
+class ListTrunks(msgspec.Struct, tag="trunks", tag_field="command", forbid_unknown_fields=True):
+    """The trunks, and how they are."""
+
+
+class ListRegistrations(msgspec.Struct, tag="registrations", tag_field="command", forbid_unknown_fields=True):
+    """Where users can be reached."""
+
+    user: str = ""
+    """Empty for all."""
+    limit: int = 100
+
+
+Question = LadderOf | CaptureOf | ListCalls | GetStatus | ListBans | Unban | ListTrunks | ListRegistrations
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
@@ -62,19 +85,25 @@ class Answer(msgspec.Struct, omit_defaults=True):
     ladder: Ladder | None = None
     capture: bytes | None = None
     calls: list[CallSummary] | None = None
-    status: dict[str, str | int | float] | None = None
+    status: Figures | None = None
+    bans: list[BanRow] | None = None
+    unbanned: list[str] | None = None
+    trunks: list[TrunkRow] | None = None
+    registrations: list[BindingRow] | None = None
+    total: int = 0
+    """How many there are, when a limit may have left some out."""
 
 
 _question = msgspec.json.Decoder(Question)
 
 
 class Console:
-    """Answers questions about the calls in `trace`; `status` gives the figures of the switch."""
+    """Answers questions about the calls in `trace` and what `desk` knows."""
 
-    def __init__(self, path: Path, trace: Trace, status: Callable[[], dict[str, str | int | float]]) -> None:
+    def __init__(self, path: Path, trace: Trace, desk: Desk) -> None:
         self.path = path
         self._trace = trace
-        self._status = status
+        self._desk = desk
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
 
@@ -136,14 +165,32 @@ class Console:
     def answer(self, line: bytes) -> Answer:
         """The answer to one line."""
         try:
-            question = _question.decode(line)
+            question: Question = _question.decode(line)
         except msgspec.MsgspecError as error:
             return Answer(error=f"cannot read the question: {error}")
+        if isinstance(question, LadderOf | CaptureOf):
+            return self._of_call(question)
+        desk = self._desk
+        match question:
+            case GetStatus():
+                return Answer(status=desk.figures())
+            case ListCalls():
+                return Answer(calls=self._trace.calls(_capped(question.limit)))
+            case ListBans():
+                return Answer(bans=desk.bans())
+            case Unban():
+                freed = desk.unban(question.source)
+                if not freed and question.source != "all":
+                    return Answer(error=f"{question.source!r} is not banned; see sipccd bans")
+                return Answer(unbanned=freed)
+            case ListTrunks():
+                return Answer(trunks=desk.trunks())
+            case ListRegistrations():
+                rows, total = desk.registrations(user=question.user, limit=_capped(question.limit))
+                return Answer(registrations=rows, total=total)
+
+    def _of_call(self, question: LadderOf | CaptureOf) -> Answer:
         trace = self._trace
-        if isinstance(question, GetStatus):
-            return Answer(status=self._status())
-        if isinstance(question, ListCalls):
-            return Answer(calls=trace.calls(max(0, min(question.limit, 1000))))
         name = question.call or trace.last or ""
         if trace.find(name) is None:
             wanted = f"of {question.call!r} " if question.call else ""
@@ -155,6 +202,11 @@ class Console:
             ends = (seen.remote, seen.local) if seen.direction == "in" else (seen.local, seen.remote)
             parts.append(record(seen.data, source=ends[0], destination=ends[1], wall=wall))
         return Answer(capture=b"".join(parts))
+
+
+def _capped(limit: int) -> int:
+    """No more than what is written in a moment: the switch does nothing else meanwhile."""
+    return max(0, min(limit, 1000))
 
 
 def _is_socket(path: Path) -> bool:

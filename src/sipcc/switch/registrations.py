@@ -137,6 +137,10 @@ class TrunkRegistrations:
         """True while the carrier knows where we are."""
         return any(kept.core.registered for kept in self._kept if kept.trunk.name == trunk)
 
+    def of(self, trunk: str) -> Registration | None:
+        """Our registration at a trunk; None when there is none to be."""
+        return next((kept.core for kept in self._kept if kept.trunk.name == trunk), None)
+
     async def stop(self) -> None:
         """Take every registration back; a carrier that does not answer is not waited for."""
         for kept in self._kept:

@@ -29,6 +29,7 @@ from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.console import Console
+from sipcc.switch.desk import Desk
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
@@ -223,13 +224,25 @@ class Switch:
         """The control socket; without it the switch serves calls all the same."""
         if not self.config.daemon.socket:
             return None
-        console = Console(Path(self.config.daemon.socket), self.tracing.trace, self.status)
+        console = Console(Path(self.config.daemon.socket), self.tracing.trace, self.desk())
         try:
             await console.start()
         except ConfigError as error:
             _log.warning("switch.no_console", error=str(error))
             return None
         return console
+
+    def desk(self) -> Desk:
+        """What an operator can look at and change, once the switch has started."""
+        return Desk(
+            figures=self.status,
+            guard=self.guard,
+            registrar=self.registrar,
+            trunks=self.trunk_health,
+            trunk_settings=self.config.trunks,
+            registrations=self.trunk_registrations,
+            clock=self.clock,
+        )
 
     # -- wiring ---------------------------------------------------------------------------------------
 

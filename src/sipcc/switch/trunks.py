@@ -64,6 +64,10 @@ class Trunks(CallLimits):
         kept = self._kept.get(trunk)
         return kept is None or kept.core.up
 
+    def health_of(self, trunk: str) -> TrunkHealth:
+        """The core of a trunk of the configuration."""
+        return self._kept[trunk].core
+
     def down(self) -> dict[str, str]:
         """The trunks that take no calls now, each with the reason in words."""
         return {name: kept.core.why for name, kept in self._kept.items() if not kept.core.up}

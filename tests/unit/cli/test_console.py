@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.switch.desks import Parts
 
 from sipcc.cli import console as module
 from sipcc.cli.main import main
@@ -28,7 +29,9 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     kept.started("call-1", caller="13800138000", called="4008123456", sip_call_id="a@x", at=1.0)
     flow = MemoryUdpFlow(None, Address("127.0.0.1", 5060), Address("127.0.0.2", 5060))  # type: ignore[arg-type]
     kept.saw("in", b"INVITE sip:4008123456@x SIP/2.0\r\nCall-ID: a@x\r\n\r\n", flow, 1.0)
-    answering = Console(tmp_path / "s", kept, lambda: {"calls": 3, "listen": "udp:127.0.0.1:5060"})
+    answering = Console(
+        tmp_path / "s", kept, Parts(lambda: {"calls": 3, "listen": "udp:127.0.0.1:5060"}).desk
+    )
     places: list[Path] = []
 
     def ask(path: Path, question: Question) -> Answer:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.unit.switch.desks import Parts
 
 from sipcc.errors import ConfigError
 from sipcc.sip.trace import Trace, TraceSettings
@@ -43,7 +44,7 @@ def traced() -> Trace:
 
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    made = Console(tmp_path / "s", traced(), lambda: {"calls": 1})
+    made = Console(tmp_path / "s", traced(), Parts(lambda: {"calls": 1}).desk)
     await made.start()
     yield made
     await made.stop()
@@ -103,17 +104,17 @@ async def test_only_we_may_open_it_and_it_goes_with_us(console: Console) -> None
 
 
 async def test_an_empty_trace_has_no_last_call(tmp_path: Path) -> None:
-    empty = Console(tmp_path / "s", Trace(TraceSettings(), wall_of=float), dict)
+    empty = Console(tmp_path / "s", Trace(TraceSettings(), wall_of=float), Parts().desk)
     assert "nothing is kept" in empty.answer(msgspec.json.encode(LadderOf())).error
 
 
 async def test_a_dead_socket_is_taken_over_and_a_live_one_is_not(console: Console, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another sipccd"):
-        await Console(console.path, traced(), dict).start()
+        await Console(console.path, traced(), Parts().desk).start()
     dead = tmp_path / "dead"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(dead))
-    second = Console(dead, traced(), dict)
+    second = Console(dead, traced(), Parts().desk)
     await second.start()
     assert (await told(second, GetStatus())).status == {}
     await second.stop()
@@ -121,13 +122,13 @@ async def test_a_dead_socket_is_taken_over_and_a_live_one_is_not(console: Consol
 
 async def test_a_path_that_cannot_be_opened_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="107 bytes"):
-        await Console(tmp_path / ("x" * 200), traced(), dict).start()
+        await Console(tmp_path / ("x" * 200), traced(), Parts().desk).start()
     with pytest.raises(ConfigError, match=r"daemon\.socket"):
-        await Console(tmp_path / "none" / "s", traced(), dict).start()
+        await Console(tmp_path / "none" / "s", traced(), Parts().desk).start()
     file = tmp_path / "file"
     file.write_text("mine")
     with pytest.raises(ConfigError):
-        await Console(file, traced(), dict).start()
+        await Console(file, traced(), Parts().desk).start()
     assert file.read_text() == "mine"
 
 
@@ -145,7 +146,7 @@ async def test_clients_that_say_nothing_hold_nobody_up(
 
 async def test_a_silent_client_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
-    made = Console(tmp_path / "s", traced(), dict)
+    made = Console(tmp_path / "s", traced(), Parts().desk)
     await made.start()
     reader, writer = await asyncio.open_unix_connection(str(made.path))
     assert await reader.read() == b""

@@ -1,0 +1,91 @@
+"""`sipccd bans`, `unban`, `trunks` and `registrations`: what an operator asks the daemon that runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from sipcc.cli.console import asked, config_option
+from sipcc.switch.console import ListBans, ListRegistrations, ListTrunks, Unban
+from sipcc.switch.desk import BanRow, BindingRow, TrunkRow
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as what is in them."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _clock(seconds_from_now: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds_from_now))
+
+
+@click.command()
+@config_option
+def bans(*, config: Path) -> None:
+    """List the sources that are not listened to, the latest ban first."""
+    rows = asked(config, ListBans()).bans or []
+    _table(("SOURCE", "SINCE", "UNTIL", "WHY", "TIMES"), map(_ban, rows))
+
+
+def _ban(row: BanRow) -> tuple[str, ...]:
+    return (row.source, _clock(-row.since), _clock(row.left), row.offence, str(row.times))
+
+
+@click.command()
+@click.argument("source", metavar="HOST|all")
+@config_option
+def unban(source: str, *, config: Path) -> None:
+    """Listen again to HOST, or to everybody, and forget that it was banned.
+
+    HOST is an address, or an IPv6 network as `sipccd bans` shows it.
+    """
+    for freed in asked(config, Unban(source=source)).unbanned or []:
+        click.echo(f"{freed} is listened to again")
+
+
+@click.command()
+@config_option
+def trunks(*, config: Path) -> None:
+    """List the trunks: up or down and why, calls, calls per second, next OPTIONS, our registration."""
+    rows = asked(config, ListTrunks()).trunks or []
+    _table(("TRUNK", "WHERE", "STATE", "CALLS", "CPS", "PING", "REGISTRATION", "WHY"), map(_trunk, rows))
+
+
+def _trunk(row: TrunkRow) -> tuple[str, ...]:
+    registration = row.registration or "-"
+    if row.registered_for is not None:
+        registration += f" for {row.registered_for:.0f} s"
+    return (
+        row.name,
+        row.where,
+        "up" if row.up else "down",
+        f"{row.calls}/{row.max_calls}" if row.max_calls else str(row.calls),
+        f"{row.started:.1f}/{row.per_second:g}" if row.per_second else "-",
+        "-" if row.ping_in is None else f"in {row.ping_in:.0f} s",
+        registration,
+        row.why,
+    )
+
+
+@click.command()
+@click.argument("user", required=False, default="")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
+@config_option
+def registrations(user: str, *, limit: int, config: Path) -> None:
+    """List where USER, or everybody, can be reached."""
+    answer = asked(config, ListRegistrations(user=user, limit=limit))
+    rows = answer.registrations or []
+    _table(("USER", "CONTACT", "FLOW", "ENDS", "INSTANCE"), map(_binding, rows))
+    if answer.total > len(rows):
+        click.echo(f"and {answer.total - len(rows)} more: name a user, or see --limit")
+
+
+def _binding(row: BindingRow) -> tuple[str, ...]:
+    flow = row.flow if row.open else f"{row.flow} (closed)"
+    return (row.user, row.contact, flow, f"in {row.left:.0f} s", row.instance or "-")

@@ -1,0 +1,50 @@
+"""A desk for tests: real parts that no time passes for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from sipcc.bus import Bus
+from sipcc.ids import Ids
+from sipcc.sip import Endpoint, Registrar, SipSettings, TrunkSettings
+from sipcc.sip.guard import Guard
+from sipcc.sip.settings import GuardSettings
+from sipcc.switch.desk import Desk, Figures
+from sipcc.switch.registrations import TrunkRegistrations
+from sipcc.switch.trunks import Trunks
+
+
+class StandingClock:
+    """A clock that a test moves."""
+
+    at = 1000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def wall_of(self, at: float) -> float:
+        return 1_700_000_000 + at
+
+
+class Parts:
+    """What a desk looks at, none of it started."""
+
+    def __init__(self, figures: Callable[[], Figures] = dict, trunks: tuple[TrunkSettings, ...] = ()) -> None:
+        settings = SipSettings(listen=("udp:127.0.0.1:5060",))
+        self.clock = StandingClock()
+        ids = Ids()
+        endpoint = cast(Endpoint, None)  # nothing here is started, so nobody sends
+        self.guard = Guard(GuardSettings(trusted=(), ban=60.0), trunks)
+        self.registrar = Registrar(settings)
+        self.trunks = Trunks(trunks, endpoint=endpoint, bus=Bus(), clock=self.clock, domain="a", chance=float)
+        self.registrations = TrunkRegistrations(endpoint, trunks, clock=self.clock, ids=ids)
+        self.desk = Desk(
+            figures=figures,
+            guard=self.guard,
+            registrar=self.registrar,
+            trunks=self.trunks,
+            trunk_settings=trunks,
+            registrations=self.registrations,
+            clock=self.clock,
+        )
