@@ -21,7 +21,7 @@ MAX_CSEQ = 2**31 - 1
 """The largest sequence number (RFC 3261 §8.1.1.5)."""
 
 
-class CSeq(NamedTuple):
+class CSeq(msgspec.Struct, frozen=True, gc=False):
     """Sequence number and method."""
 
     number: int
@@ -39,7 +39,7 @@ class CSeq(NamedTuple):
         return f"{self.number} {self.method}"
 
 
-class Via(msgspec.Struct, frozen=True):
+class Via(msgspec.Struct, frozen=True, gc=False):
     """One Via value (RFC 3261 §20.42). `host` is without the brackets of an IPv6 address."""
 
     transport: str

@@ -118,6 +118,10 @@ class Headers:
             self._first = dict(reversed(self._items))
         return self._first
 
+    def forget(self) -> None:
+        """Drop what can be made again from the lines."""
+        self._first = None
+
     def _changed(self) -> None:
         self._first = None
         self.version += 1

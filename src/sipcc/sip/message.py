@@ -103,6 +103,11 @@ class Message:
             self._views_version = self.headers.version
         return self._views
 
+    def forget(self) -> None:
+        """Drop the views, for a message that is only kept in case it is asked for again."""
+        self._views = {}
+        self.headers.forget()
+
     def _required(self, name: str) -> bytes:
         raw = self.headers.first().get(name)
         if raw is None:

@@ -26,9 +26,9 @@ _TO = re.compile(rb"\n(?:[Tt][Oo]|t)[ \t]*:([^\n]*)")
 class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When new requests are refused with 503."""
 
-    target: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.05
+    target: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.1
     """Seconds that a new request may wait for us."""
-    interval: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.2
+    interval: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.0
     """Seconds that longer waits must last before anything is refused."""
     retry_after: tuple[Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(ge=1)]] = (1, 5)
     """Least and most seconds of Retry-After; each refused peer is told another one, so that they do not all

@@ -46,7 +46,7 @@ def _escape(value: str, unsafe: re.Pattern[bytes]) -> str:
     return unsafe.sub(lambda match: b"%%%02X" % match[0][0], raw).decode("ascii")
 
 
-class SipUri(msgspec.Struct, frozen=True, eq=False):
+class SipUri(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A URI. ``==`` compares as RFC 3261 §19.1.4 does, without regard to parameters that may differ.
 
     `user` and `password` are unescaped. `params` have lower-case names and their escapes as on the wire;
@@ -214,7 +214,7 @@ def _host(raw: bytes, where: str) -> str:
     return host
 
 
-class NameAddr(msgspec.Struct, frozen=True):
+class NameAddr(msgspec.Struct, frozen=True, gc=False):
     """A URI with a display name and header parameters: the value of From, To, Contact, Route.
 
     `display` is without quotes. `params` have lower-case names; a quoted value keeps its quotes, which
