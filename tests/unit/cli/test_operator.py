@@ -20,7 +20,13 @@ from sipcc.switch.console import Answer, Console, Question
 
 STRANGER = "203.0.113.66"
 TRUNKS = (
-    TrunkSettings(name="east", addresses=("192.0.2.9",), max_calls=30, calls_per_second=10.0, health=HealthSettings(ping=30.0)),
+    TrunkSettings(
+        name="east",
+        addresses=("192.0.2.9",),
+        max_calls=30,
+        calls_per_second=10.0,
+        health=HealthSettings(ping=30.0),
+    ),
     TrunkSettings(name="west", host="sip.example.net", health=HealthSettings(ping=0.0)),
     TrunkSettings(
         name="north", host="192.0.2.20", port=5070, register=True, username="400", password="x"
