@@ -165,3 +165,70 @@ async def test_10_two_languages(world: Path) -> None:
 
 def test_the_example_of_a_whole_configuration_is_good() -> None:
     assert load(EXAMPLES / "sipcc.toml", {}).numbers
+
+
+def orders(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if "[" not in line]  # but for the log
+
+
+async def test_14_hold_and_transfer(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Stage(load_example("14_transfer_and_hold").app) as stage:
+        alice, bob = await stage.phone("1001"), await stage.phone("1002")
+        caller = await stage.carrier.call("614")
+        talk = await alice.next_call()
+        await talk.hears(CALLER_HZ)
+        for command in ("hold", "resume", "say Back in a minute."):
+            await talk.send("MESSAGE", body=command.encode(), content_type="text/plain")
+            await asyncio.sleep(1)
+            if command == "hold":
+                await talk.hears(PROMPT_HZ["hold"])
+                await caller.hears(PROMPT_HZ["hold"])
+        await caller.hears(AGENT_HZ["1001"])
+        assert [request.body for request in caller.requests] == [b"Back in a minute."]
+        await talk.send("MESSAGE", body=b"transfer 1002", content_type="text/plain")
+        other = await bob.next_call()
+        await other.hears(CALLER_HZ)
+        await caller.hears(AGENT_HZ["1002"])
+        assert await talk.ended() == "peer"
+        await other.hangup()
+        await caller.hears(PROMPT_HZ["thank_you"])
+        await caller.ended()
+    assert orders(capsys) == [
+        "hold: True",
+        "resume: True",
+        "say: 200",
+        "the talk is over: transferred",
+        "transfer: 200",
+    ]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_14_refer(capsys: pytest.CaptureFixture[str], knows: bool) -> None:
+    async with Stage(load_example("14_transfer_and_hold").app) as stage:
+        alice, bob = await stage.phone("1001"), await stage.phone("1002")
+        if knows:
+            stage.carrier.endpoint.outbound.allow_also("REFER")
+        caller = await stage.carrier.call("614")
+        caller.takes = lambda inbound: inbound.reply(202)
+        talk = await alice.next_call()
+        await talk.hears(CALLER_HZ)
+        await talk.send("MESSAGE", body=b"refer 1002", content_type="text/plain")
+        if knows:
+            await asyncio.sleep(1)
+            notify = [("Event", "refer"), ("Subscription-State", "terminated;reason=noresource")]
+            body, kind = b"SIP/2.0 200 OK\r\n", "message/sipfrag"
+            assert await caller.send("NOTIFY", headers=notify, body=body, content_type=kind) == 200
+        else:
+            other = await bob.next_call()
+            await caller.hears(AGENT_HZ["1002"])
+            await other.hangup()
+        await caller.ended()
+        await talk.ended()
+    assert "refer: 200" in orders(capsys)
+
+
+async def test_14_nobody_answers() -> None:
+    async with Stage(load_example("14_transfer_and_hold").app) as stage:
+        caller = await stage.carrier.call("614")
+        assert await caller.ended() == "rejected"
+        assert caller.status == 302
