@@ -289,12 +289,34 @@ async def test_keys_by_info_are_keys(tmp_path: Path, kind: str) -> None:
     async with bench(tmp_path, handler) as centre:
         caller = await centre.carrier.call("4008000001")
         await caller.answered()
-        leg = centre.switch.calls.live()[0].leg
-        leg.negotiation.params = None  # as if telephone-event had not been agreed
         for key in (b"1", b"2", b"#"):
             body = b"Signal=%b\r\nDuration=160\r\n" % key if kind.endswith("relay") else key
             assert await caller.send("INFO", body=body, content_type=kind) == 200
         await caller.ended()
+        assert typed == ["12"]
+        await empty(centre)
+
+
+@pytest.mark.parametrize("first", ["info", "events"])
+async def test_a_phone_that_sends_each_key_in_both_ways_types_it_once(tmp_path: Path, first: str) -> None:
+    typed: list[str | None] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        typed.append(await call.ask("welcome", digits=(1, 9)))
+        await call.wait_ended()
+
+    async with bench(tmp_path, handler) as centre:
+        caller = await centre.carrier.call("4008000001")
+        await caller.answered()
+        for key in "12#":
+            body = b"Signal=%b\r\nDuration=160\r\n" % key.encode()
+            if first == "info":
+                await caller.send("INFO", body=body, content_type="application/dtmf-relay")
+            await caller.press(key)
+            if first == "events":
+                await caller.send("INFO", body=body, content_type="application/dtmf-relay")
+        await caller.hangup()
         assert typed == ["12"]
         await empty(centre)
 

@@ -96,6 +96,8 @@ class Leg(LegOffers, LegVerbs):
         self._change = None
         self._asks_offer = False
         self._referring: Referring | None = None
+        self._keys_by: Literal["", "info", "events"] = ""
+        """How the first key came; those that come in the other way are the same keys once more."""
         self._asked: asyncio.Future[int] | None = None
         media.on_event = self.on_media
 
@@ -345,19 +347,12 @@ class Leg(LegOffers, LegVerbs):
             self.owner.leg_request(self, inbound)
 
     def _take_key(self, request: Request) -> None:
-        """A key by INFO, for phones that know nothing else."""
-        if self.ended or self.keys_by_events:
-            return  # one active method per leg, or each key would count twice
+        """A key by INFO; phones that are set to it often agree to telephone-event all the same."""
         digit, duration_ms = read_key(request.content_type, request.body)
-        if digit:
-            self.on_media(DigitBegan(self.media.id, digit))
-            self.on_media(DigitEnded(self.media.id, digit, duration_ms))
-
-    @property
-    def keys_by_events(self) -> bool:
-        """True when telephone-event was agreed: keys in INFO do not count then."""
-        params = self.negotiation.params
-        return params is not None and params.event_payload_type is not None
+        if digit and not self.ended and self._keys_by != "events":
+            self._keys_by = "info"
+            self.owner.leg_media(self, DigitBegan(self.media.id, digit))
+            self.owner.leg_media(self, DigitEnded(self.media.id, digit, duration_ms))
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -377,7 +372,11 @@ class Leg(LegOffers, LegVerbs):
         if isinstance(event, RecordingEnded):
             if self.on_recorded is not None:
                 self.on_recorded(event)
+        elif isinstance(event, DigitBegan | DigitEnded) and self._keys_by == "info":
+            return
         elif not self.ended:
+            if isinstance(event, DigitBegan):
+                self._keys_by = "events"
             self.owner.leg_media(self, event)
 
     def _end(self, cause: str, status: int, by: EndedBy) -> None:

@@ -306,11 +306,20 @@ async def test_info_without_a_key_is_nothing(body: bytes) -> None:
     assert owner.told == []
 
 
-async def test_info_digits_are_ignored_beside_telephone_events() -> None:
-    leg, session, owner, _ = make("caller")
+@pytest.mark.parametrize("first", ["info", "events"])
+async def test_keys_count_in_the_way_in_which_the_first_one_came(first: str) -> None:
+    """Phones that are set to INFO agree to telephone-event all the same, and some send both."""
+    leg, session, owner, port = make("caller")
     leg.take_offer(OFFER)
-    leg.on_request(session, inbound("INFO", b"Signal=5\r\n"))  # type: ignore[arg-type]
-    assert owner.told == []
+    for key in "56":
+        if first == "events":
+            port.on_event(DigitBegan("port-1", key))
+            port.on_event(DigitEnded("port-1", key, 80))
+        leg.on_request(session, inbound("INFO", b"Signal=%b\r\n" % key.encode()))  # type: ignore[arg-type]
+        if first == "info":
+            port.on_event(DigitBegan("port-1", key))
+            port.on_event(DigitEnded("port-1", key, 80))
+    assert [event.digit for _, event in owner.told] == ["5", "5", "6", "6"]
 
 
 async def test_after_the_end_only_the_recording_is_still_told() -> None:
