@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -28,6 +29,16 @@ EVENT_TYPE = 101
 """The payload type under which we offer telephone-event; in an answer the peer's own is kept."""
 
 _PTIMES_MS = (10, 20, 30, 40, 50, 60)
+
+
+@lru_cache(maxsize=4096)
+def _why_not_to(host: str) -> str:
+    """Why audio must not be sent to `host`; an empty text when it may."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "the audio's address is a name"
+    return "audio is not sent to groups" if address.is_multicast or host == "255.255.255.255" else ""
 
 
 class MediaNegotiation:
@@ -235,12 +246,9 @@ class MediaNegotiation:
         connection = description.connection_of(audio)
         if connection is None:
             raise NoCommonCodec("the audio has no address")
-        try:
-            address = ipaddress.ip_address(connection.host)
-        except ValueError:
-            raise NoCommonCodec("the audio's address is a name") from None
-        if address.is_multicast or connection.host == "255.255.255.255":
-            raise NoCommonCodec("audio is not sent to groups")
+        why = _why_not_to(connection.host)
+        if why:
+            raise NoCommonCodec(why)
 
     def _audio(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -36,6 +37,7 @@ class Want(msgspec.Struct, frozen=True):
     codec: CodecName
 
 
+@lru_cache(maxsize=4096)
 def can_send_to(host: str, port: int) -> bool:
     """True for an address that audio can go to: no name, no ``0.0.0.0`` of an old-style hold, no port 0."""
     try:
