@@ -34,10 +34,14 @@ class Report:
         return not self._open
 
     def tell(self, status: int) -> None:
-        """Tell a status; a final one ends the subscription. What is overtaken by a newer one is left out."""
-        if not self._open or status == self._told:
+        """Tell a status; a final one ends the subscription. What is overtaken by a newer one is left out.
+
+        The final one waits for nothing: the BYE comes right behind it, and phones forget with their call
+        who wanted to know.
+        """
+        if not self._open or status == self._told or self._told >= 200:
             return
-        if self._sending:
+        if self._sending and status < 200:
             self._waiting = status
         else:
             self._send(status)
@@ -72,6 +76,8 @@ class Report:
             self._close()
 
     def _answered(self, response: Response | None, *, final: bool) -> None:
+        if self._told >= 200 and not final:
+            return
         self._sending = False
         waiting, self._waiting = self._waiting, None
         if final or response is None or response.status in (481, 405, 489, 501):

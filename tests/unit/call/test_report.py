@@ -43,16 +43,33 @@ OK = SimpleNamespace(status=200)
 
 def test_one_notify_at_a_time_and_what_is_overtaken_is_left_out() -> None:
     report, session = make()
-    for status in (100, 180, 180, 200):
+    for status in (100, 182, 180, 180):
         report.tell(status)
     assert session.told == [(100, "refer", "active;expires=180")]
     session.answer(OK)
-    assert session.told[1:] == [(200, "refer", "terminated;reason=noresource")]
+    assert session.told[1:] == [(180, "refer", "active;expires=180")]
+    session.answer(OK)
+    report.tell(200)
+    assert session.told[2:] == [(200, "refer", "terminated;reason=noresource")]
     assert session.held == 1
     session.answer(OK)
     assert session.held == 0
     report.tell(200)
-    assert len(session.told) == 2
+    assert len(session.told) == 3
+
+
+def test_the_last_word_waits_for_no_answer() -> None:
+    report, session = make()
+    report.tell(100)
+    report.tell(180)
+    before = session.answer
+    report.tell(200)
+    report.tell(500)
+    assert [status for status, *_ in session.told] == [100, 200]
+    before(SimpleNamespace(status=500))  # it was overtaken
+    assert (session.held, len(session.told)) == (1, 2)
+    session.answer(OK)
+    assert (session.held, report.over) == (0, True)
 
 
 @pytest.mark.parametrize("response", [None, SimpleNamespace(status=481)])
