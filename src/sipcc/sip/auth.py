@@ -129,6 +129,12 @@ def parse_auth(value: str) -> tuple[str, dict[str, str]]:
     return scheme.lower(), params
 
 
+def _algorithm(params: dict[str, str]) -> str:
+    """The algorithm in upper case; one that is not ASCII is none, though its upper case may be."""
+    value = params.get("algorithm", "MD5")
+    return value.upper() if value.isascii() else value
+
+
 def _response(params: dict[str, str], algorithm: str, ha1: str, method: str, body: bytes = b"") -> str:
     """The request-digest of RFC 7616 §3.4.1 from the parameters of an Authorization."""
     qop = params.get("qop")
@@ -238,7 +244,7 @@ class DigestServer:
     def _check(
         self, method: str, params: dict[str, str], ha1: Ha1, source: str, now: float, uri: SipUri | None
     ) -> Verified | Rejected:
-        algorithm = params.get("algorithm", "MD5").upper()
+        algorithm = _algorithm(params)
         qop = params.get("qop")
         if (
             algorithm not in self.algorithms
@@ -326,8 +332,9 @@ def challenges(response: Response) -> list[Challenge]:
             scheme, params = parse_auth(value)
         except ParseError:
             continue
-        algorithm = params.get("algorithm", "MD5").upper()
-        qop = tuple(word.strip(" \t").lower() for word in params.get("qop", "").split(",") if word.strip())
+        algorithm = _algorithm(params)
+        words = (word.strip(" \t").lower() for word in params.get("qop", "").split(","))
+        qop = tuple(word for word in words if word)
         usable = not qop or "auth" in qop or "auth-int" in qop
         if scheme == "digest" and algorithm in ALGORITHMS and params.get("nonce") and usable:
             found.append(

@@ -39,7 +39,7 @@ _REASONS: dict[str, Reason] = {
 }  # fmt: skip
 
 _INDEX = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){0,40}")
-_CAUSE_IN_HEADERS = re.compile(r"reason=sip(?:;|%3b)cause(?:=|%3d)([0-9]{3})", re.IGNORECASE)
+_CAUSE_IN_HEADERS = re.compile(r"reason=sip(?:;|%3b)cause(?:=|%3d)([0-9]{3})", re.IGNORECASE | re.ASCII)
 _HIDING = frozenset({"history", "header", "session"})
 _NOBODY = SipUri(user="unknown", host="unknown.invalid")
 

@@ -57,7 +57,7 @@ class Privacy(msgspec.Struct, frozen=True):
     def of(cls, headers: Headers) -> Privacy:
         """Read all Privacy lines; values stand between semicolons, from some peers between commas."""
         values = {
-            word.strip().lower()
+            word.strip(" \t").lower()
             for line in headers.values("Privacy")
             for word in line.split(";")[:MAX_IDENTITIES]
         }

@@ -143,7 +143,7 @@ def _whole(message: Message) -> Part:
 
 
 def _leaves(part: Part, depth: int = 0) -> Iterator[Part]:
-    if part.encoding.strip().lower() not in _PLAIN:
+    if part.encoding.strip(" \t").lower() not in _PLAIN:
         return
     if not part.kind.startswith("multipart/"):
         yield part

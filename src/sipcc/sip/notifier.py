@@ -346,5 +346,5 @@ class Subscription:
 def _accepts(request: Request, content_type: str) -> bool:
     """True when the body of our NOTIFYs is one that the watcher reads; all are without Accept."""
     accept = request.headers.values("Accept")
-    kinds = {value.partition(";")[0].strip().lower() for value in accept}
+    kinds = {value.partition(";")[0].strip(" \t").lower() for value in accept}
     return not kinds or bool(kinds & {content_type, "*/*", content_type.partition("/")[0] + "/*"})

@@ -131,7 +131,7 @@ class Referral(msgspec.Struct, frozen=True):
             target,
             Replaces.parse(replaces, "header:Refer-To") if replaces is not None else None,
             _referred_by(request),
-            (request.headers.get("Refer-Sub") or "true").strip().lower() != "false",
+            (request.headers.get("Refer-Sub") or "true").strip(" \t").lower() != "false",
         )
 
 
@@ -181,7 +181,7 @@ def subscription_state(*, over: bool, expires: int = 60, reason: str = "noresour
 
 def is_over(state: str | None) -> bool:
     """True for a Subscription-State that ends the subscription."""
-    return state is not None and state.split(";")[0].strip().lower() == "terminated"
+    return state is not None and state.split(";")[0].strip(" \t").lower() == "terminated"
 
 
 def _referred_by(request: Request) -> NameAddr | None:

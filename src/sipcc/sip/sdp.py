@@ -167,7 +167,7 @@ class MediaDescription(msgspec.Struct, frozen=True):
         for value in self.get_all("fmtp"):
             kind, _, parameters = value.partition(" ")
             if kind == str(payload_type):
-                return parameters.strip()
+                return parameters.strip(" ")
         return None
 
     @property

@@ -177,6 +177,9 @@ def _party(name: str, party: Party | None) -> str:
     return f'<{name}><identity{display}>{uri}</identity><target uri="{uri}"/></{name}>'
 
 
+_BLANK = " \t\r\n"
+"""White space of XML; that of Python is more."""
+
 _STATES: dict[str, CallState] = {
     "trying": "trying",
     "proceeding": "trying",
@@ -198,7 +201,7 @@ def parse_dialog_info(body: bytes) -> DialogInfo:
     dialogs = []
     for element in root.findall("dialog"):
         state = element.find("state")
-        known = _STATES.get((state.text or "").strip()) if state is not None else None
+        known = _STATES.get((state.text or "").strip(_BLANK)) if state is not None else None
         if known is None or state is None or not element.get("id"):
             continue
         code = state.get("code", "")
@@ -225,4 +228,4 @@ def _read_party(element: Element | None) -> Party | None:
     identity = element.find("identity") if element is not None else None
     if identity is None:
         return None
-    return Party((identity.text or "").strip(), identity.get("display", ""))
+    return Party((identity.text or "").strip(_BLANK), identity.get("display", ""))
