@@ -70,6 +70,7 @@ class DnsResolver:
         self._supported = supported
         self._client: DnsClient | None = None
         self._asking: dict[Query, asyncio.Task[Answer]] = {}
+        self._closed = False
         self._cache = AnswerCache(
             entries=settings.cache, max_ttl=settings.max_ttl, negative_ttl=settings.negative_ttl, stale=STALE
         )
@@ -127,7 +128,8 @@ class DnsResolver:
         return found.hops
 
     async def close(self) -> None:
-        """Give up what is being asked."""
+        """Give up what is being asked; who waits for it gets ResolveError."""
+        self._closed = True
         tasks = list(self._asking.values())
         for task in tasks:
             task.cancel()
@@ -135,12 +137,21 @@ class DnsResolver:
 
     async def _answer(self, query: Query) -> Answer:
         """The answer to `query`, asked for once however many wait for it; empty when nobody knows."""
+        if self._closed:
+            raise ResolveError(f"nobody is asked for {query.name} any more")
         task = self._asking.get(query)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._ask(query), name=f"dns/{query.name}")
             self._asking[query] = task
             task.add_done_callback(lambda _done: self._asking.pop(query, None))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if not task.cancelled() or (waiter is not None and waiter.cancelling()):
+                raise
+            # the question was given up and not its waiter, who must not believe to be cancelled
+            raise ResolveError(f"nobody is asked for {query.name} any more") from None
 
     async def _ask(self, query: Query) -> Answer:
         if "." not in query.name or query.name.endswith(".localhost"):
@@ -166,7 +177,7 @@ class DnsResolver:
             found = await asyncio.get_running_loop().getaddrinfo(
                 query.name, None, family=family, type=socket.SOCK_DGRAM
             )
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for a label of more than 63 characters
             found = []
         answer = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         self._cache.put(query, answer, 60.0, now=self._clock.now())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sipcc.clock import Clock
@@ -82,6 +81,7 @@ class Endpoint:
         self.scope = TaskScope("sip")
         self._driver: Driver | None = None
         self._depth = 0
+        self._pumping = _Pumping(self)
         self.manager = FlowManager(network or SocketNetwork(settings), _Forward(self))
         self.resolver = DnsResolver(settings.dns, clock=clock, chance=lambda: ids.bits(20) / (1 << 20))
         self.outbound = Outbound(
@@ -128,7 +128,12 @@ class Endpoint:
         self.resolver.suit(self.listeners)
 
     async def stop(self) -> None:
-        """Close everything; what still waits for an answer gets none."""
+        """Close everything: who waits for an answer gets TransportError, subscriptions of ours end.
+
+        Listeners of sessions are told nothing more: hang up first.
+        """
+        for end in list(self.outbound.at_stop.values()):
+            self.safely(end)
         if self._driver is not None:
             self._driver.pump()
             self._driver.close()
@@ -207,7 +212,7 @@ class Endpoint:
 
         Raises:
             TransactionTimeout: no final answer came in 64*T1.
-            TransportError: it could not be sent.
+            TransportError: it could not be sent, or the endpoint was stopped.
         """
         request = self._build(
             method, target, from_=from_, to=to, headers=headers, body=body, call_id=call_id, cseq=cseq
@@ -223,11 +228,13 @@ class Endpoint:
                 done.set_exception(error)
 
         exchange = Exchange(request, answered, failed, credentials=credentials)
+        self.outbound.at_stop[exchange] = lambda: failed(TransportError("the endpoint has stopped"))
         with self.pumping():
             self.outbound.launch(exchange, self._route(target, route, destination, transport))
         try:
             return await done
         finally:
+            del self.outbound.at_stop[exchange]
             exchange.cancelled = True
 
     def subscribe(self, target: SipUri, **options: Unpack[SubscribeOptions]) -> Subscriber:
@@ -283,15 +290,9 @@ class Endpoint:
 
     # -- inside, for the halves of the endpoint -------------------------------------------------------
 
-    @contextmanager
-    def pumping(self) -> Iterator[None]:
-        """Let many steps send their output together, at the end of the outermost block."""
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            self.pump()
+    def pumping(self) -> _Pumping:
+        """Let many steps send their output together, at the end of the outermost ``with`` block."""
+        return self._pumping
 
     def pump(self) -> None:
         """Send and tell what there is, unless a step is still under way."""
@@ -395,6 +396,20 @@ class Endpoint:
                 self.safely(core.expire, now=now)
                 self.outbound.deadlines.note(core)
             self.safely(self.inbound.expire, now)
+
+
+class _Pumping:
+    """The block of `Endpoint.pumping`; one object for all, since the depth is the endpoint's."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def __enter__(self) -> None:
+        self._endpoint._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._endpoint._depth -= 1
+        self._endpoint.pump()
 
 
 class _Forward:

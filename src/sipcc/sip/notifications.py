@@ -107,6 +107,7 @@ def subscribe(
         credentials=options.get("credentials"),
         listener=subscriber,
     )
+    endpoint.outbound.at_stop[subscriber.subscription] = subscriber.subscription.abandon
     with endpoint.pumping():
         subscriber.subscription.start()
     return subscriber

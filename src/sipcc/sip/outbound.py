@@ -84,6 +84,8 @@ class Outbound:
         """Requests longer than this take TCP instead of UDP (RFC 3261 §18.1.1 says 1300); None: never."""
         self.routes: dict[Usage, Route] = {}
         """Where the requests that make dialogs and have not left yet are to go."""
+        self.at_stop: dict[object, Callable[[], None]] = {}
+        """How to tell those who wait for an answer, by whatever they wait with, that the endpoint stops."""
         self._layer = layer
         self._manager = manager
         self._clock = clock
@@ -175,6 +177,8 @@ class Outbound:
         """Send a response; one that comes after the final one is dropped and counted."""
         self._layer.respond(transaction, response, now=self.now())
         self._pump()
+        if response.status >= 200 and response.cseq.method != "INVITE":
+            transaction.request.forget()
 
     def repeat(self, transaction: ServerTransaction) -> None:
         """Send the last 1xx or 2xx of an INVITE transaction once more."""
@@ -192,8 +196,9 @@ class Outbound:
         self._pump()
 
     def finished(self, session: InviteSession) -> None:
-        """`session` takes no more requests."""
+        """`session` takes no more requests; its transactions keep it for another 64*T1."""
         self.close_usage(session)
+        session.request.forget()
 
     def incoming(
         self,
@@ -298,6 +303,8 @@ class Outbound:
         if response.status == 422 and self._ask_for_longer(exchange, response):
             return
         exchange.on_response(response)
+        if response.status >= 200 and response.cseq.method != "INVITE":
+            exchange.request.forget()
 
     def _answer_challenge(self, exchange: Exchange, response: Response) -> bool:
         credentials, transaction = exchange.credentials, exchange.transaction

@@ -67,7 +67,10 @@ class SubscriberListener(Protocol):
         ...
 
     def on_terminated(self, reason: str) -> None:
-        """It is over for good: a reason (RFC 6665 §4.1.3), ``unsubscribed``, ``no answer`` or a status."""
+        """It is over for good: a reason (RFC 6665 §4.1.3), or what we have to say about it.
+
+        That is ``unsubscribed``, ``no answer``, a status, or ``stopped`` when the endpoint was.
+        """
         ...
 
 
@@ -165,6 +168,10 @@ class ClientSubscription:
             return  # else: the first NOTIFY brings the dialog in which we can leave
         self._due = {"notify": self._outbound.now() + self._outbound.timers.timeout}
         self._ask(0)
+
+    def abandon(self) -> None:
+        """It is over without a word to the notifier, whose time runs out."""
+        self._finish("stopped")
 
     # -- what the endpoint calls ----------------------------------------------------------------------
 
@@ -382,4 +389,5 @@ class ClientSubscription:
             self.state = SubscriberState.TERMINATED
             self._due = {}
             self._outbound.close_usage(self)
+            self._outbound.at_stop.pop(self, None)
             self.listener.on_terminated(reason)

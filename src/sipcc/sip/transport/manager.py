@@ -173,6 +173,7 @@ class FlowManager:
         self._streams: dict[_Key, Flow] = {}
         self._keys: dict[Flow, set[_Key]] = {}
         self._opening: dict[_Key, asyncio.Task[Flow]] = {}
+        self._closed = False
 
     @property
     def open_streams(self) -> int:
@@ -183,21 +184,24 @@ class FlowManager:
         """Open every listener, or none.
 
         Raises:
-            ConfigError: an address cannot be read.
+            ConfigError: an address cannot be read, or a certificate cannot be used.
             TransportError: one cannot be opened.
         """
         wanted = [parse_listen(text) for text in addresses]
         try:
             for transport, local in wanted:
                 self.listeners.append(await self._network.listen(transport, local, self._receiver))
-        except TransportError:
+        except BaseException:  # a listener that is left open keeps uvloop from closing its loop
             await self.close()
             raise
 
     async def close(self) -> None:
-        """Close all listeners and streams."""
-        for task in list(self._opening.values()):
+        """Close all listeners and streams; who waits for a stream gets ConnectError."""
+        self._closed = True
+        opening = list(self._opening.values())
+        for task in opening:
             task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
         for flow in list(self._keys):
             flow.close()
         self._streams.clear()
@@ -238,6 +242,8 @@ class FlowManager:
         Raises:
             ConnectError: nobody answers there, or somebody else than `name`.
         """
+        if self._closed:
+            raise ConnectError(f"no connection to {remote}: the endpoint has stopped")
         key = _key(transport, remote, name)
         task = self._opening.get(key)
         if task is None:
@@ -245,8 +251,20 @@ class FlowManager:
                 self._connect(transport, remote, name), name=f"sip/connect {transport} {remote}"
             )
             self._opening[key] = task
-            task.add_done_callback(lambda _done: self._opening.pop(key, None))
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda done: self._opened(key, done))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if not task.cancelled() or (waiter is not None and waiter.cancelling()):
+                raise
+            # the attempt was given up and not its waiter, who must not believe to be cancelled
+            raise ConnectError(f"no connection to {remote}: the endpoint has stopped") from None
+
+    def _opened(self, key: _Key, task: asyncio.Task[Flow]) -> None:
+        self._opening.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever waited may have given up before it failed: no news for the log
 
     def adopt(self, flow: Flow) -> None:
         """Remember a stream, so that requests to that very address, and to a name it has proved, reuse it."""
