@@ -44,6 +44,7 @@ class Overload:
         self._settings = settings
         self._chance = chance
         self._above_since: float | None = None
+        self._noted_at = float("-inf")
         self._shed_at = float("-inf")
         self.delay = 0.0
         """Seconds that the last request waited."""
@@ -54,8 +55,9 @@ class Overload:
         self.delay = delay
         if delay <= self._settings.target:
             self._above_since = None
-        elif self._above_since is None:
-            self._above_since = now
+        elif self._above_since is None or now - self._noted_at > _MEMORY:
+            self._above_since = now  # a wait of long ago says nothing of what was between
+        self._noted_at = now
 
     def refuses(self, dialled: str, *, now: float) -> int | None:
         """Seconds of Retry-After when the request that was noted last is to be refused, else None."""

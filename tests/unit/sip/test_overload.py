@@ -38,6 +38,15 @@ def test_waits_that_last_are_overload_until_one_is_short() -> None:
     assert overload.refused == 2
 
 
+def test_two_waits_far_apart_are_no_overload() -> None:
+    overload = make()
+    overload.note(0.06, now=0.0)
+    overload.note(0.06, now=600.0)
+    assert overload.refuses("400", now=600.0) is None
+    overload.note(0.06, now=600.25)
+    assert overload.refuses("400", now=600.25) == 3
+
+
 def test_emergency_calls_are_never_refused() -> None:
     overload = make()
     overload.note(1.0, now=0.0)
