@@ -32,6 +32,7 @@ from sipcc.sip.transport.base import Address, Flow, Listener, Network, Transport
 from sipcc.sip.transport.manager import FlowManager, SocketNetwork, Unopened
 from sipcc.sip.uac import ClientSession
 from sipcc.sip.uri import NameAddr, SipUri
+from sipcc.sip.wiring import Forward, Heaps, Pumping
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ class Endpoint:
         self.layer = TransactionLayer(settings.timers)
         self.scope = TaskScope("sip")
         self._driver: Driver | None = None
-        self._depth = 0
-        self._pumping = _Pumping(self)
-        self.manager = FlowManager(network or SocketNetwork(settings), _Forward(self))
+        self._pumping = Pumping(self)
+        self.manager = FlowManager(network or SocketNetwork(settings), Forward(self))
         self.resolver = DnsResolver(settings.dns, clock=clock, chance=lambda: ids.bits(20) / (1 << 20))
         self.outbound = Outbound(
             settings,
@@ -123,7 +123,7 @@ class Endpoint:
             ConfigError: a listening address cannot be read.
             TransportError: one cannot be opened.
         """
-        self._driver = Driver(_Timed(self), self._flush)
+        self._driver = Driver(Heaps(self), self._flush)
         await self.manager.listen(self.settings.listen)
         self.resolver.suit(self.listeners)
 
@@ -290,13 +290,13 @@ class Endpoint:
 
     # -- inside, for the halves of the endpoint -------------------------------------------------------
 
-    def pumping(self) -> _Pumping:
+    def pumping(self) -> Pumping:
         """Let many steps send their output together, at the end of the outermost ``with`` block."""
         return self._pumping
 
     def pump(self) -> None:
         """Send and tell what there is, unless a step is still under way."""
-        if self._depth == 0 and self._driver is not None:
+        if self._pumping.depth == 0 and self._driver is not None:
             self._driver.pump()
 
     def pump_now(self) -> None:
@@ -304,7 +304,7 @@ class Endpoint:
         self._flush()
 
     def _flush(self) -> None:
-        self._depth += 1
+        self._pumping.depth += 1
         try:
             layer = self.layer
             while True:
@@ -317,7 +317,7 @@ class Endpoint:
                 for event in news:
                     self.safely(self.outbound.take, event)
         finally:
-            self._depth -= 1
+            self._pumping.depth -= 1
 
     def _emit(self, flow: Flow, data: bytes, transaction: Transaction | None) -> None:
         try:
@@ -389,70 +389,11 @@ class Endpoint:
             transport = transport_of(target, transport or "udp")
         return Route(transport=transport, host=target.host, port=target.port, sips=sips)
 
-    def _expire(self, now: float) -> None:
+    def expire(self, now: float) -> None:
+        """Do what is due at `now`; for the driver."""
         with self.pumping():
             self.safely(self.layer.expire, now=now)
             for core in self.outbound.deadlines.due(now):
                 self.safely(core.expire, now=now)
                 self.outbound.deadlines.note(core)
             self.safely(self.inbound.expire, now)
-
-
-class _Pumping:
-    """The block of `Endpoint.pumping`; one object for all, since the depth is the endpoint's."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def __enter__(self) -> None:
-        self._endpoint._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._endpoint._depth -= 1
-        self._endpoint.pump()
-
-
-class _Forward:
-    """Takes what arrives before and after the endpoint has its inbound half."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def blocked(self, host: str) -> bool:
-        return self._endpoint.inbound.blocked(host)
-
-    def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
-        self._endpoint.inbound.datagram_received(data, flow, waited)
-
-    def stream_received(self, data: bytes, flow: Flow) -> None:
-        self._endpoint.inbound.stream_received(data, flow)
-
-    def message_received(self, data: bytes, flow: Flow) -> None:
-        self._endpoint.inbound.message_received(data, flow)
-
-    def flow_closed(self, flow: Flow, error: Exception | None) -> None:
-        self._endpoint.inbound.flow_closed(flow, error)
-
-
-class _Timed:
-    """The three heaps of the endpoint as one core for the driver."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    @property
-    def deadline(self) -> float | None:
-        endpoint = self._endpoint
-        found = [
-            at
-            for at in (
-                endpoint.layer.hint,
-                endpoint.outbound.deadlines.hint,
-                endpoint.inbound.deadlines.hint,
-            )
-            if at is not None
-        ]
-        return min(found) if found else None
-
-    def expire(self, *, now: float) -> None:
-        self._endpoint._expire(now)
