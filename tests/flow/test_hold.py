@@ -321,6 +321,24 @@ async def test_a_phone_that_sends_each_key_in_both_ways_types_it_once(tmp_path: 
         await empty(centre)
 
 
+async def test_keys_by_info_reach_the_other_party_as_that_one_takes_them(tmp_path: Path) -> None:
+    async with Centre(tmp_path) as centre:
+        alice = await centre.phone("1001")
+        caller = await centre.carrier.call("4008000005")
+        talk = await alice.next_call()
+        await caller.answered(timeout=30)
+        for key in b"7", b"#":
+            assert await talk.send("INFO", body=key, content_type="application/dtmf") == 200
+            await asyncio.sleep(0.5)
+        await caller.gets_digits("7#")
+        await caller.press("3")
+        await talk.gets_digits("3")
+        assert not caller.infos
+        assert not talk.infos
+        await caller.hangup()
+        await empty(centre)
+
+
 async def test_early_audio_of_a_program(tmp_path: Path) -> None:
     async def handler(call: Call) -> None:
         await call.ring(183, early=True)

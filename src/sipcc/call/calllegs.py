@@ -8,6 +8,7 @@ from sipcc.call import events
 from sipcc.call.callstate import CallState
 from sipcc.call.cause import CAUSES
 from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
 from sipcc.log import get_logger
 from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaTimedOut, WorkerLost
 
@@ -101,8 +102,25 @@ class CallLegs(CallState):
         if isinstance(event, MediaTimedOut | WorkerLost):
             _log.warning("call.media_lost", call_id=self.id, leg=leg.id)
             leg.hangup("media_timeout")
-        elif leg is self._leg:
+            return
+        if isinstance(event, DigitEnded):
+            self._pass_key(leg, event.digit)
+        if leg is self._leg:
             self._caller_media(event)
+
+    def _pass_key(self, leg: Leg, digit: str) -> None:
+        """In a conversation the media carry keys across, but for those that come or must leave by INFO."""
+        talk = self._conversation
+        if talk is None or talk.parted or leg not in (talk.caller, talk.peer):
+            return
+        other = talk.other(leg)
+        if other.state is not LegState.ANSWERED:
+            return
+        if not other.takes_key_events:
+            if other.allows("INFO"):
+                other.send_digits(digit, method="info")
+        elif leg.keys_by_info:
+            other.send_digits(digit)
 
     def _caller_media(self, event: MediaEvent) -> None:
         if isinstance(event, DigitBegan | DigitEnded):

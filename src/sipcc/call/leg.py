@@ -354,6 +354,11 @@ class Leg(LegOffers, LegVerbs):
             self.owner.leg_media(self, DigitBegan(self.media.id, digit))
             self.owner.leg_media(self, DigitEnded(self.media.id, digit, duration_ms))
 
+    @property
+    def keys_by_info(self) -> bool:
+        """True when this party's keys come by INFO."""
+        return self._keys_by == "info"
+
     # -- inside ---------------------------------------------------------------------------------
 
     def apply_media(self) -> None:

@@ -109,14 +109,19 @@ class LegVerbs:
         """Send an OPTIONS in the dialog; its final status, 0 when none came."""
         return _status(await self.request("OPTIONS", headers=headers))
 
+    @property
+    def takes_key_events(self) -> bool:
+        """True when telephone-event was agreed (RFC 4733)."""
+        params = self.negotiation.params
+        return params is not None and params.event_payload_type is not None
+
     def send_digits(self, digits: str, *, method: DigitMethod | None = None, duration_ms: int = 100) -> None:
         """Send keys and return at once: as RFC 4733 events where they were agreed, else by INFO.
 
         One after the other in either case; an INFO waits for the answer to the one before.
         """
-        params = self.negotiation.params
         if method is None:
-            method = "rfc4733" if params is not None and params.event_payload_type is not None else "info"
+            method = "rfc4733" if self.takes_key_events else "info"
         if method == "rfc4733":
             self.media.send_digits(digits, duration_ms=duration_ms)
         elif digits:
