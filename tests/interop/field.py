@@ -6,6 +6,7 @@ dialled by any caller. So calls of many kinds run beside each other in one daemo
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from tests.interop import pcap
 from tests.interop.centre import AGENT_HZ, CALLER_HZ, PASSWORDS, Centre
-from tests.interop.programs import Program, Softphone, free_port
+from tests.interop.programs import Program, Softphone, free_port, wait_until
 from tests.interop.scenario import Script
 from tests.interop.sipp import Sipp, register
 
@@ -86,7 +87,7 @@ class Field:
     def take(self, script: Script, *, at: str, **options: Any) -> Sipp:
         """SIPp waits for a call as the trunk `at`."""
         options = {"audio": self._sound(AGENT_HZ), **options}
-        return self._add(Sipp(self.folder, script, host=self._hosts[at], port=self._ports[at], **options))
+        return self._waits(Sipp(self.folder, script, host=self._hosts[at], port=self._ports[at], **options))
 
     def talk(self, caller: Script, callee: Script, *, by: str, at: str) -> tuple[Sipp, Sipp]:
         """A call of `by` to `at`."""
@@ -110,7 +111,7 @@ class Field:
         port = free_port(host)
         self.register(user, host, port)
         options = {"audio": self._sound(AGENT_HZ), **options}
-        return self._add(Sipp(self.folder, script, host=host, port=port, **options))
+        return self._waits(Sipp(self.folder, script, host=host, port=port, **options))
 
     def phone(self, user: str, host: str, *, tone_hz: float = AGENT_HZ, **settings: Any) -> Softphone:
         """A registered PJSUA2 phone that says a tone."""
@@ -125,6 +126,12 @@ class Field:
 
     def close(self) -> None:
         """End everything; the daemon must have logged no error."""
+        phones = [program for program in self.programs if isinstance(program, Softphone)]
+        for phone in phones:
+            with contextlib.suppress(BrokenPipeError):
+                phone.tell("quit")
+        for phone in phones:
+            phone.quit()
         for program in reversed(self.programs[1:]):
             program.end()
         try:
@@ -137,6 +144,11 @@ class Field:
         if not path.exists():
             pcap.write(path, tone_hz=hz, seconds=8, ssrc=int(hz))
         return path
+
+    def _waits(self, run: Sipp) -> Sipp:
+        """A callee, once its socket is open: what comes before that is lost."""
+        wait_until(run.listens, 5, lambda: f"{run.name} listens:\n{run.tail()}")
+        return self._add(run)
 
     def _add(self, run: Sipp) -> Sipp:
         self.programs.append(run)

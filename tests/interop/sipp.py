@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import msgspec
@@ -89,6 +90,13 @@ class Sipp(Program):
             command += ["-key", key, value]
         super().__init__(name, [*command, *([target] if target else [])], folder)
         self.error_path = folder / f"{name}.errors"
+        self._socket = ("tcp" if transport == "tcp" else "udp", host)
+
+    def listens(self) -> bool:
+        """Whether its socket is open."""
+        table, host = self._socket
+        address = bytes(reversed(socket.inet_aton(host))).hex().upper()
+        return f" {address}:{self.port:04X} " in Path(f"/proc/net/{table}").read_text()
 
     def messages(self) -> list[Message]:
         """Its message log, in order."""
