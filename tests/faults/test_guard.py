@@ -60,6 +60,28 @@ async def test_a_stranger_gets_one_short_answer_and_leaves_nothing_behind(
     assert centre.switch.endpoint.sessions == 0
 
 
+async def test_cancels_of_a_stranger_are_answered_without_memory_and_are_an_offence(centre: Centre) -> None:
+    attacker = Attacker(centre)
+    before = len(centre.switch.endpoint.layer)
+    answered = 0
+    for number in range(600):
+        data = attacker.request("CANCEL", number=number).replace(b"From: ", b"f:").replace(b"Via: ", b"v:")
+        attacker.throw(data)
+        for answer in await attacker.answers(0.1):
+            answered += 1
+            assert len(answer) <= 1.3 * len(data)
+    assert answered >= 100
+    assert len(centre.switch.endpoint.layer) == before
+    assert centre.switch.guard.bans(now=centre.switch.clock.now())
+
+
+async def test_questions_by_stun_have_a_rate_too(centre: Centre) -> None:
+    attacker = Attacker(centre)
+    for _ in range(1000):
+        attacker.throw(b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"t" * 12)
+    assert 0 < len(await attacker.answers()) <= 100
+
+
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE", "MESSAGE"])
 async def test_real_and_unknown_names_get_the_same_answer(centre: Centre, method: str) -> None:
     seen = set()

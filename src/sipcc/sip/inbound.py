@@ -80,6 +80,8 @@ class Inbound:
             self._counters["keepalives"] += 1
             return
         if data[0] < 4:  # no SIP begins so: a phone asks where we see it (RFC 5626 §3.5.2)
+            if not self.gate.takes(data, flow, now=self._endpoint.clock.now()):
+                return
             self._counters["stun" if answer_stun(data, flow) else "malformed"] += 1
             return
         if self._shedder.is_ack(data):
@@ -289,13 +291,14 @@ class Inbound:
 
     def _cancel(self, request: Request, flow: Flow, back: Flow, key: Key) -> None:
         invite = self._layer.invite_of(key)
-        session = None if invite is None else invite.user
+        if invite is None:
+            self.gate.refused(flow, request.method, 481, now=self._endpoint.clock.now())
+            self._reply(request, back, 481)
+            return
+        session = invite.user
         if isinstance(session, InviteSession) and not self._is_of(session, request, flow, back):
             return
         transaction = self._layer.serve(request, back, key)
-        if invite is None:
-            self._respond(transaction, 481, self._tag(request))
-            return
         tag = session.local_tag if isinstance(session, InviteSession) else self._tag(request)
         self._respond(transaction, 200, tag)
         if isinstance(session, InviteSession):
