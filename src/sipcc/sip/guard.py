@@ -78,6 +78,8 @@ SOURCES = 20_000
 """Strangers that are remembered."""
 BANS = 50_000
 KNOWN = 100_000
+NAME_CHARS = 64
+"""Of an account or a method no more is remembered; a name of 4,000 characters is somebody's who attacks."""
 PAIRS = 50_000
 """Pairs of source and account whose tries are counted."""
 
@@ -269,6 +271,7 @@ class Guard:
 
         A stranger that has no patience left is banned. Tries are counted for every class.
         """
+        account = account[:NAME_CHARS]
         if account:
             self._count_try(source_of(host), account, now)
         if self._class(host, now) != "stranger":
@@ -288,7 +291,7 @@ class Guard:
         """A request of that method was refused for want of credentials."""
         if self._class(host, now) != "stranger":
             return
-        stranger = self._stranger(source_of(host))
+        stranger, method = self._stranger(source_of(host)), method[:NAME_CHARS]
         if method in stranger.methods or len(stranger.methods) >= SPRAY:
             self.tell(host, "stranger", now=now)
             return
@@ -303,7 +306,7 @@ class Guard:
 
     def may_try(self, host: str, account: str, *, now: float) -> bool:
         """False when `host` has failed too often at `account`: its password is not even looked at."""
-        tries = self._tries.get((source_of(host), account))
+        tries = self._tries.get((source_of(host), account[:NAME_CHARS]))
         return tries is None or tries.level(now) >= 1.0 or not self._settings.enabled
 
     def _count_try(self, key: str, account: str, now: float) -> None:

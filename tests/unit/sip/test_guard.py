@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -326,6 +327,22 @@ def test_a_siege_of_an_account_is_told_once_an_hour() -> None:
 
 
 # -- memory ---------------------------------------------------------------------------------------------
+
+
+def test_long_names_take_no_more_room_than_short_ones() -> None:
+    guard, told = make()
+    tracemalloc.start()
+    for n in range(1000):
+        host, name = f"203.0.{n >> 8}.{n & 255}", f"{n:06d}" + "a" * 4000
+        guard.tell(host, "unknown_user", now=0.0, account=name)
+        guard.got_nowhere(host, name, now=0.0)
+    used, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used < 2_500_000
+    for _ in range(60):
+        guard.tell("203.0.113.9", "wrong_password", now=0.0, account="b" * 4000)
+    assert not guard.may_try("203.0.113.9", "b" * 4000, now=0.0)
+    assert [len(event.user) for event in told if isinstance(event, AccountAttacked)] == [64]
 
 
 def test_no_number_of_sources_grows_it_beyond_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
