@@ -97,6 +97,8 @@ class Rogue:
         self._known: set[bytes] = set()
         self._finals: list[Response] = []
         self._flow: Flow | None = None
+        self.callable = transport in ("udp", "tcp", "tls")
+        """False for a peer to whom nobody can open a connection."""
         self._listener: Listener | None = None
         self._calls = 0
 
@@ -124,7 +126,7 @@ class Rogue:
         """Open the socket, or a new connection. Over TCP and TLS we can be called back, as carriers can."""
         far = Address(SWITCH, PORTS[self.transport])
         self.closed = False
-        if self._listener is None and self.transport in ("udp", "tcp", "tls"):
+        if self._listener is None and self.callable:
             self._listener = await self.network.listen(self.transport, Address(self.host, self.port), self)
         if self.transport != "udp":
             self._flow = await self.network.connect(far, self, transport=self.transport, local_host=self.host)
@@ -138,6 +140,7 @@ class Rogue:
             self._flow.close()
         if self._listener is not None:
             await self._listener.close()
+            self._listener = None
 
     def post(self, data: bytes) -> None:
         """Send and do not wait."""
@@ -174,6 +177,12 @@ class Rogue:
                 await self.throw(place.request("ACK", cseq=answer.cseq.number))
                 if not place.kept:
                     assert await place.send("BYE") == 200
+
+    def forget(self) -> None:
+        """Forget all that was heard."""
+        self._heard.clear()
+        self._known.clear()
+        self._finals.clear()
 
     def place(self, number: str) -> Place:
         """A new place for requests, with a Call-ID of its own."""

@@ -8,7 +8,6 @@ side of one early dialog. Only one response is under way at a time; the others w
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -79,7 +78,7 @@ class ReliableSender:
         self._interval = timers.t1
         self._again_at: float | None = None
         self._give_up_at: float | None = None
-        self._line: deque[Provisional] = deque()
+        self._line: list[Provisional] = []  # a deque has 600 bytes when it is empty
         self.outstanding: Provisional | None = None
         """The one that was sent and has no PRACK yet."""
 
@@ -100,7 +99,7 @@ class ReliableSender:
 
     def next(self) -> Provisional | None:
         """The response whose turn it is, taken out of the line; None while one is outstanding."""
-        return self._line.popleft() if self._line and self.outstanding is None else None
+        return self._line.pop(0) if self._line and self.outstanding is None else None
 
     def send(self, provisional: Provisional, *, now: float) -> int:
         """`provisional` leaves as a reliable one; returns its RSeq."""
