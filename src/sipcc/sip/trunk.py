@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from sipcc.errors import ConfigError
+from sipcc.sip.nat import DEFAULT_PORT, plain_host
 from sipcc.sip.settings import TrunkSettings
 from sipcc.sip.transport.base import Address, Flow, TransportName
 
@@ -105,6 +106,26 @@ def destination_of(trunk: TrunkSettings) -> tuple[str, int, TransportName | None
         return trunk.host, trunk.port, transport
     host, port = _host_port(single)
     return host, trunk.port or port, transport
+
+
+def leads_to(trunk: TrunkSettings, host: str, port: int) -> bool:
+    """True when a SIP URI with that host and port means the carrier, however the host is spelt."""
+    host = plain_host(host).rstrip(".")
+    usual = trunk.port or DEFAULT_PORT
+    if port == usual and trunk.host and host == plain_host(trunk.host).rstrip("."):
+        return True
+    ip = _ip_of(host)
+    if ip is None:
+        return False
+    for text in trunk.addresses:
+        if "/" in text:
+            if port == usual and ip in ipaddress.ip_network(text):
+                return True
+            continue
+        known, own = _host_port(text)
+        if ip == _ip_of(known) and port in (usual, own or usual):
+            return True
+    return False
 
 
 def _host_port(text: str) -> tuple[str, int]:

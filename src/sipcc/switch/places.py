@@ -13,8 +13,9 @@ from sipcc.clock import Clock
 from sipcc.errors import ParseError
 from sipcc.sip import Binding, Credentials, Registrar, SipUri, TrunkSettings
 from sipcc.sip.gruu import is_gruu
+from sipcc.sip.nat import DEFAULT_PORT, is_address
 from sipcc.sip.transport.base import Address, Flow
-from sipcc.sip.trunk import destination_of
+from sipcc.sip.trunk import destination_of, leads_to
 
 
 class Places:
@@ -100,8 +101,14 @@ class Places:
         ]
 
     def _is_carrier(self, contact: SipUri, flow: Flow | None) -> bool:
-        """True when a phone registered a carrier as its place: to ring it would be a call past the rules."""
-        return (flow is None or flow.closed) and self._trunk_at(contact) is not None
+        """True when a phone registered a carrier as its place: to ring it would be a call past the rules.
+
+        A name that only the DNS can read counts too: it may be the carrier's, and a phone whose stream is
+        closed is where its stream came from, or nowhere.
+        """
+        if flow is not None and not flow.closed:
+            return False
+        return not is_address(contact.host) or self._trunk_at(contact) is not None
 
     def _by_route(self, number: str) -> list[Target]:
         if not self._routes:
@@ -132,10 +139,5 @@ class Places:
 
     def _trunk_at(self, uri: SipUri) -> TrunkSettings | None:
         """The trunk that a SIP URI leads to, if any: by its host or a source address, at its port."""
-        host, port = uri.host.lower(), uri.port or 5060
-        for trunk in self._trunks.values():
-            if port == (trunk.port or 5060):
-                known = {trunk.host.lower(), *(address.partition(":")[0] for address in trunk.addresses)}
-                if host in known - {""}:
-                    return trunk
-        return None
+        port = uri.port or DEFAULT_PORT
+        return next((one for one in self._trunks.values() if leads_to(one, uri.host, port)), None)

@@ -5,7 +5,7 @@ import pytest
 from sipcc.errors import ConfigError
 from sipcc.sip.settings import TrunkSettings
 from sipcc.sip.transport.base import Address, TransportName
-from sipcc.sip.trunk import TrunkTable, destination_of
+from sipcc.sip.trunk import TrunkTable, destination_of, leads_to
 
 
 def table(**trunks: tuple[str, ...]) -> TrunkTable:
@@ -137,3 +137,24 @@ def test_a_name_has_one_owner() -> None:
 )  # fmt: skip
 def test_where_calls_to_a_carrier_go(trunk: TrunkSettings, way: tuple[object, ...]) -> None:
     assert destination_of(trunk) == way
+
+
+SPELT = TrunkSettings(
+    name="a",
+    host="Sip.Carrier.example.com",
+    addresses=("192.0.2.10", "192.0.2.11:5070", "2001:db8::1", "198.51.100.0/24"),
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "leads"),
+    [
+        ("sip.carrier.example.com", 5060, True), ("SIP.carrier.example.com.", 5060, True),
+        ("192.0.2.10", 5060, True), ("::ffff:192.0.2.10", 5060, True), ("192.0.2.10", 5080, False),
+        ("192.0.2.11", 5070, True), ("192.0.2.11", 5060, True), ("192.0.2.11", 5090, False),
+        ("2001:DB8:0::1", 5060, True), ("2001:db8::2", 5060, False),
+        ("198.51.100.77", 5060, True), ("198.51.101.77", 5060, False), ("carrier.example.com", 5060, False),
+    ],
+)  # fmt: skip
+def test_a_uri_that_leads_to_a_carrier_in_any_spelling(host: str, port: int, leads: bool) -> None:
+    assert leads_to(SPELT, host, port) == leads
