@@ -76,6 +76,7 @@ SHELLS = {
     "rtp/taping.py",
     "rtp/udp.py",
     "rtp/worker.py",
+    "sip/congestion.py",
     "sip/dns.py",
     "sip/endpoint.py",
     "sip/inbound.py",

@@ -5,7 +5,6 @@ Nothing that a peer sends may raise out of here: what goes wrong is counted, and
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from sipcc.errors import LocalProtocolError, ParseError
 from sipcc.log import get_logger
 from sipcc.sip.acceptance import refusal_of, unsupported
 from sipcc.sip.build import response as build_response
+from sipcc.sip.congestion import Congestion
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.fields import Via
 from sipcc.sip.gate import Gate
@@ -25,7 +25,6 @@ from sipcc.sip.nat import response_address
 from sipcc.sip.parser import KeepAlive, parse_datagram
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import HeaderList, Usage
-from sipcc.sip.shedding import Shedder, dialled
 from sipcc.sip.streams import Stream
 from sipcc.sip.transaction.layer import Verdict
 from sipcc.sip.transaction.machine import Key, ServerTransaction
@@ -56,11 +55,8 @@ class Inbound:
         self.gate = Gate(self._counters)
         self._streams: dict[Flow, Stream] = {}
         self.deadlines: Deadlines[Stream] = Deadlines()
-        self._shedder = Shedder(f"{endpoint.ids.bits(64):016x}")
-        self._pause: int | None = None
-        self._slow = 0.0
-        self._turn = 0.0
-        self._timing = False
+        self._congestion = Congestion(endpoint)
+        self._waited: float | None = None
         self._secret = f"{endpoint.ids.bits(128):032x}".encode("ascii")
 
     # -- Receiver -------------------------------------------------------------------------------------
@@ -84,27 +80,16 @@ class Inbound:
                 return
             self._counters["stun" if answer_stun(data, flow) else "malformed"] += 1
             return
-        if self._shedder.is_ack(data):
+        if self._congestion.is_stray_ack(data):
             self._counters["stray_acks"] += 1
             return
-        self._pause = None if waited is None else self._too_slow(waited, dialled(data))
-        if self._pause is not None and self._shed(data, flow, self._pause):
-            return
+        self._waited = waited
         self._guarded(self._datagram, data, flow)
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         """Some bytes of a stream."""
-        self._pause = None
-        self._slow = self._turn
-        if not self._timing:
-            self._timing = True
-            asyncio.get_running_loop().call_soon(self._time_turn, self._endpoint.clock.now())
+        self._congestion.stream()
         self._guarded(self._stream, data, flow)
-
-    def _time_turn(self, since: float) -> None:
-        """One turn of the loop is about as long as a request on a stream had to wait for us."""
-        self._timing = False
-        self._turn = self._endpoint.clock.now() - since
 
     def message_received(self, data: bytes, flow: Flow) -> None:
         """One message of a WebSocket; the flow tells that it is whole."""
@@ -138,6 +123,10 @@ class Inbound:
         if not self.gate.takes(data, flow, now=self._endpoint.clock.now()):
             return
         self._tap(data, flow)
+        refusal = self._congestion.datagram(data, flow, self._waited)
+        if refusal is not None:
+            self._layer.send(flow, refusal)
+            return
         try:
             message = self._read(data, flow)
         except BadMessage as error:
@@ -318,9 +307,8 @@ class Inbound:
         )
         if refused is None and endpoint.draining and method in ("INVITE", "OPTIONS"):
             refused = 503, [("Retry-After", DRAIN_RETRY_AFTER)]
-        if refused is None and method != "OPTIONS":
-            pause = self._too_slow(self._slow, request.uri.user) if flow.reliable else self._pause
-            refused = None if pause is None else (503, [("Retry-After", str(pause))])
+        if refused is None and (pause := self._congestion.request(request, flow)) is not None:
+            refused = 503, [("Retry-After", str(pause))]
         if refused is not None:
             self.gate.refused(flow, method, refused[0], now=endpoint.clock.now())
             self._reply(request, back, refused[0], refused[1])
@@ -343,27 +331,6 @@ class Inbound:
                     inbound.reply(500)
         else:
             self._respond(transaction, 200, self._tag(request), self._abilities())
-
-    def _too_slow(self, waited: float, dialled: str) -> int | None:
-        """Seconds of Retry-After for a new request that has waited too long for us, or None."""
-        overload, now = self._endpoint.overload, self._endpoint.clock.now()
-        if overload is None:
-            return None
-        overload.note(waited, now=now)
-        pause = overload.refuses(dialled, now=now)
-        if pause is not None:
-            self._counters["shed"] += 1
-        return pause
-
-    def _shed(self, data: bytes, flow: Flow, pause: int) -> bool:
-        """Refuse a request unread; False when it has to be read for that."""
-        answer = self._shedder.refusal(data, flow.remote, pause, known=self._layer.serves)
-        if answer is None:
-            return False
-        self._tap(data, flow)
-        self._layer.send(flow, answer)
-        self._endpoint.pump()
-        return True
 
     def _invite(self, transaction: ServerTransaction, admitted: object | None) -> None:
         endpoint = self._endpoint

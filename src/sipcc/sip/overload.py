@@ -1,9 +1,9 @@
 """When to refuse new work so that what is under way stays good (RFC 5390, RFC 6357: by queue delay).
 
 A core. Each new request is shown with the time that it has waited for us. A wait above `target` that lasts
-for `interval` is overload; from then on requests that have waited too long are refused, and whoever comes
-within a second of such a time is refused without the patience. Whoever waits less is served, so the rate
-of accepted calls settles at what the machine can do, whatever is offered.
+for `interval`, or one above `longest`, is overload; from then on requests that have waited too long are
+refused, and whoever comes within a second of such a time is refused without the patience. Whoever waits
+less is served, so the rate of accepted calls settles at what the machine can do, whatever is offered.
 
 Only what opens something is refused: never a request in a dialog, never an emergency call.
 """
@@ -28,6 +28,8 @@ class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     target: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.1
     """Seconds that a new request may wait for us."""
+    longest: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.4
+    """Seconds of waiting that are always too long; below T1, or callers repeat what waits here."""
     interval: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.0
     """Seconds that longer waits must last before anything is refused."""
     retry_after: tuple[Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(ge=1)]] = (1, 5)
@@ -64,7 +66,8 @@ class Overload:
         since = self._above_since
         if since is None or dialled in self._settings.emergency:
             return None
-        if now - since < self._settings.interval and now - self._shed_at > _MEMORY:
+        patient = now - since < self._settings.interval and now - self._shed_at > _MEMORY
+        if patient and self.delay <= self._settings.longest:
             return None
         self._shed_at = now
         self.refused += 1

@@ -14,9 +14,13 @@ from zlib import crc32
 from sipcc.sip.transaction.machine import Key
 from sipcc.sip.transport.base import Address
 
+_MEMORY = 4.0
+"""Seconds for which a refused request is remembered, at least; copies come within T2."""
+_MAX_REFUSED = 65536
+
 _USER = re.compile(rb"[A-Z]+ [a-z]+:([^@;? ]*)")
 _VIA = re.compile(rb"[ \t]*SIP/2\.0/UDP[ \t]+([A-Za-z0-9.-]+(?::[0-9]{1,5})?)((?:;[^;,\"]*)+)")
-_BRANCH = re.compile(rb";branch=(z9hG4bK[^;, \t]+)")
+_BRANCH = re.compile(rb";branch=(z9hG4bK[^;, \t\r\n]+)")
 _RPORT = re.compile(rb";rport(?=;|$)")
 _COPIED = {
     spelling: short
@@ -45,10 +49,26 @@ class Shedder:
 
     def __init__(self, secret: str) -> None:
         self._prefix = b";tag=" + secret.encode("ascii")
+        self._refused: set[bytes] = set()
+        self._refused_before: set[bytes] = set()
+        self._turned_at = 0.0
 
     def is_ack(self, data: bytes) -> bool:
         """True for the ACK to a refusal made here."""
         return data.startswith(b"ACK ") and self._prefix in data
+
+    def was_refused(self, data: bytes, *, now: float) -> bool:
+        """True for a copy of a request that was refused here a moment ago.
+
+        It may have waited behind the first one; accepted, it would ring for a caller who has gone.
+        """
+        if now - self._turned_at > _MEMORY:
+            self._refused_before, self._refused = self._refused, set()
+            self._turned_at = now
+        if not self._refused and not self._refused_before:
+            return False
+        branch = _BRANCH.search(data)
+        return branch is not None and (branch[1] in self._refused or branch[1] in self._refused_before)
 
     def refusal(
         self, data: bytes, source: Address, retry_after: int, *, known: Callable[[Key], bool]
@@ -76,6 +96,9 @@ class Shedder:
         via = self._answered_via(kept[at[b"v"]], source, method, known)
         if via is None:
             return None
+        branch = _BRANCH.search(via)
+        if branch is not None and len(self._refused) < _MAX_REFUSED:
+            self._refused.add(branch[1])
         kept[at[b"v"]] = via
         # the same tag for each copy of the request, without any memory of it
         mark = crc32(kept[at[b"i"]] + kept[at[b"c"]] + kept[at[b"f"]])

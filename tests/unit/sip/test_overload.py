@@ -6,7 +6,7 @@ import pytest
 
 from sipcc.sip.overload import Overload, OverloadSettings, opens_something
 
-SETTINGS = OverloadSettings(target=0.05, interval=0.2, retry_after=(1, 5))
+SETTINGS = OverloadSettings(target=0.05, longest=1.5, interval=0.2, retry_after=(1, 5))
 
 
 def make(chance: float = 0.5) -> Overload:
@@ -45,6 +45,12 @@ def test_two_waits_far_apart_are_no_overload() -> None:
     assert overload.refuses("400", now=600.0) is None
     overload.note(0.06, now=600.25)
     assert overload.refuses("400", now=600.25) == 3
+
+
+def test_a_wait_that_is_always_too_long() -> None:
+    overload = make()
+    overload.note(1.6, now=0.0)
+    assert overload.refuses("400", now=0.0) == 3
 
 
 def test_emergency_calls_are_never_refused() -> None:

@@ -100,3 +100,14 @@ def test_requests_that_came_as_one_are_told_apart() -> None:
     other = INVITE.replace("one@", "two@")
     assert isinstance(parse_datagram(other.encode()), Request)
     assert refuse(INVITE) != refuse(other)
+
+
+def test_a_copy_of_a_refused_request_is_known_for_a_while() -> None:
+    shedder = Shedder("abcd")
+    data = INVITE.encode()
+    assert not shedder.was_refused(data, now=0.0)
+    assert shedder.refusal(data, SOURCE, 1, known=lambda key: False) is not None
+    assert shedder.was_refused(data, now=3.0)
+    assert not shedder.was_refused(data.replace(b"z9hG4bKabc", b"z9hG4bKabd"), now=3.0)
+    assert shedder.was_refused(data, now=5.0)
+    assert not shedder.was_refused(data, now=10.0)

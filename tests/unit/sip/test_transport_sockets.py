@@ -9,7 +9,7 @@ import pytest
 from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
 from sipcc.sip import Address, Flow, SipSettings
 from sipcc.sip.settings import ConnectionSettings
-from sipcc.sip.transport import stream, tcp
+from sipcc.sip.transport import stream, tcp, udp
 from sipcc.sip.transport.manager import (
     FlowManager,
     SocketNetwork,
@@ -30,7 +30,7 @@ class Inbox:
     def blocked(self, host: str) -> bool:
         return False
 
-    def datagram_received(self, data: bytes, flow: Flow) -> None:
+    def datagram_received(self, data: bytes, flow: Flow, waited: float | None = None) -> None:
         self.got.put_nowait((data, flow))
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
@@ -58,6 +58,44 @@ async def test_udp_there_and_back(host: str) -> None:
     await a.close()
     with pytest.raises(TransportError):
         out.send(b"too late")
+    await b.close()
+
+
+async def test_what_is_under_way_is_taken_before_what_is_new() -> None:
+    network, one, two = SocketNetwork(), Inbox(), Inbox()
+    a = await network.listen("udp", Address("127.0.0.1", 0), one)
+    b = await network.listen("udp", Address("127.0.0.1", 0), two)
+    out = a.flow_to(b.local)
+    to = b" sip:x SIP/2.0\r\nTo: <sip:x>"
+    sent = [
+        b"INVITE" + to,
+        b"BYE" + to + b";tag=1",
+        b"CANCEL" + to,
+        b"SIP/2.0 200 OK\r\nTo: <sip:x>",
+        b"OPTIONS" + to,
+    ]
+    for data in sent:
+        out.send(data)
+    got = [(await two.got.get())[0] for _ in sent]
+    invite, bye, cancel, ok, options = sent
+    assert got == [bye, ok, options, invite, cancel], "a CANCEL stays behind its INVITE"
+    await a.close()
+    await b.close()
+
+
+async def test_a_flood_of_what_is_under_way_lets_the_loop_turn() -> None:
+    network, one, two = SocketNetwork(), Inbox(), Inbox()
+    a = await network.listen("udp", Address("127.0.0.1", 0), one)
+    b = await network.listen("udp", Address("127.0.0.1", 0), two)
+    out = a.flow_to(b.local)
+    for _ in range(300):
+        out.send(b"BYE sip:x SIP/2.0")
+    turns = 0
+    while two.got.qsize() < 300:
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 300 // udp.URGENT_BATCH
+    await a.close()
     await b.close()
 
 

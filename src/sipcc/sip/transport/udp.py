@@ -22,14 +22,15 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 MAX_FLOWS = 65536
 """Flows remembered per listener; strangers with forged sources must not grow our memory."""
 
-READ_BATCH = 64
+READ_BATCH = 512
 """Datagrams read before any of them is taken, so that a flood cannot keep us reading."""
 
+URGENT_BATCH = 32
 FRESH_BATCH = 8
-"""New requests taken before the socket is looked at again."""
+"""Datagrams of either kind that are taken before the rest of the loop has its turn: some milliseconds."""
 
 MAX_WAITING = 8192
-"""New requests that wait; the oldest goes unanswered, and its sender repeats it or gives up."""
+"""Datagrams of either kind that wait; the oldest is lost, and its sender repeats it or gives up."""
 
 MAX_UNSENT = 1024
 """Datagrams that wait for room in the kernel; what comes after is lost, as on any full link."""
@@ -82,6 +83,7 @@ class UdpListener:
         self._loop = asyncio.get_running_loop()
         self._flows: dict[_Peer, UdpFlow] = {}
         self._fresh: deque[tuple[float, bytes, _Peer]] = deque()
+        self._urgent: deque[tuple[bytes, _Peer]] = deque()
         self._unsent: deque[tuple[bytes, _Peer]] = deque()
         self._working: asyncio.Handle | None = None
         self._closed = False
@@ -109,6 +111,7 @@ class UdpListener:
             self._working.cancel()
         self._socket.close()
         self._fresh.clear()
+        self._urgent.clear()
         self._unsent.clear()
 
     def send(self, data: bytes, remote: Address) -> None:
@@ -151,51 +154,56 @@ class UdpListener:
     # -- what comes in --------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        """Empty the socket; take what is urgent at once, and some of what is new."""
         self._read()
-        if self._fresh and self._working is None:
+        if self._working is None:
             self._work()
 
     def _read(self) -> None:
-        receive, receiver = self._socket.recvfrom, self._receiver
-        urgent: list[tuple[bytes, _Peer]] = []
-        now = 0.0
+        """Empty the socket: what stays in the kernel hides how long it waits, and cannot be put in order."""
+        receive, blocked = self._socket.recvfrom, self._receiver.blocked
+        fresh, urgent, now = self._fresh, self._urgent, 0.0
         for _ in range(READ_BATCH):
             try:
                 data, peer = receive(65535)
             except (BlockingIOError, InterruptedError):
-                break
+                return
             except OSError:
                 self.errors += 1  # an ICMP error: Timers B and F decide, since it is easily forged
                 continue
-            if receiver.blocked(peer[0]):
+            if blocked(peer[0]):
                 continue
-            if opens_something(data):
+            # a CANCEL that went past the INVITE before it would find nothing, and leave a phone ringing
+            if opens_something(data) or (fresh and data.startswith(b"CANCEL ")):
                 now = now or self._loop.time()
-                self._fresh.append((now, data, peer))
-                if len(self._fresh) > MAX_WAITING:
-                    self._fresh.popleft()
+                fresh.append((now, data, peer))
+                if len(fresh) > MAX_WAITING:
+                    fresh.popleft()
                     self.lost += 1
             else:
                 urgent.append((data, peer))
-        for data, peer in urgent:
+                if len(urgent) > MAX_WAITING:
+                    urgent.popleft()
+                    self.lost += 1
+
+    def _work(self) -> None:
+        """Take some of what is urgent, or else of what is new; the rest after a turn of the loop."""
+        self._working = None
+        urgent, fresh, receiver = self._urgent, self._fresh, self._receiver
+        for _ in range(min(URGENT_BATCH, len(urgent))):
+            data, peer = urgent.popleft()
             receiver.datagram_received(data, self._flow(peer))
             if self._closed:
                 return
-
-    def _work(self) -> None:
-        """Take some of the new requests; the rest after the loop has looked at everything else."""
-        self._working = None
-        fresh, loop = self._fresh, self._loop
-        for _ in range(min(FRESH_BATCH, len(fresh))):
-            since, data, peer = fresh.popleft()
-            self._receiver.datagram_received(data, self._flow(peer), loop.time() - since)
-            if self._closed:
-                return
-        if fresh:
+        if not urgent:
+            for _ in range(min(FRESH_BATCH, len(fresh))):
+                since, data, peer = fresh.popleft()
+                waited = None if data.startswith(b"CANCEL ") else self._loop.time() - since
+                receiver.datagram_received(data, self._flow(peer), waited)
+                if self._closed:
+                    return
+        if urgent or fresh:
             self._read()
-        if fresh and not self._closed:
-            self._working = loop.call_soon(self._work)
+            self._working = self._loop.call_soon(self._work)
 
     def _flow(self, peer: _Peer) -> UdpFlow:
         flow = self._flows.get(peer)
