@@ -38,6 +38,10 @@ async def main(listen: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)
     await stop.wait()
+    for _ in range(450):  # a call whose last message was lost is given up after 64*T1
+        if not b2bua.endpoint.sessions:
+            break
+        await asyncio.sleep(0.1)
     counted = {**b2bua.endpoint.counters, "dialogs_left": b2bua.endpoint.sessions}
     await b2bua.endpoint.stop()
     print(json.dumps(counted), flush=True)
