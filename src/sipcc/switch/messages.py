@@ -15,6 +15,7 @@ from sipcc.clock import Clock
 from sipcc.errors import SipccError
 from sipcc.log import get_logger
 from sipcc.sip import Admitted, Binding, Endpoint, InboundRequest, NameAddr, Registrar, SipUri, UserSettings
+from sipcc.sip.nat import plain_host
 from sipcc.tasks import TaskScope
 
 MAX_DATAGRAM_BYTES = 1300
@@ -159,14 +160,26 @@ class Messages:
         """The status for a target that cannot be reached, 0 when it can."""
         if user not in self._users:
             return 404
-        return 0 if self._registrar.bindings(user, now=self._clock.now()) else 480
+        return 0 if self._phones(user) else 480
+
+    def _phones(self, user: str) -> list[Binding]:
+        """The phones of a user; one whose stream is closed is at its own address or nowhere.
+
+        Its Contact may name anybody, and what we send there is believed to be ours, by a carrier above all.
+        """
+        return [
+            binding
+            for binding in self._registrar.bindings(user, now=self._clock.now())
+            if (binding.flow is not None and not binding.flow.closed)
+            or plain_host(binding.uri.host) == plain_host(binding.received.host)
+        ]
 
     async def _deliver(self, user: str, from_: NameAddr, headers: list[tuple[str, str]], body: bytes) -> int:
         """Send to all phones at once; the first 2xx, else the best refusal."""
         to = NameAddr(SipUri(user=user, host=self._domain))
         waiting: set[asyncio.Task[int]] = {
             asyncio.ensure_future(self._ask(binding, from_, to, headers, body))
-            for binding in self._registrar.bindings(user, now=self._clock.now())
+            for binding in self._phones(user)
         }
         refusals: list[int] = []
         try:
