@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN_PACKAGES := sip-tester baresip tshark
+DEBIAN_PACKAGES := sip-tester baresip tshark chromium
+# Phones for pages in the browser, and what they need.
+NPM_PACKAGES := jssip@3.13.8 debug@4.4.3 ms@2.1.3 events@3.3.0 sdp-transform@2.15.0 sip.js@0.21.2
 
 .PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
@@ -19,6 +21,7 @@ $(VENV)/.installed: pyproject.toml
 .PHONY: foreign
 foreign:
 	sh tools/install_foreign.sh $(DEBIAN_PACKAGES)
+	sh tools/install_npm.sh build/browser $(NPM_PACKAGES)
 
 demo: setup
 	$(BIN)/sipccd demo
@@ -36,7 +39,7 @@ faults: setup
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q
 
-BENCHES := parse codec relay anchored router register blocked lossy calls signalling
+BENCHES := parse codec relay anchored router register blocked bombs lossy calls signalling
 
 bench: setup foreign
 	for bench in $(BENCHES); do $(BIN)/python -m benchmarks.$$bench || exit 1; done
