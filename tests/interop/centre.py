@@ -181,6 +181,28 @@ class Centre:
         assert "Traceback" not in output, self.program.tail(6000)
         assert "[error" not in output, self.program.tail(6000)
 
+    def ask(self, *question: str) -> str:
+        """What ``sipccd status``, ``ladder`` and the like print about this daemon."""
+        run = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "sipcc.cli.main",
+                question[0],
+                "--config",
+                str(self.config),
+                *question[1:],
+            ],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
     def cdrs(self, count: int, seconds: float = 10.0) -> list[dict[str, Any]]:
         """The call records by ``sipccd cdr export``, oldest first, when there are `count` of them."""
         found: list[dict[str, Any]] = []

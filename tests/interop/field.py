@@ -79,15 +79,17 @@ class Field:
         """The port of a callee."""
         return self._ports[callee]
 
-    def call(self, script: Script, *, by: str, number: str, **options: Any) -> Sipp:
-        """SIPp calls as the trunk `by`."""
+    def call(self, script: Script, *, by: str = "", number: str, **options: Any) -> Sipp:
+        """SIPp calls as the trunk `by`, or from the address `host`."""
         options = {"target": self.centre.target, "audio": self._sound(CALLER_HZ), **options}
-        return self._add(Sipp(self.folder, script, host=self._hosts[by], number=number, **options))
+        if by:
+            options["host"] = self._hosts[by]
+        return self._add(Sipp(self.folder, script, number=number, **options))
 
     def take(self, script: Script, *, at: str, **options: Any) -> Sipp:
         """SIPp waits for a call as the trunk `at`."""
         options = {"audio": self._sound(AGENT_HZ), **options}
-        return self._waits(Sipp(self.folder, script, host=self._hosts[at], port=self._ports[at], **options))
+        return self.waits(script, host=self._hosts[at], port=self._ports[at], **options)
 
     def talk(self, caller: Script, callee: Script, *, by: str, at: str) -> tuple[Sipp, Sipp]:
         """A call of `by` to `at`."""
@@ -111,7 +113,7 @@ class Field:
         port = free_port(host)
         self.register(user, host, port)
         options = {"audio": self._sound(AGENT_HZ), **options}
-        return self._waits(Sipp(self.folder, script, host=host, port=port, **options))
+        return self.waits(script, host=host, port=port, **options)
 
     def phone(self, user: str, host: str, *, tone_hz: float = AGENT_HZ, **settings: Any) -> Softphone:
         """A registered PJSUA2 phone that says a tone."""
@@ -126,7 +128,7 @@ class Field:
 
     def close(self) -> None:
         """End everything; the daemon must have logged no error."""
-        phones = [program for program in self.programs if isinstance(program, Softphone)]
+        phones = [each for each in self.programs if isinstance(each, Softphone) and each.running]
         for phone in phones:
             with contextlib.suppress(BrokenPipeError):
                 phone.tell("quit")
@@ -145,8 +147,9 @@ class Field:
             pcap.write(path, tone_hz=hz, seconds=8, ssrc=int(hz))
         return path
 
-    def _waits(self, run: Sipp) -> Sipp:
-        """A callee, once its socket is open: what comes before that is lost."""
+    def waits(self, script: Script, *, host: str, port: int, **options: Any) -> Sipp:
+        """SIPp at an address, once its socket is open: what comes before that is lost."""
+        run = Sipp(self.folder, script, host=host, port=port, **options)
         wait_until(run.listens, 5, lambda: f"{run.name} listens:\n{run.tail()}")
         return self._add(run)
 

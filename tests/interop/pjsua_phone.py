@@ -93,7 +93,7 @@ class Account(pj.Account):
         tell("registration", status=prm.code, active=self.getInfo().regIsActive)
 
     def onInstantMessage(self, prm: Any) -> None:
-        tell("message", text=prm.msgBody, type=prm.contentType, sender=prm.fromUri)
+        tell("message", text=prm.msgBody.strip(), type=prm.contentType, sender=prm.fromUri)
 
     def onInstantMessageStatus(self, prm: Any) -> None:
         tell("message status", status=prm.code)

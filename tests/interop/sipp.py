@@ -58,6 +58,7 @@ class Sipp(Program):
         limit_s: int = 30,
         rate: int = 10,
         at_once: int = 0,
+        proves_for: str = "",
         name: str = "",
     ) -> None:
         need("sipp")
@@ -86,6 +87,8 @@ class Sipp(Program):
             *("-trace_msg", "-message_file", str(self.log_path), "-trace_err"),
             *("-error_file", str(folder / f"{name}.errors")),
         ]
+        if proves_for:  # the URI of the digest; SIPp takes its target without a user otherwise
+            command += ["-auth_uri", f"{proves_for}@{target}"]
         for key, value in {"caller": "13800138000", **(keys or {})}.items():
             command += ["-key", key, value]
         super().__init__(name, [*command, *([target] if target else [])], folder)
