@@ -17,6 +17,9 @@ _VIA = re.compile(
 )
 _DELTA = re.compile(rb"[0-9]+(?=[ \t;(]|\Z)")  # Retry-After may go on with a comment or parameters
 
+_LONGEST_VIA = 2048
+"""Octets of one value; the Via of a refused message is read too, so that its sender gets the answer."""
+
 MAX_CSEQ = 2**31 - 1
 """The largest sequence number (RFC 3261 §8.1.1.5)."""
 
@@ -56,7 +59,7 @@ class Via(msgspec.Struct, frozen=True, gc=False):
             ParseError: with `where` as its layer.
         """
         raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        match = _VIA.fullmatch(raw.strip(b" \t"))
+        match = _VIA.fullmatch(raw.strip(b" \t")) if len(raw) <= _LONGEST_VIA else None
         if match is None:
             raise ParseError(f"not a Via: {raw[:80]!r}", layer=where)
         transport, host, port, params = match.groups()

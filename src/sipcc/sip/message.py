@@ -7,6 +7,7 @@ hangs on a `BadMessage`, they raise ParseError.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Self
@@ -330,19 +331,19 @@ def reason_of(status: int) -> str:
     return REASONS.get(status, "Unknown")
 
 
+_TAG = re.compile(rb";[ \t]*+(?i:tag)[ \t]*+(?:=([^;]*+)|(?=;|\Z))")
+
+
 def tag_of(raw: bytes) -> bytes:
     """The tag of a raw From or To value, or ``b""``; never raises, also for broken values."""
     tail = raw[raw.rfind(b">") + 1 :]
-    if b'"' in raw:
+    if b'"' in tail or raw.count(b'"') % 2:
         try:
             return NameAddr.parse(raw).tag.encode("utf-8", "surrogateescape")
         except ParseError:
             return b""
-    for piece in tail.split(b";")[1:]:
-        name, _, value = piece.partition(b"=")
-        if name.strip(b" \t").lower() == b"tag":
-            return value.strip(b" \t")
-    return b""
+    found = _TAG.search(tail)  # no split: this reads refused messages too, which may have thousands
+    return (found[1] or b"").strip(b" \t") if found else b""
 
 
 def transaction_key(message: Request | Response) -> tuple[bytes, bytes, bytes]:

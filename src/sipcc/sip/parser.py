@@ -296,8 +296,8 @@ def _readable_lines(head: bytes | bytearray) -> tuple[bytes, list[tuple[str, byt
 
     A line with CR or LF alone is left out: in an answer it would be two.
     """
-    start, *lines = bytes(head[:_READABLE_BYTES]).split(b"\r\n")
-    if len(head) > _READABLE_BYTES:
+    start, *lines = bytes(head[:_READABLE_BYTES]).split(b"\r\n", LIMITS.headers)
+    if len(head) > _READABLE_BYTES or len(lines) == LIMITS.headers:
         del lines[-1:]
     cut = (line.partition(b":") for line in lines if not _LINE_END.search(line))
     items = [(NAMES[raw], value.strip(b" \t")) for raw, _, value in cut if raw in NAMES]
