@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Protocol
 
 from tests.flow.centre import CONFIG, SWITCH
 
@@ -39,11 +40,19 @@ _REPEATED = frozenset({"Via", "From", "To", "Call-ID"})
 _START = re.compile(rb"(?m)^SIP/2\.0 ([1-6][0-9]{2}) ")
 
 
+class Speaker(Protocol):
+    """Whoever sends from an address."""
+
+    transport: str
+    host: str
+    port: int
+
+
 class Place:
     """Where a request is sent: in a dialog of the rogue's, or in none (`their_tag` is empty)."""
 
-    def __init__(self, rogue: Rogue, number: str, call_id: str) -> None:
-        self.rogue = rogue
+    def __init__(self, sender: Speaker, number: str, call_id: str) -> None:
+        self.sender = sender
         self.number = number
         self.call_id = call_id
         self.tag = f"t{call_id}"
@@ -60,24 +69,27 @@ class Place:
             cseq = self.cseq
         self.branch += 1
         branch = branch or f"{self.call_id}n{self.branch}"
-        rogue = self.rogue
-        protocol = rogue.transport.upper()
+        sender = self.sender
+        protocol = sender.transport.upper()
+        at = f"{sender.host}:{sender.port}"
         tag = f";tag={self.their_tag}" if self.their_tag else ""
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
             f"{method} sip:{self.number}@{SWITCH} SIP/2.0\r\n"
-            f"Via: SIP/2.0/{protocol} {rogue.host}:{rogue.port};rport;branch=z9hG4bK{branch}\r\n"
-            f"From: <sip:13800138000@{rogue.host}>;tag={self.tag}\r\n"
+            f"Via: SIP/2.0/{protocol} {at};rport;branch=z9hG4bK{branch}\r\n"
+            f"From: <sip:13800138000@{sender.host}>;tag={self.tag}\r\n"
             f"To: <sip:{self.number}@pbx.example.com>{tag}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"
-            f"Contact: <sip:rogue@{rogue.host}:{rogue.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
+            f"Contact: <sip:rogue@{at}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
         ).encode() + body
 
     async def send(self, method: str, *, body: bytes = b"") -> int:
         """Send a correct request; the last status that came. Finals of INVITEs are acknowledged."""
-        statuses, _ = await self.rogue.throw(self.request(method, body=body))
+        rogue = self.sender
+        assert isinstance(rogue, Rogue)
+        statuses, _ = await rogue.throw(self.request(method, body=body))
         if method == "INVITE":
-            await self.rogue.settle()
+            await rogue.settle()
         return statuses[-1] if statuses else 0
 
 

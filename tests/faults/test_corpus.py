@@ -83,9 +83,11 @@ class Scene:
             rogue = await Rogue(self.centre.network, self.transport, f"198.51.100.{number}").open()
         data = shape.make(self.place if self.in_call else rogue.place(ANSWERS))
         statuses, closed = await rogue.throw(data)
-        said = [str(status) for status in statuses if status >= 200] or ["-"]
-        if said == ["-"] and not closed and self.transport in ("tcp", "tls"):
-            _, closed = await rogue.throw(b"", wait=21.0)  # half a message is waited for, but not longer
+        said = [str(status) for status in statuses if status >= 200]
+        if not said and not closed:
+            said = ["-"]
+            if self.transport in ("tcp", "tls"):
+                _, closed = await rogue.throw(b"", wait=21.0)  # half a message is waited for, but not longer
         said += ["closed"] * closed
         await rogue.settle()
         if rogue is not self.rogue:
