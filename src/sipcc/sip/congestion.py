@@ -39,7 +39,7 @@ class Congestion:
         self._pause = None
         if waited is None or self._endpoint.overload is None:
             return None
-        self._pause = self._judge(waited, dialled(data))
+        self._pause = self._judge(waited, dialled(data), stream=False)
         if self._pause is None and self._shedder.was_refused(data, now=self._endpoint.clock.now()):
             self._pause = 1
         if self._pause is None:
@@ -57,18 +57,18 @@ class Congestion:
         """Seconds of Retry-After when a request that was read has to be refused, else None."""
         if request.method == "OPTIONS":
             return None
-        return self._judge(self._turn, request.uri.user) if flow.reliable else self._pause
+        return self._judge(self._turn, request.uri.user, stream=True) if flow.reliable else self._pause
 
     def _turned(self, since: float) -> None:
         self._timing = False
         self._turn = self._endpoint.clock.now() - since
 
-    def _judge(self, waited: float, number: str) -> int | None:
+    def _judge(self, waited: float, number: str, *, stream: bool) -> int | None:
         overload, now = self._endpoint.overload, self._endpoint.clock.now()
         if overload is None:
             return None
-        overload.note(waited, now=now)
-        pause = overload.refuses(number, now=now)
+        overload.note(waited, now=now, stream=stream)
+        pause = overload.refuses(number, now=now, stream=stream)
         if pause is not None:
             self._endpoint.counters["shed"] += 1
         return pause

@@ -39,35 +39,49 @@ class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Dialled numbers that are never refused."""
 
 
+class _Lane:
+    """What is known of the waits of one kind of transport."""
+
+    __slots__ = ("above_since", "delay", "noted_at")
+
+    def __init__(self) -> None:
+        self.above_since: float | None = None
+        self.delay = 0.0
+        self.noted_at = float("-inf")
+
+
 class Overload:
-    """Decides who is refused; `chance` gives a number from 0 to 1 at each call."""
+    """Decides who is refused; `chance` gives a number from 0 to 1 at each call.
+
+    Datagrams and streams are judged apart: one that came on a stream has not stood in the queue of the
+    datagrams, and its short wait says nothing of theirs.
+    """
 
     def __init__(self, settings: OverloadSettings, chance: Callable[[], float]) -> None:
         self._settings = settings
         self._chance = chance
-        self._above_since: float | None = None
-        self._noted_at = float("-inf")
+        self._lanes = _Lane(), _Lane()
         self._shed_at = float("-inf")
-        self.delay = 0.0
-        """Seconds that the last request waited."""
         self.refused = 0
 
-    def note(self, delay: float, *, now: float) -> None:
+    def note(self, delay: float, *, now: float, stream: bool = False) -> None:
         """A new request has waited for `delay` seconds."""
-        self.delay = delay
+        lane = self._lanes[stream]
+        lane.delay = delay
         if delay <= self._settings.target:
-            self._above_since = None
-        elif self._above_since is None or now - self._noted_at > _MEMORY:
-            self._above_since = now  # a wait of long ago says nothing of what was between
-        self._noted_at = now
+            lane.above_since = None
+        elif lane.above_since is None or now - lane.noted_at > _MEMORY:
+            lane.above_since = now  # a wait of long ago says nothing of what was between
+        lane.noted_at = now
 
-    def refuses(self, dialled: str, *, now: float) -> int | None:
+    def refuses(self, dialled: str, *, now: float, stream: bool = False) -> int | None:
         """Seconds of Retry-After when the request that was noted last is to be refused, else None."""
-        since = self._above_since
+        lane = self._lanes[stream]
+        since = lane.above_since
         if since is None or dialled in self._settings.emergency:
             return None
         patient = now - since < self._settings.interval and now - self._shed_at > _MEMORY
-        if patient and self.delay <= self._settings.longest:
+        if patient and lane.delay <= self._settings.longest:
             return None
         self._shed_at = now
         self.refused += 1

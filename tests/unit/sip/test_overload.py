@@ -53,6 +53,15 @@ def test_a_wait_that_is_always_too_long() -> None:
     assert overload.refuses("400", now=0.0) == 3
 
 
+def test_requests_on_streams_do_not_hide_that_datagrams_wait() -> None:
+    overload = make()
+    for tenth in range(12):
+        overload.note(0.3, now=tenth / 10)
+        overload.note(0.01, now=tenth / 10, stream=True)
+        assert overload.refuses("400", now=tenth / 10, stream=True) is None
+    assert overload.refuses("400", now=1.1) == 3
+
+
 def test_emergency_calls_are_never_refused() -> None:
     overload = make()
     overload.note(1.0, now=0.0)
