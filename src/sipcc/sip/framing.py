@@ -26,7 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Header lines. Real messages have 10 to 40; each costs a list slot and a scan."""
     line_bytes: int = 8192
     """One header after unfolding; twice the longest seen from carriers (Identity, History-Info)."""
-    dense: int = 26
+    dense: int = 24
     """Octets of a large header block for each comma and semicolon in it. The densest INVITE of RFC 4475
     has 40; lists and parameters that are packed much closer cost many times their size once they are read."""
     folds: int = 16
