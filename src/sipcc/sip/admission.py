@@ -64,11 +64,11 @@ class Dropped(msgspec.Struct, frozen=True):
 class Admission:
     """Decides about each request that opens something, and about those in a dialog from elsewhere.
 
-    ACK and CANCEL are always let through: they can only reach what was admitted (RFC 3261 §22.1). So are
-    OPTIONS of carriers and of hosts that `guard` knows; a stranger's are challenged like anything else,
-    since a scanner begins with them (§11.2 lets them be answered as an INVITE would be). With `strangers`
-    ``forbid``, a request from outside the trunks that carries no credentials gets 403 instead of a
-    challenge, unless it is a REGISTER.
+    `check` lets ACK and CANCEL through, for outside of dialogs they reach nothing; `check_usage` decides
+    about those that do. OPTIONS pass that are of carriers and of hosts that `guard` knows; a stranger's
+    are challenged like anything else, since a scanner begins with them (§11.2 lets them be answered as an
+    INVITE would be). With `strangers` ``forbid``, a request from outside the trunks that carries no
+    credentials gets 403 instead of a challenge, unless it is a REGISTER.
 
     `is_bound` is true for a user and the source address of one of his live registrations.
     """

@@ -61,7 +61,7 @@ class Endpoint:
         """Called for each admitted INVITE, after 100 was sent; it sets the listener of the session."""
         self.admit: Callable[[Request, Flow], Any] = lambda _request, _flow: None
         """Decides who may send requests: returns anything for `InviteSession.admitted`, or an object
-        whose `response` is the refusal to send."""
+        whose `response` is the refusal to send, or whose `silent` is true for no answer at all."""
         self.policy_of: Callable[[Any], SessionPolicy] = Policies(settings).of
         """What a session may use, by whatever `admit` said of its caller."""
         self.tolerant: Callable[[Flow], bool] = lambda _flow: False
@@ -77,7 +77,7 @@ class Endpoint:
         self.overload: Overload | None = Overload(settings.overload, lambda: ids.bits(16) / 65535)
         """Refuses new work when we are too slow; None takes everything."""
         self.draining = False
-        """True refuses new INVITEs with 503; what is under way goes on."""
+        """True refuses new INVITEs, and OPTIONS outside of dialogs, with 503; what is under way goes on."""
         self.layer = TransactionLayer(settings.timers)
         self.scope = TaskScope("sip")
         self._driver: Driver | None = None

@@ -288,7 +288,7 @@ class Guard:
             stranger.patience.take(now, POINTS[offence])
 
     def got_nowhere(self, host: str, method: str, *, now: float) -> None:
-        """A request of that method was refused for want of credentials."""
+        """A request of that method had no credentials, or was for nothing that we answer."""
         if self._class(host, now) != "stranger":
             return
         stranger, method = self._stranger(source_of(host)), method[:NAME_CHARS]

@@ -42,7 +42,10 @@ def parse_listen(text: str) -> tuple[TransportName, Address]:
 
 
 def local_host_towards(remote_host: str) -> str:
-    """The local address from which the kernel would send to `remote_host`; no packet is sent."""
+    """The local address from which the kernel would send to `remote_host`; no packet is sent.
+
+    Loopback when no route leads there.
+    """
     family = socket.AF_INET6 if ":" in remote_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
