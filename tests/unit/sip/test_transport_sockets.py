@@ -99,6 +99,45 @@ async def test_a_flood_of_what_is_under_way_lets_the_loop_turn() -> None:
     await b.close()
 
 
+async def test_a_flood_of_what_looks_urgent_does_not_keep_all_calls_out() -> None:
+    network, one, two = SocketNetwork(), Inbox(), Inbox()
+    a = await network.listen("udp", Address("127.0.0.1", 0), one)
+    b = await network.listen("udp", Address("127.0.0.1", 0), two)
+    out = a.flow_to(b.local)
+    out.send(b"INVITE sip:x SIP/2.0\r\nTo: <sip:x>")
+    for _ in range(10 * udp.URGENT_BATCH):
+        out.send(b"BYE sip:x SIP/2.0")
+    first = [(await two.got.get())[0][:6] for _ in range(3 * udp.URGENT_BATCH)]
+    assert b"INVITE" in first
+    await a.close()
+    await b.close()
+
+
+def test_what_waits_has_bounds_in_number_and_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "MAX_WAITING", 10)
+    monkeypatch.setattr(udp, "MAX_WAITING_BYTES", 1000)
+    queue = udp._Queue()
+    assert sum(queue.put((0.0, bytes(1), ())) for _ in range(12)) == 2
+    assert queue.put((0.0, bytes(995), ())) == 5, "the oldest go until there is room"
+    assert len(queue) == 6
+    assert queue.put((0.0, bytes(2000), ())) == 7, "what never has room is lost itself"
+    assert len(queue) == 0
+
+
+async def test_an_answer_goes_back_through_the_zone_that_its_question_came_from() -> None:
+    network, box = SocketNetwork(), Inbox()
+    listener = await network.listen("udp", Address("::1", 0), box)
+    assert isinstance(listener, udp.UdpListener)
+    sent: list[tuple[bytes, object]] = []
+    listener.send = lambda data, peer: sent.append((data, peer))  # type: ignore[method-assign]
+    peer = ("fe80::7", 5060, 0, 3)
+    flow = listener._flow(peer)
+    flow.send(b"x")
+    assert sent == [(b"x", peer)]
+    assert flow.remote == Address("fe80::7", 5060)
+    await listener.close()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_tcp_there_and_back(host: str) -> None:
     network, one, two = SocketNetwork(), Inbox(), Inbox()

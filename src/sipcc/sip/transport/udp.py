@@ -32,18 +32,55 @@ FRESH_BATCH = 8
 MAX_WAITING = 8192
 """Datagrams of either kind that wait; the oldest is lost, and its sender repeats it or gives up."""
 
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+"""Bytes of either kind that wait: 8,192 datagrams of 64 KiB would be half a gigabyte."""
+
 MAX_UNSENT = 1024
 """Datagrams that wait for room in the kernel; what comes after is lost, as on any full link."""
 
 _Peer = tuple[Any, ...]
 
 
+class _Queue:
+    """Datagrams that wait, each with the time that it came, within the bounds."""
+
+    __slots__ = ("_bytes", "_held")
+
+    def __init__(self) -> None:
+        self._held: deque[tuple[float, bytes, _Peer]] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def put(self, datagram: tuple[float, bytes, _Peer]) -> int:
+        """Add one; how many had to go for it, the oldest first."""
+        self._held.append(datagram)
+        self._bytes += len(datagram[1])
+        lost = 0
+        while len(self._held) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
+            self.take()
+            lost += 1
+        return lost
+
+    def take(self) -> tuple[float, bytes, _Peer]:
+        """The oldest one."""
+        oldest = self._held.popleft()
+        self._bytes -= len(oldest[1])
+        return oldest
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._held.clear()
+        self._bytes = 0
+
+
 class UdpFlow:
     """One (local, remote) pair of a UDP listener. It is never closed by itself."""
 
-    __slots__ = ("_listener", "closed", "local", "peer_names", "reliable", "remote", "transport")
+    __slots__ = ("_listener", "_peer", "closed", "local", "peer_names", "reliable", "remote", "transport")
 
-    def __init__(self, listener: UdpListener, local: Address, remote: Address) -> None:
+    def __init__(self, listener: UdpListener, local: Address, remote: Address, peer: _Peer) -> None:
         self.transport: TransportName = "udp"
         self.local = local
         self.remote = remote
@@ -51,6 +88,7 @@ class UdpFlow:
         self.closed = False
         self.peer_names: frozenset[str] = frozenset()
         self._listener = listener
+        self._peer = peer  # with the zone of a link-local IPv6 address, which `remote` has not
 
     def __repr__(self) -> str:
         return f"<udp {self.local} > {self.remote}>"
@@ -61,7 +99,7 @@ class UdpFlow:
         Raises:
             TransportError: the listener is closed.
         """
-        self._listener.send(data, self.remote)
+        self._listener.send(data, self._peer)
 
     def close(self) -> None:
         """Nothing to give up."""
@@ -82,8 +120,8 @@ class UdpListener:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._flows: dict[_Peer, UdpFlow] = {}
-        self._fresh: deque[tuple[float, bytes, _Peer]] = deque()
-        self._urgent: deque[tuple[bytes, _Peer]] = deque()
+        self._fresh = _Queue()
+        self._urgent = _Queue()
         self._unsent: deque[tuple[bytes, _Peer]] = deque()
         self._working: asyncio.Handle | None = None
         self._closed = False
@@ -114,7 +152,7 @@ class UdpListener:
         self._urgent.clear()
         self._unsent.clear()
 
-    def send(self, data: bytes, remote: Address) -> None:
+    def send(self, data: bytes, remote: _Peer) -> None:
         """Send one datagram, at once or when the kernel has room.
 
         Raises:
@@ -175,32 +213,26 @@ class UdpListener:
             # a CANCEL that went past the INVITE before it would find nothing, and leave a phone ringing
             if opens_something(data) or (fresh and data.startswith(b"CANCEL ")):
                 now = now or self._loop.time()
-                fresh.append((now, data, peer))
-                if len(fresh) > MAX_WAITING:
-                    fresh.popleft()
-                    self.lost += 1
+                self.lost += fresh.put((now, data, peer))
             else:
-                urgent.append((data, peer))
-                if len(urgent) > MAX_WAITING:
-                    urgent.popleft()
-                    self.lost += 1
+                self.lost += urgent.put((now, data, peer))
 
     def _work(self) -> None:
-        """Take some of what is urgent, or else of what is new; the rest after a turn of the loop."""
+        """Take some of what is urgent, then some of what is new; the rest after a turn of the loop."""
         self._working = None
         urgent, fresh, receiver = self._urgent, self._fresh, self._receiver
         for _ in range(min(URGENT_BATCH, len(urgent))):
-            data, peer = urgent.popleft()
+            _since, data, peer = urgent.take()
             receiver.datagram_received(data, self._flow(peer))
             if self._closed:
                 return
-        if not urgent:
-            for _ in range(min(FRESH_BATCH, len(fresh))):
-                since, data, peer = fresh.popleft()
-                waited = None if data.startswith(b"CANCEL ") else self._loop.time() - since
-                receiver.datagram_received(data, self._flow(peer), waited)
-                if self._closed:
-                    return
+        # one even then: anybody may send what looks urgent, and nobody may so keep all calls out
+        for _ in range(min(1 if urgent else FRESH_BATCH, len(fresh))):
+            since, data, peer = fresh.take()
+            waited = None if data.startswith(b"CANCEL ") else self._loop.time() - since
+            receiver.datagram_received(data, self._flow(peer), waited)
+            if self._closed:
+                return
         if urgent or fresh:
             self._read()
             self._working = self._loop.call_soon(self._work)
@@ -210,7 +242,7 @@ class UdpListener:
         if flow is None:
             if len(self._flows) >= MAX_FLOWS:
                 self._flows.clear()  # a flow holds no state that its next use would not bring back
-            flow = UdpFlow(self, self.local, Address(str(peer[0]), int(peer[1])))
+            flow = UdpFlow(self, self.local, Address(str(peer[0]), int(peer[1])), peer)
             self._flows[peer] = flow
         return flow
 
