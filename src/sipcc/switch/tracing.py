@@ -45,7 +45,9 @@ TIMERS = {
     "glare": "next try after 491",
     "timer": "session interval",
     "ringing": "18x sent again",
-    "rel": "reliable 18x without PRACK",
+    "prack": "reliable 18x without PRACK",
+    "answer": "nobody answered an UPDATE or PRACK",
+    "reinvite": "no answer to our re-INVITE after the end",
     "withdrawn": "CANCEL that had to wait",
     "uncancelled": "no answer to the CANCEL",
 }

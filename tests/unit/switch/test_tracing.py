@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from collections import Counter
 from pathlib import Path
@@ -13,15 +14,17 @@ from sipcc.clock import LoopClock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.records.eventlog import REGISTRY
+from sipcc.sip import session
 from sipcc.sip.capture import file_header
 from sipcc.sip.trace import TraceSettings
 from sipcc.sip.transport.base import Address
 from sipcc.switch import tracing as module
-from sipcc.switch.tracing import PcapFile, Tracing, told
+from sipcc.switch.tracing import TIMERS, PcapFile, Tracing, told
 from sipcc.testing.wires import MemoryUdpFlow
 
 pytestmark = pytest.mark.realtime
 
+_SET_DUE = re.compile(r'set_due\(\s*"(\w+)"')
 FLOW = MemoryUdpFlow(None, Address("127.0.0.1", 5060), Address("127.0.0.2", 5060))  # type: ignore[arg-type]
 INVITE = b'INVITE sip:a SIP/2.0\r\nCall-ID: a@x\r\nAuthorization: Digest response="beef"\r\n\r\n'
 
@@ -168,3 +171,10 @@ async def test_a_folder_that_is_missing_costs_records_not_calls(tmp_path: Path) 
     file.put(b"x")
     await file.close()
     assert counters["pcap_failed"] == 1
+
+
+def test_each_timer_of_a_session_has_a_meaning() -> None:
+    folder = Path(session.__file__).parent
+    used = {name for path in folder.glob("*.py") for name in _SET_DUE.findall(path.read_text())}
+    assert used
+    assert used == {name for name in TIMERS if name.islower()}
