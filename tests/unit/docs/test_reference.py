@@ -12,7 +12,7 @@ from sipcc.config import load
 from sipcc.config.schema import LISTS, TABLES
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 
 
 def tool() -> ModuleType:
@@ -55,6 +55,22 @@ def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text)]
     lost = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert lost == []
+
+
+def slugs(page: Path) -> set[str]:
+    """The names by which the headings of a page can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_headings_find_them(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text)
+    lost = [
+        f"{file}#{name}" for file, name in links if name not in slugs(page.parent / file if file else page)
+    ]
     assert lost == []
 
 
