@@ -158,7 +158,7 @@ def in_process(algorithm: str, *, phones: int, rounds: int) -> tuple[float, floa
         best = [9e9, 9e9]
         for number in range(rounds):
             clock.at += 40.0  # the transactions of the last round are over
-            server.endpoint._expire(clock.at)
+            server.endpoint.expire(now=clock.at)
             data = []
             for phone, flow in enumerate(flows):
                 [challenge] = server.admission.digest.challenge(source=flow.remote.host, now=clock.at)
@@ -228,9 +228,9 @@ def memory(pipe: Connection, phones: int) -> None:
             server.endpoint.inbound.datagram_received(register(phone, 1, *flow.remote, line), flow)
             if phone % 333 == 332:  # as many a second as 100,000 phones that refresh in 5 minutes send
                 clock.at += 1.0
-                server.endpoint._expire(clock.at)
+                server.endpoint.expire(now=clock.at)
         clock.at += 40.0
-        server.endpoint._expire(clock.at)
+        server.endpoint.expire(now=clock.at)
         gc.collect()
         pipe.send(
             (
