@@ -14,6 +14,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -192,6 +193,19 @@ class Chromium(Program):
     def open(self, url: str) -> Page:
         """A new page."""
         return Page(self, url)
+
+    @contextlib.contextmanager
+    def network_asleep(self) -> Iterator[None]:
+        """Inside the block the browser sends and hears nothing, as on a laptop that was shut."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        pids = [pid for path in children for pid in path.read_text().split()]
+        service = b"network.mojom.NetworkService"
+        [network] = [int(pid) for pid in pids if service in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(network, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(network, signal.SIGCONT)
 
     def end(self, seconds: float = 10.0) -> int:
         """Close the browser in order."""

@@ -116,6 +116,7 @@ class Centre:
         sip: str = "",
         secure: bool = False,
         extra: str = "",
+        ports: int = 100,
     ) -> None:
         self.folder = folder
         self.host = host
@@ -137,16 +138,19 @@ class Centre:
                 port=self.port,
                 secure=self._secure_listeners() if secure else "",
                 first=first,
-                last=first + 99,
+                last=first + ports - 1,
                 workers=workers,
                 ring_timeout=ring_timeout,
             )
             + extra
         )
+        self._run()
+
+    def _run(self) -> None:
         self.program = Program(
             "sipccd",
             [sys.executable, "-m", "sipcc.cli.main", "run", "--config", str(self.config)],
-            folder,
+            self.folder,
             env={"PYTHONPATH": str(ROOT / "src")},
         )
         try:
@@ -154,6 +158,11 @@ class Centre:
         except AssertionError:
             self.program.end(1)
             raise
+
+    def restart(self) -> None:
+        """Stop it as `stop` does, and start it again with the same configuration."""
+        self.stop()
+        self._run()
 
     def _secure_listeners(self) -> str:
         ports = {"tls": self.tls_port, "wss": self.wss_port, "ws": self.ws_port}

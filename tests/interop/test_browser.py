@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.interop.browser import Chromium, Page, pin, web_server
 from tests.interop.centre import PASSWORDS, Centre
-from tests.interop.programs import Softphone, ended
+from tests.interop.programs import Softphone, ended, wait_until
 
 PING = 0.25
 HOST = "127.0.0.1"
@@ -85,11 +85,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with web_server() as web_port:
         websocket = f'websocket = {{ origins = ["http://127.0.0.1:{web_port}"], ping = {PING} }}'
         centre = Centre(folder, sip=websocket, secure=True)
-        with ended(centre.program):
+        try:
             browser = Chromium(folder, trusts=pin(folder / f"trusted-{HOST}-False.pem"))
             with ended(browser):
                 yield Desk(centre, browser, web_port)
             centre.stop()
+        finally:
+            centre.program.end(1)
 
 
 @pytest.fixture(autouse=True)
@@ -151,19 +153,36 @@ def test_browser_and_desk_phone_write_to_each_other(desk: Desk) -> None:
         event = phone.wait_event("message")
         assert (event["text"], event["type"]) == ("grüß Gott, 你好", "text/plain")
         assert "sip:1001@" in event["sender"]
-        phone.tell(f"message sip:1001@{desk.centre.target} hello to the browser")
+        assert write(desk, phone, "hello to the browser") == 200
         event = expect(page, "phone", "message")
         assert (event["text"], event["sender"]) == ("hello to the browser", "1002")
         phone.quit()
 
 
-def test_a_browser_that_answers_no_ping_is_gone_and_comes_back(desk: Desk) -> None:
-    page = desk.registered(name="phone")
-    other = desk.registered(name="other", user="1002")
-    page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 6 * 1000}))")
-    assert other.run(f"other.request('MESSAGE', '{peer(desk)}', 'after six pings')") == 200
-    expect(page, "phone", "message", text="after six pings")
-    assert page.run("phone.told.length") == 1, page.run("phone.told")  # connected, and nothing since
+def write(desk: Desk, phone: Softphone, text: str) -> int:
+    """A text from a desk phone to the browser; the status that the desk phone is told."""
+    before = len(phone.events("message status"))
+    phone.tell(f"message sip:1001@{desk.centre.target} {text}")
+    wait_until(lambda: len(phone.events("message status")) > before, 10, phone.tail)
+    status: int = phone.events("message status")[before]["status"]
+    return status
+
+
+def test_a_browser_answers_pings_and_one_that_does_not_is_gone_until_it_comes_back(desk: Desk) -> None:
+    page = desk.registered()
+    phone = desk.softphone()
+    with ended(phone):
+        page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 6 * 1000}))")
+        assert write(desk, phone, "after six pings") == 200
+        expect(page, "phone", "message", text="after six pings")
+        assert page.run("phone.told.map((event) => event.name)") == ["connected"], "and nothing since"
+        with desk.browser.network_asleep():
+            wait_until(lambda: write(desk, phone, "asleep") == 480, 10, "the binding goes")
+        assert expect(page, "phone", "disconnected")["code"] == 1006
+        expect(page, "phone", "registered")
+        assert write(desk, phone, "awake") == 200
+        expect(page, "phone", "message", text="awake")
+        phone.quit()
 
 
 def test_a_connection_that_the_switch_closes_is_replaced(desk: Desk) -> None:
@@ -206,6 +225,8 @@ def test_a_browser_that_calls_is_told_that_its_media_is_not_known(desk: Desk) ->
     page.run(f"phone.call('sip:4008123453@{desk.centre.host}')")
     event = expect(page, "phone", "failed")
     assert (event["by"], event["status"]) == ("remote", 488)
+    ladder = desk.centre.ask("ladder", "4008123453")
+    assert "* call over: incompatible (status 488, by us)" in ladder, ladder
     assert page.run(f"phone.request('OPTIONS', 'sip:{desk.centre.host}')") == 200
 
 
@@ -228,6 +249,15 @@ def test_calls_to_a_browser_end_in_order(desk: Desk) -> None:
             phone.wait_event("call", state="DISCONNECTED", status=status)
         assert page.run(f"phone.request('MESSAGE', '{peer(desk, '1002')}', 'still here')") == 200
         phone.quit()
+
+
+def test_after_a_restart_of_the_switch_browsers_come_back_by_themselves(desk: Desk) -> None:
+    page = desk.registered()
+    desk.centre.restart()
+    assert expect(page, "phone", "disconnected")["code"] in (1001, 1006)
+    expect(page, "phone", "registered")
+    assert page.run(f"phone.request('MESSAGE', '{peer(desk)}', 'as before')") == 200
+    expect(page, "phone", "message", text="as before")
 
 
 def test_sip_js_registers_writes_and_watches(desk: Desk) -> None:
