@@ -28,7 +28,7 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The process ``sipccd``."""
 
     socket: str = ""
-    """Unix socket on which it answers ``sipccd ladder``, ``calls`` and ``capture``; empty takes
+    """Unix socket on which it answers ``sipccd ladder``, ``status``, ``bans`` and their like; empty takes
     ``sipccd.sock`` beside the database, or beside the recordings when the database is a URL."""
 
 

@@ -50,6 +50,25 @@ def test_the_examples_of_the_configuration_page_are_good(tmp_path: Path) -> None
     assert configs[0].numbers[0].to == "menu:main"
 
 
+def test_the_example_shows_every_section() -> None:
+    example = (ROOT / "examples" / "sipcc.toml").read_text("utf-8")
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    sections = re.findall(r"^## `(\[.+\])`$", page, re.MULTILINE)
+    assert [name for name in sections if f"\n{name}" not in example] == []
+
+
+def test_what_stands_in_the_example_is_the_default() -> None:
+    own = {"listen", "domain", "prompts", "database", "recordings", "socket"}
+    config = load(ROOT / "examples" / "sipcc.toml", {})
+    others = [
+        (name, field.name)
+        for name, kind in TABLES.items()
+        for field in msgspec.structs.fields(kind)
+        if field.name not in own and getattr(getattr(config, name), field.name) != getattr(kind(), field.name)
+    ]
+    assert others == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
