@@ -105,7 +105,7 @@ class Rogue:
         self.requests: list[bytes] = []
         """What the switch has asked us."""
         self.places: dict[str, Place] = {}
-        self._heard: list[bytes] = []
+        self._heard: list[tuple[bytes, int]] = []
         self._known: set[bytes] = set()
         self._finals: list[Response] = []
         self._flow: Flow | None = None
@@ -146,10 +146,14 @@ class Rogue:
             self._flow = self._listener.flow_to(far)
         return self
 
-    async def leave(self) -> None:
-        """Close the socket and all connections."""
+    def drop(self) -> None:
+        """Close the connection that we have opened."""
         if self._flow is not None:
             self._flow.close()
+
+    async def leave(self) -> None:
+        """Close the socket and all connections."""
+        self.drop()
         if self._listener is not None:
             await self._listener.close()
             self._listener = None
@@ -160,9 +164,14 @@ class Rogue:
         self._flow.send(data)
 
     @property
+    def answers(self) -> list[bytes]:
+        """All that came, copies left out, oldest first."""
+        return [data for data, _ in self._heard]
+
+    @property
     def heard_bytes(self) -> int:
         """The size of all that came, copies left out."""
-        return sum(len(data) for data in self._heard)
+        return sum(len(data) for data, _ in self._heard)
 
     async def throw(self, data: bytes, *, wait: float = 0.05) -> tuple[list[int], bool]:
         """Send; the statuses of what came back, copies left out, and whether the stream was closed.
@@ -172,7 +181,7 @@ class Rogue:
         first = len(self._heard)
         self.post(data)
         await asyncio.sleep(wait)
-        statuses = [self._note(heard) for heard in self._heard[first:]]
+        statuses = [status for _, status in self._heard[first:]]
         closed = self.closed
         if closed:
             await self.open()
@@ -186,7 +195,8 @@ class Rogue:
             if answer.status >= 300:
                 await self.throw(_ack_of(answer))
             elif place is not None:
-                await self.throw(place.request("ACK", cseq=answer.cseq.number))
+                # with an answer, in case that the offer was theirs
+                await self.throw(place.request("ACK", cseq=answer.cseq.number, body=DESCRIPTION))
                 if not place.kept:
                     assert await place.send("BYE") == 200
 
@@ -206,7 +216,7 @@ class Rogue:
     def _hear(self, data: bytes) -> None:
         if data.strip(b"\r\n") and data not in self._known:
             self._known.add(data)
-            self._heard.append(data)
+            self._heard.append((data, self._note(data)))
 
     def _note(self, data: bytes) -> int:
         """The status of an answer, broken or not; its To tag is noted if it begins a dialog."""
