@@ -70,6 +70,7 @@ class Switch:
         self._routed: list[tuple[str, str, Handler]] = []
         self._message_handler: MessageHandler | None = None
         self._started = False
+        self._running = False
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Switch:
@@ -139,9 +140,10 @@ class Switch:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
-        await self.start()
-        console = await self._open_console()
+        console = None
         try:
+            await self.start()
+            console = await self._open_console()
             _log.info("switch.ready", listen=self.addresses)
             if on_ready is not None:
                 on_ready()
@@ -152,7 +154,8 @@ class Switch:
         finally:
             if console is not None:
                 await console.stop()
-            await self.stop()
+            if self._running:
+                await self.stop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
@@ -183,6 +186,7 @@ class Switch:
             await self.endpoint.start()
             self.trunk_health.start()
             self.trunk_registrations.start()
+            self._running = True
         except BaseException:
             await self.stop()
             raise
@@ -192,19 +196,26 @@ class Switch:
         return await self.calls.drain(timeout)
 
     async def stop(self) -> None:
-        """Hang up what is up, and free everything."""
+        """Hang up what is up, and free everything, also when a part of it fails."""
+        self._running = False
         await self.calls.drain(0)
         self.lamps.close()
-        await self.messages.close()
-        await self.trunk_health.stop()
-        await self.trunk_registrations.stop()
-        await self.phone_registrations.close()
-        await self.acd.stop()
-        await self._scope.join()
-        await self.endpoint.stop()
-        await self.tracing.stop()
-        await self.engine.stop()
-        await self.keeper.stop()
+        for end in (
+            self.messages.close,
+            self.trunk_health.stop,
+            self.trunk_registrations.stop,
+            self.phone_registrations.close,
+            self.acd.stop,
+            self._scope.join,
+            self.endpoint.stop,
+            self.tracing.stop,
+            self.engine.stop,
+            self.keeper.stop,
+        ):
+            try:
+                await end()
+            except Exception:  # what stays open then would keep the loop from closing
+                _log.exception("switch.stop_failed", part=end.__qualname__)
 
     def status(self) -> dict[str, str | int | float]:
         """What is up, in figures: for ``sipccd status``."""
