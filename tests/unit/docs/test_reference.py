@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -50,11 +51,24 @@ def test_the_examples_of_the_configuration_page_are_good(tmp_path: Path) -> None
     assert configs[0].numbers[0].to == "menu:main"
 
 
-def test_the_example_shows_every_section() -> None:
+def keys_of(name: str, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from keys_of(f"{name}.{field.encode_name}", field.type)
+        else:
+            yield name, field.encode_name
+
+
+def test_the_example_shows_every_key() -> None:
     example = (ROOT / "examples" / "sipcc.toml").read_text("utf-8")
-    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    sections = re.findall(r"^## `(\[.+\])`$", page, re.MULTILINE)
-    assert [name for name in sections if f"\n{name}" not in example] == []
+    pieces = re.split(r"^\[+([\w.]+)\]+.*$", example, flags=re.MULTILINE)
+    shown = {
+        (name, key)
+        for name, text in zip(pieces[1::2], pieces[2::2], strict=True)
+        for key in re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE)
+    }
+    wanted = [key for name, kind in (TABLES | LISTS).items() for key in keys_of(name, kind)]
+    assert [key for key in wanted if key not in shown] == []
 
 
 def test_what_stands_in_the_example_is_the_default() -> None:
