@@ -13,35 +13,34 @@ from sipcc.sip import Address, Endpoint, InviteSession, Network, Request, Respon
 
 
 class Half(SessionEvents):
-    """One side of a call; what it hears goes to the other side."""
+    """Listens to one side of a call and does on the other side what it hears."""
 
-    session: InviteSession
-    other: "Half"
+    other: InviteSession
 
     def on_provisional(self, session: InviteSession, response: Response) -> None:
-        self.other.session.ring(response.status, body=response.body)
+        self.other.ring(response.status, body=response.body)
 
     def on_accepted(self, session: InviteSession, response: Response) -> None:
-        self.other.session.accept(response.body)
+        self.other.accept(response.body)
 
     def on_rejected(self, session: InviteSession, response: Response | None) -> None:
-        self.other.session.reject(response.status if response is not None else 408)
+        self.other.reject(response.status if response is not None else 408)
 
     def on_cancelled(self, session: InviteSession) -> None:
-        self.other.session.cancel()
+        self.other.cancel()
 
     def on_offer(self, session: InviteSession, request: Request) -> None:
-        self.other.session.reinvite(request.body)
+        self.other.reinvite(request.body)
 
     def on_reinvite_answered(self, session: InviteSession, response: Response | None) -> None:
         if response is not None and response.status < 300:
-            self.other.session.answer_offer(response.body)
+            self.other.answer_offer(response.body)
         else:
-            self.other.session.refuse_offer(response.status if response is not None else 408)
+            self.other.refuse_offer(response.status if response is not None else 408)
 
     def on_ended(self, session: InviteSession, by: str, request: Request | None) -> None:
         if by != "us":
-            self.other.session.bye()
+            self.other.bye()
 
 
 class BackToBack:
@@ -55,10 +54,9 @@ class BackToBack:
 
     def _on_invite(self, caller: InviteSession) -> None:
         near, far = Half(), Half()
-        near.other, far.other = far, near
-        near.session, caller.listener = caller, near
+        caller.listener, far.other = near, caller
         invite = caller.request
-        far.session = self.endpoint.invite(
+        near.other = self.endpoint.invite(
             invite.uri, from_=invite.from_.with_tag(""), to=invite.to, body=invite.body, listener=far,
             destination=self._target,
         )  # fmt: skip

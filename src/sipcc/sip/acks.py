@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Request, Response
+from sipcc.sip.part import SessionPart
 from sipcc.sip.session_api import AckSent, Exchange
 from sipcc.sip.transaction.machine import ServerTransaction
 
@@ -19,11 +20,11 @@ MAX_ACKS = 16
 """ACKs kept for copies of 2xx responses: one per fork and re-INVITE, the oldest falls out."""
 
 
-class Acks:
+class Acks(SessionPart):
     """The ACKs of one session."""
 
     def __init__(self, session: InviteSession) -> None:
-        self._session = session
+        super().__init__(session)
         self.owed: Exchange | None = None
         """The INVITE of ours whose 2xx made an offer that has no answer yet."""
         self._sent: dict[tuple[str, int], AckSent] = {}

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from sipcc.errors import LocalProtocolError
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Request, Response
+from sipcc.sip.part import SessionPart
 from sipcc.sip.session_api import EndedBy, HeaderList, SessionState
 
 if TYPE_CHECKING:
     from sipcc.sip.session import InviteSession
 
 
-class Ending:
+class Ending(SessionPart):
     """The end of one session."""
 
     def __init__(self, session: InviteSession) -> None:
-        self._session = session
+        super().__init__(session)
         self._told = False
         self._bye_sent = False
         self._held_bye: HeaderList | None = None

@@ -313,9 +313,11 @@ class Endpoint:
                     self._emit(flow, data, transaction)
                 news = layer.events()
                 if not news and not sends:
-                    return
+                    break
                 for event in news:
                     self.safely(self.outbound.take, event)
+            for transaction in layer.over():
+                self.outbound.over(transaction)
         finally:
             self._pumping.depth -= 1
 

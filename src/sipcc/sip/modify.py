@@ -14,6 +14,7 @@ from sipcc.sip.dialog import Dialog
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.message import Request, Response
 from sipcc.sip.offer import Turn
+from sipcc.sip.part import SessionPart
 from sipcc.sip.reliable import ReliableReceiver, demands_reliable, rseq_of
 from sipcc.sip.session_api import Exchange, HeaderList, SessionState
 from sipcc.sip.transaction.machine import ServerTransaction
@@ -66,11 +67,11 @@ class Change:
         """True after the final answer."""
 
 
-class Modification:
+class Modification(SessionPart):
     """The offers under way beside the initial one: at most one of each side."""
 
     def __init__(self, session: InviteSession) -> None:
-        self._session = session
+        super().__init__(session)
         self._theirs: ServerTransaction | None = None
         self._their_turn = session.turn
         self._withdrawn = False

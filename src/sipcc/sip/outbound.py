@@ -35,6 +35,7 @@ from sipcc.sip.transaction.machine import (
     ResponseArrived,
     ServerTransaction,
     TimedOut,
+    Transaction,
     TransportFailed,
 )
 from sipcc.sip.transaction.tables import Input
@@ -134,6 +135,7 @@ class Outbound:
             on_failure,
             credentials=usage.credentials,
             next_cseq=None if dialog is None else dialog.next_cseq,
+            usage=usage,
         )
         if isinstance(usage, InviteSession) and request.method in ("INVITE", "UPDATE"):
             exchange.timer = usage.timer
@@ -198,6 +200,7 @@ class Outbound:
     def finished(self, session: InviteSession) -> None:
         """`session` takes no more requests; its transactions keep it for another 64*T1."""
         self.close_usage(session)
+        session.finished = True
         session.request.forget()
 
     def incoming(
@@ -255,6 +258,21 @@ class Outbound:
         elif isinstance(event, TimedOut):
             self.counters["refusals_unacknowledged"] += 1
 
+    def over(self, transaction: Transaction) -> None:
+        """A transaction is gone, and all its news were told: nothing is kept by what it was for.
+
+        So an ended call leaves no ring of objects that only the garbage collector could free.
+        """
+        user, transaction.user = transaction.user, None
+        if isinstance(user, Exchange):
+            session = user.usage
+            if user.transaction is transaction and (user.final or user.cancelled):
+                user.let_go()
+        else:
+            session = user
+        if isinstance(session, InviteSession) and session.finished:
+            session.listener = None
+
     def answer_anew(self, transaction: ServerTransaction, data: bytes) -> None:
         """The stream of a request is gone: its response goes where its dialog has moved to, or on a new one.
 
@@ -288,8 +306,10 @@ class Outbound:
             if event.timer == Input.GIVE_UP and isinstance(transaction, ClientTransaction):
                 self.launcher.silent(exchange, transaction)
             else:
+                exchange.final = True
                 exchange.on_failure(TransactionTimeout(event.timer, provisionals=transaction.provisionals))
         elif not self.launcher.lost(exchange):
+            exchange.final = True
             exchange.on_failure(TransportError(f"cannot send to {transaction.flow.remote}"))
 
     def _take_response(self, exchange: Exchange, event: ResponseArrived) -> None:
@@ -302,6 +322,7 @@ class Outbound:
             return
         if response.status == 422 and self._ask_for_longer(exchange, response):
             return
+        exchange.final = exchange.final or response.status >= 200
         exchange.on_response(response)
         if response.status >= 200 and response.cseq.method != "INVITE":
             exchange.request.forget()

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from sipcc.sip.dialog import Dialog
 from sipcc.sip.message import Response
+from sipcc.sip.part import SessionPart
 
 if TYPE_CHECKING:
     from sipcc.sip.session import InviteSession
 
 
-class Pracks:
+class Pracks(SessionPart):
     """The PRACKs of one session."""
 
     def __init__(self, session: InviteSession) -> None:
-        self._session = session
+        super().__init__(session)
         self.pending = 0
         """PRACKs without a final answer; what follows them must not overtake them."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipcc.sip.message import Request, Response
+from sipcc.sip.part import SessionPart
 from sipcc.sip.session_api import HeaderList, SessionState
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from sipcc.sip.session import InviteSession
 
 
-class Refreshing:
+class Refreshing(SessionPart):
     """The refreshes of one session."""
 
     def __init__(self, session: InviteSession) -> None:
-        self._session = session
+        super().__init__(session)
 
     def promise(self, request: Request) -> HeaderList:
         """Start the timer that our 2xx to `request` promises; returns the headers that say so."""

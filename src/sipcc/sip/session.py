@@ -62,6 +62,8 @@ class InviteSession:
         self.call_id = request.call_id
         self.local_tag = local_tag
         self.listener: SessionListener | None = None
+        self.finished = False
+        """True once requests of the peer do not find the session any more."""
         self.admitted: object | None = None
         self.failure: Exception | None = None
         """Why a UAC session failed without a response."""
@@ -282,6 +284,7 @@ class InviteSession:
 
     def receive(self, transaction: ServerTransaction) -> None:
         """Take an in-dialog request other than ACK and CANCEL."""
+        transaction.user = self
         request = transaction.request
         method = request.method
         dialog = self._dialog_by(request.from_.tag)

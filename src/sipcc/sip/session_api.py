@@ -195,6 +195,10 @@ class Usage(Protocol):
         ...
 
 
+def _unheard(_news: object) -> None:
+    """Takes what comes for an exchange that is over."""
+
+
 class Exchange:
     """One request of ours on its way to its final response, over as many transactions as it takes.
 
@@ -205,6 +209,7 @@ class Exchange:
         "cancelled",
         "challenges",
         "credentials",
+        "final",
         "next_cseq",
         "nonces",
         "on_failure",
@@ -212,6 +217,7 @@ class Exchange:
         "request",
         "timer",
         "transaction",
+        "usage",
         "way",
     )
 
@@ -223,7 +229,12 @@ class Exchange:
         *,
         credentials: Credentials | None = None,
         next_cseq: Callable[[], int] | None = None,
+        usage: Usage | None = None,
     ) -> None:
+        self.usage = usage
+        """The usage that sends it, kept for as long as an answer may come."""
+        self.final = False
+        """True once its outcome was told."""
         self.credentials = credentials
         self.next_cseq = next_cseq
         """Takes the next number of the dialog; None means one more than the last request had."""
@@ -240,6 +251,11 @@ class Exchange:
         self.nonces: set[str] = set()
         self.way: Way | None = None
         """The hops that it goes to one after another; None for one that keeps to a flow."""
+
+    def let_go(self) -> None:
+        """No answer can come any more: keep nothing of whoever waited for one."""
+        self.on_response = self.on_failure = _unheard
+        self.usage = self.way = None
 
 
 class AckSent:

@@ -52,6 +52,7 @@ class TransactionLayer:
         self._of_stream: dict[int, set[Key]] = {}
         self._deadlines: Deadlines[Transaction] = Deadlines()
         self._out = Mailbox()
+        self._over: list[Transaction] = []
 
     def __len__(self) -> int:
         """How many transactions live; 0 proves that nothing leaked."""
@@ -60,6 +61,11 @@ class TransactionLayer:
     def serves(self, key: Key) -> bool:
         """True while a request with `key` is being served."""
         return key in self._servers
+
+    def over(self) -> list[Transaction]:
+        """The transactions that have gone since the last call."""
+        over, self._over = self._over, []
+        return over
 
     @property
     def unexpected(self) -> int:
@@ -219,6 +225,7 @@ class TransactionLayer:
             if merge_key is not None:
                 del self._merging[merge_key]
         transaction.heaped = None
+        self._over.append(transaction)
 
     def _is_merged(self, request: Request, key: Key) -> bool:
         if not self._merging:
