@@ -260,6 +260,25 @@ async def test_c10_no_phone_gets_proof_of_a_password_of_ours(tmp_path: Path, rea
         assert left(centre) == (0, 0, 0, 0)
 
 
+# -- digits that only Python takes for digits ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "digits", ["%D9%A1%D9%A0%D9%A0%D9%A2", "%C2%B2%C2%B2", "+%EF%BC%91%EF%BC%90%EF%BC%90"]
+)
+async def test_digits_of_other_scripts_are_no_number(centre: Centre, digits: str) -> None:
+    alice = await centre.phone("1001", Answer(after=0.2))
+    caller = await centre.carrier.call("4008000005")
+    talk = await alice.next_call()
+    await caller.answered()
+    assert await talk.refer(f"sip:{digits}@pbx.example.com") == 404
+    called = await alice.call(digits)
+    await called.ended()
+    assert called.status == 404
+    assert caller.state == "answered"
+    await caller.hangup()
+
+
 # -- an answer whose connection has gone -------------------------------------------------------------------
 
 

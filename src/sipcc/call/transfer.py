@@ -372,7 +372,8 @@ def _dialled(context: CallContext, referral: Referral) -> str:
     if target.scheme != "tel" and target.host.lower() in own and target.user:
         if context.locator.locate(target.user):
             return target.user
-        return f"tel:{target.user}" if target.user.lstrip("+").isdigit() else target.user
+        number = target.user.isascii() and target.user.lstrip("+").isdigit()
+        return f"tel:{target.user}" if number else target.user
     return str(target)
 
 
