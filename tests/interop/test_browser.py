@@ -56,19 +56,6 @@ class Desk:
         expect(page, name, "registered")
         return page
 
-    def softphone(self, user: str = "1002") -> Softphone:
-        """A registered PJSUA2 phone over UDP."""
-        phone = Softphone(
-            self.centre.folder,
-            user=user,
-            host="127.0.0.5",
-            server=self.centre.target,
-            password=PASSWORDS[user],
-            answer=180,
-        )
-        phone.wait_event("registration", status=200)
-        return phone
-
 
 def expect(page: Page, phone: str, event: str, seconds: float = 10.0, **where: object) -> dict[str, Any]:
     """Wait for an event of a phone on a page, and return it."""
@@ -92,6 +79,23 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             centre.stop()
         finally:
             centre.program.end(1)
+
+
+@pytest.fixture(scope="module")
+def phone(desk: Desk) -> Iterator[Softphone]:
+    """A registered PJSUA2 phone over UDP."""
+    phone = Softphone(
+        desk.centre.folder,
+        user="1002",
+        host="127.0.0.5",
+        server=desk.centre.target,
+        password=PASSWORDS["1002"],
+        answer=180,
+    )
+    with ended(phone):
+        phone.wait_event("registration", status=200)
+        yield phone
+        phone.quit()
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +130,7 @@ def test_the_right_password_registers_and_a_wrong_one_does_not(desk: Desk, schem
 
 def test_strange_pages_and_other_protocols_do_not_come_in(desk: Desk) -> None:
     page = desk.open()
+    before = received(desk)
     for scheme in ("wss", "ws"):
         url = desk.url(scheme)
         assert page.run(f"knock('{url}', 'sip')") == "open"
@@ -138,6 +143,13 @@ def test_strange_pages_and_other_protocols_do_not_come_in(desk: Desk) -> None:
         expect(stranger, "phone", "disconnected", code=1006)
         assert set(told(stranger)) == {"403"}
     assert told(page) == ["400", "400", "404"] * 2
+    assert received(desk) == before
+
+
+def received(desk: Desk) -> str:
+    """How many messages of SIP the switch has read."""
+    [count] = re.findall(r"(?m)^received\s+(\d+)$", desk.centre.ask("status"))
+    return str(count)
 
 
 def told(page: Page) -> list[str]:
@@ -145,18 +157,15 @@ def told(page: Page) -> list[str]:
     return [found[1] for text in page.complaints if (found := re.search(r"response code: (\d+)", text))]
 
 
-def test_browser_and_desk_phone_write_to_each_other(desk: Desk) -> None:
+def test_browser_and_desk_phone_write_to_each_other(desk: Desk, phone: Softphone) -> None:
     page = desk.registered()
-    phone = desk.softphone()
-    with ended(phone):
-        assert page.run(f"phone.request('MESSAGE', '{peer(desk, '1002')}', 'grüß Gott, 你好')") == 200
-        event = phone.wait_event("message")
-        assert (event["text"], event["type"]) == ("grüß Gott, 你好", "text/plain")
-        assert "sip:1001@" in event["sender"]
-        assert write(desk, phone, "hello to the browser") == 200
-        event = expect(page, "phone", "message")
-        assert (event["text"], event["sender"]) == ("hello to the browser", "1002")
-        phone.quit()
+    assert page.run(f"phone.request('MESSAGE', '{peer(desk, '1002')}', 'grüß Gott, 你好')") == 200
+    event = phone.wait_event("message")
+    assert (event["text"], event["type"]) == ("grüß Gott, 你好", "text/plain")
+    assert "sip:1001@" in event["sender"]
+    assert write(desk, phone, "hello to the browser") == 200
+    event = expect(page, "phone", "message")
+    assert (event["text"], event["sender"]) == ("hello to the browser", "1002")
 
 
 def write(desk: Desk, phone: Softphone, text: str) -> int:
@@ -168,30 +177,28 @@ def write(desk: Desk, phone: Softphone, text: str) -> int:
     return status
 
 
-def test_a_browser_answers_pings_and_one_that_does_not_is_gone_until_it_comes_back(desk: Desk) -> None:
+def test_a_browser_answers_pings_and_one_that_does_not_is_gone_until_it_comes_back(
+    desk: Desk, phone: Softphone
+) -> None:
     page = desk.registered()
-    phone = desk.softphone()
-    with ended(phone):
-        page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 6 * 1000}))")
-        assert write(desk, phone, "after six pings") == 200
-        expect(page, "phone", "message", text="after six pings")
-        assert page.run("phone.told.map((event) => event.name)") == ["connected"], "and nothing since"
-        with desk.browser.network_asleep():
-            wait_until(lambda: write(desk, phone, "asleep") == 480, 10, "the binding goes")
-        assert expect(page, "phone", "disconnected")["code"] == 1006
-        expect(page, "phone", "registered")
-        assert write(desk, phone, "awake") == 200
-        expect(page, "phone", "message", text="awake")
-        phone.quit()
+    page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 6 * 1000}))")
+    assert write(desk, phone, "after six pings") == 200
+    expect(page, "phone", "message", text="after six pings")
+    assert page.run("phone.told.map((event) => event.name)") == ["connected"], "and nothing since"
+    with desk.browser.network_asleep():
+        wait_until(lambda: write(desk, phone, "asleep") == 480, 10, "the binding goes")
+    assert expect(page, "phone", "disconnected")["code"] == 1006
+    expect(page, "phone", "registered")
+    assert write(desk, phone, "awake") == 200
+    expect(page, "phone", "message", text="awake")
 
 
-def test_a_connection_that_the_switch_closes_is_replaced(desk: Desk) -> None:
-    page = desk.registered(name="phone")
-    other = desk.registered(name="other", user="1002")
+def test_a_connection_that_the_switch_closes_is_replaced(desk: Desk, phone: Softphone) -> None:
+    page = desk.registered()
     page.run("phone.ua.transport.socket._ws.send('x'.repeat(70000))")
     assert expect(page, "phone", "disconnected")["code"] == 1009
     assert expect(page, "phone", "registered")["status"] == 200
-    assert other.run(f"other.request('MESSAGE', '{peer(desk)}', 'found again')") == 200
+    assert write(desk, phone, "found again") == 200
     expect(page, "phone", "message", text="found again")
 
 
@@ -205,19 +212,16 @@ def test_the_same_phone_on_a_new_connection_takes_the_place_of_the_old_one(desk:
     assert page.run("old.told.filter((event) => event.name === 'message').length") == 0
 
 
-def test_a_browser_watches_a_lamp(desk: Desk) -> None:
+def test_a_browser_watches_a_lamp(desk: Desk, phone: Softphone) -> None:
     page = desk.registered()
-    phone = desk.softphone()
-    with ended(phone):
-        page.run("phone.lamp('1002')")
-        assert expect(page, "phone", "lamp")["states"] == "terminated"
-        phone.tell(f"call sip:4008123453@{desk.centre.target}")
-        expect(page, "phone", "lamp", states="confirmed")
-        phone.tell("hangup")
-        expect(page, "phone", "lamp", states="terminated")
-        page.run("phone.lamps.terminate()")
-        assert expect(page, "phone", "lamp off")
-        phone.quit()
+    page.run("phone.lamp('1002')")
+    assert expect(page, "phone", "lamp")["states"] == "terminated"
+    phone.tell(f"call sip:4008123453@{desk.centre.target}")
+    expect(page, "phone", "lamp", states="confirmed")
+    phone.tell("hangup")
+    expect(page, "phone", "lamp", states="terminated")
+    page.run("phone.lamps.terminate()")
+    assert expect(page, "phone", "lamp off")
 
 
 def test_a_browser_that_calls_is_told_that_its_media_is_not_known(desk: Desk) -> None:
@@ -230,25 +234,22 @@ def test_a_browser_that_calls_is_told_that_its_media_is_not_known(desk: Desk) ->
     assert page.run(f"phone.request('OPTIONS', 'sip:{desk.centre.host}')") == 200
 
 
-def test_calls_to_a_browser_end_in_order(desk: Desk) -> None:
+def test_calls_to_a_browser_end_in_order(desk: Desk, phone: Softphone) -> None:
     page = desk.registered()
-    phone = desk.softphone()
-    with ended(phone):
-        for deed, status in [
-            ("", 487),
-            ("phone.session.terminate({ status_code: 486 })", 486),
-            ("phone.session.answer({ mediaConstraints: { audio: true } })", 488),
-        ]:
-            phone.tell(f"call sip:4008123455@{desk.centre.target}")
-            assert expect(page, "phone", "incoming")["caller"] == "1002"
-            if deed:
-                page.run(f"{deed}; 0")
-            else:
-                phone.tell("hangup")
-            expect(page, "phone", "failed")
-            phone.wait_event("call", state="DISCONNECTED", status=status)
-        assert page.run(f"phone.request('MESSAGE', '{peer(desk, '1002')}', 'still here')") == 200
-        phone.quit()
+    for deed, status in [
+        ("", 487),
+        ("phone.session.terminate({ status_code: 486 })", 486),
+        ("phone.session.answer({ mediaConstraints: { audio: true } })", 488),
+    ]:
+        phone.tell(f"call sip:4008123455@{desk.centre.target}")
+        assert expect(page, "phone", "incoming")["caller"] == "1002"
+        if deed:
+            page.run(f"{deed}; 0")
+        else:
+            phone.tell("hangup")
+        expect(page, "phone", "failed")
+        phone.wait_event("call", state="DISCONNECTED", status=status)
+    assert page.run(f"phone.request('MESSAGE', '{peer(desk, '1002')}', 'still here')") == 200
 
 
 def test_after_a_restart_of_the_switch_browsers_come_back_by_themselves(desk: Desk) -> None:
@@ -260,7 +261,7 @@ def test_after_a_restart_of_the_switch_browsers_come_back_by_themselves(desk: De
     expect(page, "phone", "message", text="as before")
 
 
-def test_sip_js_registers_writes_and_watches(desk: Desk) -> None:
+def test_sip_js_registers_writes_watches_and_calls(desk: Desk) -> None:
     page = desk.open("sipjs")
     desk.phone(page, password="not-it")
     assert page.run("phone.register()") == 401
@@ -274,5 +275,6 @@ def test_sip_js_registers_writes_and_watches(desk: Desk) -> None:
     expect(page, "phone", "message", text="from JsSIP", sender="1002")
     page.run("phone.lamp('1002')")
     assert expect(page, "phone", "lamp")["states"] == "terminated"
+    assert page.run(f"phone.call('{peer(desk, '4008123453')}')") == 488
     assert page.run("phone.unregister()") == 200
     assert other.run(f"other.request('MESSAGE', '{peer(desk)}', 'nobody there')") == 480

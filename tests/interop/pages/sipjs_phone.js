@@ -1,4 +1,4 @@
-import { Messager, Registerer, RegistererState, Subscriber, UserAgent } from "/sip.js/lib/index.js";
+import { Inviter, Messager, Registerer, Subscriber, UserAgent } from "/sip.js/lib/index.js";
 
 const outcome = (resolve) => ({
   onAccept: (response) => resolve(response.message.statusCode),
@@ -46,6 +46,15 @@ class Phone extends Events {
     );
   }
 
+  // Call; the status of the final answer.
+  call(to) {
+    const constraints = { audio: true, video: false };
+    const inviter = new Inviter(this.agent, UserAgent.makeURI(to), {
+      sessionDescriptionHandlerOptions: { constraints },
+    });
+    return new Promise((resolve) => inviter.invite({ requestDelegate: outcome(resolve) }));
+  }
+
   lamp(user) {
     const to = UserAgent.makeURI(`sip:${user}@${this.domain}`);
     this.lamps = new Subscriber(this.agent, to, "dialog", {
@@ -64,5 +73,4 @@ class Phone extends Events {
 }
 
 window.Phone = Phone;
-window.RegistererState = RegistererState;
 window.ready = true;
