@@ -50,6 +50,9 @@ class InboundRequest:
 
     def respond(self, response: Response) -> None:
         """Send the answer; a To tag is added when it has none. What comes after the final one is dropped."""
+        if self.answered:
+            self._host.counters["answers_too_late"] += 1
+            return
         if response.status >= 200:
             self.deadline = None
         if response.status > 100:
