@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import json
 import signal
@@ -50,4 +51,5 @@ async def main(listen: str) -> None:
 if __name__ == "__main__":
     configure(level="error", style="json")
     tune_collector()
+    gc.set_threshold(5_000, 10, 1_000)  # sessions leave no garbage, so that a full look is hardly ever due
     uvloop.run(main(sys.argv[1]))
