@@ -106,6 +106,8 @@ class DnsResolver:
         self, host: str, port: int | None, transport: TransportName | None, *, sips: bool = False
     ) -> list[Hop]:
         """The hops in order, never empty. Raises ResolveError."""
+        if not host:
+            raise ResolveError("a URI without a host leads nowhere")
         if only_by_flow(host):
             raise ResolveError(f"{host} can be reached on its own connection only")
         wanted = Wanted(host, port, transport, sips)
