@@ -7,5 +7,5 @@ shift
 [ "$(cat "$folder/.installed" 2>/dev/null)" = "$*" ] && exit 0
 command -v npm >/dev/null 2>&1 || sh "$(dirname "$0")/install_foreign.sh" npm
 mkdir -p "$folder"
-npm install --prefix "$folder" --no-save --ignore-scripts --no-audit --no-fund --silent --fetch-retries=1 "$@"
+npm install --prefix "$folder" --no-save --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 "$@"
 echo "$*" >"$folder/.installed"

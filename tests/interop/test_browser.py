@@ -12,7 +12,7 @@ from tests.interop.browser import Chromium, Page, pin, web_server
 from tests.interop.centre import PASSWORDS, Centre
 from tests.interop.programs import Softphone, ended, wait_until
 
-PING = 0.25
+PING = 0.4
 HOST = "127.0.0.1"
 
 
@@ -181,9 +181,9 @@ def test_a_browser_answers_pings_and_one_that_does_not_is_gone_until_it_comes_ba
     desk: Desk, phone: Softphone
 ) -> None:
     page = desk.registered()
-    page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 6 * 1000}))")
-    assert write(desk, phone, "after six pings") == 200
-    expect(page, "phone", "message", text="after six pings")
+    page.run(f"new Promise((resolve) => setTimeout(resolve, {PING * 5 * 1000}))")
+    assert write(desk, phone, "after five pings") == 200
+    expect(page, "phone", "message", text="after five pings")
     assert page.run("phone.told.map((event) => event.name)") == ["connected"], "and nothing since"
     with desk.browser.network_asleep():
         wait_until(lambda: write(desk, phone, "asleep") == 480, 10, "the binding goes")
