@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LONGEST_S = 86400 * 30
 """The longest subscription that a notifier can talk us into."""
 
+SHORTEST_S = 1.0
+"""Seconds from one beginning to the next at least, whatever the notifier says."""
+
 MAX_TRIES = 8
 """Attempts in a row without a NOTIFY, after which it is over."""
 
@@ -116,6 +119,7 @@ class ClientSubscription:
         self._dialog: Dialog | None = None
         self._cseq = 0
         self._tries = 0
+        self._began_at = 0.0
         self._asking = False
         self._leaving = False
         self._due: dict[str, float] = {}
@@ -131,6 +135,7 @@ class ClientSubscription:
         self._dialog = None
         self._cseq = 1
         self._tries += 1
+        self._began_at = outbound.now()
         self.state = SubscriberState.WAITING
         # RFC 6665 §4.1.2.4, Timer N: without a NOTIFY there is no subscription, whatever the answer said
         self._due = {"notify": outbound.now() + outbound.timers.timeout}
@@ -380,8 +385,10 @@ class ClientSubscription:
         self.state = SubscriberState.PAUSED
         self._outbound.close_usage(self)
         self._dialog = None
+        now = self._outbound.now()
         # a notifier that ends each subscription as it begins must not turn us into a mill
-        self._due = {"again": self._outbound.now() + max(min(pause, MAX_RETRY_S), float(self._tries))}
+        pause = max(min(pause, MAX_RETRY_S), float(self._tries), SHORTEST_S - (now - self._began_at))
+        self._due = {"again": now + pause}
         self._outbound.changed(self)
 
     def _finish(self, reason: str) -> None:
