@@ -54,28 +54,38 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Nat:
-    """A NAT that maps by inside address alone and filters by address and port (RFC 4787 §4.1, §5).
+    """A NAT that filters by address and port (RFC 4787 §4.1, §5).
 
-    That is the common kind: a packet passes inwards only from where the inside has sent to, within
-    `life` seconds of the last packet out.
+    A packet passes inwards only from where the inside has sent to, within `life` seconds of the last
+    packet out. The common kind maps an inside address to one port for everybody; a `symmetric` one has
+    another port for each peer, and a new one after each silence of `life` seconds.
     """
 
-    def __init__(self, public_host: str, inside: frozenset[str], *, life: float = 60.0) -> None:
+    def __init__(
+        self, public_host: str, inside: frozenset[str], *, life: float = 60.0, symmetric: bool = False
+    ) -> None:
         self.public_host = public_host
         self.inside = inside
         self.life = life
+        self.symmetric = symmetric
+        self.reboots = 0
+        """How often it has lost its mappings."""
         self._next_port = 61000
-        self._public_port: dict[Address, int] = {}
+        self._public_port: dict[tuple[Address, Address | None], int] = {}
         self._inside_of: dict[int, Address] = {}
         self._last_out: dict[tuple[int, Address], float] = {}
 
     def outbound(self, source: Address, target: Address, *, now: float) -> Address:
         """The source that the outside sees for a packet from `source` to `target`."""
-        if source not in self._public_port:
-            self._public_port[source] = self._next_port
-            self._inside_of[self._next_port] = source
+        key = (source, target if self.symmetric else None)
+        port = self._public_port.get(key, 0)
+        silent = self.symmetric and now - self._last_out.get((port, target), now) > self.life
+        if not port or silent:
+            self._inside_of.pop(port, None)
+            self._last_out.pop((port, target), None)
+            port = self._public_port[key] = self._next_port
+            self._inside_of[port] = source
             self._next_port += 1
-        port = self._public_port[source]
         self._last_out[port, target] = now
         return Address(self.public_host, port)
 
@@ -87,7 +97,8 @@ class Nat:
         return self._inside_of[target.port]
 
     def forget(self) -> None:
-        """Lose all mappings, as a reboot does; later packets out get new ports."""
+        """Lose all mappings, as a reboot does; later packets out get new ports, and streams are lost."""
+        self.reboots += 1
         self._public_port.clear()
         self._inside_of.clear()
         self._last_out.clear()

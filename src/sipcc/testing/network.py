@@ -78,9 +78,12 @@ class MemoryNetwork:
         """Lose the next `count` datagrams that `matches` accepts, whatever the link says."""
         self._drops.append((matches, count))
 
-    def add_nat(self, public_host: str, *inside: str, life: float = 60.0) -> Nat:
-        """Put hosts behind a NAT that the others see as `public_host` (datagrams only)."""
-        nat = Nat(public_host, frozenset(inside), life=life)
+    def add_nat(self, public_host: str, *inside: str, life: float = 60.0, symmetric: bool = False) -> Nat:
+        """Put hosts behind a NAT that the others see as `public_host`; see `Nat`.
+
+        Of a stream that was open when it lost its mappings nothing arrives any more, and nobody is told.
+        """
+        nat = Nat(public_host, frozenset(inside), life=life, symmetric=symmetric)
         self._nats.append(nat)
         return nat
 
@@ -135,12 +138,14 @@ class MemoryNetwork:
         """
         local = self.free_address(local_host or "127.0.0.1")
         listener = self._tcp.get(remote)
+        nat = self._nat_between(local, remote)
+        seen = local if nat is None else nat.outbound(local, remote, now=self._loop.time())
         await asyncio.sleep(2 * self.link(local.host, remote.host).delay)
         if (
             listener is None
             or listener.transport != transport
             or self.is_cut(local.host, remote.host)
-            or listener.receiver.blocked(local.host)
+            or listener.receiver.blocked(seen.host)
         ):
             raise ConnectError(f"nobody listens on {transport} {remote}")
         theirs_shown = ours_shown = frozenset[str]()
@@ -152,9 +157,12 @@ class MemoryNetwork:
                 raise ConnectError(f"the certificate of {remote} is not for {meant}")
         ours = MemoryStream(self, local, remote, receiver, transport=transport, peer_names=theirs_shown)
         theirs = MemoryStream(
-            self, remote, local, listener.receiver, transport=transport, peer_names=ours_shown
+            self, remote, seen, listener.receiver, transport=transport, peer_names=ours_shown
         )
         ours.peer, theirs.peer = theirs, ours
+        if nat is not None:
+            ours.pass_through(nat)
+            theirs.pass_through(nat)
         self._streams += [ours, theirs]
         listener.streams.append(theirs)
         return ours
@@ -202,10 +210,8 @@ class MemoryNetwork:
     def send_datagram(self, source: Address, target: Address, data: bytes) -> None:
         """Send one datagram into the network."""
         now = self._loop.time()
-        nat_out = next((n for n in self._nats if source.host in n.inside), None)
-        seen_source = source
-        if nat_out is not None and target.host not in nat_out.inside:
-            seen_source = nat_out.outbound(source, target, now=now)
+        nat = self._nat_between(source, target)
+        seen_source = source if nat is None else nat.outbound(source, target, now=now)
         packet = Packet(now, "udp", seen_source, target, data, "sent")
         arrivals = self.link(source.host, target.host).arrivals(self._dice)
         fate: Fate = "sent"
@@ -219,6 +225,9 @@ class MemoryNetwork:
         if fate == "sent":
             for seconds in arrivals:
                 self.schedule(now + seconds, lambda: self._arrive(seen_source, target, data))
+
+    def _nat_between(self, source: Address, target: Address) -> Nat | None:
+        return next((n for n in self._nats if source.host in n.inside and target.host not in n.inside), None)
 
     def record(self, packet: Packet) -> None:
         """Count and capture one send."""

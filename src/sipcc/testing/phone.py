@@ -43,7 +43,10 @@ Behaviour = Answer | Decline | Ignore | Deaf
 
 
 class FakePhone(FakeParty):
-    """A softphone of one user, by digest."""
+    """A softphone of one user, by digest.
+
+    `instance` is the URN that its device has for all its life, such as ``urn:uuid:...`` (RFC 5626 §4.1).
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class FakePhone(FakeParty):
         port: int = 0,
         seed: int | None = None,
         tls: TlsSettings = TlsSettings(),  # noqa: B008  # frozen
+        instance: str = "",
     ) -> None:
         super().__init__(
             user,
@@ -80,6 +84,7 @@ class FakePhone(FakeParty):
         self.registered = False
         self._credentials = Credentials(user, password)
         self._domain = domain or server.host
+        self._device = f';+sip.instance="<{instance}>"' if instance else ""
         self._scope = TaskScope(f"phone-{user}")
         self._register_call_id = self._ids.call_id()
         self._cseq = 0
@@ -157,7 +162,7 @@ class FakePhone(FakeParty):
             SipUri(host=self._domain, port=self.server.port),
             from_=aor,
             to=aor,
-            headers=[("Contact", f"<{contact}>"), ("Expires", str(expires))],
+            headers=[("Contact", f"<{contact}>{self._device}"), ("Expires", str(expires))],
             destination=self.server,
             transport=self.transport,
             credentials=self._credentials,

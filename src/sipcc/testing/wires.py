@@ -12,6 +12,7 @@ import msgspec
 
 from sipcc.errors import TransportError
 from sipcc.sip.transport.base import Address, Flow, Receiver, TransportName
+from sipcc.testing.link import Nat
 
 if TYPE_CHECKING:
     from sipcc.testing.network import MemoryNetwork
@@ -118,6 +119,12 @@ class MemoryStream:
         self._receiver = receiver
         self._last_arrival = 0.0
         self._held: list[Callable[[], None]] = []
+        self._nat: Nat | None = None
+        self._reboots = 0
+
+    def pass_through(self, nat: Nat) -> None:
+        """Live as long as the mapping of a NAT."""
+        self._nat, self._reboots = nat, nat.reboots
 
     def send(self, data: bytes) -> None:
         """Send some bytes. Raises TransportError when the stream is closed."""
@@ -173,6 +180,8 @@ class MemoryStream:
             self._travel(action)
 
     def _travel(self, action: Callable[[], None]) -> None:
+        if self._nat is not None and self._nat.reboots != self._reboots:
+            return
         if self._network.is_cut(self.local.host, self.remote.host):
             self._held.append(action)
             return

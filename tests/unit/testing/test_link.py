@@ -55,3 +55,17 @@ def test_nat_lets_in_only_answers() -> None:
     nat.forget()
     assert nat.inbound(OTHER, public, now=30.5) is None
     assert nat.outbound(PHONE, SWITCH, now=31.0) != public
+
+
+def test_a_symmetric_nat_has_a_port_for_each_peer_and_after_each_silence() -> None:
+    nat = Nat("198.51.100.1", frozenset({PHONE.host}), life=30.0, symmetric=True)
+    public = nat.outbound(PHONE, SWITCH, now=0.0)
+    other = nat.outbound(PHONE, OTHER, now=0.0)
+    assert other != public
+    assert nat.inbound(OTHER, public, now=1.0) is None
+    assert nat.inbound(SWITCH, public, now=1.0) == nat.inbound(OTHER, other, now=1.0) == PHONE
+    assert nat.outbound(PHONE, SWITCH, now=30.0) == public
+    moved = nat.outbound(PHONE, SWITCH, now=60.5)
+    assert moved != public
+    assert nat.inbound(SWITCH, public, now=60.5) is None
+    assert nat.inbound(SWITCH, moved, now=60.5) == PHONE

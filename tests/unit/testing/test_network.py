@@ -283,3 +283,23 @@ async def test_certificates(transport: TransportName) -> None:
     assert b.flows[0].peer_names == {"carrier.example.net"}
     with pytest.raises(ConnectError, match=r"not for bank\.example\.com"):
         await network.connect(B, a, transport=transport, name="bank.example.com", local_host=A.host)
+
+
+async def test_a_stream_through_a_nat_ends_in_silence_when_the_nat_reboots() -> None:
+    network = MemoryNetwork()
+    nat = network.add_nat("198.51.100.1", B.host, symmetric=True)
+    a, b = Inbox(), Inbox()
+    await network.listen("tcp", A, a)
+    flow = await network.connect(A, b, local_host=B.host)
+    flow.send(b"one")
+    await asyncio.sleep(1)
+    assert a.flows[0].remote.host == nat.public_host
+    a.flows[0].send(b"two")
+    await asyncio.sleep(1)
+    nat.forget()
+    flow.send(b"three")
+    a.flows[0].send(b"four")
+    flow.close()
+    await asyncio.sleep(1)
+    assert (a.data, b.data) == ([b"one"], [b"two"])
+    assert not a.flows[0].closed
