@@ -455,6 +455,55 @@ def test_the_answer_to_a_broken_length() -> None:
     assert out[0].request is None
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "status", "lost"),
+    [
+        (b"Max-Forwards", b"Subject: a\nRoute: <sip:b>\r\n", 400, set()),
+        (b"Max-Forwards", b"Subject: a\rRoute: <sip:b>\r\n", 400, set()),
+        (b"From", b"From: <sip:a@b>\nRoute: <sip:b>;tag=1\r\n", 400, {"From"}),
+        (b"Max-Forwards", b"X: " + b"x" * 9000 + b"\r\n", 513, {"From", "To", "Call-ID", "CSeq"}),
+        (b"Content-Length", b"X: " + b"x" * 9000 + b"\r\n", 513, set()),
+        (b"Content-Length", b"X: y\r\n" * 300, 513, set()),
+        (b"Content-Length", b"X: y\r\n" * 9000, 513, set()),
+    ],
+)
+def test_who_sends_lines_that_cannot_be_read_can_be_answered(
+    old: bytes, new: bytes, status: int, lost: set[str]
+) -> None:
+    """The answer repeats whole lines only, and of a long block no more than its beginning."""
+    data = with_line(old, new)
+    with pytest.raises(BadMessage) as caught:
+        parse_datagram(data)
+    streamed, parser = feed(data, len(data))
+    assert parser.broken
+    for error in (caught.value, streamed[0]):
+        assert isinstance(error, BadMessage)
+        assert error.request is not None
+        assert error.request.method == "INVITE"
+        answer = bytes(response(error.request, error.status_hint))
+        assert error.status_hint in (status, 400)
+        assert answer.count(b"\n") == answer.count(b"\r\n") == answer.count(b"\r")
+        assert b"Route" not in answer
+        assert {"From", "To", "Call-ID", "CSeq"} - set(error.request.headers.first()) == lost
+    assert caught.value.status_hint == status
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GOOD.replace(b"Via", b"Vial"),
+        GOOD.replace(b" SIP/2.0\r\n", b" SIP/2.0\nX: y\r\n", 1),
+        GOOD.replace(b"INVITE sip", b"IN\rVITE sip", 1),
+        GOOD.replace(b"\r\n", b"\n"),
+        b"x" * 70000,
+    ],
+)
+def test_who_cannot_be_answered(data: bytes) -> None:
+    with pytest.raises(BadMessage) as caught:
+        parse_datagram(data)
+    assert caught.value.request is None
+
+
 # -- made messages --------------------------------------------------------------------------------------
 
 
