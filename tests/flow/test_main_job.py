@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CARRIER, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
 from sipcc.acd import OfferEnded, QueueLeft
 from sipcc.call.events import CallAnswered, CallEndedEvent, LegEnded, RecordingFinished
 from sipcc.ivr import say
 from sipcc.sip import NameAddr, SipUri
+from sipcc.sip.transport.base import Address
 from sipcc.testing.audio import assert_no_tone, assert_tone, read_stereo, tone, write_wav
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
@@ -584,3 +585,21 @@ async def test_the_position_is_announced_and_an_answer_cuts_it(tmp_path: Path) -
         await caller.hears(AGENT_HZ["1001"])
         assert asyncio.get_running_loop().time() - began < 0.1 + 0.2  # hears() wants 0.2 s of the tone
         await caller.hangup()
+
+
+async def test_a_cancel_in_the_same_read_as_its_invite(centre: Centre) -> None:
+    """Over TCP, and over UDP when we are busy, both are there before the call has begun."""
+    inbound = centre.switch.endpoint.inbound
+    flow = centre.switch.endpoint.listeners[0].flow_to(Address(CARRIER, 5062))
+    for method in ("INVITE", "CANCEL"):
+        message = (
+            f"{method} sip:4008000002@127.0.0.1 SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {CARRIER}:5062;branch=z9hG4bKsame\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:13800138000@{CARRIER}>;tag=a\r\nTo: <sip:4008000002@127.0.0.1>\r\n"
+            f"Call-ID: same\r\nCSeq: 1 {method}\r\nContact: <sip:{CARRIER}:5062>\r\nContent-Length: 0\r\n\r\n"
+        )
+        inbound.datagram_received(message.encode(), flow)
+    await asyncio.sleep(1)
+    assert centre.switch.calls.live() == []
+    [ended] = centre.told("CallEndedEvent")
+    assert ended.cause == "cancelled"  # type: ignore[attr-defined]

@@ -143,7 +143,9 @@ class Calls:
                 context.on_user_busy(user, call_id, True)
             self._empty.clear()
             route.calls += 1
-            context.scope.spawn(self._run(call, session, route), name=call_id)
+            # at once: a CANCEL may have come in the same read as the INVITE
+            arrivals = _Arrival(session)
+            context.scope.spawn(self._run(call, session, route, arrivals), name=call_id)
 
     def _refuse(
         self,
@@ -165,10 +167,11 @@ class Calls:
         at = self._context.clock.now()
         self._context.bus.emit(events.Decision(at=at, call=call_id, what=what, why=why))
 
-    async def _run(self, call: Call, session: InviteSession, route: Route[Handler]) -> None:
+    async def _run(
+        self, call: Call, session: InviteSession, route: Route[Handler], arrivals: _Arrival
+    ) -> None:
         trunk, user = _source_of(session)
         structlog.contextvars.bind_contextvars(call_id=call.id)
-        arrivals = _Arrival(session)
         counted = True
         try:
             media = await self._context.engine.open()
