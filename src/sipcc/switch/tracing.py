@@ -72,6 +72,7 @@ class Tracing:
         self._endpoint = endpoint
         self._bus = bus
         self._clock = clock
+        self._listening = False
         self._hep: socket.socket | None = None
         self._pcap: PcapFile | None = None
 
@@ -98,6 +99,7 @@ class Tracing:
             )
         if settings.calls:
             self._bus.on_all(self._on_event)
+            self._listening = True
             self._endpoint.watch_timers(self._on_timer)
         if self._hep is not None or self._pcap is not None:
             self._endpoint.on_message = self._copy
@@ -106,7 +108,9 @@ class Tracing:
 
     async def stop(self) -> None:
         """Write what still waits, and close."""
-        self._bus.off_all(self._on_event)
+        if self._listening:
+            self._listening = False
+            self._bus.off_all(self._on_event)
         if self._pcap is not None:
             await self._pcap.close()
         if self._hep is not None:

@@ -55,6 +55,15 @@ def tracing(**settings: object) -> tuple[Tracing, Tapped, Bus]:
     return made, endpoint, bus
 
 
+async def test_a_trace_that_keeps_nothing_or_never_started_stops_in_peace() -> None:
+    for started in (True, False):
+        made, endpoint, _bus = tracing(calls=0)
+        if started:
+            made.start()
+        assert endpoint.on_message is None
+        await made.stop()
+
+
 async def test_events_timers_and_messages_meet_in_one_ladder() -> None:
     made, endpoint, bus = tracing()
     made.start()
