@@ -76,7 +76,14 @@ class Script:
 
     # -- what is sent ------------------------------------------------------------------------------
 
-    def invite(self, body: str | None = None, *, headers: Sequence[str] = (), caller: str = "") -> Script:
+    def invite(
+        self,
+        body: str | None = None,
+        *,
+        headers: Sequence[str] = (),
+        caller: str = "",
+        wait: bool = True,
+    ) -> Script:
         """The first INVITE of a caller; `body` None is an offer of PCMU, an empty text is no offer."""
         return self.request(
             "INVITE",
@@ -86,6 +93,7 @@ class Script:
             body=sdp() if body is None else body,
             headers=headers,
             caller=caller,
+            wait=wait,
         )
 
     def request(
@@ -102,7 +110,10 @@ class Script:
         caller: str = "",
         wait: bool = True,
     ) -> Script:
-        """A request, in the dialog unless `initial`; `label` names its branch, `wait` repeats it."""
+        """A request, in the dialog unless `initial`; `label` names its branch, `wait` repeats it.
+
+        SIPp sends nothing more of a call while it waits.
+        """
         here = caller or "<sip:[caller]@[local_ip]:[local_port]>"
         if not self.calls:
             from_, to = f"[$invite_to];tag={TAG}{self._tag}", "[$invite_from]"
@@ -141,9 +152,9 @@ class Script:
         ]
         return self._send(lines, "", "", retrans=False)
 
-    def cancel(self) -> Script:
+    def cancel(self, *, wait: bool = True) -> Script:
         """A CANCEL of the first INVITE."""
-        return self.request("CANCEL", cseq=1, initial=True, label="invite")
+        return self.request("CANCEL", cseq=1, initial=True, label="invite", wait=wait)
 
     def prack(self, *, cseq: int, rack: str = "[$rseq] 1 INVITE", body: str = "") -> Script:
         """A PRACK of what `recv_rseq` saw."""

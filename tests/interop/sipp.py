@@ -59,6 +59,7 @@ class Sipp(Program):
         rate: int = 10,
         at_once: int = 0,
         proves_for: str = "",
+        patient: bool = False,
         name: str = "",
     ) -> None:
         need("sipp")
@@ -87,6 +88,8 @@ class Sipp(Program):
             *("-trace_msg", "-message_file", str(self.log_path), "-trace_err"),
             *("-error_file", str(folder / f"{name}.errors")),
         ]
+        if patient:  # what comes before its step is ignored, and comes again
+            command += ["-default_behaviors", "all,-abortunexp"]
         if proves_for:  # the URI of the digest; SIPp takes its target without a user otherwise
             command += ["-auth_uri", f"{proves_for}@{target}"]
         for key, value in {"caller": "13800138000", **(keys or {})}.items():
