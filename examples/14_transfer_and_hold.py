@@ -5,8 +5,7 @@ Dial 614 from the trunk or a third phone. 1001 answers, and may write `hold`, `r
 `refer 1002` (the caller's phone is asked to call there itself) or `say Back in a minute.`
 """
 
-from sipcc import Call, CallEnded, CallRejected, Switch, TransactionTimeout
-from sipcc.call.leg import Leg
+from sipcc import Call, CallEnded, CallRejected, Leg, Switch, TransactionTimeout
 from sipcc.sip import InboundRequest
 
 app = Switch.from_toml("sipcc.toml")
