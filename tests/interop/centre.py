@@ -117,9 +117,12 @@ class Centre:
         secure: bool = False,
         extra: str = "",
         ports: int = 100,
+        program: Path | None = None,
     ) -> None:
         self.folder = folder
         self.host = host
+        daemon = ["-m", "sipcc.cli.main", "run", "--config"]
+        self._command = daemon if program is None else [str(program)]
         self.port = free_port(SWITCH)
         self.tls_port, self.wss_port, self.ws_port = (free_port(SWITCH) for _ in range(3))
         """With `secure` the switch also listens there, with a certificate of ``trusted.pem`` in `folder`."""
@@ -149,7 +152,7 @@ class Centre:
     def _run(self) -> None:
         self.program = Program(
             "sipccd",
-            [sys.executable, "-m", "sipcc.cli.main", "run", "--config", str(self.config)],
+            [sys.executable, *self._command, str(self.config)],
             self.folder,
             env={"PYTHONPATH": str(ROOT / "src")},
         )
@@ -171,7 +174,7 @@ class Centre:
     def _is_ready(self) -> bool:
         if not self.program.running:
             raise AssertionError(f"sipccd ended:\n{self.program.tail()}")
-        return "is ready on" in self.program.output
+        return "switch.ready" in self.program.output
 
     @property
     def target(self) -> str:

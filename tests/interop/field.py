@@ -33,6 +33,8 @@ class Field:
         numbers: further numbers and their destinations.
         sip: more keys of ``[sip]``.
         extra: more sections of the configuration.
+        ports: how many ports there are for media.
+        program: a Python program that takes the configuration, instead of the daemon.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Field:
         numbers: Mapping[str, str] | None = None,
         sip: str = "",
         extra: str = "",
+        ports: int = 100,
+        program: Path | None = None,
     ) -> None:
         self.folder = folder
         self.programs: list[Program] = []
@@ -64,7 +68,7 @@ class Field:
                 _section("numbers", number=self._numbers[name], to=f"dial:{name}/138001380{index:02}")
             )
         lines += [_section("numbers", number=number, to=to) for number, to in (numbers or {}).items()]
-        self.centre = Centre(folder, sip=sip, extra="\n".join(lines))
+        self.centre = Centre(folder, sip=sip, extra="\n".join(lines), ports=ports, program=program)
         self.programs.append(self.centre.program)
 
     def number(self, callee: str) -> str:
