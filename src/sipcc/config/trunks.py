@@ -9,6 +9,7 @@ from sipcc.call.trunkroutes import RouteSettings, parse_step
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
 from sipcc.config.names import Names
+from sipcc.config.values import is_host
 from sipcc.errors import ConfigError
 from sipcc.numbers import Pattern
 from sipcc.sip.dns import parse_server
@@ -38,6 +39,11 @@ def check_trunk_ways(trunks: Sequence[tuple[int, TrunkSettings]], report: Report
                 report.error(place, f"{name!r} is no name of a host", "as in sip.carrier.example.com")
             elif (owner := owners.setdefault(name.lower(), trunk.name)) != trunk.name:
                 report.error(place, f"{name!r} belongs to trunk {owner!r} already", "one carrier for each")
+        for key, host in (("host", trunk.host), ("from_host", trunk.from_host)):
+            if host and not is_host(host):
+                report.error(
+                    (*path, key), f"{host!r} is no name of a host", "a name or an IP, without a port"
+                )
         if trunk.transport == "auto" and trunk.port:
             report.warn(
                 (*path, "transport"),

@@ -13,6 +13,7 @@ from sipcc.config.connections import check_connections, collide
 from sipcc.config.convert import did_you_mean
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
+from sipcc.config.values import check_values
 from sipcc.errors import ConfigError
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
@@ -73,6 +74,7 @@ def check_sip(sip: SipSettings, report: Report) -> list[tuple[str, str, int]]:
         )
     if sip.session_expires < sip.min_se:
         report.error(("sip", "session_expires"), f"must not be below min_se, {sip.min_se}")
+    check_values(sip, report)
     _check_guard(sip.guard, report)
     _check_subscriptions(sip.subscriptions, report)
     return listeners

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
 class Timers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """T1, T2 and T4, in seconds; every other timer is derived from them."""
 
-    t1: float = 0.5
+    t1: _Seconds = 0.5
     """Estimate of the round trip; first retransmission interval."""
-    t2: float = 4.0
+    t2: _Seconds = 4.0
     """Longest interval between retransmissions of non-INVITE requests and INVITE responses."""
-    t4: float = 5.0
+    t4: _Seconds = 5.0
     """How long a message may stay in the network."""
 
     @property
