@@ -114,6 +114,7 @@ async def test_from_nothing_to_the_first_heard_call(desk: Desk) -> None:
     await call.answered()
     await call.hears(HZ["1001"])
     await call.hangup()
+    assert "BYE" in await desk.type("sipccd ladder")
     await desk.leave()
     assert "1001" in await desk.type("sipccd cdr list")
     await desk.type("sipccd cdr export --format csv --output calls.csv")
