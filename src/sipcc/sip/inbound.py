@@ -394,11 +394,10 @@ class Inbound:
         """Note the source in the top Via (RFC 3261 §18.2.1, RFC 3581) and return the way back."""
         via = request.via
         host, port = flow.remote
-        wants_port = "rport" in via.params
-        if wants_port or via.host.lower() != host.lower():
+        if via.wants_rport or via.host.lower() != host.lower():
             params = dict(via.params)
             params["received"] = host
-            if wants_port:
+            if via.wants_rport:
                 params["rport"] = str(port)
             request.replace_via(Via(via.transport, via.host, via.port, params))
         if flow.transport != "udp":

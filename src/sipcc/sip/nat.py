@@ -114,6 +114,6 @@ def response_address(via: Via, source: Address) -> Address:
     from one port and listen on another; unless the Via names another host than the source, which
     means that a NAT is between and its port is the only one that leads back.
     """
-    if "rport" in via.params or plain_host(via.host) != plain_host(source.host):
+    if via.wants_rport or plain_host(via.host) != plain_host(source.host):
         return source
     return Address(source.host, via.port or DEFAULT_PORT)

@@ -59,11 +59,6 @@ class Trunks(CallLimits):
             kept.driver.close()
         await self._scope.close()
 
-    def is_up(self, trunk: str) -> bool:
-        """True while calls may be sent to `trunk`."""
-        kept = self._kept.get(trunk)
-        return kept is None or kept.core.up
-
     def health_of(self, trunk: str) -> TrunkHealth:
         """The core of a trunk of the configuration."""
         return self._kept[trunk].core

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
+from sipcc.errors import ConfigError, ConnectError, TransportError
 from sipcc.sip import Address, Flow, SipSettings
 from sipcc.sip.settings import ConnectionSettings
 from sipcc.sip.transport import stream, tcp, udp
@@ -16,7 +16,6 @@ from sipcc.sip.transport.manager import (
     Unopened,
     local_host_towards,
     parse_listen,
-    resolve,
 )
 
 pytestmark = pytest.mark.realtime
@@ -243,11 +242,7 @@ async def test_all_listeners_or_none() -> None:
     await manager.close()
 
 
-async def test_names_and_listening_addresses() -> None:
-    assert await resolve("192.0.2.1", 5060) == Address("192.0.2.1", 5060)
-    assert (await resolve("localhost", 5070)).port == 5070
-    with pytest.raises(ResolveError):
-        await resolve("no such host", 5060)
+async def test_listening_addresses() -> None:
     assert parse_listen("tcp:[::]:5060") == ("tcp", Address("::", 5060))
     for wrong in ("sctp:0.0.0.0:5060", "udp:5060", "udp:::5060", "udp:0.0.0.0:99999"):
         with pytest.raises(ConfigError):

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-from sipcc.errors import ConfigError, ConnectError, ResolveError, TransportError
-from sipcc.sip.nat import default_port, is_address, plain_host
+from sipcc.errors import ConfigError, ConnectError, TransportError
+from sipcc.sip.nat import default_port, plain_host
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, Receiver, TransportName
 from sipcc.sip.transport.stream import Layer
@@ -53,23 +53,6 @@ def local_host_towards(remote_host: str) -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "::1" if family == socket.AF_INET6 else "127.0.0.1"
-
-
-async def resolve(host: str, port: int) -> Address:
-    """The first address of `host`; an IP address is taken as it is.
-
-    Raises:
-        ResolveError: the name has no address.
-    """
-    if is_address(host):
-        return Address(host, port)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise ResolveError(f"{host} has no address: {error}") from error
-    if not found:
-        raise ResolveError(f"{host} has no address")
-    return Address(str(found[0][4][0]), port)
 
 
 class SocketNetwork:
