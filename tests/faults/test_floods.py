@@ -61,7 +61,7 @@ async def test_b01_b03_twenty_thousand_a_second_of_one_source(centre: Centre, me
     counters = centre.switch.endpoint.counters
     assert counters["blocked"] > 0.9 * number
     assert len(await attacker.answers()) <= GuardSettings().stranger_rate * 3 + 2
-    assert len(centre.switch.endpoint.layer) < 20
+    assert len(centre.switch.endpoint.layer) <= 5 * SECONDS + 10  # those of the good ones
 
 
 async def test_b02_two_hundred_sources_with_fifty_a_second_each(centre: Centre) -> None:
@@ -83,7 +83,7 @@ async def test_b02_two_hundred_sources_with_fifty_a_second_each(centre: Centre) 
     rate = GuardSettings().strangers_rate
     assert answered <= rate * (3 + SECONDS + 3)  # the burst, and the seconds of flood and calls
     assert len(centre.switch.registrar) == 1
-    assert len(centre.switch.endpoint.layer) < 20
+    assert len(centre.switch.endpoint.layer) <= 5 * SECONDS + 10  # those of the good ones
 
 
 async def test_b03_a_burst_just_under_the_limit_is_no_offence(centre: Centre) -> None:
