@@ -120,23 +120,28 @@ async def called(centre: Centre, phone: FakePhone) -> None:
     assert await theirs.ended() == "peer"
 
 
+def at_home(centre: Centre, transport: TransportName) -> FakePhone:
+    """The phone of 1001 behind the NAT."""
+    return FakePhone(
+        "1001",
+        "secret-one-1",
+        server=Address(centre.server.host, PORTS[transport]),
+        host=INSIDE,
+        domain="pbx.example.com",
+        network=centre.network.host(INSIDE),
+        transport=transport,
+        instance="urn:uuid:00000000-0000-1000-8000-000a95a0e128",
+        tone_hz=AGENT_HZ["1001"],
+        behaviour=Answer(after=0.2),
+    )
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp", "wss"])
 async def test_a_day_behind_a_symmetric_nat_that_reboots(tmp_path: Path, transport: TransportName) -> None:
     async with everywhere(tmp_path) as centre:
         dice = random.Random(transport)
         nat = centre.network.add_nat(OUTSIDE, INSIDE, life=60.0, symmetric=True)
-        phone = FakePhone(
-            "1001",
-            "secret-one-1",
-            server=Address(centre.server.host, PORTS[transport]),
-            host=INSIDE,
-            domain="pbx.example.com",
-            network=centre.network.host(INSIDE),
-            transport=transport,
-            instance="urn:uuid:00000000-0000-1000-8000-000a95a0e128",
-            tone_hz=AGENT_HZ["1001"],
-            behaviour=Answer(after=0.2),
-        )
+        phone = at_home(centre, transport)
         await phone.start()
         worker = HomeWorker(phone)
         worker.begin()
@@ -162,3 +167,27 @@ async def test_a_day_behind_a_symmetric_nat_that_reboots(tmp_path: Path, transpo
         await worker.end()
         await phone.stop()
         assert (len(endpoint.layer), endpoint.sessions) == (0, 0)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "wss"])
+async def test_a_call_outlives_the_reboot_of_the_nat(tmp_path: Path, transport: TransportName) -> None:
+    async with everywhere(tmp_path) as centre:
+        nat = centre.network.add_nat(OUTSIDE, INSIDE, life=60.0, symmetric=True)
+        phone = at_home(centre, transport)
+        await phone.start()
+        worker = HomeWorker(phone)
+        worker.begin()
+        await asyncio.sleep(5.0)
+        caller = await centre.carrier.call("4008000005")
+        await caller.answered(timeout=5.0)
+        theirs = await phone.next_call()
+        await theirs.answered()
+        nat.forget()
+        await asyncio.sleep(LONGEST[transport])
+        await caller.hears(AGENT_HZ["1001"])
+        await theirs.hears(CALLER_HZ)
+        await caller.hangup()
+        assert await theirs.ended() == "peer"  # our BYE took the new way
+        assert worker.moved == 1
+        await worker.end()
+        await phone.stop()
