@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from sipcc.config.findings import Report
+from sipcc.sip.nat import is_address
 from sipcc.sip.settings import SipSettings
 
 _PLACE = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
@@ -16,17 +16,9 @@ def check_trace(sip: SipSettings, report: Report) -> None:
     path = ("sip", "trace", "hep")
     if sip.trace.hep and not report.has_error_below(("sip",)):
         match = _PLACE.fullmatch(sip.trace.hep)
-        if match is None or not _is_ip(match[1] or match[2]) or not 0 < int(match[3]) <= 65535:
+        if match is None or not is_address(match[1] or match[2]) or not 0 < int(match[3]) <= 65535:
             report.error(
                 path,
                 f"{sip.trace.hep!r} is no address of a capture server",
                 "write its IP and port, as in 127.0.0.1:9060",
             )
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

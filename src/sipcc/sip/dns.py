@@ -30,6 +30,7 @@ from sipcc.sip.resolve import (
 )
 from sipcc.sip.settings import DnsSettings
 from sipcc.sip.transport.base import Listener, TransportName
+from sipcc.tasks import SharedTasks
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver as DnsClient
@@ -69,8 +70,7 @@ class DnsResolver:
         self._chance = chance
         self._supported = supported
         self._client: DnsClient | None = None
-        self._asking: dict[Query, asyncio.Task[Answer]] = {}
-        self._closed = False
+        self._asking: SharedTasks[Answer] = SharedTasks()
         self._cache = AnswerCache(
             entries=settings.cache, max_ttl=settings.max_ttl, negative_ttl=settings.negative_ttl, stale=STALE
         )
@@ -131,29 +131,16 @@ class DnsResolver:
 
     async def close(self) -> None:
         """Give up what is being asked; who waits for it gets ResolveError."""
-        self._closed = True
-        tasks = list(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._asking.close()
 
     async def _answer(self, query: Query) -> Answer:
         """The answer to `query`, asked for once however many wait for it; empty when nobody knows."""
-        if self._closed:
-            raise ResolveError(f"nobody is asked for {query.name} any more")
-        task = self._asking.get(query)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._ask(query), name=f"dns/{query.name}")
-            self._asking[query] = task
-            task.add_done_callback(lambda _done: self._asking.pop(query, None))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            waiter = asyncio.current_task()
-            if not task.cancelled() or (waiter is not None and waiter.cancelling()):
-                raise
-            # the question was given up and not its waiter, who must not believe to be cancelled
-            raise ResolveError(f"nobody is asked for {query.name} any more") from None
+        return await self._asking.join(
+            query,
+            lambda: self._ask(query),
+            name=f"dns/{query.name}",
+            closed=lambda: ResolveError(f"nobody is asked for {query.name} any more"),
+        )
 
     async def _ask(self, query: Query) -> Answer:
         if "." not in query.name or query.name.endswith(".localhost"):

@@ -85,17 +85,10 @@ class EventType(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes | None) -> EventType | None:
         """Read the value of an Event header; None when it is absent or no event."""
-        if raw is None:
+        name, params = _token_and_params(raw, "header:Event")
+        if not name or params is None:
             return None
-        name, _, rest = raw.partition(b";")
-        name = name.strip(b" \t")
-        if not is_token(name):
-            return None
-        try:
-            params = parse_params(rest, "header:Event") if rest else {}
-        except ParseError:
-            return None
-        return cls(name.decode("ascii"), params.pop("id", ""), params)
+        return cls(name, params.pop("id", ""), params)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -119,18 +112,12 @@ class SubscriptionState(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes | None) -> SubscriptionState | None:
         """Read the header value; None when it is absent or no state. Unreadable numbers count as absent."""
-        if raw is None:
+        name, params = _token_and_params(raw, "header:Subscription-State")
+        if not name:
             return None
-        name, _, rest = raw.partition(b";")
-        name = name.strip(b" \t")
-        if not is_token(name):
-            return None
-        try:
-            params = parse_params(rest, "header:Subscription-State") if rest else {}
-        except ParseError:
-            params = {}
+        params = params or {}
         return cls(
-            name.decode("ascii").lower(),
+            name.lower(),
             params.get("reason", "").lower(),
             _seconds(params.get("expires")),
             _seconds(params.get("retry-after")),
@@ -296,6 +283,18 @@ class Watch:
         self._in_flight = True
         self._last = now
         return notice
+
+
+def _token_and_params(raw: bytes | None, where: str) -> tuple[str, dict[str, str] | None]:
+    """Both parts of ``token;name=value``; an empty token for what has none, None for bad parameters."""
+    token, _, rest = (raw or b"").partition(b";")
+    token = token.strip(b" \t")
+    if not is_token(token):
+        return "", None
+    try:
+        return token.decode("ascii"), parse_params(rest, where) if rest else {}
+    except ParseError:
+        return token.decode("ascii"), None
 
 
 def _seconds(value: str | None) -> int | None:

@@ -4,10 +4,11 @@ import random
 from typing import Any
 
 import pytest
+from tests.unit.switch.test_places import registered
 from tests.unit.switch.test_places_gruu import StillClock
 
 from sipcc.ids import Ids
-from sipcc.sip import Address, Endpoint, Registrar, Request, Response, SipSettings, SipUri, UserSettings
+from sipcc.sip import Address, Endpoint, Response, SipSettings, SipUri, UserSettings
 from sipcc.sip.headers import Headers
 from sipcc.sip.transport.manager import Unopened
 from sipcc.switch.messages import Messages
@@ -37,19 +38,10 @@ class AskedEndpoint(Endpoint):
 async def test_a_phone_whose_stream_is_closed_is_at_its_own_address_or_nowhere(
     contact: str, closed: bool, status: int
 ) -> None:
-    registrar, endpoint = Registrar(SipSettings()), AskedEndpoint()
+    endpoint = AskedEndpoint()
     flow = Unopened("tcp", Address("192.0.2.77", 40000))
     flow.closed = closed
-    lines = [
-        ("Via", "SIP/2.0/TCP 192.0.2.77;branch=z9hG4bK1"),
-        ("From", "<sip:1001@pbx.example.com>;tag=f"),
-        ("To", "<sip:1001@pbx.example.com>"),
-        ("Call-ID", "c"),
-        ("CSeq", "1 REGISTER"),
-        ("Contact", f"<{contact}>"),
-    ]
-    request = Request.build("REGISTER", "sip:pbx.example.com", lines)
-    registrar.receive(request, "1001", flow=flow, received=flow.remote, now=0.0)
+    registrar = registered(contact, flow)
     users = [UserSettings(name="1001", password="secret")]
     messages = Messages(
         endpoint, registrar=registrar, users=users, domain="pbx.example.com", clock=StillClock()

@@ -16,8 +16,8 @@ class OpenFlow(Unopened):
     closed = False
 
 
-def places(contact: str, *, flow: Flow) -> Places:
-    """Places of a switch where 1001 has registered `contact`."""
+def registered(contact: str, flow: Flow) -> Registrar:
+    """A registrar where 1001 has registered `contact`."""
     registrar = Registrar(SipSettings())
     lines = [
         ("Via", "SIP/2.0/TCP 192.0.2.77;branch=z9hG4bK1"),
@@ -29,8 +29,17 @@ def places(contact: str, *, flow: Flow) -> Places:
     ]
     request = Request.build("REGISTER", "sip:pbx.example.com", lines)
     registrar.receive(request, "1001", flow=flow, received=flow.remote, now=0.0)
+    return registrar
+
+
+def places(contact: str, *, flow: Flow) -> Places:
+    """Places of a switch where 1001 has registered `contact`."""
     return Places(
-        registrar=registrar, users=["1001"], trunks=[CARRIER], domain="pbx.example.com", clock=StillClock()
+        registrar=registered(contact, flow),
+        users=["1001"],
+        trunks=[CARRIER],
+        domain="pbx.example.com",
+        clock=StillClock(),
     )
 
 

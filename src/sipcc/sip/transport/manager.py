@@ -17,6 +17,7 @@ from sipcc.sip.transport.stream import Layer
 from sipcc.sip.transport.tcp import Connections, connect_stream, listen_stream
 from sipcc.sip.transport.tls import TlsLayer, client_context, server_context
 from sipcc.sip.transport.udp import listen_udp
+from sipcc.tasks import SharedTasks
 
 _LISTEN = re.compile(r"(udp|tcp|tls|ws|wss):(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
 _WILDCARDS = frozenset({"0.0.0.0", "::", ""})
@@ -150,16 +151,17 @@ class FlowManager:
         receiver: Receiver,
         *,
         find_local: Callable[[str], str] = local_host_towards,
+        advertise: str = "",
     ) -> None:
         self.listeners: list[Listener] = []
         self._network = network
         self._receiver = receiver
         self._find_local = find_local
+        self._advertise = advertise
         self._local_hosts: dict[str, str] = {}
         self._streams: dict[_Key, Flow] = {}
         self._keys: dict[Flow, set[_Key]] = {}
-        self._opening: dict[_Key, asyncio.Task[Flow]] = {}
-        self._closed = False
+        self._opening: SharedTasks[Flow] = SharedTasks()
 
     @property
     def open_streams(self) -> int:
@@ -183,11 +185,7 @@ class FlowManager:
 
     async def close(self) -> None:
         """Close all listeners and streams; who waits for a stream gets ConnectError."""
-        self._closed = True
-        opening = list(self._opening.values())
-        for task in opening:
-            task.cancel()
-        await asyncio.gather(*opening, return_exceptions=True)
+        await self._opening.close()
         for flow in list(self._keys):
             flow.close()
         self._streams.clear()
@@ -228,29 +226,12 @@ class FlowManager:
         Raises:
             ConnectError: nobody answers there, or somebody else than `name`.
         """
-        if self._closed:
-            raise ConnectError(f"no connection to {remote}: the endpoint has stopped")
-        key = _key(transport, remote, name)
-        task = self._opening.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(
-                self._connect(transport, remote, name), name=f"sip/connect {transport} {remote}"
-            )
-            self._opening[key] = task
-            task.add_done_callback(lambda done: self._opened(key, done))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            waiter = asyncio.current_task()
-            if not task.cancelled() or (waiter is not None and waiter.cancelling()):
-                raise
-            # the attempt was given up and not its waiter, who must not believe to be cancelled
-            raise ConnectError(f"no connection to {remote}: the endpoint has stopped") from None
-
-    def _opened(self, key: _Key, task: asyncio.Task[Flow]) -> None:
-        self._opening.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # whoever waited may have given up before it failed: no news for the log
+        return await self._opening.join(
+            _key(transport, remote, name),
+            lambda: self._connect(transport, remote, name),
+            name=f"sip/connect {transport} {remote}",
+            closed=lambda: ConnectError(f"no connection to {remote}: the endpoint has stopped"),
+        )
 
     def adopt(self, flow: Flow) -> None:
         """Remember a stream, so that requests to that very address, and to a name it has proved, reuse it."""
@@ -274,7 +255,9 @@ class FlowManager:
         the host says so (RFC 7118 §5).
         """
         host = flow.local.host
-        if host in _WILDCARDS:
+        if self._advertise and reach_of(flow.remote.host) == "public":
+            host = self._advertise
+        elif host in _WILDCARDS:
             host = self._local_host(flow.remote.host)
         if flow.transport == "udp":
             return Address(host, flow.local.port)
