@@ -27,6 +27,12 @@ def check_values(sip: SipSettings, report: Report) -> None:
     """Check what of ``[sip]`` peers are shown, and its times."""
     if sip.domain and not is_host(sip.domain):
         report.error(("sip", "domain"), f"{sip.domain!r} is no name of a host", "as in pbx.example.com")
+    if sip.advertise and (not is_host(sip.advertise) or sip.advertise in ("0.0.0.0", "::")):
+        report.error(
+            ("sip", "advertise"),
+            f"{sip.advertise!r} is no address that a peer could use",
+            "as in 203.0.113.7",
+        )
     if not _PRODUCT.fullmatch(sip.user_agent):
         report.error(
             ("sip", "user_agent"),

@@ -82,7 +82,9 @@ class Endpoint:
         self.scope = TaskScope("sip")
         self._driver: Driver | None = None
         self._pumping = Pumping(self)
-        self.manager = FlowManager(network or SocketNetwork(settings), Forward(self))
+        self.manager = FlowManager(
+            network or SocketNetwork(settings), Forward(self), advertise=settings.advertise
+        )
         self.resolver = DnsResolver(settings.dns, clock=clock, chance=lambda: ids.bits(20) / (1 << 20))
         self.outbound = Outbound(
             settings,

@@ -110,6 +110,9 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     listen: tuple[str, ...] = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
     """Sockets, as ``transport:host:port``, with udp, tcp, tls, ws or wss; an IPv6 host stands in brackets.
     ``tls`` and ``wss`` need a certificate in ``[sip.tls]``."""
+    advertise: str = ""
+    """The address, an IP or a name, that stands in Via and Contact for peers with public addresses, where a
+    NAT is between them and us (a cloud's elastic address). Private networks are told our own."""
     domain: str = ""
     """Domain of our users and realm of our digests; empty takes the host of the first listener."""
     nonce_life: Annotated[float, msgspec.Meta(gt=0)] = 60.0

@@ -16,6 +16,8 @@ from sipcc.sip.timers import Timers
     [
         (SipSettings(domain="a b"), "error", "domain", "no name of a host"),
         (SipSettings(domain='a"b'), "error", "domain", "no name of a host"),
+        (SipSettings(advertise="a b"), "error", "advertise", "no address that a peer could use"),
+        (SipSettings(advertise="0.0.0.0"), "error", "advertise", "no address that a peer could use"),
         (SipSettings(user_agent="a\r\nX: b"), "error", "user_agent", "cannot stand in a header"),
         (SipSettings(digest=()), "error", "digest", "nobody could register"),
         (SipSettings(digest=("MD5", "MD5")), "error", "digest", "stands there twice"),

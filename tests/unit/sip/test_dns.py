@@ -280,7 +280,9 @@ def test_parse_server_refuses(text: str) -> None:
         parse_server(text)
 
 
-@pytest.mark.parametrize("host", ["a" * 64, "a" * 64 + ".example.com", "a..example.com", "", "-", "\udc80", "a b"])
+@pytest.mark.parametrize(
+    "host", ["a" * 64, "a" * 64 + ".example.com", "a..example.com", "", "-", "\udc80", "a b"]
+)
 async def test_what_is_no_name_leads_nowhere(server: FakeServer, host: str) -> None:
     found, _clock = resolver(server)
     with pytest.raises(ResolveError):

@@ -57,7 +57,9 @@ SLOPPY: dict[str, Callable[[bytes], bytes]] = {
     "Content-Type twice, the same": to(
         b"Content-Type: application/sdp\r\nc: application/sdp", b"Content-Type: application/sdp"
     ),
-    "spaces in the start line": to(b"INVITE \t sip:4008123456@192.0.2.9  S", b"INVITE sip:4008123456@192.0.2.9 S"),
+    "spaces in the start line": to(
+        b"INVITE \t sip:4008123456@192.0.2.9  S", b"INVITE sip:4008123456@192.0.2.9 S"
+    ),
     "brackets in the start line": to(b"<sip:4008123456@192.0.2.9> SIP", b"sip:4008123456@192.0.2.9 SIP"),
     "comma in a display name": to(b"Smith, John <sip", b'"A" <sip'),
     "brackets and & in a display name": to(b"A (sales) & co <sip", b'"A" <sip'),

@@ -249,3 +249,14 @@ async def test_listening_addresses() -> None:
             parse_listen(wrong)
     with pytest.raises(TransportError):
         Unopened("udp", Address("192.0.2.1", 5060)).send(b"")
+
+
+async def test_public_peers_are_told_the_advertised_address() -> None:
+    manager = FlowManager(SocketNetwork(), Inbox(), advertise="203.0.113.7")
+    await manager.listen(["udp:127.0.0.1:0"])
+    port = manager.listeners[0].local.port
+    for remote, told in (("8.8.8.8", "203.0.113.7"), ("10.1.2.3", "127.0.0.1"), ("127.0.0.9", "127.0.0.1")):
+        flow = manager.open_flow("udp", Address(remote, 5060))
+        assert flow is not None
+        assert manager.sent_by(flow) == Address(told, port)
+    await manager.close()

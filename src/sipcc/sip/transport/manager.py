@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from sipcc.errors import ConfigError, ConnectError, TransportError
-from sipcc.sip.nat import default_port, plain_host
+from sipcc.sip.nat import default_port, plain_host, reach_of
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.base import Address, Flow, Listener, Network, Receiver, TransportName
 from sipcc.sip.transport.stream import Layer
