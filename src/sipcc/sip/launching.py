@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from sipcc.errors import LoopDetected, TransactionTimeout, TransportError
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.message import Response
+from sipcc.sip.nat import is_address
 from sipcc.sip.resolve import Hop, HopHealth, Resolver
 from sipcc.sip.session_api import Exchange, Usage
 from sipcc.sip.transaction.machine import ClientTransaction
@@ -145,7 +146,7 @@ class Launcher:
             return None
         hop = self.health.order(hops, now=self._host.now())[0]
         address = Address(hop.host, hop.port)
-        return self._manager.open_flow(hop.transport, address, like=route.like, name=hop.name)
+        return self._manager.open_flow(hop.transport, address, like=route.like, name=_meant(hop, route.like))
 
     async def open(self, route: Route) -> Flow:
         """A flow to the first hop that can be reached. Raises TransportError."""
@@ -227,7 +228,9 @@ class Launcher:
             hop = way.hop = way.left.pop(0)
             try:
                 address = Address(hop.host, hop.port)
-                flow = self._manager.open_flow(hop.transport, address, like=way.like, name=hop.name)
+                flow = self._manager.open_flow(
+                    hop.transport, address, like=way.like, name=_meant(hop, way.like)
+                )
             except TransportError as reason:
                 self.health.failed(hop, now=self._host.now())
                 error = reason
@@ -278,11 +281,22 @@ class Launcher:
             self._send(exchange, flow, way.usage, self._patience(way))
 
     async def _open(self, hop: Hop, like: Flow | None) -> Flow:
-        address = Address(hop.host, hop.port)
-        flow = self._manager.open_flow(hop.transport, address, like=like, name=hop.name)
+        address, name = Address(hop.host, hop.port), _meant(hop, like)
+        flow = self._manager.open_flow(hop.transport, address, like=like, name=name)
         if flow is None:
-            flow = await self._manager.connect(address, transport=hop.transport, name=hop.name)
+            flow = await self._manager.connect(address, transport=hop.transport, name=name)
         return flow
+
+
+def _meant(hop: Hop, like: Flow | None) -> str:
+    """Whom a hop has to prove to be.
+
+    The Contact of a carrier is an address, and its certificate speaks for a domain: when the connection of
+    a dialog has broken, the new one must prove what the old one did.
+    """
+    if like is None or not is_address(hop.name) or hop.name in like.peer_names:
+        return hop.name
+    return min(like.peer_names, default=hop.name)
 
 
 def _is_over(exchange: Exchange) -> bool:

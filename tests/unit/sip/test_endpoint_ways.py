@@ -176,3 +176,41 @@ async def test_a_listener_of_ended_streams_that_fails_harms_nobody(world: World)
     flow.close()
     await asyncio.sleep(0.1)
     assert bob.counters.pop("crashes") == 1
+
+
+@pytest.mark.parametrize(("second", "arrives"), [("sip.example.net", True), ("sip.example.org", False)])
+async def test_a_dialog_over_tls_goes_on_with_who_proves_the_same_name(second: str, arrives: bool) -> None:
+    network = MemoryNetwork()
+    network.certify("10.0.0.2", "sip.example.net")
+    ends = []
+    for host in ("10.0.0.1", "10.0.0.2"):
+        settings = SipSettings(listen=(f"tls:{host}:5061",))
+        ids = Ids(random.Random(host))
+        ends.append(Endpoint(settings, network=network.host(host), clock=LoopClock(wall=0.0), ids=ids))
+        await ends[-1].start()
+    ours, carrier = ends
+    calls: list[InviteSession] = []
+
+    def on_invite(session: InviteSession) -> None:
+        calls.append(session)
+        session.accept(SDP)
+
+    ours.on_invite = on_invite
+    log = Log()
+    carrier.invite(
+        SipUri.parse("sip:4008123456@10.0.0.1;transport=tls"),
+        from_=NameAddr.parse("<sip:13800138000@example.net>"),
+        body=SDP,
+        listener=log,
+    )
+    await asyncio.sleep(1.0)
+    [call] = calls
+    assert call.flow.peer_names == {"sip.example.net"}
+    network.certify("10.0.0.2", second)
+    call.flow.close()
+    await asyncio.sleep(1.0)
+    call.bye()
+    await asyncio.sleep(1.0)
+    assert log.said == (["peer"] if arrives else [])
+    for end in ends:
+        await end.stop()
