@@ -165,9 +165,6 @@ class Phone:
         config.mediaConfig.transportConfig.publicAddress = settings["host"]
         config.natConfig.contactRewriteUse = 0
         config.callConfig.prackUse = getattr(pj, f"PJSUA_100REL_{settings.get('prack', 'not_used').upper()}")
-        if settings.get("timer"):
-            config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
-            config.callConfig.timerMinSESec, config.callConfig.timerSessExpiresSec = settings["timer"]
         config.mwiConfig.enabled = settings.get("mwi", False)
         if settings.get("password"):
             credentials = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])

@@ -229,6 +229,19 @@ def test_text_in_a_call(people: People) -> None:
     people.caller.over(first)
 
 
+def test_an_update_of_a_phone(people: People) -> None:
+    """PJSUA2 offers anew by UPDATE, with all that it has, and both still hear each other."""
+    first, second = people.talk()
+    before = len(people.caller.phone.events("media"))
+    people.caller.phone.tell(f"{first}:update")
+    wait_until(lambda: len(people.caller.phone.events("media")) > before, 5, people.caller.phone.tail)
+    people.caller.hears(first, ALICE_HZ)
+    people.alice.hears(second, CALLER_HZ)
+    assert not people.caller.phone.events("error")
+    people.caller.phone.tell(f"{first}:hangup")
+    people.alice.over(second)
+
+
 @pytest.mark.parametrize("side", ["caller", "callee"])
 def test_holds_of_a_phone(people: People, side: str) -> None:
     """Whoever is put on hold hears music, and the other one again afterwards."""
