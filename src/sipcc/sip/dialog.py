@@ -170,5 +170,5 @@ def _contact_of(message: Request | Response) -> SipUri | None:
         return None
     for contact in contacts:
         if contact.uri.scheme in {"sip", "sips", "tel"}:
-            return contact.uri
+            return contact.uri.as_target()
     return None

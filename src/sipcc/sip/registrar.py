@@ -347,9 +347,7 @@ def _binding(
     wish: _Wish, flow: Flow | None, received: Address, path: tuple[NameAddr, ...], now: float
 ) -> Binding:
     contact = wish.contact
-    uri = contact.uri
-    if uri.headers or "method" in uri.params:
-        uri = msgspec.structs.replace(uri.with_params(method=None), headers="")
+    uri = contact.uri.as_target()
     expires_at = now + wish.expires
     return Binding(uri, flow, received, path, _q(contact), expires_at, _instance(contact), wish.reg_id)
 

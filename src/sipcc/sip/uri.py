@@ -195,6 +195,12 @@ class SipUri(msgspec.Struct, frozen=True, eq=False, gc=False):
                 merged[name.lower()] = value
         return msgspec.structs.replace(self, params=merged)
 
+    def as_target(self) -> SipUri:
+        """The URI of a Contact as a Request-URI, where no headers and no method may be (RFC 3261 §19.1.1)."""
+        if not self.headers and "method" not in self.params:
+            return self
+        return msgspec.structs.replace(self.with_params(method=None), headers="")
+
 
 def _folded(value: str) -> str:
     return _unescape(value.encode("utf-8", "surrogateescape")).lower()

@@ -73,6 +73,14 @@ def test_target_refresh() -> None:
         assert str(dialog.next_hop) == "sip:alice@10.0.0.9:5070"
 
 
+def test_headers_and_a_method_in_a_contact_stay_out_of_the_request_uri() -> None:
+    contact = "<sip:alice@10.0.0.9;ob;method=REFER?Route=%3Csip:10.0.0.1%3E&Subject=x>"
+    dialog = Dialog.of_request(invite(contact=contact), "b")
+    assert str(dialog.request("BYE").uri) == "sip:alice@10.0.0.9;ob"
+    dialog.refresh(invite(contact=contact.replace("10.0.0.9", "10.0.0.8")))
+    assert str(dialog.request("BYE").uri) == "sip:alice@10.0.0.8;ob"
+
+
 def test_peers_without_contact() -> None:
     request = invite(contact="")
     assert str(Dialog.of_request(request, "b").remote_target) == "sip:alice@example.com"
