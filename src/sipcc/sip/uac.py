@@ -7,7 +7,7 @@ from typing import Literal
 
 from sipcc.errors import LocalProtocolError, TransactionTimeout
 from sipcc.sip.dialog import Dialog
-from sipcc.sip.forks import Fork, Forks
+from sipcc.sip.forks import MAX_FORKS, Fork, Forks
 from sipcc.sip.message import Request, Response
 from sipcc.sip.offer import OfferState, Turn
 from sipcc.sip.reliable import has_sdp, rseq_of
@@ -36,6 +36,7 @@ class ClientSession(InviteSession):
         self._cancel_sent = False
         self._cancel_reason: str | None = None
         self._finished = False
+        self._hung_up = 0
 
     @property
     def dialogs(self) -> Mapping[str, Dialog]:
@@ -228,7 +229,13 @@ class ClientSession(InviteSession):
             self.state = SessionState.ACCEPTED
 
     def _hang_up_fork(self, exchange: Exchange, dialog: Dialog) -> None:
-        """Acknowledge and end a 2xx that nobody wants (RFC 3261 §13.2.2.4)."""
+        """Acknowledge and end a 2xx that nobody wants (RFC 3261 §13.2.2.4).
+
+        Not without end: each makes us send to an address that the peer names, again and again.
+        """
+        if self._hung_up >= MAX_FORKS:
+            return
+        self._hung_up += 1
         self.acks.send(exchange, dialog)
         self.ending.send_bye(dialog=dialog)
 

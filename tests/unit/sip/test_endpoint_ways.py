@@ -20,6 +20,8 @@ from sipcc.sip import (
     SipSettings,
     SipUri,
 )
+from sipcc.sip import response as build_response
+from sipcc.sip.forks import MAX_FORKS
 from sipcc.sip.transport.base import Flow
 from sipcc.testing.network import MemoryNetwork
 
@@ -214,3 +216,26 @@ async def test_a_dialog_over_tls_goes_on_with_who_proves_the_same_name(second: s
     assert log.said == (["peer"] if arrives else [])
     for end in ends:
         await end.stop()
+
+
+async def test_answers_of_ever_more_forks_do_not_make_a_fountain_of_us(world: World) -> None:
+    alice = await world.endpoint("10.0.0.1")
+    session = alice.invite(
+        SipUri.parse("sip:bob@10.0.0.2"),
+        from_=NameAddr.parse("<sip:alice@example.com>"),
+        body=SDP,
+        listener=Log(),
+    )
+    await asyncio.sleep(0.1)
+    invite = session.request
+    flow = alice.listeners[0].flow_to(Address("10.0.0.2", 5060))
+    for tag in range(200):
+        headers = [("Contact", "<sip:victim@10.0.0.99>")]
+        answer = build_response(invite, 200, to_tag=str(tag), headers=headers, body=SDP)
+        alice.inbound.datagram_received(bytes(answer), flow)
+    await asyncio.sleep(0.1)
+    byes = {packet.data for packet in world.network.sent(b"BYE")}
+    assert len(byes) == MAX_FORKS
+    session.bye()
+    await asyncio.sleep(200)
+    assert (len(alice.layer), alice.sessions) == (0, 0)
