@@ -7,6 +7,7 @@ that what a peer sent comes out again byte for byte, valid or not.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from sipcc.errors import LocalProtocolError, ParseError
 
@@ -19,6 +20,8 @@ _PARAM_VALUE = re.compile(rb"[" + TOKEN_CHARS + rb"\[\]:/@&$()=,?\x80-\xff]*")
 _QUOTED = re.compile(rb'"(?:[^"\\\r\n]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"')
 _NEXT = {mark: re.compile(b'["<' + mark + b"]") for mark in (b",", b";")}
 _FORBIDDEN = re.compile(rb"[\r\n]")
+_LONG = 1024
+"""Octets of parameters that are cut all at once, which is quicker."""
 _NEEDS_ESCAPE = re.compile(r'[\\"\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 
 
@@ -104,7 +107,12 @@ def parse_params(raw: bytes, where: str) -> dict[str, str]:
     if raw.startswith(b";"):
         raw = raw[1:]
     params: dict[str, str] = {}
-    for piece in split(raw, b";", where) if b'"' in raw or b"<" in raw else raw.split(b";"):
+    pieces: Iterable[bytes]
+    if b'"' in raw or b"<" in raw:
+        pieces = split(raw, b";", where)
+    else:
+        pieces = raw.split(b";") if len(raw) <= _LONG else _one_by_one(raw)
+    for piece in pieces:
         name, equals, value = piece.partition(b"=")
         key = _PARAM_NAMES.get(name) or _param_name(name, where)
         if equals and (not value or not _PARAM_VALUE.fullmatch(value)):
@@ -115,6 +123,15 @@ def parse_params(raw: bytes, where: str) -> dict[str, str]:
             raise ParseError(f"parameter {key!r} twice", layer=where)
         params[key] = value.decode("utf-8", "surrogateescape")
     return params
+
+
+def _one_by_one(raw: bytes) -> Iterator[bytes]:
+    """The pieces between semicolons, of which there may be too many to hold them all."""
+    start = 0
+    while (end := raw.find(b";", start)) >= 0:
+        yield raw[start:end]
+        start = end + 1
+    yield raw[start:]
 
 
 def _param_name(raw: bytes, where: str) -> str:

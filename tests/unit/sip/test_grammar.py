@@ -90,3 +90,13 @@ def test_unquote_leaves_the_rest_alone() -> None:
     assert unquote('"') == '"'
     with pytest.raises(ParseError):
         quoted_end(b'"open', "w")
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_few_and_many_params_are_read_alike(count: int) -> None:
+    names = [f"p{i}" for i in range(count)]
+    raw = b";" + ";".join(f"{name}=value-{name}" for name in names).encode()
+    assert parse_params(raw, "header:To") == {name: f"value-{name}" for name in names}
+    for wrong in (raw + b";", raw + b";p0=again", raw.replace(b";p1=", b";;p1="), raw + b";a b"):
+        with pytest.raises(ParseError):
+            parse_params(wrong, "header:To")
