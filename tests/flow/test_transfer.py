@@ -12,6 +12,7 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ,
 
 from sipcc import Call
 from sipcc.call.events import CallEndedEvent, TransferCompleted, TransferFailed, TransferStarted
+from sipcc.sip import InviteSession
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Deaf, Decline, FakePhone, Ignore
 
@@ -425,6 +426,31 @@ async def test_a_ringing_call_is_picked_up_at_another_phone(centre: Centre) -> N
     await hear_each_other(caller, CALLER_HZ, pickup, AGENT_HZ["1002"])
     await pickup.hangup()
     await caller.ended()
+
+
+async def test_who_gives_up_in_the_moment_of_picking_up_takes_nothing(centre: Centre) -> None:
+    """CANCEL in the same read as the INVITE with Replaces: the phone that rings goes on ringing."""
+    alice, bob = await centre.phone("1001", Ignore()), await centre.phone("1002")
+    caller = await centre.carrier.call("4008000005")
+    ringing = await alice.next_call()
+    await caller.ringing()
+    endpoint = centre.switch.endpoint
+    door = endpoint.on_invite
+    assert door is not None
+
+    def cancelled_at_once(session: InviteSession) -> None:
+        door(session)
+        session.receive_cancel(session._transaction)  # type: ignore[attr-defined]
+
+    endpoint.on_invite = cancelled_at_once
+    pickup = await bob.call("1001", headers=[("Replaces", f"{ringing.dialog};early-only")])
+    assert await pickup.ended() == "rejected"
+    assert pickup.status == 487
+    await asyncio.sleep(1)
+    assert ringing.state != "ended"
+    assert caller.state != "ended"
+    await caller.hangup()
+    await ringing.ended()
 
 
 async def test_a_talk_goes_on_at_another_phone_of_the_same_user(centre: Centre) -> None:

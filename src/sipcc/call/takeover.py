@@ -15,6 +15,7 @@ from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
 from sipcc.sip.multipart import body_of
 from sipcc.sip.refer import Replaces, replaces_of
+from sipcc.sip.session_api import SessionState
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
@@ -79,6 +80,9 @@ async def _replace(context: CallContext, session: InviteSession, old: Leg, user:
         user=user,
     )
     leg.attach(session)
+    if session.state is SessionState.TERMINATED:  # a CANCEL came before anybody listened
+        leg.on_cancelled(session)
+        return
     if old.ended:
         leg.hangup("failed", status=603)
         return
