@@ -47,6 +47,7 @@ class _Asking:
             call.unlisten_keys(self._on_key)
             if not call.ended:
                 call.player.stop()
+            del self._driver  # it knows `_flush`: a ring of the two would wait for the garbage collector
 
     def _prompt_ended(self) -> None:
         if not self._done.done():

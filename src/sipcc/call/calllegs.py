@@ -159,6 +159,7 @@ class CallLegs(CallState):
             )
         )
         _log.info("call.ended", call_id=self.id, cause=leg.end_cause, ended_by=leg.ended_by)
+        leg.let_go()
 
     async def _report_leg(self, leg: Leg, at: float) -> None:
         stats = await leg.stats()
@@ -173,6 +174,7 @@ class CallLegs(CallState):
                 stats=stats,
             )
         )
+        leg.let_go()
 
     def _tell_busy(self, leg: Leg, *, began: bool) -> None:
         """A user whom no queue rang has a call of its own now, or has it no longer."""

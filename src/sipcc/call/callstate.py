@@ -74,7 +74,7 @@ class CallState(CallerFacts):
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._player: Player | None = None
         self._key_sinks: list[Any] = []
-        self._recording = CallRecording(call_id, self._emit, self._now)
+        self._recording = CallRecording(call_id, context)
         self._known: dict[Leg, tuple[CallIdentity, str, str]] = {}
         self._lent = 0
         self._given_back = asyncio.Event()

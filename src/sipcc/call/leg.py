@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from sipcc.call.cause import CAUSES, cause_of_status, reason_header
 from sipcc.call.events import EndedBy
 from sipcc.call.infokeys import PLAIN, RELAY, read_key
 from sipcc.call.legoffers import SDP, LegOffers
-from sipcc.call.legowner import LegOwner, LegState
+from sipcc.call.legowner import NOBODY, LegOwner, LegState
 from sipcc.call.legverbs import LegVerbs, Referring
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
@@ -69,8 +70,8 @@ class Leg(LegOffers, LegVerbs):
         self.ended_by: EndedBy = "us"
         self.held = False
         """True while the far side keeps us on hold."""
-        self.owner = owner
-        """Whoever is told of this leg; a race hands its winner over to the call."""
+        self._owner: LegOwner | None = owner
+        self._late_owner: weakref.ref[LegOwner] | None = None
         self._session: InviteSession | None = None
         self.target: Target | None = None
         """Where we rang this party, if we did."""
@@ -107,6 +108,30 @@ class Leg(LegOffers, LegVerbs):
         """Tie the leg to its session, of either role."""
         self._session = session
         session.listener = self
+
+    @property
+    def owner(self) -> LegOwner:
+        """Whoever is told of this leg; a race hands its winner over to the call.
+
+        After `let_go` it is the call for as long as something else keeps that, and then nobody.
+        """
+        if self._owner is not None:
+            return self._owner
+        late = self._late_owner() if self._late_owner is not None else None
+        return NOBODY if late is None else late
+
+    @owner.setter
+    def owner(self, owner: LegOwner) -> None:
+        self._owner = owner
+
+    def let_go(self) -> None:
+        """The leg is over and its end was reported: do not keep its call alive.
+
+        A call keeps its caller's leg, whose figures may be read for ever. Were the two a ring, each ended
+        call would wait for the garbage collector, whose looks take longer the more calls there are.
+        """
+        if self._owner is not None:
+            self._late_owner, self._owner = weakref.ref(self._owner.call), None
 
     @property
     def session(self) -> InviteSession:

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
+from sipcc.errors import LocalProtocolError
+
 if TYPE_CHECKING:
     from sipcc.call.call import Call
     from sipcc.call.leg import Leg
@@ -72,3 +74,49 @@ class LegOwner(Protocol):
     def leg_media(self, leg: Leg, event: MediaEvent) -> None:
         """Something happened on the media port, digits included."""
         ...
+
+
+class _Nobody:
+    """Stands for the call of an ended leg that is gone itself: late requests are answered, no more."""
+
+    @property
+    def call(self) -> Call:
+        """There is none any more."""
+        raise LocalProtocolError("the call of the leg is gone")
+
+    def leg_ringing(self, leg: Leg, response: Response) -> None:
+        """Nobody hears it."""
+
+    def leg_progress(self, leg: Leg, response: Response) -> None:
+        """Nobody hears it."""
+
+    def leg_answered(self, leg: Leg) -> None:
+        """Nobody hears it."""
+
+    def leg_ended(self, leg: Leg) -> None:
+        """It has ended before."""
+
+    def leg_held(self, leg: Leg, *, held: bool, by_us: bool = False) -> None:
+        """Nobody waits for the other one."""
+
+    def leg_offered(self, leg: Leg, request: Request) -> Awaitable[int] | None:
+        """Nobody is there to be asked."""
+        return None
+
+    def leg_request(self, leg: Leg, inbound: InboundRequest) -> None:
+        """The dialog outlived the call, and nobody is left whom the request could be for."""
+        inbound.reply(481)
+
+    def leg_replaced(self, leg: Leg, new: Leg) -> None:
+        """Whoever wants its place came too late."""
+        new.hangup("failed")
+
+    def leg_refreshed(self, leg: Leg) -> bool:
+        """Nobody else is there to be refreshed."""
+        return False
+
+    def leg_media(self, leg: Leg, event: MediaEvent) -> None:
+        """Nobody hears it."""
+
+
+NOBODY: LegOwner = _Nobody()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sipcc.call import events
-from sipcc.events import Event
 from sipcc.rtp.flow import MediaPort, RecordingEnded
+
+if TYPE_CHECKING:
+    from sipcc.call.context import CallContext
 
 PATIENCE = 5.0
 """Seconds that the end of a call waits for its recording to be complete."""
@@ -17,12 +19,11 @@ PATIENCE = 5.0
 class CallRecording:
     """What is recorded of a call; at most one file at a time."""
 
-    def __init__(self, call_id: str, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
+    def __init__(self, call_id: str, context: CallContext) -> None:
         self.path: str | None = None
         """The file that is being written."""
         self._call_id = call_id
-        self._emit = emit
-        self._now = now
+        self._context = context
         self._complete: asyncio.Future[None] | None = None
         self._port: MediaPort | None = None
 
@@ -32,7 +33,8 @@ class CallRecording:
             self.path, self._port = path, port
             self._complete = asyncio.get_running_loop().create_future()
             port.record(path)
-            self._emit(events.RecordingStarted(at=self._now(), call=self._call_id, path=path))
+            at = self._context.clock.now()
+            self._context.bus.emit(events.RecordingStarted(at=at, call=self._call_id, path=path))
         return self.path
 
     async def stop(self) -> None:
@@ -49,9 +51,9 @@ class CallRecording:
 
     def on_ended(self, event: RecordingEnded) -> None:
         """The file is complete, or the recording failed."""
-        self._emit(
+        self._context.bus.emit(
             events.RecordingFinished(
-                at=self._now(),
+                at=self._context.clock.now(),
                 call=self._call_id,
                 path=event.path,
                 seconds=event.seconds,

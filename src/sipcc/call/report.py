@@ -20,13 +20,13 @@ class Report:
 
     def __init__(self, leg: Leg, number: int, *, first: bool) -> None:
         """`number` is the CSeq of the REFER; `first` says that it is the first one in the dialog."""
-        self._leg = leg
+        self._session = leg.session  # not the leg, which keeps its report
         self._event = refer_event(number, first=first)
         self._waiting: int | None = None
         self._sending = False
         self._told = 0
         self._open = True
-        leg.session.hold_dialog()
+        self._session.hold_dialog()
 
     @property
     def over(self) -> bool:
@@ -65,7 +65,7 @@ class Report:
             ("Subscription-State", subscription_state(over=final, expires=LIFE_S)),
         ]
         try:
-            self._leg.session.send_request(
+            self._session.send_request(
                 "NOTIFY",
                 body=sipfrag(status),
                 content_type=SIPFRAG,
@@ -88,4 +88,4 @@ class Report:
     def _close(self) -> None:
         if self._open:
             self._open = False
-            self._leg.session.release_dialog()
+            self._session.release_dialog()

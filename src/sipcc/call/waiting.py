@@ -23,9 +23,9 @@ async def run_unless(
     given it then.
     """
     task = asyncio.ensure_future(work)
+    either: set[asyncio.Future[Any]] = {task, ended}
     try:
         if not ended.done():
-            either: set[asyncio.Future[Any]] = {task, ended}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         if undo is not None and task.done() and not task.cancelled() and task.exception() is None:
@@ -36,6 +36,10 @@ async def run_unless(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-    if not task.cancelled():
-        return task.result()
-    raise otherwise(ended.result())
+    try:
+        if not task.cancelled():
+            return task.result()
+        raise otherwise(ended.result())
+    finally:
+        # an exception knows this frame, and the task the exception: not a ring that waits for the collector
+        del task, either

@@ -127,6 +127,7 @@ class MediaCore:
         session.count_arrivals()
         session.reports.say_goodbye(now=now)
         self._frames.release(session)
+        session.line.owner = None  # the relay knows the line: a ring of the two would wait for the collector
         del self._sessions[session.id]
         for handle in (session.rtp_handle, session.rtcp_handle):
             del self._receivers[handle]

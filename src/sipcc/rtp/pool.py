@@ -228,9 +228,7 @@ class WorkerPool:
         ports = list(worker.ports.values())
         worker.ports.clear()
         for port in ports:
-            port.finish(worker.stats_of(port.id))
-            if not worker.quitting:
-                port.deliver(WorkerLost(port.id))
+            port.finish(worker.stats_of(port.id), last=None if worker.quitting else WorkerLost(port.id))
         if self._stopping:
             return
         self.restarts += 1

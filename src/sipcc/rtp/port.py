@@ -110,12 +110,18 @@ class EnginePort:
         """True once `close` was called or the worker died."""
         return self._final is not None
 
-    def finish(self, stats: RtpStats) -> None:
-        """The engine's word that the port is gone."""
+    def finish(self, stats: RtpStats, *, last: MediaEvent | None = None) -> None:
+        """The engine's word that the port is gone: `last` is told, and then nothing more to nobody.
+
+        So the port and whoever holds it are no ring that waits for the garbage collector.
+        """
         if self._final is None:
             self._final = asyncio.get_running_loop().create_future()
         if not self._final.done():
             self._final.set_result(stats)
+        if last is not None:
+            self.deliver(last)
+        self.on_event = None
 
     def deliver(self, event: MediaEvent) -> None:
         """Hand an event to whoever holds the port; its crash is logged and goes no further."""
