@@ -21,6 +21,7 @@ import msgspec
 
 from sipcc.errors import ParseError, RemoteProtocolError
 from sipcc.sip.grammar import quote, unquote
+from sipcc.sip.headers import Headers
 from sipcc.sip.message import Request, Response, transaction_key
 from sipcc.sip.uri import SipUri
 
@@ -371,6 +372,22 @@ def answer_challenge(
             name = "Proxy-Authorization" if response.status == 407 else "Authorization"
             return name, authorization(challenge, request, credentials, nonce_count, cnonce)
     raise RemoteProtocolError("no challenge that we can answer", status_hint=response.status)
+
+
+def put_credentials(headers: Headers, name: str, value: str) -> None:
+    """Put the header that `answer_challenge` made on a request.
+
+    It takes the place of one for the same realm; those for other realms stay, as each proxy on the way
+    looks for its own (RFC 3261 §22.3).
+
+    Raises:
+        ParseError: one of them cannot be read.
+    """
+    realm = parse_auth(value)[1].get("realm")
+    others = [held for held in headers.get_all(name) if parse_auth(held)[1].get("realm") != realm]
+    headers.remove(name)
+    for held in (*others, value):
+        headers.add(name, held)
 
 
 def authorization(

@@ -14,7 +14,7 @@ from sipcc.clock import Clock
 from sipcc.errors import SipccError, TransactionTimeout, TransportError
 from sipcc.ids import Ids
 from sipcc.log import get_logger
-from sipcc.sip.auth import answer_challenge
+from sipcc.sip.auth import answer_challenge, put_credentials
 from sipcc.sip.build import cancel as build_cancel
 from sipcc.sip.deadlines import Deadlines
 from sipcc.sip.dialog import MAX_CSEQ, Dialog
@@ -347,9 +347,9 @@ class Outbound:
             name, value = answer_challenge(
                 response, request, credentials, nonce_count=1, cnonce=f"{self.ids.bits(64):016x}"
             )
+            put_credentials(request.headers, name, value)
         except SipccError:
             return False
-        request.headers.set(name, value)
         self._emit_again(exchange, request, transaction.flow)
         return True
 
