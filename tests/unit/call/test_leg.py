@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.negotiate import MediaNegotiation
-from sipcc.errors import NoCommonCodec, TransactionTimeout
+from sipcc.errors import LocalProtocolError, NoCommonCodec, TransactionTimeout
 from sipcc.rtp.flow import DigitBegan, DigitEnded, RecordingEnded, RtpStats, StreamParams
 from sipcc.sip import Request, Response
 from sipcc.sip.sdp import SessionDescription
@@ -426,3 +427,35 @@ async def test_a_request_that_is_no_key_is_the_owners() -> None:
     leg.on_request(session, inbound("MESSAGE", b"x", "text/plain"))  # type: ignore[arg-type]
     leg.on_request(session, inbound("INFO", b"x", "text/plain"))  # type: ignore[arg-type]
     assert owner.told == [("request", "MESSAGE"), ("request", "INFO")]
+
+
+async def test_an_ended_leg_that_has_let_go_does_not_keep_its_call_and_answers_what_comes_late() -> None:
+    class Whole(Owner):
+        @property
+        def call(self) -> Whole:
+            return self
+
+    leg, session, _, _ = make("caller")
+    owner: Any = Whole()
+    leg.owner = owner
+    leg.take_offer(OFFER)
+    leg.hangup("busy")
+    leg.let_go()
+    leg.let_go()
+    assert leg.owner is owner  # somebody else keeps it still
+    gone = weakref.ref(owner)
+    del owner
+    assert gone() is None
+    assert (leg.end_cause, leg.end_status, leg.ended_by) == ("busy", 486, "us")
+    statuses: list[int] = []
+    late = SimpleNamespace(request=request("MESSAGE", b"hello", "text/plain"), reply=statuses.append)
+    leg.on_request(session, late)  # type: ignore[arg-type]
+    assert statuses == [481]
+    leg.on_offer(session, request("INVITE", HELD))  # type: ignore[arg-type]
+    assert "answer_offer" in verbs(session)
+    other, its_session, _, _ = make("caller")
+    leg.owner.leg_replaced(leg, other)
+    assert other.ended
+    assert verbs(its_session) == ["reject"]
+    with pytest.raises(LocalProtocolError):
+        assert leg.owner.call
