@@ -124,12 +124,55 @@ async def transferred(centre: Centre) -> None:
     await caller.ended()
 
 
+async def sent_on(centre: Centre) -> None:
+    """The phone sends its caller on by REFER, to one that answers."""
+    centre.phones["1002"].behaviours = [Answer(after=0.5)]
+    caller = await centre.carrier.call("4008000009")
+    talk = await centre.phones["1002"].next_call()
+    await caller.answered()
+    await asyncio.sleep(1)
+    assert await talk.refer("sip:1001@pbx.example.com") == 202
+    second = await centre.phones["1001"].next_call()
+    await second.answered()
+    await talk.ended()
+    await asyncio.sleep(3)
+    await second.hangup()
+    await caller.ended()
+
+
+async def sent_on_by_the_caller(centre: Centre) -> None:
+    """A phone that calls another one transfers it: the one that was called is the caller from then on."""
+    centre.phones["1003"].behaviours = [Answer(after=0.5)]
+    first = await centre.phones["1002"].call("4008000005")
+    talk = await centre.phones["1001"].next_call()
+    await first.answered()
+    await asyncio.sleep(1)
+    assert await first.refer("sip:1003@pbx.example.com") == 202
+    second = await centre.phones["1003"].next_call()
+    await second.answered()
+    await first.ended()
+    await asyncio.sleep(3)
+    await second.hangup()
+    await talk.ended()
+
+
 async def ring_all(call: Call) -> None:
     """What `rung_at_once` calls."""
     await call.bridge(await call.dial("1001", "1002", "1003"))
 
 
-KINDS = [dialled, hung_up_by_the_callee, refused, given_up, played_to, queued, rung_at_once, transferred]
+KINDS = [
+    dialled,
+    hung_up_by_the_callee,
+    sent_on,
+    sent_on_by_the_caller,
+    refused,
+    given_up,
+    played_to,
+    queued,
+    rung_at_once,
+    transferred,
+]
 
 
 @pytest.fixture
