@@ -170,6 +170,56 @@ async def test_a_trunk_calls_an_agent(
         await trunk.stop()
 
 
+OUTWARD = """
+[[trunks]]
+name = "outward"
+host = "127.0.0.8"
+transport = "{transport}"
+[[numbers]]
+number = "4008000011"
+to = "dial:outward/13800138001"
+"""
+FAR_HZ = 2200.0
+
+
+@pytest.mark.parametrize("of_agent", TRANSPORTS)
+@pytest.mark.parametrize("of_trunk", ["udp", "tcp", "tls"])
+async def test_an_agent_calls_out_over_a_trunk(
+    tmp_path: Path, of_trunk: TransportName, of_agent: TransportName
+) -> None:
+    """Nobody calls a carrier over WebSocket: such a trunk would have to open the connection itself."""
+    extra = OUTWARD.format(transport=of_trunk)
+    async with Centre(tmp_path, config=CONFIG.replace(LISTEN, ALL), extra=extra) as centre:
+        agent = await agent_over(centre, of_agent)
+        far = FakePhone(
+            "13800138001",
+            "",
+            server=Address("127.0.0.1", PORTS[of_trunk]),
+            host="127.0.0.8",
+            network=centre.network.host("127.0.0.8"),
+            transport=of_trunk,
+            tone_hz=FAR_HZ,
+            port=PORTS[of_trunk],
+        )
+        await far.start()
+        for by_agent in (True, False):
+            out = await agent.call("4008000011")
+            talk = await far.next_call()
+            await out.answered()
+            await out.hears(FAR_HZ)
+            await talk.hears(AGENT_HZ["1001"])
+            assert await out.hold() == 200
+            await talk.hears(MUSIC_HZ)
+            assert await out.resume() == 200
+            await talk.hears(AGENT_HZ["1001"])
+            first, second = (out, talk) if by_agent else (talk, out)
+            await first.hangup()
+            assert await second.ended() == "peer"
+        assert f"SIP/2.0/{of_trunk.upper()} ".encode() in far.seen("INVITE", "in")[0].data
+        await nothing_is_left(centre)
+        await far.stop()
+
+
 @pytest.mark.parametrize("transport", ["tls", "wss"])
 async def test_a_trunk_is_known_by_its_certificate(tmp_path: Path, transport: TransportName) -> None:
     config = CONFIG.replace(LISTEN, ALL)
