@@ -15,8 +15,10 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from tests.flow.centre import CARRIER, Centre
 
 from sipcc.clock import LoopClock
 from sipcc.ids import Ids
@@ -42,6 +44,7 @@ from sipcc.sip.parser import parse_datagram
 from sipcc.sip.resolve import Hop
 from sipcc.sip.transport.base import Address, Flow, Listener, TransportName
 from sipcc.testing.network import MemoryNetwork
+from sipcc.testing.phone import Behaviour, Decline, Ignore
 
 OFFER = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 MOVED = OFFER.replace(b"m=audio 4000", b"m=audio 4100")
@@ -656,3 +659,38 @@ async def test_3_10_no_response_told_by_nobody(flow: Flow3665) -> None:
     flow.invite()
     await asyncio.sleep(40)
     assert flow.seen().ladder == [">INVITE"] * 7
+
+
+# -- the same through us, between two phones: what a B2BUA makes of it ----------------------------------
+
+THROUGH_US = [
+    ("3.8 no answer", Ignore(), 5.0, ["INVITE", "180", "CANCEL", "200", "487", "ACK"]),
+    ("3.9 busy", Decline(486), 0.0, ["INVITE", "180", "486", "ACK"]),
+    ("3.11 unavailable", Decline(480), 0.0, ["INVITE", "180", "480", "ACK"]),
+]
+
+
+@pytest.mark.parametrize(("section", "how", "patience", "ladder"), THROUGH_US)
+async def test_unsuccessful_calls_through_the_switch(
+    tmp_path: Path, section: str, how: Behaviour, patience: float, ladder: list[str]
+) -> None:
+    """Each side has a dialog of its own, and both see the flow of the RFC."""
+    async with Centre(tmp_path) as centre:
+        phone = await centre.phone("1001", how)
+        call = await centre.carrier.call("4008000005")
+        await call.ringing()
+        if patience:
+            await asyncio.sleep(patience)
+            await call.hangup()
+        await call.ended()
+        await asyncio.sleep(SHORT)
+        carrier = Seen(centre.network, CARRIER)
+        called = Seen(centre.network, phone.host)
+        for seen in (carrier, called):
+            seen.check()
+            words = [word[1:] for word in seen.ladder]
+            begin = words.index("INVITE")
+            assert [word for word in words[begin:] if word != "100"] == ladder, section
+        ours, theirs = carrier.requests(">INVITE")[0], called.requests("<INVITE")[0]
+        assert ours.call_id != theirs.call_id
+        assert ours.from_.tag != theirs.from_.tag
