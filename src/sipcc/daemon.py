@@ -13,8 +13,9 @@ from sipcc.log import configure
 from sipcc.switch import Switch
 from sipcc.switch.switch import DRAIN_TIMEOUT
 
-GC_THRESHOLDS = (5_000, 10, 20)
-"""Rarer than by default, since a call makes few cycles; not so rare that one look takes 100 ms."""
+GC_THRESHOLDS = (5_000, 10, 200)
+"""The young are looked at often enough that no look takes 100 ms; all that lives hardly ever, since an ended
+call leaves nothing for the collector."""
 
 
 def tune_collector() -> None:

@@ -140,6 +140,8 @@ class LegOffers:
             self.negotiation.move(old.host, old.port)
             old.on_event, port.on_event = self._leg.on_media, None
             await port.close()
+            if self._leg.ended:
+                await old.close()  # the end of the leg has closed the port that it had then
             return False
         await old.close()
         return True

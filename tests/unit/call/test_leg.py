@@ -386,6 +386,18 @@ async def test_a_leg_moves_to_another_port_if_the_far_side_agrees(agreed: bool) 
     assert leg.media.on_event is not None
 
 
+async def test_a_leg_that_ends_while_it_moves_leaves_no_port_open() -> None:
+    leg, session, _, old = make("caller")
+    leg.take_offer(OFFER)
+    leg.accept()
+    engine = Engine()
+    moving = asyncio.ensure_future(leg.move(engine, near=old))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    leg.on_ended(session, "peer", None)  # type: ignore[arg-type]
+    assert await moving is False
+    assert (old.closed, engine.port.closed) == (True, True)
+
+
 async def test_a_hold_that_meets_an_offer_is_tried_again_and_given_up() -> None:
     leg, _, owner, _ = make("caller")
     leg.take_offer(OFFER)
