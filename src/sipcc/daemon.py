@@ -13,9 +13,9 @@ from sipcc.log import configure
 from sipcc.switch import Switch
 from sipcc.switch.switch import DRAIN_TIMEOUT
 
-GC_THRESHOLDS = (5_000, 10, 200)
-"""The young are looked at often enough that no look takes 100 ms; all that lives hardly ever, since an ended
-call leaves nothing for the collector."""
+GC_THRESHOLDS = (5_000, 10, 100)
+"""The young are looked at often, so that no look takes long; all that lives rarely, since an ended call leaves
+nothing for the collector."""
 
 
 def tune_collector() -> None:

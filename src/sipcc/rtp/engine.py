@@ -105,7 +105,7 @@ class MediaCore:
 
     def _bind_pair(self, now: float) -> tuple[int, tuple[int, int]]:
         host = self._settings.address
-        error: OSError | None = None
+        why = ""
         for _ in range(min(MAX_BIND_TRIES, self._pool.capacity)):
             number = self._pool.take(now=now)
             handles: list[int] = []
@@ -113,11 +113,11 @@ class MediaCore:
                 handles.append(self._sockets.open(host, number))
                 return number, (handles[0], self._sockets.open(host, number + 1))
             except OSError as refused:
-                error = refused
+                why = str(refused)  # the exception itself and this frame would keep each other
                 for handle in handles:
                     self._sockets.close(handle)
                 self._pool.give_back(number, now=now)
-        raise PortsExhausted(f"no RTP port could be bound on {host}: {error}")
+        raise PortsExhausted(f"no RTP port could be bound on {host}: {why}")
 
     def _close(self, session: Session, now: float) -> None:
         """End all of a port; its `Closed` follows the end of its recording."""

@@ -411,6 +411,7 @@ class Trace:
             _, call = self._calls.popitem(last=False)
             for leg in call.legs:
                 del self._dialogs[leg.key]
+            call.legs.clear()  # a call and its legs are a ring, which would wait for the garbage collector
             self._call_bytes -= call.size
             self.evicted += 1
 

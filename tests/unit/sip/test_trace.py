@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.sip.trace import ENTRY_BYTES, Direction, Trace, TraceSettings
+from sipcc.sip.trace import ENTRY_BYTES, Direction, Trace, TraceSettings, _Call
 from sipcc.sip.transport.base import Address, Flow
 from sipcc.testing.wires import MemoryUdpFlow
 
@@ -137,6 +138,20 @@ def test_the_call_that_was_silent_longest_goes_first() -> None:
     assert [kept.find(f"call-{number}") is not None for number in range(4)] == [True, False, True, True]
     assert kept.evicted == 1
     assert kept.find("s1") is None
+
+
+def test_a_call_that_goes_waits_for_no_collector() -> None:
+    kept = trace(calls=2)
+    gc.collect()
+    gc.disable()
+    try:
+        for n in range(20):
+            see(kept, str(n), float(n))
+            kept.started(f"call-{n}", caller="13800138000", called="4008123456", sip_call_id=str(n), at=n)
+        assert len(kept) == 2
+        assert [kind for kind in map(type, gc.get_objects()) if kind.__name__ == "_Call"] == [_Call] * 2
+    finally:
+        gc.enable()
 
 
 def test_messages_without_call_id_are_counted() -> None:
