@@ -14,8 +14,8 @@ from sipcc.switch import Switch
 from sipcc.switch.switch import DRAIN_TIMEOUT
 
 GC_THRESHOLDS = (5_000, 10, 100)
-"""The young are looked at often, so that no look takes long; all that lives rarely, since an ended call leaves
-nothing for the collector."""
+"""The young are looked at often, so that no look takes long; all that lives rarely, since an ended call
+leaves nothing for the collector."""
 
 
 def tune_collector() -> None:
