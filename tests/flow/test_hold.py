@@ -38,6 +38,19 @@ def direction_of(message: bytes) -> str:
     return description.direction_of(description.audio)
 
 
+def holding_after_a_second(done: list[bool]) -> Handler:
+    """A call that is put on hold once, and whether that came about."""
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        call.start_playing("welcome", loop=True)
+        await call.wait(1)
+        done.append(await call.hold())
+        await call.wait_ended()
+
+    return handler
+
+
 @pytest.mark.parametrize("how", ["sendonly", "inactive", "null"])
 async def test_a_program_holds_the_caller_in_a_talk_and_takes_it_back(tmp_path: Path, how: str) -> None:
     agreed: list[bool] = []
@@ -104,15 +117,7 @@ async def test_both_sides_hold_and_each_takes_back_its_own(tmp_path: Path) -> No
 
 async def test_a_hold_that_is_refused_breaks_nothing(tmp_path: Path) -> None:
     done: list[bool] = []
-
-    async def handler(call: Call) -> None:
-        await call.answer()
-        call.start_playing("welcome", loop=True)
-        await call.wait(1)
-        done.append(await call.hold())
-        await call.wait_ended()
-
-    async with bench(tmp_path, handler) as centre:
+    async with bench(tmp_path, holding_after_a_second(done)) as centre:
         caller = await centre.carrier.call("4008000001")
         caller.on_offer = lambda session, request: session.refuse_offer(488)  # type: ignore[method-assign]
         await caller.answered()
@@ -125,15 +130,7 @@ async def test_a_hold_that_is_refused_breaks_nothing(tmp_path: Path) -> None:
 
 async def test_holds_that_cross_are_sorted_out_by_491(tmp_path: Path) -> None:
     done: list[bool] = []
-
-    async def handler(call: Call) -> None:
-        await call.answer()
-        call.start_playing("welcome", loop=True)
-        await call.wait(1)
-        done.append(await call.hold())
-        await call.wait_ended()
-
-    async with bench(tmp_path, handler) as centre:
+    async with bench(tmp_path, holding_after_a_second(done)) as centre:
         centre.network.set_link(Link(delay=0.05), source=CARRIER)
         centre.network.set_link(Link(delay=0.05), target=CARRIER)
         caller = await centre.carrier.call("4008000001")

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from sipcc.cli.options import config_option
 from sipcc.config import Finding
 from sipcc.config import check as find
 
@@ -17,15 +18,7 @@ _STYLES = {"error": "bold red", "warning": "bold yellow"}
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--config",
-    "-c",
-    type=click.Path(path_type=Path),
-    default=Path("sipcc.toml"),
-    show_default=True,
-    envvar="SIPCC_CONFIG",
-    help="The configuration; the same as FILE.",
-)
+@config_option("The configuration; the same as FILE.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 def check(file: Path | None, config: Path, strict: bool) -> None:
     """Say all that is wrong with the configuration FILE: place, cause and cure.

@@ -5,30 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from sipcc.cli.ladder import draw
+from sipcc.cli.options import config_option
 from sipcc.config import load_socket
 from sipcc.errors import SipccError
 from sipcc.switch.console import Answer, CaptureOf, GetStatus, LadderOf, ListCalls, Question, ask
 
-
-def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--config`: which daemon is meant."""
-    return click.option(
-        "--config",
-        "-c",
-        type=click.Path(path_type=Path),
-        default=Path("sipcc.toml"),
-        show_default=True,
-        envvar="SIPCC_CONFIG",
-        help="The configuration that the daemon runs with: it says where its socket is.",
-    )(function)
+daemon_option = config_option("The configuration that the daemon runs with: it says where its socket is.")
 
 
 def asked(config: Path, question: Question) -> Answer:
@@ -54,7 +42,7 @@ def asked(config: Path, question: Question) -> Answer:
 @click.option("--last", is_flag=True, help="The call that began last; the same as no CALL.")
 @click.option("--full", is_flag=True, help="Print each message below its arrow.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@config_option
+@daemon_option
 def ladder(call: str, *, last: bool, full: bool, as_json: bool, config: Path) -> None:
     """Print the SIP ladder of CALL: both legs, timers, decisions and their reasons.
 
@@ -73,7 +61,7 @@ def ladder(call: str, *, last: bool, full: bool, as_json: bool, config: Path) ->
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
-@config_option
+@daemon_option
 def calls(*, limit: int, config: Path) -> None:
     """List the calls whose ladder can be printed, the youngest first."""
     for entry in asked(config, ListCalls(limit=limit)).calls or []:
@@ -87,7 +75,7 @@ def calls(*, limit: int, config: Path) -> None:
 @click.command()
 @click.argument("call")
 @click.argument("file", type=click.Path(path_type=Path))
-@config_option
+@daemon_option
 def capture(call: str, file: Path, *, config: Path) -> None:
     """Write the messages of CALL to FILE for Wireshark (pcap), credentials masked. `-` is stdout."""
     data = asked(config, CaptureOf(call=call)).capture or b""
@@ -102,7 +90,7 @@ def capture(call: str, file: Path, *, config: Path) -> None:
 
 
 @click.command()
-@config_option
+@daemon_option
 def status(*, config: Path) -> None:
     """Print the figures of the daemon that runs."""
     figures = asked(config, GetStatus()).status or {}

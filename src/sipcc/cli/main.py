@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sipcc import __version__
+from sipcc.cli.options import config_option
 from sipcc.errors import ConfigError, SipccError
 
 _COMMANDS = {
@@ -67,15 +68,7 @@ def main() -> None:
 
 
 @click.command()
-@click.option(
-    "--config",
-    "-c",
-    type=click.Path(path_type=Path),
-    default=Path("sipcc.toml"),
-    show_default=True,
-    envvar="SIPCC_CONFIG",
-    help="The configuration.",
-)
+@config_option("The configuration.")
 @click.option(
     "--drain-timeout", type=float, metavar="SECONDS", help="How long live calls may go on at the end."
 )

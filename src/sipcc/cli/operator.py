@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sipcc.cli.console import asked, config_option
+from sipcc.cli.console import asked, daemon_option
 from sipcc.switch.console import ListBans, ListRegistrations, ListTrunks, Unban
 from sipcc.switch.desk import BanRow, BindingRow, TrunkRow
 
@@ -26,7 +26,7 @@ def _clock(seconds_from_now: float) -> str:
 
 
 @click.command()
-@config_option
+@daemon_option
 def bans(*, config: Path) -> None:
     """List the sources that are not listened to, the latest ban first."""
     rows = asked(config, ListBans()).bans or []
@@ -39,7 +39,7 @@ def _ban(row: BanRow) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("source", metavar="HOST|all")
-@config_option
+@daemon_option
 def unban(source: str, *, config: Path) -> None:
     """Listen again to HOST, or to everybody, and forget that it was banned.
 
@@ -50,7 +50,7 @@ def unban(source: str, *, config: Path) -> None:
 
 
 @click.command()
-@config_option
+@daemon_option
 def trunks(*, config: Path) -> None:
     """List the trunks: up or down and why, calls, calls per second, next OPTIONS, our registration."""
     rows = asked(config, ListTrunks()).trunks or []
@@ -76,7 +76,7 @@ def _trunk(row: TrunkRow) -> tuple[str, ...]:
 @click.command()
 @click.argument("user", required=False, default="")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
-@config_option
+@daemon_option
 def registrations(user: str, *, limit: int, config: Path) -> None:
     """List where USER, or everybody, can be reached."""
     answer = asked(config, ListRegistrations(user=user, limit=limit))

@@ -93,13 +93,12 @@ class Shedder:
         if len(at) != 5:
             return None
         method = lines[0].partition(b" ")[0]
-        via = self._answered_via(kept[at[b"v"]], source, method, known)
-        if via is None:
+        answered = self._answered_via(kept[at[b"v"]], source, method, known)
+        if answered is None:
             return None
-        branch = _BRANCH.search(via)
-        if branch is not None and len(self._refused) < _MAX_REFUSED:
-            self._refused.add(branch[1])
-        kept[at[b"v"]] = via
+        kept[at[b"v"]], branch = answered
+        if len(self._refused) < _MAX_REFUSED:
+            self._refused.add(branch)
         # the same tag for each copy of the request, without any memory of it
         mark = crc32(kept[at[b"i"]] + kept[at[b"c"]] + kept[at[b"f"]])
         kept[at[b"t"]] += b"%b%08x" % (self._prefix, mark)
@@ -114,8 +113,8 @@ class Shedder:
 
     def _answered_via(
         self, line: bytes, source: Address, method: bytes, known: Callable[[Key], bool]
-    ) -> bytes | None:
-        """The top Via as the answer has it (RFC 3581 §4), or None when the request is to be read."""
+    ) -> tuple[bytes, bytes] | None:
+        """The top Via as the answer has it (RFC 3581 §4) and its branch; None: the request is to be read."""
         name, _, value = line.partition(b":")
         match = _VIA.fullmatch(value)
         branch = _BRANCH.search(value)
@@ -124,5 +123,5 @@ class Shedder:
         host, port = source.host.encode("ascii"), b"%d" % source.port
         told, changed = _RPORT.subn(b";received=%b;rport=%b" % (host, port), value)
         if changed:
-            return name + b":" + told
-        return line if match[1] == b"%b:%b" % (host, port) else None
+            return name + b":" + told, branch[1]
+        return (line, branch[1]) if match[1] == b"%b:%b" % (host, port) else None

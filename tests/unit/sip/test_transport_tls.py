@@ -10,24 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.sip.certificates import authority, tls_settings
+from tests.unit.sip.layers import pump
 
 from sipcc.errors import ConfigError, TransportError
 from sipcc.sip.settings import TlsSettings
 from sipcc.sip.transport.tls import TlsLayer, client_context, peer_names, server_context
-
-
-def pump(client: TlsLayer, server: TlsLayer, *, step: int = 0) -> tuple[list[bytes], list[bytes]]:
-    """Carry bytes until both are quiet, cut every `step` bytes; what each end got."""
-    at_client: list[bytes] = []
-    at_server: list[bytes] = []
-    while True:
-        there, back = client.to_send(), server.to_send()
-        if not there and not back:
-            return at_client, at_server
-        for data, end, got in ((there, server, at_server), (back, client, at_client)):
-            size = step or len(data) or 1
-            for start in range(0, len(data), size):
-                got += end.receive(data[start : start + size], now=0.0)
 
 
 def pair(

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.sip.layers import pump
 
 from sipcc.errors import TransportError
 from sipcc.sip.settings import WebSocketSettings
@@ -49,19 +50,6 @@ def opened(settings: WebSocketSettings | None = None) -> WsServerLayer:
     return layer
 
 
-def pump(client: WsClientLayer, server: WsServerLayer, step: int = 0) -> tuple[list[bytes], list[bytes]]:
-    at_client: list[bytes] = []
-    at_server: list[bytes] = []
-    while True:
-        there, back = client.to_send(), server.to_send()
-        if not there and not back:
-            return at_client, at_server
-        for data, end, got in ((there, server, at_server), (back, client, at_client)):
-            size = step or len(data) or 1
-            for start in range(0, len(data), size):
-                got += end.receive(data[start : start + size], now=0.0)
-
-
 @pytest.mark.parametrize("step", [0, 1, 5])
 def test_both_ends_exchange_messages_whole(step: int) -> None:
     client, server = WsClientLayer(URI), WsServerLayer(WebSocketSettings())
@@ -70,15 +58,15 @@ def test_both_ends_exchange_messages_whole(step: int) -> None:
     text, binary = "OPTIONS 中文 ".encode() * 40, bytes(range(256)) * 20
     client.send(text)
     client.send(binary)
-    assert pump(client, server, step) == ([], [text, binary])
+    assert pump(client, server, step=step) == ([], [text, binary])
     server.send(binary)
     server.send(text)
-    assert pump(client, server, step) == ([binary, text], [])
+    assert pump(client, server, step=step) == ([binary, text], [])
     server.ping()
-    assert pump(client, server, step) == ([], [])
+    assert pump(client, server, step=step) == ([], [])
     client.close()
     client.close()
-    pump(client, server, step)
+    pump(client, server, step=step)
     assert server.ended
 
 
