@@ -10,9 +10,9 @@ import pytest
 
 from sipcc.ids import Ids
 from sipcc.rtp import (
-    CodecName,
     DigitBegan,
     DigitEnded,
+    Law,
     LocalEngine,
     MediaEvent,
     MediaPort,
@@ -30,10 +30,10 @@ EVENTS = 101
 class Leg:
     """A party and our port for it."""
 
-    def __init__(self, port: MediaPort, party: FakeMedia, codec: CodecName, events: int | None) -> None:
+    def __init__(self, port: MediaPort, party: FakeMedia, codec: Law, events: int | None) -> None:
         self.port = port
         self.party = party
-        self.codec: CodecName = codec
+        self.codec: Law = codec
         self.event_type = events
         self.events: list[MediaEvent] = []
         port.on_event = self.events.append
@@ -61,7 +61,7 @@ class Stage:
         )
         self.legs: list[Leg] = []
 
-    async def join(self, codec: CodecName = "PCMU", *, tone: float = 0, events: int | None = EVENTS) -> Leg:
+    async def join(self, codec: Law = "PCMU", *, tone: float = 0, events: int | None = EVENTS) -> Leg:
         host = f"10.0.1.{len(self.legs) + 1}"
         party = FakeMedia(self.network.sockets(host), host, ssrc=0x1000 + len(self.legs))
         leg = Leg(await self.engine.open(), party, codec, events)
@@ -91,7 +91,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 @pytest.mark.parametrize("codecs", [("PCMU", "PCMU"), ("PCMU", "PCMA"), ("PCMA", "PCMU"), ("PCMA", "PCMA")])
-async def test_bridge_carries_both_ways(stage: Stage, codecs: tuple[CodecName, CodecName]) -> None:
+async def test_bridge_carries_both_ways(stage: Stage, codecs: tuple[Law, Law]) -> None:
     one, two = await stage.join(codecs[0], tone=500), await stage.join(codecs[1], tone=900)
     one.port.bridge(two.port)
     await asyncio.sleep(2)
@@ -149,7 +149,7 @@ async def test_keys_are_reported_and_pass_the_bridge(stage: Stage) -> None:
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 async def test_the_last_packets_of_a_key_from_before_the_bridge_do_not_pass_it(
-    stage: Stage, codec: CodecName
+    stage: Stage, codec: Law
 ) -> None:
     one, two = await stage.join("PCMU", tone=500), await stage.join(codec, tone=900)
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from sipcc.ids import Ids
 from sipcc.rtp import (
-    CodecName,
     DigitEnded,
+    Law,
     LocalEngine,
     MediaEvent,
     MediaPort,
@@ -51,14 +51,14 @@ class Stage:
         self.parties.append(party)
         return party
 
-    async def port(self, party: FakeMedia, codec: CodecName = "PCMU", **changes: object) -> MediaPort:
+    async def port(self, party: FakeMedia, codec: Law = "PCMU", **changes: object) -> MediaPort:
         port = await self.engine.open()
         port.on_event = self.events.append
         self.configure(port, party, codec, **changes)
         return port
 
     @staticmethod
-    def configure(port: MediaPort, party: FakeMedia, codec: CodecName = "PCMU", **changes: object) -> None:
+    def configure(port: MediaPort, party: FakeMedia, codec: Law = "PCMU", **changes: object) -> None:
         values: dict[str, object] = {
             "remote_host": party.host,
             "remote_port": party.port,
@@ -70,7 +70,7 @@ class Stage:
         port.configure(StreamParams(**{**values, **changes}))  # type: ignore[arg-type]
 
     @staticmethod
-    def start(party: FakeMedia, port: MediaPort, codec: CodecName = "PCMU") -> None:
+    def start(party: FakeMedia, port: MediaPort, codec: Law = "PCMU") -> None:
         party.start(
             Peer(
                 host=HOST,

@@ -13,7 +13,7 @@ from sipcc.call.settings import CallSettings
 from sipcc.call.tollguard import TollGuard
 from sipcc.clock import Clock
 from sipcc.ids import Ids
-from sipcc.rtp.flow import CodecName, MediaEngine
+from sipcc.rtp.flow import Law, MediaEngine
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CallContext:
     scope: TaskScope
     domain: str
     """The host part of the From that parties we ring are shown."""
-    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    codecs: tuple[Law, ...] = ("PCMU", "PCMA")
     ptime_ms: int = 20
     recordings: str = "recordings"
     """Folder of recordings that were not given a path."""

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
-from sipcc.rtp.flow import CodecName, StreamParams
+from sipcc.rtp.flow import CodecName, Law, StreamParams
 from sipcc.sip.offer import OfferAnswer, OfferState
 from sipcc.sip.sdp import Connection, Direction, MediaDescription, RtpMap, SessionDescription
 
@@ -22,7 +22,7 @@ Hold = Literal["", "sendonly", "inactive", "null"]
 """How we keep the far side on hold: not at all; it may listen to music; silence both ways; or by the null
 address of RFC 2543, for peers that know no direction attributes."""
 
-STATIC_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
+STATIC_TYPES: dict[Law, int] = {"PCMU": 0, "PCMA": 8}
 """Payload types of RFC 3551 §6."""
 
 EVENT_TYPE = 101
@@ -45,7 +45,7 @@ class MediaNegotiation:
     """The descriptions of one leg, both ways, and the stream they amount to."""
 
     def __init__(
-        self, *, host: str, port: int, codecs: Sequence[CodecName], ptime_ms: int, session_id: int
+        self, *, host: str, port: int, codecs: Sequence[Law], ptime_ms: int, session_id: int
     ) -> None:
         self._host = host
         self._port = port

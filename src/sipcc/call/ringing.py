@@ -17,7 +17,7 @@ from sipcc.call.redirecting import Redirection
 from sipcc.errors import CallBlocked, CallRejected, SipccError, TransactionTimeout
 from sipcc.log import get_logger
 from sipcc.numbers import Number
-from sipcc.rtp.flow import CodecName, MediaEvent, MediaPort
+from sipcc.rtp.flow import Law, MediaEvent, MediaPort
 from sipcc.sip.admission import Admitted
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.settings import TrunkSettings
@@ -395,7 +395,7 @@ class _Race:
         self._changed.set()
 
 
-def trunk_codecs(trunk: TrunkSettings | None, ours: tuple[CodecName, ...]) -> tuple[CodecName, ...]:
+def trunk_codecs(trunk: TrunkSettings | None, ours: tuple[Law, ...]) -> tuple[Law, ...]:
     """The codecs for a leg: those of its trunk that are ours, in the trunk's order, or all of ours."""
     if trunk is None or not trunk.codecs:
         return ours

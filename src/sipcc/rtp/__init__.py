@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sipcc.rtp.flow import (
+    BrowserParams,
     CodecName,
     DigitBegan,
     DigitEnded,
+    KeyMethod,
+    Law,
     MediaEngine,
     MediaEvent,
     MediaPort,
@@ -31,6 +34,7 @@ from sipcc.rtp.flow import (
     PromptMissing,
     RecordingEnded,
     RtpStats,
+    SrtpKeys,
     StreamParams,
     WorkerLost,
 )
@@ -43,9 +47,12 @@ if TYPE_CHECKING:
 _HOMES = {"LocalEngine": "sipcc.rtp.local", "WorkerPool": "sipcc.rtp.pool"}
 
 __all__ = [
+    "BrowserParams",
     "CodecName",
     "DigitBegan",
     "DigitEnded",
+    "KeyMethod",
+    "Law",
     "LocalEngine",
     "MediaEngine",
     "MediaEvent",
@@ -61,6 +68,7 @@ __all__ = [
     "PromptMissing",
     "RecordingEnded",
     "RtpStats",
+    "SrtpKeys",
     "StreamParams",
     "WorkerLost",
     "WorkerPool",

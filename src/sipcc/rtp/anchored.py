@@ -134,8 +134,8 @@ def _pull(session: Session, at: float) -> bytes | None:
     if payload is None:
         session.unsettled = True
         return None
-    if session.player_codec != session.codec:
-        return g711.translate(payload, session.player_codec, session.codec)
+    if session.law is not None and session.player_codec != session.law:
+        return g711.translate(payload, session.player_codec, session.law)
     return payload
 
 
@@ -144,6 +144,6 @@ def _overhear(session: Session) -> bytes | None:
     peer = session.peer
     if peer is None or not peer.queueing or peer.said is None:
         return None
-    if peer.codec != session.codec:
-        return g711.translate(peer.said, peer.codec, session.codec)
+    if peer.law is not None and session.law is not None and peer.law != session.law:
+        return g711.translate(peer.said, peer.law, session.law)
     return peer.said

@@ -18,7 +18,8 @@ import msgspec
 from sipcc.rtp import wire
 from sipcc.rtp.anchored import FrameClock
 from sipcc.rtp.files import Clip, ClipStore
-from sipcc.rtp.flow import CodecName, PlayEnded, PlayItem, PromptMissing, StreamParams
+from sipcc.rtp.flow import Law, PlayEnded, PlayItem, PromptMissing, StreamParams
+from sipcc.rtp.frame import law_of
 from sipcc.rtp.latch import SourceGate
 from sipcc.rtp.line import RelayMap
 from sipcc.rtp.player import Player
@@ -34,7 +35,7 @@ class Want(msgspec.Struct, frozen=True):
     port: str
     serial: int
     items: tuple[PlayItem, ...]
-    codec: CodecName
+    codec: Law
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +115,7 @@ class Control:
             session.frames.clear()  # nobody wants to hear the seconds before the hold
         session.params = params
         session.codec = params.codec
+        session.law = law_of(params.codec)
         session.payload_type = params.payload_type
         session.event_type = -1 if params.event_payload_type is None else params.event_payload_type
         session.packet_samples = params.ptime_ms * 8
@@ -206,7 +208,7 @@ class Control:
 
     def _play(self, session: Session, command: wire.Play, now: float) -> None:
         self.end_play(session, "replaced")
-        codec = session.codec if session.params is not None else self._settings.codecs[0]
+        codec = (session.law if session.params is not None else None) or self._settings.codecs[0]
         session.play_serial += 1
         session.play_token = command.token
         session.play_loop = command.loop

@@ -22,7 +22,7 @@ import soundfile
 from sipcc.rtp import tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.flow import CodecName, PlayFile, PlayItem, PlayTone
+from sipcc.rtp.flow import Law, PlayFile, PlayItem, PlayTone
 from sipcc.rtp.frame import SAMPLE_RATE_HZ, SILENCE_BYTE, samples_of_ms
 
 CACHE_BYTES = 128 * 1024 * 1024
@@ -59,12 +59,12 @@ class ClipStore:
     def __init__(self, *, limit_bytes: int = CACHE_BYTES, executor: Executor | None = None) -> None:
         self._limit_bytes = limit_bytes
         self._executor = executor
-        self._entries: OrderedDict[tuple[str, CodecName], _Entry] = OrderedDict()
-        self._reading: dict[tuple[str, CodecName], asyncio.Future[Clip]] = {}
+        self._entries: OrderedDict[tuple[str, Law], _Entry] = OrderedDict()
+        self._reading: dict[tuple[str, Law], asyncio.Future[Clip]] = {}
         self.bytes = 0
         """Bytes that the cache holds."""
 
-    def get(self, item: PlayItem, codec: CodecName, *, now: float) -> Clip | None:
+    def get(self, item: PlayItem, codec: Law, *, now: float) -> Clip | None:
         """The clip of `item` if it is at hand without touching the disk, else None: then `await load`."""
         if not isinstance(item, PlayFile):
             return make_clip(item, codec)
@@ -74,7 +74,7 @@ class ClipStore:
         self._entries.move_to_end((item.path, codec))
         return entry.clip
 
-    async def load(self, item: PlayItem, codec: CodecName, *, now: float) -> Clip:
+    async def load(self, item: PlayItem, codec: Law, *, now: float) -> Clip:
         """The clip of `item`, read if need be; never raises for a bad file.
 
         Several who wait for the same file share one reading.
@@ -90,7 +90,7 @@ class ClipStore:
             reading.add_done_callback(lambda _: self._reading.pop(key, None))
         return await asyncio.shield(reading)
 
-    async def _read(self, key: tuple[str, CodecName], now: float) -> Clip:
+    async def _read(self, key: tuple[str, Law], now: float) -> Clip:
         path, codec = key
         known = self._entries.get(key)
         stamp = known.stamp if known is not None else None
@@ -106,20 +106,20 @@ class ClipStore:
             self._drop(key)
         return clip
 
-    def _keep(self, key: tuple[str, CodecName], entry: _Entry) -> None:
+    def _keep(self, key: tuple[str, Law], entry: _Entry) -> None:
         self._drop(key)
         self._entries[key] = entry
         self.bytes += len(entry.clip.payload)
         while self.bytes > self._limit_bytes and self._entries:
             self._drop(next(iter(self._entries)))
 
-    def _drop(self, key: tuple[str, CodecName]) -> None:
+    def _drop(self, key: tuple[str, Law]) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.bytes -= len(entry.clip.payload)
 
 
-def make_clip(item: PlayItem, codec: CodecName) -> Clip:
+def make_clip(item: PlayItem, codec: Law) -> Clip:
     """Code a tone or a silence; for a file, read it here and now (blocks: not in the loop)."""
     if isinstance(item, PlayFile):
         clip = _read_if_changed(item.path, codec, None)[1]
@@ -132,13 +132,13 @@ def make_clip(item: PlayItem, codec: CodecName) -> Clip:
     return Clip(bytes([SILENCE_BYTE[codec]]) * samples_of_ms(duration_ms))
 
 
-def fallback_clip(codec: CodecName, error: str) -> Clip:
+def fallback_clip(codec: Law, error: str) -> Clip:
     """What plays in place of a file that cannot."""
     return Clip(g711.encode(tones.render(tones.FALLBACK), codec), error)
 
 
 def _read_if_changed(
-    path: str, codec: CodecName, stamp: tuple[int, int] | None
+    path: str, codec: Law, stamp: tuple[int, int] | None
 ) -> tuple[tuple[int, int], Clip | None]:
     """Stamp and clip of a file; no clip when its stamp is still `stamp`. Runs in a thread."""
     try:
@@ -153,7 +153,7 @@ def _read_if_changed(
         return (0, 0), fallback_clip(codec, text)
 
 
-def read_coded(path: str, codec: CodecName) -> bytes:
+def read_coded(path: str, codec: Law) -> bytes:
     """The whole file as coded 8 kHz mono. Blocks; holds only the coded bytes of a long file.
 
     Raises:

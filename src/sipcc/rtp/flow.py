@@ -13,7 +13,38 @@ from typing import Literal, Protocol
 
 import msgspec
 
-CodecName = Literal["PCMU", "PCMA"]
+CodecName = Literal["PCMU", "PCMA", "G722", "opus", "L16", "G729"]
+"""Encoding names as their rtpmaps have them."""
+
+Law = Literal["PCMU", "PCMA"]
+"""The two laws of G.711: a byte is a sample, so they are carried without any signal processing."""
+
+KeyMethod = Literal["auto", "events", "inband", "off"]
+"""How a party's keys are heard; ``auto`` is by telephone events when they were agreed, else in the audio."""
+
+
+class SrtpKeys(msgspec.Struct, frozen=True):
+    """The keys of one leg (RFC 3711), whoever agreed on them."""
+
+    suite: str
+    """Crypto suite by its name in RFC 4568 §6.2 or RFC 7714 §14.2."""
+    send: bytes
+    """Master key and salt of what we send."""
+    receive: bytes
+    """The same of what the peer sends."""
+
+
+class BrowserParams(msgspec.Struct, frozen=True):
+    """How a leg to a browser proves who it is: ICE (RFC 8445) and DTLS-SRTP (RFC 5764)."""
+
+    local_ufrag: str
+    local_password: str
+    remote_ufrag: str
+    remote_password: str
+    fingerprints: tuple[tuple[str, str], ...]
+    """Of the peer's certificate, as (hash, colon-separated hex) of its ``a=fingerprint`` lines."""
+    setup: Literal["active", "passive"] = "passive"
+    """Our DTLS role: passive waits for the peer's ClientHello."""
 
 
 class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +60,27 @@ class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
     codec: CodecName
     payload_type: int
     """Payload type of the codec, 0..127; used in both directions."""
+    clock_rate_hz: int = 8000
+    """Rate of the RTP timestamps: 48000 for Opus, 8000 for G.722 although its audio has 16 kHz."""
+    fmtp: str = ""
+    """The peer's parameters of the codec, such as ``useinbandfec=1``."""
     event_payload_type: int | None = None
-    """Payload type of telephone-event/8000 (RFC 4733), or None when the peer has none."""
+    """Payload type of telephone-event (RFC 4733), or None when the peer has none."""
+    event_clock_rate_hz: int = 8000
+    noise_payload_type: int | None = None
+    """Payload type of comfort noise (RFC 3389), or None when it was not agreed."""
+    keys: KeyMethod = "auto"
     send: bool = True
     """False when the peer put us on hold (``a=sendonly`` or ``inactive`` from it): we send nothing."""
     receive: bool = True
     """False when we asked the peer to be silent: what arrives is counted and dropped."""
     ptime_ms: int = 20
+    rtcp_mux: bool = False
+    """True when RTCP shares the port of RTP (RFC 5761)."""
+    srtp: SrtpKeys | None = None
+    """Set when packets are protected by keys that signalling agreed on."""
+    browser: BrowserParams | None = None
+    """Set for a browser, whose keys come from DTLS."""
 
 
 class PlayFile(msgspec.Struct, frozen=True, tag="file"):

@@ -6,19 +6,22 @@ stands for one sample, so samples, bytes and RTP timestamp units are one and the
 
 from __future__ import annotations
 
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import CodecName, Law
 
 SAMPLE_RATE_HZ = 8000
 FRAME_MS = 20
 FRAME_S = 0.020
 FRAME_SAMPLES = 160
 
-SILENCE_BYTE: dict[CodecName, int] = {"PCMU": 0xFF, "PCMA": 0xD5}
+SILENCE_BYTE: dict[Law, int] = {"PCMU": 0xFF, "PCMA": 0xD5}
 """The byte that decodes to the smallest positive value: 0 in mu-law, 8 of 32768 in A-law."""
 
-SILENCE_FRAME: dict[CodecName, bytes] = {
-    name: bytes([byte]) * FRAME_SAMPLES for name, byte in SILENCE_BYTE.items()
-}
+SILENCE_FRAME: dict[Law, bytes] = {name: bytes([byte]) * FRAME_SAMPLES for name, byte in SILENCE_BYTE.items()}
+
+
+def law_of(codec: CodecName) -> Law | None:
+    """The law of a G.711 codec; None for any other."""
+    return codec if codec == "PCMU" or codec == "PCMA" else None
 
 
 def samples_of_ms(duration_ms: float) -> int:

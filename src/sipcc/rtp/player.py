@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE, ms_of_samples
 
 _MAX_DRIFT_SAMPLES = 2 * FRAME_SAMPLES  # beyond it a shared player goes back to where the clock is
@@ -25,7 +25,7 @@ class Player:
         self,
         payloads: Sequence[bytes],
         *,
-        codec: CodecName,
+        codec: Law,
         loop: bool = False,
         shared: bool = False,
         now: float = 0.0,
@@ -75,7 +75,7 @@ class Player:
             return payload[offset:end]
         return self._pull_over_seam()
 
-    def recode(self, payloads: Sequence[bytes], codec: CodecName) -> None:
+    def recode(self, payloads: Sequence[bytes], codec: Law) -> None:
         """Go on at the same place with the same items in another codec."""
         payloads = [payload for payload in payloads if payload]
         if [len(payload) for payload in payloads] != [len(payload) for payload in self._payloads]:

@@ -25,7 +25,7 @@ import msgspec
 import numpy as np
 
 from sipcc.rtp.codec import g711
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 from sipcc.rtp.frame import SAMPLE_RATE_HZ, SILENCE_BYTE
 from sipcc.rtp.sequence import timestamp_delta
 
@@ -170,11 +170,11 @@ class Recorder:
         """True when it was stopped or has failed."""
         return self._stopped or self._job.ended
 
-    def said(self, payload: bytes, codec: CodecName, *, now: float, timestamp: int | None = None) -> None:
+    def said(self, payload: bytes, codec: Law, *, now: float, timestamp: int | None = None) -> None:
         """Take a payload that came from the party, with its RTP timestamp."""
         self._place(0, payload, codec, now, timestamp)
 
-    def heard(self, payload: bytes, codec: CodecName, *, now: float, timestamp: int | None = None) -> None:
+    def heard(self, payload: bytes, codec: Law, *, now: float, timestamp: int | None = None) -> None:
         """Take a payload that goes to the party."""
         self._place(1, payload, codec, now, timestamp)
 
@@ -191,7 +191,7 @@ class Recorder:
             self._writer.write(self._job, self._grid.finish(now=now))
             self._writer.finish(self._job, reason)
 
-    def _place(self, side: int, payload: bytes, codec: CodecName, now: float, timestamp: int | None) -> None:
+    def _place(self, side: int, payload: bytes, codec: Law, now: float, timestamp: int | None) -> None:
         if self.ended:
             return
         if codec != "PCMU":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame, KeyBegan, KeyEvent
-from sipcc.rtp.flow import CodecName, DigitBegan, DigitEnded, PacketSockets, RtpStats, StreamParams
+from sipcc.rtp.flow import CodecName, DigitBegan, DigitEnded, Law, PacketSockets, RtpStats, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
@@ -65,6 +65,7 @@ class Session:
         "key_stamp",
         "keys",
         "keys_until",
+        "law",
         "line",
         "loading",
         "malformed",
@@ -108,6 +109,8 @@ class Session:
         self.number = 0
         self.params: StreamParams | None = None
         self.codec: CodecName = "PCMU"
+        self.law: Law | None = "PCMU"
+        """The codec when it is one of G.711, whose frames are moved as bytes."""
         self.payload_type = -1
         self.event_type = -1
         self.packet_samples = FRAME_SAMPLES
@@ -147,7 +150,7 @@ class Session:
         self.relay: RelayMap | None = None
         """Set while packets go straight to the peer."""
         self.player: Player | None = None
-        self.player_codec: CodecName = "PCMU"
+        self.player_codec: Law = "PCMU"
         self.play_token = 0
         self.play_serial = 0
         """Counts the plays, so that clips which were read too late are told from those that are awaited."""
@@ -233,8 +236,8 @@ class Session:
             elif self.relay is not None:
                 self.relay.skip(sequence)  # comfort noise, or a type nobody negotiated: no audio of ours
             return
-        if self.recorder is not None and self.receiving:
-            self.recorder.said(data[start:end], self.codec, now=now, timestamp=timestamp)
+        if self.recorder is not None and self.receiving and self.law is not None:
+            self.recorder.said(data[start:end], self.law, now=now, timestamp=timestamp)
         relay = self.relay
         if relay is not None:
             placed = relay.place(ssrc, sequence, timestamp, end - start, now)
@@ -249,8 +252,8 @@ class Session:
             sent = peer.sent
             sent.packets += 1
             sent.bytes += end - start
-            if peer.recorder is not None:
-                peer.recorder.heard(data[start:end], peer.codec, now=now, timestamp=out_timestamp)
+            if peer.recorder is not None and peer.law is not None:
+                peer.recorder.heard(data[start:end], peer.law, now=now, timestamp=out_timestamp)
         elif self.queueing and end > start:
             self.frames.put(sequence, data[start:end])
 
@@ -352,8 +355,8 @@ class Session:
         sent = self.sent
         sent.packets += 1
         sent.bytes += len(payload)
-        if self.recorder is not None:
-            self.recorder.heard(payload, self.codec, now=at, timestamp=timestamp)
+        if self.recorder is not None and self.law is not None:
+            self.recorder.heard(payload, self.law, now=at, timestamp=timestamp)
 
     def send_event(self, event: EventFrame) -> None:
         """Send a telephone event in the place of one frame; call `line.follow` before."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 
 Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
@@ -26,7 +26,7 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds without RTP and RTCP after which a leg that should receive counts as dead."""
     hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
     """The same for a leg on hold."""
-    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    codecs: tuple[Law, ...] = ("PCMU", "PCMA")
     """What we offer and accept, best first."""
     ptime_ms: Annotated[int, msgspec.Meta(ge=10, le=60, multiple_of=10)] = 20
     """Packet time that we ask for."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sipcc.rtp.codec import g711
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 
 Samples = npt.NDArray[np.int16]
 
@@ -55,7 +55,7 @@ def alaw(samples: Samples) -> bytes:
     return g711.encode(samples, "PCMA")
 
 
-def payloads(samples: Samples, codec: CodecName = "PCMU", *, frame: int = 160) -> list[bytes]:
+def payloads(samples: Samples, codec: Law = "PCMU", *, frame: int = 160) -> list[bytes]:
     """The samples as payloads of `frame` samples each; a rest shorter than that is left out."""
     coded = g711.encode(samples, codec)
     return [coded[start : start + frame] for start in range(0, len(coded) - frame + 1, frame)]

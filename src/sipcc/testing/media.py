@@ -16,7 +16,7 @@ import numpy as np
 
 from sipcc.rtp import dtmf, packet
 from sipcc.rtp.codec import g711
-from sipcc.rtp.flow import CodecName, PacketSockets
+from sipcc.rtp.flow import Law, PacketSockets
 from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.audio import RATE_HZ, Samples
@@ -48,7 +48,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str
     port: int
-    codec: CodecName
+    codec: Law
     payload_type: int
     event_payload_type: int | None = None
     send: bool = True

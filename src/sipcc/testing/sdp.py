@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 from sipcc.testing.media import Peer
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -38,7 +38,7 @@ def write(
     host: str,
     port: int,
     *,
-    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
+    codecs: tuple[Law, ...] = ("PCMU", "PCMA"),
     events: bool = True,
     direction: Direction = "sendrecv",
     version: int = 1,
@@ -96,7 +96,7 @@ def read(body: bytes) -> Description:
     )
 
 
-def peer_of(theirs: Description, codecs: tuple[CodecName, ...]) -> Peer | None:
+def peer_of(theirs: Description, codecs: tuple[Law, ...]) -> Peer | None:
     """How to send to them with the first of their codecs that we have; None when there is none."""
     for payload_type, name in theirs.codecs:
         if name in codecs:

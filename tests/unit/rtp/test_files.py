@@ -110,7 +110,7 @@ def test_loud_files_are_clipped_and_not_wrapped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
-def test_tones_and_silence_need_no_disk(codec: files.CodecName) -> None:
+def test_tones_and_silence_need_no_disk(codec: files.Law) -> None:
     store = ClipStore()
     clip = store.get(PlayTone((450.0,), 200), codec, now=0.0)
     assert clip is not None
@@ -127,7 +127,7 @@ async def test_a_file_is_read_once_and_shared(tmp_path: Path, monkeypatch: pytes
     item = PlayFile(write(tmp_path / "a.wav", 16000))
     reads: list[str] = []
 
-    def counting_read(path: str, codec: files.CodecName) -> bytes:
+    def counting_read(path: str, codec: files.Law) -> bytes:
         reads.append(path)
         return read_coded(path, codec)
 

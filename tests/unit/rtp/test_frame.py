@@ -4,7 +4,7 @@ import pytest
 
 from sipcc.rtp import frame
 from sipcc.rtp.codec import decode
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 
 
 @pytest.mark.parametrize(("ms", "samples"), [(20, 160), (0, 0), (1, 8), (0.0625, 0), (30000, 240000)])
@@ -14,6 +14,6 @@ def test_samples_of_ms(ms: float, samples: int) -> None:
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
-def test_silence_is_silent(codec: CodecName) -> None:
+def test_silence_is_silent(codec: Law) -> None:
     assert len(frame.SILENCE_FRAME[codec]) == frame.FRAME_SAMPLES
     assert abs(decode(frame.SILENCE_FRAME[codec], codec)).max() <= 8

@@ -7,13 +7,13 @@ import pytest
 
 from sipcc.rtp import codec
 from sipcc.rtp.codec import CODECS, G711, Codec
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 
-LAWS: list[CodecName] = ["PCMU", "PCMA"]
+LAWS: list[Law] = ["PCMU", "PCMA"]
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_a_matrix_of_legs_is_coded_like_its_rows(law: CodecName) -> None:
+def test_a_matrix_of_legs_is_coded_like_its_rows(law: Law) -> None:
     rng = np.random.default_rng(1)
     pcm = rng.integers(-32768, 32768, (7, 160)).astype(np.int16)
     coded = np.empty(pcm.shape, np.uint8)
@@ -40,7 +40,7 @@ def test_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize(("name", "payload_type", "silence"), [("PCMU", 0, 0xFF), ("PCMA", 8, 0xD5)])
-def test_the_table_of_codecs(name: CodecName, payload_type: int, silence: int) -> None:
+def test_the_table_of_codecs(name: Law, payload_type: int, silence: int) -> None:
     entry: Codec = CODECS[name]
     assert isinstance(entry, G711)
     assert (entry.name, entry.payload_type, entry.clock_rate_hz, entry.silence) == (

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from sipcc.rtp.codec import encode
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 from sipcc.rtp.recorder import Recorder, RecordingResult, RecordingWriter, StereoGrid, wav_header
 
 LEFT, RIGHT = 0, 1
@@ -170,7 +170,7 @@ def writer() -> Iterator[RecordingWriter]:
     writer.close()
 
 
-def talk(recorder: Recorder, *, seconds: float, start: float = 0.0, codec: CodecName = "PCMU") -> None:
+def talk(recorder: Recorder, *, seconds: float, start: float = 0.0, codec: Law = "PCMU") -> None:
     left = encode(np.full(160, 8000, np.int16), codec)
     right = encode(np.full(160, -8000, np.int16), codec)
     for index in range(round(seconds * 50)):
@@ -181,7 +181,7 @@ def talk(recorder: Recorder, *, seconds: float, start: float = 0.0, codec: Codec
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 @pytest.mark.parametrize("seconds", [0.02, 1.0, 3.7])
 def test_a_recording_is_as_long_as_the_clock_says(
-    tmp_path: Path, writer: RecordingWriter, codec: CodecName, seconds: float
+    tmp_path: Path, writer: RecordingWriter, codec: Law, seconds: float
 ) -> None:
     path, results = tmp_path / "year" / "month" / "call.wav", Results()
     recorder = Recorder(str(path), writer, now=5.0, on_ended=results)

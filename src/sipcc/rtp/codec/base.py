@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Coded, Pcm
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 from sipcc.rtp.frame import SAMPLE_RATE_HZ, SILENCE_BYTE
 
 
@@ -15,7 +15,7 @@ class Codec(Protocol):
     """A sample-based codec without state: any shape in, the same shape out."""
 
     @property
-    def name(self) -> CodecName:
+    def name(self) -> Law:
         """Encoding name of the rtpmap."""
         ...
 
@@ -55,7 +55,7 @@ class Codec(Protocol):
 class G711:
     """One law of G.711 as a `Codec`."""
 
-    name: CodecName
+    name: Law
     payload_type: int
     clock_rate_hz: int = SAMPLE_RATE_HZ
 
@@ -81,4 +81,4 @@ class G711:
         g711.decode_into(coded, self.name, out)
 
 
-CODECS: dict[CodecName, Codec] = {"PCMU": G711("PCMU", 0), "PCMA": G711("PCMA", 8)}
+CODECS: dict[Law, Codec] = {"PCMU": G711("PCMU", 0), "PCMA": G711("PCMA", 8)}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import Law
 
 Pcm = npt.NDArray[np.int16]
 Coded = npt.NDArray[np.uint8]
@@ -57,9 +57,9 @@ def _make_alaw_decoder() -> Pcm:
     return (np.where(code & 0x80, magnitude, -magnitude) * 8).astype(np.int16)
 
 
-ENCODER: dict[CodecName, Coded] = {"PCMU": _make_ulaw_encoder(), "PCMA": _make_alaw_encoder()}
+ENCODER: dict[Law, Coded] = {"PCMU": _make_ulaw_encoder(), "PCMA": _make_alaw_encoder()}
 """65536 codes by sample modulo 65536."""
-DECODER: dict[CodecName, Pcm] = {"PCMU": _make_ulaw_decoder(), "PCMA": _make_alaw_decoder()}
+DECODER: dict[Law, Pcm] = {"PCMU": _make_ulaw_decoder(), "PCMA": _make_alaw_decoder()}
 """256 samples by code."""
 
 
@@ -86,7 +86,7 @@ _ALAW_TO_ULAW = _runs(
 )  # fmt: skip
 
 
-def _make_translations() -> dict[tuple[CodecName, CodecName], bytes]:
+def _make_translations() -> dict[tuple[Law, Law], bytes]:
     to_alaw, to_ulaw = bytearray(256), bytearray(256)
     for number in range(128):
         alaw, ulaw = _ULAW_TO_ALAW[number] - 1, _ALAW_TO_ULAW[number]
@@ -96,21 +96,21 @@ def _make_translations() -> dict[tuple[CodecName, CodecName], bytes]:
     return {("PCMU", "PCMA"): bytes(to_alaw), ("PCMA", "PCMU"): bytes(to_ulaw)}
 
 
-TRANSLATION: dict[tuple[CodecName, CodecName], bytes] = _make_translations()
+TRANSLATION: dict[tuple[Law, Law], bytes] = _make_translations()
 """For `bytes.translate`, by (from, to)."""
 
 
-def encode(pcm: Pcm, codec: CodecName) -> bytes:
+def encode(pcm: Pcm, codec: Law) -> bytes:
     """Code the samples of `pcm`, in memory order, one byte each."""
     return ENCODER[codec].take(pcm.view(np.uint16), mode="wrap").tobytes()
 
 
-def decode(payload: bytes | bytearray | memoryview, codec: CodecName) -> Pcm:
+def decode(payload: bytes | bytearray | memoryview, codec: Law) -> Pcm:
     """Samples of a payload, as a new array of its length."""
     return DECODER[codec].take(np.frombuffer(payload, dtype=np.uint8))
 
 
-def encode_into(pcm: Pcm, codec: CodecName, out: Coded) -> None:
+def encode_into(pcm: Pcm, codec: Law, out: Coded) -> None:
     """Code `pcm` into `out`, of the same shape; nothing is allocated but numpy's index buffer.
 
     Seen as unsigned, a sample is the index of its code. With signed indices `mode="wrap"` gives the same
@@ -119,12 +119,12 @@ def encode_into(pcm: Pcm, codec: CodecName, out: Coded) -> None:
     ENCODER[codec].take(pcm.view(np.uint16), out=out, mode="wrap")
 
 
-def decode_into(coded: Coded, codec: CodecName, out: Pcm) -> None:
+def decode_into(coded: Coded, codec: Law, out: Pcm) -> None:
     """Decode `coded` into `out`, of the same shape."""
     DECODER[codec].take(coded, out=out, mode="wrap")
 
 
-def translate(payload: bytes | bytearray, source: CodecName, target: CodecName) -> bytes:
+def translate(payload: bytes | bytearray, source: Law, target: Law) -> bytes:
     """Turn a payload of one law into the other without going through samples (G.711 §3.4)."""
     if source == target:
         return bytes(payload)
