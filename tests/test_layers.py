@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0, "events": 0, "bus": 0, "clock": 0, "ids": 0, "log": 0, "driver": 0, "tasks": 0, "plugins": 0,
     "numbers": 0,
     "bucket": 0,
+    "stun": 0,
     "sip": 1, "rtp": 1,
     "call": 2,
     "ivr": 3,
@@ -100,6 +101,9 @@ CORES = {
     "call/cause.py",
     "call/destination.py",
     "call/negotiate.py",
+    "call/codecs.py",
+    "call/describing.py",
+    "call/security.py",
     "call/early.py",
     "call/infokeys.py",
 }

@@ -13,20 +13,16 @@ from typing import Literal
 
 import msgspec
 
+from sipcc.call.codecs import Agreed, CodecTable, format_attributes
+from sipcc.call.security import Keying, PlainKeying
 from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
 from sipcc.rtp.flow import CodecName, Law, StreamParams
 from sipcc.sip.offer import OfferAnswer, OfferState
-from sipcc.sip.sdp import Connection, Direction, MediaDescription, RtpMap, SessionDescription
+from sipcc.sip.sdp import Attribute, Connection, Direction, MediaDescription, RtpMap, SessionDescription
 
 Hold = Literal["", "sendonly", "inactive", "null"]
 """How we keep the far side on hold: not at all; it may listen to music; silence both ways; or by the null
 address of RFC 2543, for peers that know no direction attributes."""
-
-STATIC_TYPES: dict[Law, int] = {"PCMU": 0, "PCMA": 8}
-"""Payload types of RFC 3551 §6."""
-
-EVENT_TYPE = 101
-"""The payload type under which we offer telephone-event; in an answer the peer's own is kept."""
 
 _PTIMES_MS = (10, 20, 30, 40, 50, 60)
 
@@ -45,11 +41,19 @@ class MediaNegotiation:
     """The descriptions of one leg, both ways, and the stream they amount to."""
 
     def __init__(
-        self, *, host: str, port: int, codecs: Sequence[Law], ptime_ms: int, session_id: int
+        self,
+        *,
+        host: str,
+        port: int,
+        codecs: Sequence[Law],
+        ptime_ms: int,
+        session_id: int,
+        keying: Keying | None = None,
     ) -> None:
         self._host = host
         self._port = port
-        self._codecs = tuple(codecs)
+        self._codecs = CodecTable(codecs)
+        self._keying: Keying = keying or PlainKeying()
         self._ptime_ms = ptime_ms
         self._session_id = session_id
         self._ledger = OfferAnswer()
@@ -76,14 +80,9 @@ class MediaNegotiation:
         It says all that we can do, and our own hold if any; a hold of the peer's does not narrow it
         (RFC 6337 §5.3), or a peer that asks us for an offer could never resume.
         """
-        event_type = EVENT_TYPE
-        if self.params is not None:
-            prefer = prefer or self.params.codec
-            event_type = self.params.event_payload_type or EVENT_TYPE
-        ordered = sorted(self._codecs, key=lambda codec: codec != prefer)
-        maps = [RtpMap(STATIC_TYPES[codec], codec, 8000) for codec in ordered]
-        maps.append(RtpMap(event_type, "telephone-event", 8000))
-        media = self._audio(maps, self._ptime_ms, self._direction("sendrecv"))
+        maps = self._codecs.offer(prefer=prefer, params=self.params)
+        protocol, keys = self._keying.offer()
+        media = self._audio(maps, self._ptime_ms, (*keys, *self._direction("sendrecv")), protocol)
         lines = [media]
         if self._ledger.local is not None:
             # a line keeps its place in every later offer, refused ones too (RFC 3264 §8)
@@ -111,7 +110,7 @@ class MediaNegotiation:
         if not body and reliable and fork == self._fork and self._ledger.accept_preview():
             return
         answer = _parse(body)
-        self._choose(answer)
+        self._choose(answer, answered=True)
         try:
             self._ledger.receive_answer(answer, reliable=reliable)
         except RemoteProtocolError as error:
@@ -153,15 +152,15 @@ class MediaNegotiation:
         except RemoteProtocolError as error:
             raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
         try:
-            audio, codec, event = self._choose(offer)
+            audio, agreed = self._choose(offer, answered=False)
         except NoCommonCodec:
             self._ledger.withdraw()
             raise
-        maps = [codec] if event is None else [codec, event]
         ptime_ms = _ptime(audio, self._ptime_ms)
-        attributes = self._direction(offer.direction_of(audio))
+        protocol, keys = self._keying.answer(offer, audio)
+        attributes = (*keys, *self._direction(offer.direction_of(audio)))
         lines = tuple(
-            self._audio(maps, ptime_ms, attributes, audio.protocol) if line is audio else line.refused()
+            self._audio(agreed.maps, ptime_ms, attributes, protocol) if line is audio else line.refused()
             for line in offer.media
         )
         answer = self._ledger.answer(self._describe(lines))
@@ -187,7 +186,8 @@ class MediaNegotiation:
 
     def _agree(self, remote: SessionDescription, *, answered: bool) -> None:
         """Take the stream from the peer's description: its offer, or its answer to ours."""
-        audio, codec, event = self._choose(remote)
+        audio, agreed = self._choose(remote, answered=answered)
+        keyed = self._keying.agree(remote, audio, answered=answered)
         connection = remote.connection_of(audio)
         direction = remote.direction_of(audio)
         null = connection is None or connection.is_null
@@ -200,12 +200,19 @@ class MediaNegotiation:
             remote_host=connection.host if connection else "0.0.0.0",
             remote_port=audio.port,
             remote_rtcp_port=rtcp_port,
-            codec="PCMU" if codec.encoding.upper() == "PCMU" else "PCMA",
-            payload_type=codec.payload_type,
-            event_payload_type=event.payload_type if event else None,
+            codec=agreed.codec,
+            payload_type=agreed.audio.payload_type,
+            clock_rate_hz=agreed.audio.rate_hz,
+            fmtp=agreed.fmtp,
+            event_payload_type=agreed.events.payload_type if agreed.events else None,
+            event_clock_rate_hz=agreed.events.rate_hz if agreed.events else 8000,
+            noise_payload_type=agreed.noise.payload_type if agreed.noise else None,
             send=not null and direction in {"sendrecv", "recvonly"} and self.local_hold != "inactive",
             receive=direction in {"sendrecv", "sendonly"} and not self.local_hold,
             ptime_ms=_ptime(audio, self._ptime_ms),
+            rtcp_mux=keyed.rtcp_mux,
+            srtp=keyed.srtp,
+            browser=keyed.browser,
         )
 
     def _direction(self, theirs: Direction) -> tuple[tuple[str, str], ...]:
@@ -216,30 +223,19 @@ class MediaNegotiation:
             return ()
         return (("sendonly" if send else "recvonly" if receive else "inactive", ""),)
 
-    def _choose(self, description: SessionDescription) -> tuple[MediaDescription, RtpMap, RtpMap | None]:
-        """The audio line, the first of its codecs that is ours, and its telephone-event.
+    def _choose(self, description: SessionDescription, *, answered: bool) -> tuple[MediaDescription, Agreed]:
+        """The audio line, and the formats in it that are ours too.
 
         Raises:
             NoCommonCodec: there is none, or its audio must not be sent where it says.
         """
         audio = description.audio
-        if audio is None or audio.protocol not in {"RTP/AVP", "RTP/AVPF"}:
-            raise NoCommonCodec("no plain RTP audio is offered")
-        codec = next(
-            (
-                m
-                for m in audio.rtpmaps
-                if m.encoding.upper() in self._codecs and (m.rate_hz, m.channels) == (8000, 1)
-            ),
-            None,
-        )
-        if codec is None:
-            raise NoCommonCodec(f"none of {', '.join(self._codecs)} is offered")
-        event = next(
-            (m for m in audio.rtpmaps if m.encoding.lower() == "telephone-event" and m.rate_hz == 8000), None
-        )
+        if audio is None:
+            raise NoCommonCodec("no audio is offered")
+        self._keying.check(description, audio, answered=answered)
+        agreed = self._codecs.choose(audio)
         self._check_address(description, audio)
-        return audio, codec, event
+        return audio, agreed
 
     def _check_address(self, description: SessionDescription, audio: MediaDescription) -> None:
         """Refuse addresses that audio must not go to: names, multicast, broadcast (reliability D05)."""
@@ -254,21 +250,17 @@ class MediaNegotiation:
         self,
         maps: Sequence[RtpMap],
         ptime_ms: int,
-        extra: tuple[tuple[str, str], ...],
-        protocol: str = "RTP/AVP",
+        extra: tuple[Attribute, ...],
+        protocol: str,
     ) -> MediaDescription:
-        attributes = [("rtpmap", str(entry)) for entry in maps]
-        attributes += [
-            ("fmtp", f"{entry.payload_type} 0-15")
-            for entry in maps
-            if entry.encoding.lower() == "telephone-event"
-        ]
-        attributes.append(("ptime", str(ptime_ms)))
+        attributes = [*format_attributes(maps), ("ptime", str(ptime_ms))]
         formats = tuple(str(entry.payload_type) for entry in maps)
         return MediaDescription("audio", self._port, protocol, formats, attributes=(*attributes, *extra))
 
     def _describe(self, media: tuple[MediaDescription, ...]) -> SessionDescription:
-        description = SessionDescription.build(self._host, media, session_id=self._session_id)
+        description = SessionDescription.build(
+            self._host, media, session_id=self._session_id, attributes=self._keying.session()
+        )
         if self.local_hold != "null":
             return description
         null = Connection.to_host("::" if ":" in self._host else "0.0.0.0")

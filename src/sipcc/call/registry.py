@@ -11,11 +11,10 @@ import structlog
 from sipcc.call import events
 from sipcc.call.call import Call
 from sipcc.call.caller import identify
+from sipcc.call.describing import describe_leg
 from sipcc.call.leg import Leg
 from sipcc.call.legoffers import SDP
-from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.protocols import Handler
-from sipcc.call.ringing import trunk_codecs
 from sipcc.call.routing import Route, Routes
 from sipcc.call.takeover import take_over
 from sipcc.errors import CallEnded, CallRejected, ParseError, SipccError, TransactionTimeout
@@ -179,13 +178,7 @@ class Calls:
                 self._context.ids.uid("leg"),
                 role="caller",
                 media=media,
-                negotiation=MediaNegotiation(
-                    host=media.host,
-                    port=media.port,
-                    codecs=trunk_codecs(trunk, self._context.codecs),
-                    ptime_ms=self._context.ptime_ms,
-                    session_id=self._context.ids.bits(31),
-                ),
+                negotiation=describe_leg(self._context, media, trunk=trunk),
                 owner=call,
                 user=user,
                 trunk=trunk.name if trunk is not None else "",

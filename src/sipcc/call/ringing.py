@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sipcc.call import events
+from sipcc.call.describing import describe_leg
 from sipcc.call.hearing import Hearing
 from sipcc.call.leg import Leg
-from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.outward import ask_toll, shown_to
 from sipcc.call.redirecting import Redirection
 from sipcc.errors import CallBlocked, CallRejected, SipccError, TransactionTimeout
 from sipcc.log import get_logger
 from sipcc.numbers import Number
-from sipcc.rtp.flow import Law, MediaEvent, MediaPort
+from sipcc.rtp.flow import MediaEvent, MediaPort
 from sipcc.sip.admission import Admitted
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.settings import TrunkSettings
@@ -235,18 +235,11 @@ class _Race:
 
     def _leg(self, leg_id: str, media: MediaPort, target: Target) -> Leg:
         context, trunk = self._call.context, target.trunk
-        negotiation = MediaNegotiation(
-            host=media.host,
-            port=media.port,
-            codecs=trunk_codecs(trunk, context.codecs),
-            ptime_ms=context.ptime_ms,
-            session_id=context.ids.bits(31),
-        )
         return Leg(
             leg_id,
             role="callee",
             media=media,
-            negotiation=negotiation,
+            negotiation=describe_leg(context, media, trunk=trunk),
             owner=self,
             agent=self._agent,
             user=target.user,
@@ -393,13 +386,6 @@ class _Race:
     def _refused(self, status: int) -> None:
         self._refusals.append(status)
         self._changed.set()
-
-
-def trunk_codecs(trunk: TrunkSettings | None, ours: tuple[Law, ...]) -> tuple[Law, ...]:
-    """The codecs for a leg: those of its trunk that are ours, in the trunk's order, or all of ours."""
-    if trunk is None or not trunk.codecs:
-        return ours
-    return tuple(codec for name in trunk.codecs for codec in ours if codec == name)
 
 
 def best_refusal(statuses: Sequence[int]) -> int:

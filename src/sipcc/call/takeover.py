@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipcc.call.describing import describe_leg
 from sipcc.call.leg import Leg
 from sipcc.call.legoffers import SDP
-from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.transfer import find_leg, is_early
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
@@ -69,13 +69,7 @@ async def _replace(context: CallContext, session: InviteSession, old: Leg, user:
         context.ids.uid("leg"),
         role="caller",
         media=media,
-        negotiation=MediaNegotiation(
-            host=media.host,
-            port=media.port,
-            codecs=context.codecs,
-            ptime_ms=context.ptime_ms,
-            session_id=context.ids.bits(31),
-        ),
+        negotiation=describe_leg(context, media, trunk=None),
         owner=old.owner.call,
         user=user,
     )
