@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipcc.sip.transport.base import Address
-from sipcc.sip.transport.stun import COOKIE, looks_like_stun, stun_reply
+from sipcc.sip.transport.stun import stun_reply
+from sipcc.stun import COOKIE, looks_like_stun
 
 TRANSACTION = bytes(range(12))
 SOURCE = Address("192.0.2.1", 32853)
