@@ -36,7 +36,7 @@ SEES_ALL = {"cli/demo.py", "cli/demo_world.py", "cli/demo_script.py", "cli/wallb
 
 HOMES = {
     "numpy": ("rtp/", "testing/"),
-    "soundfile": ("rtp/files.py", "testing/"),
+    "soundfile": ("rtp/files.py", "rtp/finishing.py", "testing/"),
     "pyee": ("bus.py",),
     "uvloop": ("daemon.py", "rtp/worker.py"),
     "sqlalchemy": ("records/", "cli/cdr.py"),
