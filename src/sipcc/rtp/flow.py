@@ -122,12 +122,39 @@ class RtpStats(msgspec.Struct, frozen=True, kw_only=True):
     """Round trip from LSR/DLSR of the last RTCP report, or None when there was none."""
     remote_lost_fraction: float | None = None
     """Fraction lost that the peer last reported, 0..1."""
+    remote_lost: int | None = None
+    """Packets of ours that the peer has missed in all, as it says."""
+    remote_jitter_ms: float | None = None
+    """Jitter of our stream where the peer hears it."""
+    remote_mos: float | None = None
+    """MOS-LQ that the peer reported of what it hears (RFC 3611 §4.7), or None when it reported none."""
+    remote_mos_cq: float | None = None
     mos: float | None = None
-    """MOS-LQ of what we received, 1.0..4.5 (facts: E-model), or None before the first packet."""
+    """MOS-LQ of what we received, 1.0..4.5 (E-model), or None before the first packet."""
+    mos_cq: float | None = None
+    """The same for a conversation: the delay of the round trip counts."""
+    r_factor: float | None = None
+    """The rating that `mos_cq` comes from, 0..100."""
+    codec: CodecName | None = None
+    """The codec that was heard last."""
+    burst_density: float = 0.0
+    """Fraction lost within bursts of loss, 0..1 (RFC 3611 §4.7.2, Gmin 16)."""
+    gap_density: float = 0.0
+    """Fraction lost outside of bursts."""
+    burst_packets: float = 0.0
+    """Mean length of a burst."""
+    gap_packets: float = 0.0
+    """Mean length of a gap between bursts."""
+    discarded: int = 0
+    """Packets that came too late to be played; 0 where packets are only passed on."""
+    concealed_ms: int = 0
+    """Audio that was made up for packets that did not come in time."""
     foreign_packets: int = 0
     """Packets from sources that were not accepted (RTPbleed rules)."""
     malformed_packets: int = 0
     ssrc_changes: int = 0
+    alarms: tuple[str, ...] = ()
+    """Kinds of `MediaAlarm` that were raised at least once."""
 
 
 class DigitBegan(msgspec.Struct, frozen=True, tag="digit_began"):

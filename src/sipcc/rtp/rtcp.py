@@ -19,8 +19,10 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sipcc.rtp import xr
 from sipcc.rtp.packet import Buffer, Flaw
 from sipcc.rtp.stats import ReportBlock
+from sipcc.rtp.xr import VoipMetrics
 
 SR, RR, SDES, BYE, APP = 200, 201, 202, 203, 204
 _CNAME = 1
@@ -70,7 +72,14 @@ class Goodbye(NamedTuple):
     reason: str = ""
 
 
-RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye
+class ExtendedReport(NamedTuple):
+    """The VoIP metrics of an XR (RFC 3611 §4.7); other blocks are not kept."""
+
+    ssrc: int
+    metrics: tuple[VoipMetrics, ...]
+
+
+RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | ExtendedReport
 
 
 class Compound(NamedTuple):
@@ -118,6 +127,9 @@ def _parse_one(kind: int, count: int, body: bytes) -> list[RtcpPacket]:
         return list(_parse_sdes(body, count))
     if kind == BYE:
         return [_parse_bye(body, count)]
+    if kind == xr.XR:
+        metrics = xr.parse_blocks(body[4:])
+        return [ExtendedReport(_word(body, 0), metrics)] if metrics else []
     return []
 
 
@@ -161,11 +173,16 @@ def _parse_bye(body: bytes, count: int) -> Goodbye:
 
 
 def build_report(
-    ssrc: int, cname: str, *, sender: SenderReport | None = None, block: ReportBlock | None = None
+    ssrc: int,
+    cname: str,
+    *,
+    sender: SenderReport | None = None,
+    block: ReportBlock | None = None,
+    metrics: VoipMetrics | None = None,
 ) -> bytes:
     """Build the compound that §6.1 asks for: SR when we sent since the last one, else RR; then the CNAME.
 
-    Of `sender` the SSRC and the blocks are not read.
+    Of `sender` the SSRC and the blocks are not read. `metrics` follow in an XR.
     """
     blocks = b"" if block is None else _build_block(block)
     if sender is None:
@@ -178,7 +195,8 @@ def build_report(
         body = info + blocks
         kind = SR
     report = _HEAD.pack(0x80 | (block is not None), kind, 1 + len(body) // 4, ssrc) + body
-    return report + _build_sdes(ssrc, cname)
+    extended = b"" if metrics is None else xr.build(ssrc, metrics)
+    return report + _build_sdes(ssrc, cname) + extended
 
 
 def build_bye(
@@ -188,6 +206,7 @@ def build_bye(
     reason: str = "",
     sender: SenderReport | None = None,
     block: ReportBlock | None = None,
+    metrics: VoipMetrics | None = None,
 ) -> bytes:
     """Build a last report with a BYE behind it (§6.1: a compound, even for a BYE)."""
     text = b""
@@ -196,7 +215,7 @@ def build_bye(
         text = bytes([len(raw)]) + raw
         text += bytes(-len(text) % 4)
     bye = _HEAD.pack(0x81, BYE, 1 + len(text) // 4, ssrc) + text
-    return build_report(ssrc, cname, sender=sender, block=block) + bye
+    return build_report(ssrc, cname, sender=sender, block=block, metrics=metrics) + bye
 
 
 def _build_block(block: ReportBlock) -> bytes:

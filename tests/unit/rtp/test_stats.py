@@ -2,44 +2,18 @@ from __future__ import annotations
 
 import pytest
 
+from sipcc.rtp.emodel import OF_CODEC, estimate_mos, rate
+from sipcc.rtp.flow import CodecName
 from sipcc.rtp.stats import (
-    G711_PLAIN,
-    Impairment,
+    Playout,
     ReceiveStats,
     ReportBlock,
     SendStats,
-    estimate_mos,
     ntp_middle,
     ntp_of_wall,
     summarize,
+    voip_metrics,
 )
-
-
-@pytest.mark.parametrize(
-    ("loss", "delay_ms", "mos"), [(0.0, 20, 4.40), (0.01, 50, 4.30), (0.03, 50, 4.09), (0.05, 100, 3.82)]
-)
-def test_mos_check_values(loss: float, delay_ms: float, mos: float) -> None:
-    assert round(estimate_mos(loss=loss, delay_ms=delay_ms), 2) == mos
-
-
-@pytest.mark.parametrize(("loss", "delay_ms"), [(1.0, 0), (5.0, 4000), (0.2, 600), (0.9, 300), (1.0, 500)])
-def test_mos_never_leaves_its_range(loss: float, delay_ms: float) -> None:
-    assert 1.0 <= estimate_mos(loss=loss, delay_ms=delay_ms) < 1.7
-
-
-def test_a_fraction_outside_0_to_1_is_taken_as_its_end() -> None:
-    assert estimate_mos(loss=-1.0, delay_ms=20) == estimate_mos(loss=0.0, delay_ms=20)
-    assert estimate_mos(loss=5.0, delay_ms=20) == estimate_mos(loss=1.0, delay_ms=20)
-
-
-def test_mos_above_r_100_is_the_best_there_is() -> None:
-    assert estimate_mos(loss=0.0, delay_ms=0.0, codec=Impairment(-20.0, 4.3)) == 4.5
-
-
-def test_loss_hurts_more_without_concealment_and_in_bursts() -> None:
-    concealed = estimate_mos(loss=0.03, delay_ms=20)
-    assert estimate_mos(loss=0.03, delay_ms=20, codec=G711_PLAIN) < concealed - 1.0
-    assert estimate_mos(loss=0.03, delay_ms=20, burst_ratio=2.0) < concealed
 
 
 def feed(stats: ReceiveStats, sequences: list[int], *, ssrc: int = 1, start: float = 0.0) -> float:
@@ -140,3 +114,93 @@ def test_round_trip(last_sr: int, delay: int, arrival: int, rtt_ms: float | None
 def test_ntp() -> None:
     assert ntp_of_wall(0.5) == (2_208_988_800 << 32) + (1 << 31)
     assert ntp_middle(0x1122334455667788) == 0x33445566
+
+
+def test_quality_of_a_burst_trace() -> None:
+    """20 s with three bursts: lost to the packet, and rated as the model has it for what the ear does."""
+    received, sent = ReceiveStats(), SendStats()
+    lost = {*range(200, 206), *range(400, 402), 404, *range(700, 710), 850}
+    feed(received, [number for number in range(1000) if number not in lost])
+    sent.receive_report(ReportBlock(9, 32, 17, 4000, 80, 0x10000, 0), ntp_middle=0x10000 + 65536 // 5)
+    stats = summarize(received, sent, playout=Playout(60.0, 400, 7, plays=True))
+    assert stats.lost == len(lost) == 20
+    assert stats.burst_packets == pytest.approx((6 + 5 + 10) / 3)
+    assert stats.burst_density == pytest.approx(19 / 21)
+    assert stats.gap_density == pytest.approx(1 / (999 - 21))
+    assert (stats.discarded, stats.concealed_ms, stats.codec) == (7, 400, "PCMU")
+    ratio = 20 / 5 * (1 - 20 / 999)
+    for delay_ms, mos in ((60, stats.mos), (160, stats.mos_cq)):
+        assert mos == pytest.approx(estimate_mos(loss=20 / 999, delay_ms=delay_ms, burst_ratio=ratio))
+    assert stats.r_factor == pytest.approx(rate(loss=20 / 999, delay_ms=160, burst_ratio=ratio))
+    assert (stats.remote_lost, stats.remote_jitter_ms, stats.remote_lost_fraction) == (17, 10.0, 0.125)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722", "opus", "G729"])
+def test_each_codec_is_rated_by_its_own_figures(codec: CodecName) -> None:
+    received = ReceiveStats()
+    received.configure(codec, 48000 if codec == "opus" else 8000)
+    for number in range(500):
+        received.receive(1, number, number * (960 if codec == "opus" else 160), 20, now=0.02 * number)
+    stats = summarize(received, SendStats())
+    assert stats.codec == codec
+    assert stats.jitter_ms == pytest.approx(0.0, abs=1e-6)
+    assert stats.mos == pytest.approx(estimate_mos(loss=0, delay_ms=0, codec=OF_CODEC[codec]))
+
+
+def test_a_change_of_clock_keeps_the_largest_jitter() -> None:
+    received = ReceiveStats()
+    received.receive(1, 1, 0, 160, now=0.0)
+    received.receive(1, 2, 160, 160, now=0.12)
+    worst = received.max_jitter_ms
+    received.configure("opus", 48000)
+    assert (received.jitter_ms, received.max_jitter_ms) == (0.0, worst)
+
+
+def test_what_an_extended_report_says() -> None:
+    received, sent = ReceiveStats(), SendStats()
+    assert voip_metrics(received, sent) is None
+    feed(received, [number for number in range(400) if number not in {100, 101, 102, 103}])
+    sent.rtt_ms = 80.0
+    metrics = voip_metrics(received, sent, playout=Playout(40.0, 80, 2, plays=True))
+    assert metrics is not None
+    assert (metrics.ssrc, metrics.loss_rate, metrics.discard_rate) == (1, 256 * 4 // 399, 256 * 2 // 399)
+    assert (metrics.burst_density, metrics.burst_ms, metrics.gap_density) == (255, 80, 0)
+    assert (metrics.round_trip_ms, metrics.end_system_ms, metrics.gmin) == (80, 60, 16)
+    assert (metrics.buffer_nominal_ms, metrics.buffer_maximum_ms) == (40, 200)
+    assert metrics.rx_config >> 6 == 3  # standard concealment
+    assert 30 < metrics.mos_cq <= metrics.mos_lq < 45
+    relayed = voip_metrics(received, sent)
+    assert relayed is not None
+    assert (relayed.rx_config, relayed.buffer_maximum_ms, relayed.end_system_ms) == (0, 0, 0)
+
+
+def test_reports_of_packets_that_do_not_come() -> None:
+    received = ReceiveStats()
+    now = feed(received, list(range(100)))
+    received.note_sender_report(1, 1, now=now, packets=100)
+    assert received.unheard_at < 0
+    received.note_sender_report(1, 2, now=now + 5, packets=100)  # it is silent
+    assert received.unheard_at < 0
+    received.note_sender_report(1, 3, now=now + 10, packets=350)
+    assert received.unheard_at == now + 10
+
+
+def test_reports_that_nothing_of_ours_comes() -> None:
+    sent = SendStats()
+    block = ReportBlock(9, 0, 0, 500, 0, 0, 0)
+    sent.receive_report(block, ntp_middle=0, now=1.0)
+    sent.receive_report(block, ntp_middle=0, now=6.0)
+    assert sent.unheard_since is None  # we sent nothing meanwhile
+    sent.packets += 250
+    sent.receive_report(block, ntp_middle=0, now=11.0)
+    assert sent.unheard_since == 11.0
+    sent.packets += 250
+    sent.receive_report(block, ntp_middle=0, now=16.0)
+    assert sent.unheard_since == 11.0
+    sent.receive_report(block._replace(highest_sequence=501), ntp_middle=0, now=21.0)
+    assert sent.unheard_since is None
+    sent.receive_nothing(now=22.0)
+    assert sent.unheard_since is None
+    sent.packets += 250
+    sent.receive_nothing(now=27.0)
+    assert sent.unheard_since == 27.0
