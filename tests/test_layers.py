@@ -46,6 +46,8 @@ HOMES = {
     "structlog": ("log.py", "call/registry.py"),
     "dns": ("sip/dns.py",),
     "websockets": ("sip/transport/ws.py",),
+    "OpenSSL": ("rtp/dtls.py",),
+    "cryptography": ("rtp/dtls.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` names SQLAlchemy's errors and engine,
 `call/registry.py` binds the call to structlog's context."""

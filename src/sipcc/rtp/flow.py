@@ -8,6 +8,7 @@ events. `sipcc.rtp` and `sipcc.sip` are strangers: nothing here knows SDP.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 
@@ -18,6 +19,9 @@ CodecName = Literal["PCMU", "PCMA", "G722", "opus", "L16", "G729"]
 
 Law = Literal["PCMU", "PCMA"]
 """The two laws of G.711: a byte is a sample, so they are carried without any signal processing."""
+
+Role = Literal["talk", "listen", "whisper"]
+"""What a leg does in a room: it is heard by all, by nobody, or by the one whom it coaches."""
 
 KeyMethod = Literal["auto", "events", "inband", "off"]
 """How a party's keys are heard; ``auto`` is by telephone events when they were agreed, else in the audio."""
@@ -32,6 +36,20 @@ class SrtpKeys(msgspec.Struct, frozen=True):
     """Master key and salt of what we send."""
     receive: bytes
     """The same of what the peer sends."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who an engine is towards browsers: one certificate for all its ports, in all its processes."""
+
+    certificate: bytes
+    """X.509, DER."""
+    key: bytes
+    """Its private key, PKCS #8 DER."""
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Hash and colon-separated hex for ``a=fingerprint`` (RFC 8122 §5)."""
+        return "sha-256", hashlib.sha256(self.certificate).digest().hex(":").upper()
 
 
 class BrowserParams(msgspec.Struct, frozen=True):
@@ -211,7 +229,24 @@ class WorkerLost(msgspec.Struct, frozen=True, tag="worker_lost"):
     port: str
 
 
-MediaEvent = DigitBegan | DigitEnded | PlayEnded | PromptMissing | MediaTimedOut | RecordingEnded | WorkerLost
+class AudioTapped(msgspec.Struct, frozen=True, tag="audio_tapped"):
+    """20 ms of a tapped port, as signed 16-bit little-endian samples at 8 kHz; ``b""`` is silence."""
+
+    port: str
+    said: bytes
+    heard: bytes
+
+
+MediaEvent = (
+    AudioTapped
+    | DigitBegan
+    | DigitEnded
+    | PlayEnded
+    | PromptMissing
+    | MediaTimedOut
+    | RecordingEnded
+    | WorkerLost
+)
 
 
 class MediaPort(Protocol):
@@ -249,6 +284,28 @@ class MediaPort(Protocol):
 
     def unbridge(self) -> None:
         """Take this port and its peer apart; both fall silent until told otherwise."""
+        ...
+
+    def join(self, room: str, *, role: Role = "talk", coached: MediaPort | None = None) -> None:
+        """Enter the conference of that name, or change the role in it; its ports share one worker.
+
+        Who whispers is heard by `coached` only. `unbridge` leaves.
+        """
+        ...
+
+    def supervise(self, other: MediaPort, role: Role) -> None:
+        """Listen to the conversation of `other`, whisper to it, or talk with all (barge in).
+
+        Calling it again changes the role within 40 ms; `unbridge` leaves, and the conversation goes on.
+        """
+        ...
+
+    def mute(self, muted: bool) -> None:
+        """Let the others in the room not hear this party, until told otherwise."""
+        ...
+
+    def tap(self, on: bool) -> None:
+        """Tell what this party says and hears as `AudioTapped` events, 50 a second."""
         ...
 
     def echo(self) -> None:
