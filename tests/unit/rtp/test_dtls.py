@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL import SSL
 
 from sipcc.rtp import dtls
 from sipcc.rtp.dtls import MAX_ATTEMPTS, MTU, DtlsEndpoint, make_identity
@@ -196,7 +197,7 @@ def test_a_flight_longer_than_a_datagram_is_cut_between_records() -> None:
         def bio_read(self, _size: int) -> bytes:
             data, self.data = self.data, b""
             if not data:
-                raise dtls.SSL.WantReadError
+                raise SSL.WantReadError
             return data
 
     assert [len(data) for data in dtls._take_out(Written(500, 500, 300, 1000))] == [1026, 313, 1013]  # type: ignore[arg-type]
