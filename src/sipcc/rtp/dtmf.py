@@ -26,6 +26,8 @@ from sipcc.rtp.sequence import timestamp_delta
 DIGITS = "0123456789*#ABCD"
 """Digits by event code (RFC 4733 Table 3)."""
 FLASH = 16
+FLASH_KEY = "!"
+"""How a hook flash is written among digits, as Asterisk and many phones write it."""
 
 SILENCE_S = 0.150
 """A press without an update for so long has ended: three updates of the slowest usual sender (50 ms)."""
@@ -38,7 +40,7 @@ SEGMENT = 0xFFFF
 
 _EVENT = struct.Struct("!BBH")
 _END = 0x80
-_REORDERED_UNITS = 5 * 8000  # a timestamp further back than this is a new time line, not a late packet
+_REORDERED_S = 5  # a timestamp further back than this is a new time line, not a late packet
 
 
 class KeyBegan(msgspec.Struct, frozen=True):
@@ -78,7 +80,8 @@ class DigitReceiver:
     """
 
     def __init__(self, *, clock_rate_hz: int = 8000) -> None:
-        self._rate = clock_rate_hz
+        self.clock_rate_hz = clock_rate_hz
+        """The clock of the telephone-event line in the peer's description: 8000, or that of the audio."""
         self._press: _Press | None = None
         self._last: _Press | None = None
         self._flash: tuple[int, int] | None = None
@@ -153,7 +156,7 @@ class DigitReceiver:
         moved = timestamp_delta(timestamp, press.timestamp)
         if moved == 0:
             return True
-        if moved == SEGMENT and press.duration >= SEGMENT - SILENCE_S * self._rate:
+        if moved == SEGMENT and press.duration >= SEGMENT - SILENCE_S * self.clock_rate_hz:
             # The next segment; the last update of the one before may have been lost.
             press.whole_segments += 1
             press.timestamp = timestamp
@@ -166,13 +169,12 @@ class DigitReceiver:
             return True
         return False
 
-    @staticmethod
-    def _is_late(press: _Press, ssrc: int, timestamp: int) -> bool:
-        return ssrc == press.ssrc and -_REORDERED_UNITS <= timestamp_delta(timestamp, press.timestamp) < 0
+    def _is_late(self, press: _Press, ssrc: int, timestamp: int) -> bool:
+        moved = timestamp_delta(timestamp, press.timestamp)
+        return ssrc == press.ssrc and -_REORDERED_S * self.clock_rate_hz <= moved < 0
 
-    @staticmethod
     def _is_copy(
-        last: _Press, ssrc: int, timestamp: int, event: int, duration: int, ended: bool, now: float
+        self, last: _Press, ssrc: int, timestamp: int, event: int, duration: int, ended: bool, now: float
     ) -> bool:
         """Whether a packet only repeats the press that has ended."""
         if ssrc != last.ssrc or now - last.at > STALE_S:
@@ -180,7 +182,7 @@ class DigitReceiver:
         moved = timestamp_delta(timestamp, last.timestamp)
         if moved == 0:
             return event == last.event
-        if -_REORDERED_UNITS <= moved < 0:
+        if -_REORDERED_S * self.clock_rate_hz <= moved < 0:
             return True
         if event != last.event or now - last.at > COPY_S:
             return False
@@ -193,7 +195,7 @@ class DigitReceiver:
         self._press = None
         self._last = press
         units = press.whole_segments * SEGMENT + press.duration
-        seconds = units / self._rate if units else now - press.began
+        seconds = units / self.clock_rate_hz if units else now - press.began
         return KeyEnded(DIGITS[press.event], round(seconds * 1000))
 
 
@@ -206,75 +208,144 @@ class EventFrame(NamedTuple):
     marker: bool
 
 
+class _Key:
+    """A key to be sent: `units` is how long, or None while it is still held down."""
+
+    __slots__ = ("event", "pause", "units")
+
+    def __init__(self, event: int, units: int | None, pause: int) -> None:
+        self.event = event
+        self.units = units
+        self.pause = pause
+
+
 class DigitSender:
-    """Makes the packets of a string of digits, one per 20 ms tick (RFC 4733 §2.5.1).
+    """Makes the packets of keys, one per 20 ms tick whatever the packet time of the audio (RFC 4733 §2.5.1).
 
     Ask `tick` at each frame with the timestamp that the frame would have as audio: an `EventFrame` goes out
     instead of the audio, None lets the audio go. The sequence number of the stream runs on over both; the
-    timestamp of the audio goes on by 160 with each tick as if time had passed, which it has.
+    timestamp of the audio goes on with each tick as if time had passed, which it has. Keys of known length
+    are queued by `send`; a key that somebody holds down elsewhere is played on by `begin` and `end`.
     """
 
-    UNITS_PER_TICK = 160
     END_COPIES = 3
-    MAX_DURATION_MS = 8000
-    """A longer press would need segments (§2.5.1.3), and nothing that dials does that."""
+    MIN_TICKS = 2
+    MAX_DURATION_MS = 60_000
+    """Nobody presses longer; a press that is never ended ends so."""
 
-    def __init__(self, *, volume: int = 10) -> None:
+    def __init__(self, *, clock_rate_hz: int = 8000, volume: int = 10) -> None:
         """`volume` is the level in -dBm0, 0..63."""
+        self.clock_rate_hz = clock_rate_hz
+        """The clock of durations; a new one counts from the next key on."""
         self._volume = volume & 0x3F
-        self._waiting: deque[tuple[int, int, int]] = deque()
-        self._event = 0
+        self._waiting: deque[_Key] = deque()
+        self._key: _Key | None = None
+        self._held: _Key | None = None
+        self._per_tick = 0
         self._start = 0
-        self._ticks = 0
-        self._tick = 0
+        self._elapsed = 0
+        self._segment = 0
+        """Where the present segment begins, in units from the start."""
+        self._ends = 0
         self._pause = 0
-        self._gap = 0
-        self._active = False
 
     @property
     def busy(self) -> bool:
         """True until the last packet of the last digit has gone."""
-        return self._active or bool(self._waiting)
+        return self._key is not None or bool(self._waiting)
 
     def send(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
-        """Queue `digits`; durations are rounded up to whole ticks of 20 ms.
+        """Queue `digits`, ``!`` for a hook flash; durations are rounded up to whole ticks of 20 ms.
 
         The gap is at least 60 ms, so that the copies of one digit's end leave before the next begins.
 
         Raises:
-            ValueError: a character is not one of ``0-9*#A-D``.
+            ValueError: a character is not one of ``0-9*#A-D!``.
         """
-        events = [DIGITS.find(digit) for digit in digits.upper()]
-        if -1 in events:
-            raise ValueError(f"not a DTMF digit: {digits[events.index(-1)]!r}")
-        ticks = max(2, -(-min(duration_ms, self.MAX_DURATION_MS) // 20))
-        pause = max(self.END_COPIES, -(-gap_ms // 20))
-        self._waiting.extend((event, ticks, pause) for event in events)
+        events = [event_of(digit) for digit in digits]
+        ticks = max(self.MIN_TICKS, -(-min(duration_ms, self.MAX_DURATION_MS) // 20))
+        pause = self._pause_of(gap_ms)
+        self._waiting.extend(_Key(event, ticks * (self.clock_rate_hz // 50), pause) for event in events)
+
+    def begin(self, digit: str, *, gap_ms: int = 60) -> None:
+        """Queue a key that is held down until `end`; one that is held already ends first.
+
+        Raises:
+            ValueError: it is no key.
+        """
+        event = event_of(digit)
+        self.end(0)
+        self._held = _Key(event, None, self._pause_of(gap_ms))
+        self._waiting.append(self._held)
+
+    def end(self, duration_ms: int) -> None:
+        """The key that is held down came up after `duration_ms`; it is not cut below what was sent."""
+        if self._held is not None:
+            least = self.MIN_TICKS * (self.clock_rate_hz // 50)
+            duration_ms = min(duration_ms, self.MAX_DURATION_MS)
+            self._held.units = max(least, duration_ms * self.clock_rate_hz // 1000)
+            self._held = None
 
     def clear(self) -> None:
         """Forget the digits not yet begun; the one under way is ended properly."""
         self._waiting.clear()
+        if self._key is not None:
+            self.end(0)
+        self._held = None
 
     def tick(self, timestamp: int) -> EventFrame | None:
         """What to send in this frame's place, or None for the audio itself."""
         if self._pause:
             self._pause -= 1
             return None
-        if not self._active:
+        key = self._key
+        if key is None:
             if not self._waiting:
                 return None
-            self._event, self._ticks, self._gap = self._waiting.popleft()
-            self._active = True
+            key = self._key = self._waiting.popleft()
+            self._per_tick = self.clock_rate_hz // 50
             self._start = timestamp
-            self._tick = 0
-        self._tick += 1
-        done = min(self._tick, self._ticks)
-        flags = self._volume | (_END if done == self._ticks else 0)
-        frame = EventFrame(
-            _EVENT.pack(self._event, flags, done * self.UNITS_PER_TICK), self._start, self._tick == 1
-        )
-        if self._tick == self._ticks + self.END_COPIES - 1:
-            self._active = False
+            self._elapsed = self._segment = self._ends = 0
+        return self._next_packet(key)
+
+    def _next_packet(self, key: _Key) -> EventFrame:
+        if not self._ends:
+            self._elapsed += self._per_tick
+            if key.units is None and self._elapsed >= self.MAX_DURATION_MS * self.clock_rate_hz // 1000:
+                key.units = self._elapsed
+        before = self._elapsed - self._per_tick
+        marker = before == 0 and not self._ends
+        start = (self._start + self._segment) & 0xFFFFFFFF
+        if key.units is None:
+            reached, over = self._elapsed, False
+        else:
+            # A key that came up early has been told longer already: durations never shrink.
+            reached = min(self._elapsed, max(key.units, before))
+            over = key.units <= self._elapsed
+        if reached - self._segment > SEGMENT:  # §2.5.1.3: the rest is a segment with a time of its own
+            self._segment += SEGMENT
+            return EventFrame(_EVENT.pack(key.event, self._volume, SEGMENT), start, False)
+        flags = self._volume | (_END if over else 0)
+        if over:
+            self._ends += 1
+        packet = _EVENT.pack(key.event, flags, reached - self._segment)
+        if self._ends == self.END_COPIES:
+            self._key = None
             # The key came up with the first E packet; its copies lie in the gap already.
-            self._pause = self._gap - (self.END_COPIES - 1)
-        return frame
+            self._pause = key.pause - (self.END_COPIES - 1)
+        return EventFrame(packet, start, marker)
+
+    def _pause_of(self, gap_ms: int) -> int:
+        return max(self.END_COPIES, -(-gap_ms // 20))
+
+
+def event_of(digit: str) -> int:
+    """The event code of a key.
+
+    Raises:
+        ValueError: it is none of ``0-9*#A-D!``.
+    """
+    event = DIGITS.find(digit.upper()) if len(digit) == 1 else -1
+    if event < 0 and digit != FLASH_KEY:
+        raise ValueError(f"not a DTMF digit: {digit!r}")
+    return event if event >= 0 else FLASH

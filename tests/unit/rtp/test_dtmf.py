@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.rtp.dtmf import DIGITS, DigitReceiver, DigitSender, KeyBegan, KeyEnded, KeyEvent
+from sipcc.rtp.dtmf import (
+    DIGITS,
+    SEGMENT,
+    DigitReceiver,
+    DigitSender,
+    KeyBegan,
+    KeyEnded,
+    KeyEvent,
+    event_of,
+)
 
 END = 0x80
 FIVE = 5
@@ -194,6 +203,7 @@ def test_what_is_no_key_is_counted() -> None:
     receiver = DigitReceiver()
     for copy in range(3):
         assert receiver.receive(1, 1000, event(16, 160, END), now=0.02 * copy) == []
+        assert receiver.flashes == 1
     assert receiver.receive(1, 2000, event(16, 160, END), now=0.5) == []
     assert receiver.receive(1, 3000, event(32, 160), now=1.0) == []
     assert receiver.receive(1, 4000, b"\x05\x0a\x00", now=1.0) == []
@@ -274,12 +284,110 @@ def test_sender_volume_is_on_each_packet() -> None:
     assert [frame.payload[1] & 0x3F for frame in frames if frame] == [7] * 4
 
 
-@pytest.mark.parametrize(("asked", "sent"), [(0, 320), (1, 320), (70, 640), (99, 800), (60_000, 64000)])
+@pytest.mark.parametrize(("asked", "sent"), [(0, 320), (1, 320), (70, 640), (99, 800), (8000, 64000)])
 def test_sender_durations(asked: int, sent: int) -> None:
     sender = DigitSender()
     sender.send("1", duration_ms=asked)
     durations = [made[2] for made in ticks(sender, 500) if made]
     assert max(durations) == sent
+
+
+def frames_of(sender: DigitSender, count: int, *, rate: int = 8000, start: int = 0) -> list[tuple[int, ...]]:
+    """(tick, timestamp, E, duration, marker) of each packet."""
+    made = []
+    for tick in range(count):
+        frame = sender.tick((start + tick * (rate // 50)) & 0xFFFFFFFF)
+        if frame is not None:
+            _, flags, duration = struct.unpack("!BBH", frame.payload)
+            made.append((tick, frame.timestamp, flags >> 7, duration, int(frame.marker)))
+    return made
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_sender_at_each_clock_rate(rate: int) -> None:
+    sender = DigitSender(clock_rate_hz=rate)
+    sender.send("5", duration_ms=100)
+    unit = rate // 50
+    assert frames_of(sender, 20, rate=rate, start=700) == [
+        *((tick, 700, 0, unit * (tick + 1), int(tick == 0)) for tick in range(4)),
+        *((tick, 700, 1, 5 * unit, 0) for tick in (4, 5, 6)),
+    ]
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_a_long_press_goes_out_in_segments_and_comes_in_as_one_digit(rate: int) -> None:
+    sender, receiver = DigitSender(clock_rate_hz=rate), DigitReceiver(clock_rate_hz=rate)
+    start = 2**32 - 5000
+    sender.send("5", duration_ms=10_000)
+    made = frames_of(sender, 600, rate=rate, start=start)
+    segments = list(dict.fromkeys((stamp - start) & 0xFFFFFFFF for _, stamp, *_ in made))
+    assert segments == [number * SEGMENT for number in range(10 * rate // SEGMENT + 1)]
+    for begins in segments[:-1]:  # told in full, without E
+        told = [(ended, units) for _, stamp, ended, units, _ in made if stamp == (start + begins) % 2**32]
+        assert told[-1] == (0, SEGMENT)
+        assert not any(ended for ended, _ in told)
+    assert [marker for *_, marker in made] == [1] + [0] * (len(made) - 1)
+    assert [ended for _, _, ended, *_ in made[-4:]] == [0, 1, 1, 1]
+    results: list[KeyEvent] = []
+    for tick, stamp, ended, units, _ in made:
+        results += receiver.receive(1, stamp, event(FIVE, units, END * ended), now=0.02 * tick)
+    assert results == [KeyBegan("5"), KeyEnded("5", 10_000)]
+
+
+@pytest.mark.parametrize(
+    ("held_ticks", "held_ms", "units"), [(5, 100, 800), (6, 110, 960), (2, 100, 800), (1, 20, 320)]
+)
+def test_a_key_that_is_played_on_while_it_is_held(held_ticks: int, held_ms: int, units: int) -> None:
+    sender = DigitSender()
+    sender.begin("7")
+    made = frames_of(sender, held_ticks)
+    assert all(not ended for _, _, ended, *_ in made)
+    assert sender.busy
+    sender.end(held_ms)
+    rest = frames_of(sender, 20)
+    durations = [duration for _, _, _, duration, _ in made + rest]
+    assert durations == sorted(durations)
+    assert [duration for _, _, ended, duration, _ in rest if ended] == [units] * 3
+    assert not sender.busy
+
+
+def test_a_held_key_ends_when_the_next_begins_or_all_is_cleared() -> None:
+    sender = DigitSender()
+    sender.begin("1")
+    sender.begin("2")
+    assert [made[0] for made in ticks(sender, 14) if made] == [1] * 4 + [2] * 9
+    sender.clear()
+    assert [made[1] for made in ticks(sender, 9) if made] == [END] * 3
+    assert not sender.busy
+    sender.end(100)
+    assert not sender.busy
+
+
+def test_a_held_key_that_is_never_let_go_ends() -> None:
+    sender = DigitSender()
+    sender.begin("1")
+    made = frames_of(sender, 3100)
+    assert [ended for _, _, ended, *_ in made][-4:] == [0, 1, 1, 1]
+    assert not sender.busy
+
+
+def test_a_hook_flash_is_sent_and_heard() -> None:
+    sender, receiver = DigitSender(), DigitReceiver()
+    sender.send("!5", duration_ms=40)
+    told: list[KeyEvent] = []
+    for tick in range(30):
+        frame = sender.tick(160 * tick)
+        if frame is not None:
+            told += receiver.receive(1, frame.timestamp, frame.payload, now=0.02 * tick)
+    assert told == [KeyBegan("5"), KeyEnded("5", 40)]
+    assert receiver.flashes == 1
+
+
+def test_event_codes() -> None:
+    assert [event_of(digit) for digit in "0a*#!"] == [0, 12, 10, 11, 16]
+    for wrong in ("", "12", "x"):
+        with pytest.raises(ValueError, match="not a DTMF digit"):
+            event_of(wrong)
 
 
 def test_a_gap_too_short_is_made_long_enough() -> None:
