@@ -1,9 +1,9 @@
 """The verbs of ports, executed: who hears whom, by which way, and what plays.
 
-After every change one function, `settle`, decides anew for a leg and its peer. A packet is relayed when
-both legs agree on codec and packet time and the peer hears nothing else; it is queued for the 20 ms clock
-when they do not agree; and it is dropped while the peer hears a prompt or sends keys. The two directions
-of a bridge are decided apart.
+After every change one function, `settle`, decides anew for a leg and for all who share a room with it. A
+packet is relayed when its party is all that one other leg hears, and both agree on codec, clock and packet
+time; it is queued for the 20 ms clock when somebody needs frames of it; and it is dropped while the leg that
+would hear it hears a prompt or sends keys. The two directions of a bridge are decided apart.
 """
 
 from __future__ import annotations
@@ -11,31 +11,21 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal
-
-import msgspec
 
 from sipcc.rtp import wire
-from sipcc.rtp.anchored import FrameClock
-from sipcc.rtp.files import Clip, ClipStore
-from sipcc.rtp.flow import Law, PlayEnded, PlayItem, PromptMissing, StreamParams
-from sipcc.rtp.frame import law_of
+from sipcc.rtp.files import ClipStore
+from sipcc.rtp.flow import Role, StreamParams
+from sipcc.rtp.frame import FRAME_SAMPLES, law_of
 from sipcc.rtp.latch import SourceGate
 from sipcc.rtp.line import RelayMap
-from sipcc.rtp.player import Player
-from sipcc.rtp.recorder import Recorder, RecordingWriter
+from sipcc.rtp.plays import Plays
+from sipcc.rtp.recorder import RecordingWriter
+from sipcc.rtp.rooms import Member, Room
 from sipcc.rtp.session import Session
 from sipcc.rtp.settings import MediaSettings
-from sipcc.rtp.taping import PATIENCE_S, Taping
-
-
-class Want(msgspec.Struct, frozen=True):
-    """Clips that a play waits for."""
-
-    port: str
-    serial: int
-    items: tuple[PlayItem, ...]
-    codec: Law
+from sipcc.rtp.tapings import Tapings
+from sipcc.rtp.tick import FrameClock
+from sipcc.rtp.voice import Voice
 
 
 @lru_cache(maxsize=4096)
@@ -62,14 +52,9 @@ class Control:
         self._settings = settings
         self._sessions = sessions
         self._frames = frames
-        self._clips = clips
-        self._writer = writer
-        self._emit = emit
-        self._tapings: dict[str, Taping] = {}
-        self.wants: list[Want] = []
-        """Clips to be read for plays, to be taken by the shell."""
-        self.endings: list[Taping] = []
-        """Recordings that were told to stop and whose files are not known to be complete."""
+        self._rooms: dict[str, Room] = {}
+        self.plays = Plays(clips, emit, codec=settings.codecs[0])
+        self.tapings = Tapings(writer)
 
     def execute(self, session: Session, command: wire.Command, *, now: float) -> None:
         """Do one verb."""
@@ -77,27 +62,34 @@ class Control:
             case wire.Configure():
                 self._configure(session, command.params, now)
             case wire.Play():
-                self._play(session, command, now)
+                self.plays.play(session, command, now)
             case wire.StopPlaying():
-                self.end_play(session, "stopped")
-                self.settle(session, now)
+                self.plays.end(session, "stopped")
             case wire.Bridge():
                 self._bridge(session, command.other, now)
             case wire.Unbridge():
-                self.unbridge(session, now)
+                self.leave(session, now)
+            case wire.Join():
+                self._join(session, command, now)
+            case wire.Supervise():
+                self._supervise(session, command.other, command.role, now)
+            case wire.Mute():
+                if session.room is not None:
+                    session.room.members[session.id].muted = command.muted
             case wire.Echo():
-                self.unbridge(session, now)
+                self.leave(session, now)
                 session.peer = session
-                self.settle(session, now)
+            case wire.Tap():
+                session.tapped = command.on
             case wire.Record():
-                self._record(session, command.path, now)
+                self.tapings.record(session, command.path, now)
             case wire.StopRecording():
-                self.end_recording(session, "stopped", now)
+                self.tapings.end(session, "stopped", now)
             case wire.SendDigits():
                 session.digits.send(command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
-                self.settle(session, now)
             case wire.Close():  # the engine's own matter
                 raise AssertionError(command)
+        self.settle(session, now)
 
     # -- addresses and ways -------------------------------------------------------------------------------
 
@@ -111,36 +103,43 @@ class Control:
             session.gate.heard_at = session.heard_at
             session.gate.reopen(expected, now=now, payload_types=negotiated)
         session.count_arrivals()  # by the old payload type
-        if session.params is not None and not session.params.receive and params.receive:
+        before = session.params
+        if before is not None and not before.receive and params.receive:
             session.frames.clear()  # nobody wants to hear the seconds before the hold
         session.params = params
         session.codec = params.codec
         session.law = law_of(params.codec)
         session.payload_type = params.payload_type
         session.event_type = -1 if params.event_payload_type is None else params.event_payload_type
-        session.packet_samples = params.ptime_ms * 8
+        if before is None or _coding(before) != _coding(params):
+            session.voice = Voice(
+                params.codec, params.clock_rate_hz, fmtp=params.fmtp, ptime_ms=params.ptime_ms
+            )
+        session.packet_samples = session.voice.samples if session.voice is not None else FRAME_SAMPLES
+        session.guarded = params.srtp is not None or params.browser is not None
+        session.muxed = params.rtcp_mux
         session.receiving = params.receive
         session.since = now
         session.timed_out = False
-        self.settle(session, now)
 
     def settle(self, session: Session, now: float) -> None:
-        """Decide anew which way packets of a leg and of its peer go."""
+        """Decide anew which way packets of a leg, and of all in its room, go."""
         player = session.player
         if player is not None and player.done:
-            self.end_play(session, "done")
-        self._readdress(session)
-        peer = session.peer
-        pair = [session]
-        if peer is not None and peer is not session:
-            self._readdress(peer)
-            pair.append(peer)
-        for leg in pair:
+            self.plays.end(session, "done")
+        legs = list(session.room) if session.room is not None else [session]
+        for leg in legs:
+            self._readdress(leg)
+            if leg.room is not None:
+                leg.sources = leg.room.sources(leg)
+                leg.peer = leg.room.partner(leg)
+            else:
+                leg.sources = (leg,) if leg.peer is leg else ()
+        for leg in legs:
             self._choose_way(leg)
-        for leg in pair:
-            hears = leg.peer is not None and leg.peer.queueing
+        for leg in legs:
             playing = leg.player is not None or leg.digits.busy
-            ticking = playing or leg.queueing or hears
+            ticking = playing or leg.queueing or any(source.queueing for source in leg.sources)
             if not ticking:
                 leg.forget_pending()
             self._frames.activate(leg, ticking, now=now)
@@ -152,9 +151,12 @@ class Control:
         if params is None or gate is None:
             return
         session.source = gate.source
-        session.sending = params.send and can_send_to(*gate.source)
+        keyed = session.shield is not None or not session.guarded
+        session.sending = params.send and keyed and can_send_to(*gate.source)
         reports = session.reports
-        if gate.rtcp_source is not None:
+        if session.muxed:
+            reports.target = gate.source if can_send_to(*gate.source) else None
+        elif gate.rtcp_source is not None:
             reports.target = gate.rtcp_source
         elif can_send_to(gate.source[0], params.remote_rtcp_port):
             host = gate.source[0] if gate.latched else params.remote_host
@@ -164,117 +166,109 @@ class Control:
 
     @staticmethod
     def _choose_way(leg: Session) -> None:
+        """How packets of `leg` go: to its peer at once, or to the clock, or both, or nowhere."""
         peer = leg.peer
-        audible = (
+        relayed = (
             peer is not None
+            and peer.sources == (leg,)
             and leg.receiving
             and peer.sending
-            and peer.player is None
-            and not peer.loading
-            and not peer.digits.busy
+            and not peer.occupied
+            and leg.speaks_like(peer)
         )
-        alike = peer is not None and leg.codec == peer.codec and leg.packet_samples == peer.packet_samples
-        if audible and alike and peer is not None:
+        if relayed and peer is not None:
             if leg.relay is None or leg.relay.line is not peer.line:
                 leg.relay = RelayMap(peer.line)
         else:
             leg.relay = None
-        queueing = audible and not alike
+        hearers = [peer] if leg.room is None else leg.room.hearers(leg)
+        wanted = any(
+            other is not None
+            and (other.tapped or (other.sending and not other.occupied and not (relayed and other is peer)))
+            for other in hearers
+        )
+        queueing = leg.receiving and (wanted or leg.tapped)
         if queueing and not leg.queueing:
             leg.frames.clear()
         leg.queueing = queueing
 
+    # -- rooms --------------------------------------------------------------------------------------------
+
     def _bridge(self, session: Session, other_id: str, now: float) -> None:
         other = self._sessions.get(other_id)
-        if other is None:
+        if other is None or other is session:
             return
-        self.unbridge(session, now)
-        self.unbridge(other, now)
-        session.peer, other.peer = other, session
+        if session.room is not None and session.room is other.room and session.peer is other:
+            return
+        supervised = next((leg.room for leg in (session, other) if _is_supervised(leg)), None)
+        room = supervised or Room()
+        for leg in (session, other):
+            if leg.room is not room:
+                self.leave(leg, now)
+                self._enter(room, leg, "talk", None)
         session.old_key, other.old_key = session.key_stamp, other.key_stamp
-        self._frames.align(other, session)
+
+    def _join(self, session: Session, command: wire.Join, now: float) -> None:
+        room = self._rooms.get(command.room)
+        if room is None:
+            room = self._rooms[command.room] = Room(command.room)
+        coached = self._sessions.get(command.coached)
+        if session.room is not room:
+            self.leave(session, now)
+            self._rooms[command.room] = room  # leaving may have closed it
+        self._enter(room, session, command.role, coached)
+
+    def _supervise(self, session: Session, other_id: str, role: Role, now: float) -> None:
+        other = self._sessions.get(other_id)
+        if other is None or other is session:
+            return
+        if session.room is None or session.room is not other.room:
+            self.leave(session, now)
+        room = other.room
+        if room is None:
+            room = Room()
+            self.leave(other, now)
+            self._enter(room, other, "talk", None)
+        self._enter(room, session, role, other)
+
+    def _enter(self, room: Room, session: Session, role: Role, coached: Session | None) -> None:
+        """Let a leg into a room, or change its role there."""
+        member = room.members.get(session.id)
+        if member is not None:
+            member.role, member.coached = role, coached
+            return
+        for other in room:
+            self._frames.align(session, other)
+            break
+        room.members[session.id] = Member(session, role, coached)
+        session.room = room
+
+    def leave(self, session: Session, now: float) -> None:
+        """Take a leg out of its room, or end its echo; who is left alone is in no room either."""
+        room = session.room
+        session.room = session.peer = None
+        session.sources = ()
+        if room is not None:
+            del room.members[session.id]
+            for member in room.members.values():
+                if member.coached is session:
+                    member.role, member.coached = "listen", None
+            left = list(room)
+            if len(left) == 1 and not room.name:
+                self.leave(left[0], now)
+            elif left:
+                self.settle(left[0], now)
+            elif self._rooms.get(room.name) is room:
+                del self._rooms[room.name]
         self.settle(session, now)
 
-    def unbridge(self, session: Session, now: float) -> None:
-        """Take a leg and its peer apart."""
-        peer = session.peer
-        session.peer = None
-        self.settle(session, now)
-        if peer is not None and peer is not session:
-            peer.peer = None
-            self.settle(peer, now)
 
-    # -- playing ------------------------------------------------------------------------------------------
+def _coding(params: StreamParams) -> tuple[object, ...]:
+    """What an encoder depends on."""
+    return params.codec, params.clock_rate_hz, params.fmtp, params.ptime_ms
 
-    def _play(self, session: Session, command: wire.Play, now: float) -> None:
-        self.end_play(session, "replaced")
-        codec = (session.law if session.params is not None else None) or self._settings.codecs[0]
-        session.play_serial += 1
-        session.play_token = command.token
-        session.play_loop = command.loop
-        session.play_shared = command.shared
-        clips = [self._clips.get(item, codec, now=now) for item in command.items]
-        ready = [clip for clip in clips if clip is not None]
-        session.loading = True
-        want = Want(session.id, session.play_serial, command.items, codec)
-        if len(ready) == len(clips):
-            self.supply(want, ready, now=now)
-        else:
-            self.wants.append(want)
-            self.settle(session, now)
 
-    def supply(self, want: Want, clips: list[Clip], *, now: float) -> None:
-        """Hand in the clips of a want; late ones, whose play is over, are nothing."""
-        session = self._sessions.get(want.port)
-        if session is None or not session.loading or session.play_serial != want.serial:
-            return
-        session.loading = False
-        for item, clip in zip(want.items, clips, strict=True):
-            if clip.error:
-                self._emit(PromptMissing(session.id, getattr(item, "path", ""), clip.error))
-        session.player_codec = want.codec
-        session.player = Player(
-            [clip.payload for clip in clips],
-            codec=want.codec,
-            loop=session.play_loop,
-            shared=session.play_shared,
-            now=now,
-        )
-        self.settle(session, now)
-
-    def end_play(self, session: Session, reason: Literal["done", "stopped", "replaced", "closed"]) -> None:
-        """End what plays, if anything does; the caller settles."""
-        player = session.player
-        if player is None and not session.loading:
-            return
-        session.player = None
-        session.loading = False
-        played_ms = player.played_ms if player is not None else 0
-        self._emit(PlayEnded(session.id, session.play_token, reason, played_ms))
-
-    # -- recording ----------------------------------------------------------------------------------------
-
-    def _record(self, session: Session, path: str, now: float) -> None:
-        self.end_recording(session, "stopped", now)
-        taping = self._tapings[session.id] = Taping(session.id, path)
-        session.recorder = Recorder(path, self._writer, now=now, on_ended=taping.finish)
-
-    def end_recording(self, session: Session, reason: str, now: float) -> Taping | None:
-        """End the recording of a port, if there is one, and return it."""
-        recorder, taping = session.recorder, self._tapings.pop(session.id, None)
-        if recorder is None or taping is None:
-            return None
-        session.recorder = None
-        recorder.stop(now=now, reason=reason)
-        taping.give_up_at = now + PATIENCE_S
-        self.endings.append(taping)
-        return taping
-
-    def tend_recording(self, session: Session, now: float) -> None:
-        """Hand audio to the writer, and notice a recording that failed by itself."""
-        recorder = session.recorder
-        if recorder is None:
-            return
-        recorder.expire(now=now)
-        if recorder.ended:
-            self.end_recording(session, "stopped", now)
+def _is_supervised(session: Session) -> bool:
+    """True for a leg that others listen to, and whose room therefore outlives its conversation."""
+    room = session.room
+    return room is not None and any(member.role != "talk" for member in room.members.values())

@@ -15,18 +15,19 @@ from itertools import count
 from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.rtp import wire
-from sipcc.rtp.anchored import FrameClock
-from sipcc.rtp.control import Control, Want
+from sipcc.rtp.control import Control
 from sipcc.rtp.files import Clip, ClipStore
 from sipcc.rtp.flow import MediaTimedOut, PacketSockets, RtpStats
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
+from sipcc.rtp.plays import Want
 from sipcc.rtp.ports import PortPool
 from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.session import Session
 from sipcc.rtp.settings import MediaSettings
 from sipcc.rtp.taping import Taping
+from sipcc.rtp.tick import FrameClock
 
 CHORES_S = 1.0
 """A port is looked after at least so often."""
@@ -85,7 +86,6 @@ class MediaCore:
         session = Session(port_id, handles, self._sockets, OutgoingLine(self._ids), self)
         session.number = number
         session.since = now
-        rtcp_handle = handles[1]
         session.reports = Reports(
             session.line,
             session.sent,
@@ -93,7 +93,7 @@ class MediaCore:
             cname=f"{self._ids.bits(64):016x}",  # RFC 7022: tells nothing of us
             random=self._random,
             wall_of=self._wall_of,
-            send=lambda data, target: self._sockets.send(rtcp_handle, data, target),
+            send=session.send_report,
             now=now,
         )
         self._frames.assign(session)
@@ -121,9 +121,9 @@ class MediaCore:
 
     def _close(self, session: Session, now: float) -> None:
         """End all of a port; its `Closed` follows the end of its recording."""
-        self._control.unbridge(session, now)
-        self._control.end_play(session, "closed")
-        taping = self._control.end_recording(session, "closed", now)
+        self._control.leave(session, now)
+        self._control.plays.end(session, "closed")
+        taping = self._control.tapings.end(session, "closed", now)
         session.count_arrivals()
         session.reports.say_goodbye(now=now)
         self._frames.release(session)
@@ -158,16 +158,19 @@ class MediaCore:
 
     def wants(self) -> list[Want]:
         """Clips that plays wait for since the last call."""
-        wants, self._control.wants = self._control.wants, []
+        plays = self._control.plays
+        wants, plays.wants = plays.wants, []
         return wants
 
     def supply(self, want: Want, clips: list[Clip], *, now: float) -> None:
         """Hand in the clips of a want."""
-        self._control.supply(want, clips, now=now)
+        session = self._sessions.get(want.port)
+        if session is not None and self._control.plays.supply(session, want, clips, now=now):
+            self._control.settle(session, now)
 
     def events(self, *, now: float) -> list[wire.FromWorker]:
         """What happened since the last call, in order."""
-        if self._control.endings:
+        if self._control.tapings.endings:
             self._end_recordings(now)
         events, self._events = self._events, []
         return events
@@ -175,11 +178,11 @@ class MediaCore:
     @property
     def endings(self) -> list[Taping]:
         """Recordings whose files are being completed."""
-        return self._control.endings
+        return self._control.tapings.endings
 
     def _end_recordings(self, now: float) -> None:
         waiting = []
-        for taping in self._control.endings:
+        for taping in self._control.tapings.endings:
             outcome = taping.outcome(now=now)
             if outcome is None:
                 waiting.append(taping)
@@ -187,7 +190,7 @@ class MediaCore:
             self._events.append(outcome)
             if taping.closed is not None:
                 self._events.append(taping.closed)
-        self._control.endings[:] = waiting
+        self._control.tapings.endings[:] = waiting
 
     def port_ids(self) -> list[str]:
         """The ports that are open."""
@@ -267,7 +270,7 @@ class MediaCore:
             session.report_keys(ended, now)
         if session.unsettled:
             self._control.settle(session, now)
-        self._control.tend_recording(session, now)
+        self._control.tapings.tend(session, now)
         if session.params is None or session.timed_out:
             return
         limit = self._settings.hold_timeout if session.held else self._settings.timeout

@@ -27,11 +27,20 @@ KeyMethod = Literal["auto", "events", "inband", "off"]
 """How a party's keys are heard; ``auto`` is by telephone events when they were agreed, else in the audio."""
 
 
+SRTP_SUITES: dict[str, int] = {
+    "AES_CM_128_HMAC_SHA1_80": 30,
+    "AES_CM_128_HMAC_SHA1_32": 30,
+    "AEAD_AES_128_GCM": 28,
+    "AEAD_AES_256_GCM": 44,
+}
+"""Crypto suites by their names in RFC 4568 §6.2 and RFC 7714 §14.1, and the bytes of master key and salt."""
+
+
 class SrtpKeys(msgspec.Struct, frozen=True):
     """The keys of one leg (RFC 3711), whoever agreed on them."""
 
     suite: str
-    """Crypto suite by its name in RFC 4568 §6.2 or RFC 7714 §14.2."""
+    """One of `SRTP_SUITES`."""
     send: bytes
     """Master key and salt of what we send."""
     receive: bytes

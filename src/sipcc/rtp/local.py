@@ -15,10 +15,10 @@ from typing import Protocol, cast, runtime_checkable
 from sipcc.clock import Clock, LoopClock
 from sipcc.ids import Ids
 from sipcc.rtp import wire
-from sipcc.rtp.control import Want
 from sipcc.rtp.engine import MediaCore
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaPort, PacketSockets, RtpStats
+from sipcc.rtp.plays import Want
 from sipcc.rtp.port import EnginePort
 from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.settings import MediaSettings

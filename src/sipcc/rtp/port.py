@@ -9,7 +9,7 @@ from typing import Protocol
 from sipcc.log import get_logger
 from sipcc.rtp import wire
 from sipcc.rtp.dtmf import DIGITS
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, RtpStats, StreamParams
+from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, Role, RtpStats, StreamParams
 
 _log = get_logger("sipcc.rtp")
 
@@ -60,15 +60,45 @@ class EnginePort:
         Raises:
             ValueError: the other port lives in another engine or worker (`open` it with `near`).
         """
+        self._check_near(other)
+        self._submit(wire.Bridge(self.id, other.id))
+
+    def _check_near(self, other: MediaPort) -> None:
         if getattr(other, "commander", None) is not self.commander:
             raise ValueError(
                 f"ports {self.id} and {other.id} cannot reach each other: open one near the other"
             )
-        self._submit(wire.Bridge(self.id, other.id))
 
     def unbridge(self) -> None:
         """Take this port and its peer apart; both fall silent until told otherwise."""
         self._submit(wire.Unbridge(self.id))
+
+    def join(self, room: str, *, role: Role = "talk", coached: MediaPort | None = None) -> None:
+        """Enter the conference of that name, or change the role in it.
+
+        Raises:
+            ValueError: `coached` lives in another engine or worker.
+        """
+        if coached is not None:
+            self._check_near(coached)
+        self._submit(wire.Join(self.id, room, role, coached.id if coached is not None else ""))
+
+    def supervise(self, other: MediaPort, role: Role) -> None:
+        """Listen to the conversation of `other`, whisper to it, or talk with all.
+
+        Raises:
+            ValueError: the other port lives in another engine or worker.
+        """
+        self._check_near(other)
+        self._submit(wire.Supervise(self.id, other.id, role))
+
+    def mute(self, muted: bool) -> None:
+        """Let the others in the room not hear this party, until told otherwise."""
+        self._submit(wire.Mute(self.id, muted))
+
+    def tap(self, on: bool) -> None:
+        """Tell what this party says and hears as `AudioTapped` events, 50 a second."""
+        self._submit(wire.Tap(self.id, on))
 
     def echo(self) -> None:
         """Send back what arrives, until `unbridge`."""

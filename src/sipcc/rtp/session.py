@@ -4,14 +4,25 @@
 send on. Everything rare (another source, telephone events, odd headers) leaves it by a method call. A
 packet goes one of three ways: relayed to the peer at once, queued for the 20 ms clock (`frames`), or
 counted and dropped. A recording is a tap on both ways, so it neither delays nor changes anything.
+
+A guarded leg (SRTP, a browser) believes only what its shield has opened, and sends only what it has closed.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame, KeyBegan, KeyEvent
-from sipcc.rtp.flow import CodecName, DigitBegan, DigitEnded, Law, PacketSockets, RtpStats, StreamParams
+from sipcc.rtp.flow import (
+    AudioTapped,
+    CodecName,
+    DigitBegan,
+    DigitEnded,
+    Law,
+    PacketSockets,
+    RtpStats,
+    StreamParams,
+)
 from sipcc.rtp.frame import FRAME_SAMPLES
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
@@ -21,7 +32,12 @@ from sipcc.rtp.queue import FrameQueue
 from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
+from sipcc.rtp.voice import Voice, samples_of
 from sipcc.rtp.wire import Event
+
+if TYPE_CHECKING:
+    from sipcc.rtp.codec.g711 import Pcm
+    from sipcc.rtp.rooms import Room
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack
@@ -47,19 +63,49 @@ class Owner(Protocol):
         ...
 
 
+class Shield(Protocol):
+    """Protects the packets of one leg (RFC 3711)."""
+
+    def protect(self, packet: bytes) -> bytes:
+        """An RTP packet as it may leave."""
+        ...
+
+    def unprotect(self, packet: bytes) -> bytes | None:
+        """An RTP packet as it was before; None for one that is forged, repeated or cut."""
+        ...
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """An RTCP datagram as it may leave."""
+        ...
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
+        """An RTCP datagram as it was before, or None."""
+        ...
+
+
+class BrowserPath(Protocol):
+    """What a leg to a browser speaks besides RTP: STUN and DTLS on the same socket (RFC 7983)."""
+
+    def receive(self, data: bytes, source: Address, *, now: float) -> bool:
+        """Take a datagram; False when it is RTP or RTCP from a source that ICE has proved."""
+        ...
+
+
 class Session:
     """The state of one port. The engine sets the fields; the methods move packets."""
 
     __slots__ = (
         "_arrivals",
         "_owner",
-        "_pending",
         "_send",
+        "browser",
         "codec",
         "digits",
         "event_type",
         "frames",
         "gate",
+        "guarded",
+        "heard",
         "heard_at",
         "id",
         "key_stamp",
@@ -69,6 +115,7 @@ class Session:
         "line",
         "loading",
         "malformed",
+        "muxed",
         "number",
         "old_key",
         "packet_samples",
@@ -86,19 +133,25 @@ class Session:
         "received",
         "receiving",
         "recorder",
+        "rejected",
         "relay",
         "report_heard_at",
         "reports",
+        "room",
         "rtcp_handle",
         "rtp_handle",
         "said",
         "sending",
         "sent",
+        "shield",
         "since",
         "source",
+        "sources",
+        "tapped",
         "timed_out",
         "unexpected",
         "unsettled",
+        "voice",
     )
 
     def __init__(
@@ -143,10 +196,27 @@ class Session:
         self.frames = FrameQueue()
         self.queueing = False
         """True while the 20 ms clock takes our frames, for the peer to hear."""
-        self.said: bytes | None = None
-        """This party's frame in the tick that is being done."""
+        self.said: bytes | Pcm | None = None
+        """This party's frame in the tick that is being done; bytes are in its own law."""
+        self.heard: bytes | Pcm | None = None
+        """What it hears of others in this tick."""
+        self.room: Room | None = None
+        self.sources: tuple[Session, ...] = ()
+        """Whom this party hears."""
         self.peer: Session | None = None
-        """Who hears this party; the session itself for an echo."""
+        """The other party of a conversation of two; the session itself for an echo."""
+        self.tapped = False
+        """True while what it says and hears is told, frame by frame."""
+        self.voice: Voice | None = None
+        """Codes and cuts what it hears; None until signalling has spoken."""
+        self.guarded = False
+        """True when packets must be protected, whether or not there are keys yet."""
+        self.shield: Shield | None = None
+        self.browser: BrowserPath | None = None
+        self.muxed = False
+        """True when RTCP goes by the RTP port."""
+        self.rejected = 0
+        """Packets that the shield did not open."""
         self.relay: RelayMap | None = None
         """Set while packets go straight to the peer."""
         self.player: Player | None = None
@@ -164,9 +234,28 @@ class Session:
         """True when the engine must decide anew which way packets go."""
         self.reports: Reports
         self._arrivals: list[tuple[tuple[int, int, int, int, int], int, float]] = []
-        self._pending = b""
         self._owner = owner
         self._send = sockets.send
+
+    @property
+    def occupied(self) -> bool:
+        """True while it hears a prompt or sends keys, and therefore nobody."""
+        return self.player is not None or self.loading or self.digits.busy
+
+    @property
+    def hears_by_relay(self) -> bool:
+        """True while packets of the peer reach this party past the clock."""
+        return self.peer is not None and self.peer.relay is not None
+
+    def speaks_like(self, other: Session) -> bool:
+        """True when packets of this party are just what `other` expects."""
+        mine, theirs = self.params, other.params
+        return (
+            mine is not None
+            and theirs is not None
+            and (mine.codec, mine.clock_rate_hz, mine.ptime_ms)
+            == (theirs.codec, theirs.clock_rate_hz, theirs.ptime_ms)
+        )
 
     @property
     def held(self) -> bool:
@@ -205,6 +294,11 @@ class Session:
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram from the RTP socket."""
+        if self.guarded:
+            opened = self._open(data, source, now)
+            if opened is None:
+                return
+            data = opened
         end = len(data)
         if end < HEADER_SIZE:
             self.malformed += 1
@@ -248,14 +342,33 @@ class Session:
             assert peer is not None
             out_type = peer.payload_type | (MARKER if gap else second & MARKER)
             packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + data[start:end]
+            shield = peer.shield
+            if shield is not None:
+                packet = shield.protect(packet)
             self._send(peer.rtp_handle, packet, peer.source)
             sent = peer.sent
             sent.packets += 1
             sent.bytes += end - start
             if peer.recorder is not None and peer.law is not None:
                 peer.recorder.heard(data[start:end], peer.law, now=now, timestamp=out_timestamp)
-        elif self.queueing and end > start:
+        if self.queueing and end > start:
             self.frames.put(sequence, data[start:end])
+
+    def _open(self, data: bytes, source: Address, now: float) -> bytes | None:
+        """Take a datagram of a guarded leg; returns the RTP packet in it, if there is one to believe."""
+        browser, shield = self.browser, self.shield
+        if browser is not None and browser.receive(data, source, now=now):
+            return None
+        if shield is None or len(data) < HEADER_SIZE:
+            self.unexpected += 1
+            return None
+        if 192 <= data[1] <= 223:
+            self._receive_report(data, source, now)
+            return None
+        opened = shield.unprotect(data)
+        if opened is None:
+            self.rejected += 1
+        return opened
 
     def _admit(
         self, data: bytes, source: Address, ssrc: int, payload_type: int, sequence: int, now: float
@@ -281,6 +394,20 @@ class Session:
 
     def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram from the RTCP socket, or one that was muxed onto the RTP socket."""
+        if self.guarded:
+            self._receive_report(data, source, now)
+        else:
+            self._take_report(data, source, now)
+
+    def _receive_report(self, data: bytes, source: Address, now: float) -> None:
+        shield = self.shield
+        opened = shield.unprotect_rtcp(data) if shield is not None else None
+        if opened is None:
+            self.rejected += 1
+        else:
+            self._take_report(opened, source, now)
+
+    def _take_report(self, data: bytes, source: Address, now: float) -> None:
         if self.gate is None:
             self.unexpected += 1
         elif self.gate.accept_rtcp(source, now=now):
@@ -309,8 +436,7 @@ class Session:
             out_sequence, out_timestamp, gap = placed
             out_type = peer.event_type | (MARKER if gap else 0)
             packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
-            self._send(peer.rtp_handle, packet, peer.source)
-            peer.sent.send(len(payload))
+            peer.transmit(packet, len(payload))
 
     def report_keys(self, events: list[KeyEvent], now: float) -> None:
         """Tell what keys did, and play them on to the peer of an anchored bridge."""
@@ -327,34 +453,28 @@ class Session:
 
     # -- out --------------------------------------------------------------------------------------------
 
-    def send_frame(self, payload: bytes, at: float) -> None:
-        """Send one frame of audio in our codec, whose place in time is `at`."""
-        if not self.sending:
+    def send_frame(self, frame: bytes | Pcm, at: float) -> None:
+        """Send one frame of audio, as bytes in our law or as samples, whose place in time is `at`."""
+        voice = self.voice
+        if not self.sending or voice is None:
             return
-        if self.packet_samples == FRAME_SAMPLES:
-            self._send_audio(payload, at)
+        if isinstance(frame, bytes) and self.packet_samples == FRAME_SAMPLES and self.law is not None:
+            self._send_audio(frame, FRAME_SAMPLES, at)
             return
-        pending = self._pending + payload
-        while len(pending) >= self.packet_samples:
-            self._send_audio(pending[: self.packet_samples], at)
-            pending = pending[self.packet_samples :]
-        self._pending = pending
+        for payload in voice.push(frame):
+            self._send_audio(payload, voice.units, at)
 
     def forget_pending(self) -> None:
         """Drop audio that waits to fill a packet of more than 20 ms."""
-        self._pending = b""
+        if self.voice is not None:
+            self.voice.clear()
 
-    def _send_audio(self, payload: bytes, at: float) -> None:
+    def _send_audio(self, payload: bytes, units: int, at: float) -> None:
         line = self.line
         line.follow(at)
-        sequence, timestamp, gap = line.place(len(payload))
+        sequence, timestamp, gap = line.place(units)
         payload_type = self.payload_type | MARKER if gap else self.payload_type
-        self._send(
-            self.rtp_handle, _pack(PLAIN, payload_type, sequence, timestamp, line.ssrc) + payload, self.source
-        )
-        sent = self.sent
-        sent.packets += 1
-        sent.bytes += len(payload)
+        self.transmit(_pack(PLAIN, payload_type, sequence, timestamp, line.ssrc) + payload, len(payload))
         if self.recorder is not None and self.law is not None:
             self.recorder.heard(payload, self.law, now=at, timestamp=timestamp)
 
@@ -366,5 +486,27 @@ class Session:
         sequence, _, _ = line.place(FRAME_SAMPLES)
         payload_type = self.event_type | MARKER if event.marker else self.event_type
         packet = _pack(PLAIN, payload_type, sequence, event.timestamp, line.ssrc) + event.payload
+        self.transmit(packet, len(event.payload))
+
+    def transmit(self, packet: bytes, size: int) -> None:
+        """Send one RTP packet with `size` bytes of payload, protected when it must be."""
+        shield = self.shield
+        if shield is not None:
+            packet = shield.protect(packet)
         self._send(self.rtp_handle, packet, self.source)
-        self.sent.send(len(event.payload))
+        sent = self.sent
+        sent.packets += 1
+        sent.bytes += size
+
+    def tell_tap(self, heard: bytes | Pcm | None) -> None:
+        """Tell what was said and heard in this tick."""
+        said, hears = (samples_of(frame, self.law) for frame in (self.said, heard))
+        self._owner.emit(AudioTapped(self.id, said.tobytes(), hears.tobytes()))
+
+    def send_report(self, data: bytes, target: Address) -> None:
+        """Send one RTCP datagram, protected when it must be."""
+        if self.guarded:
+            if self.shield is None:
+                return
+            data = self.shield.protect_rtcp(data)
+        self._send(self.rtp_handle if self.muxed else self.rtcp_handle, data, target)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from sipcc.rtp.flow import (
+    AudioTapped,
     DigitBegan,
     DigitEnded,
     MediaTimedOut,
@@ -19,6 +20,7 @@ from sipcc.rtp.flow import (
     PlayItem,
     PromptMissing,
     RecordingEnded,
+    Role,
     RtpStats,
     StreamParams,
     WorkerLost,
@@ -85,6 +87,37 @@ class Echo(msgspec.Struct, frozen=True, tag="echo"):
     port: str
 
 
+class Join(msgspec.Struct, frozen=True, tag="join"):
+    """`MediaPort.join`; `coached` is a port id, or empty."""
+
+    port: str
+    room: str
+    role: Role
+    coached: str = ""
+
+
+class Supervise(msgspec.Struct, frozen=True, tag="supervise"):
+    """`MediaPort.supervise`."""
+
+    port: str
+    other: str
+    role: Role
+
+
+class Mute(msgspec.Struct, frozen=True, tag="mute"):
+    """`MediaPort.mute`."""
+
+    port: str
+    muted: bool
+
+
+class Tap(msgspec.Struct, frozen=True, tag="tap"):
+    """`MediaPort.tap`."""
+
+    port: str
+    on: bool
+
+
 class Record(msgspec.Struct, frozen=True, tag="record"):
     """`MediaPort.record`."""
 
@@ -118,7 +151,20 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
 
 
 Command = (
-    Configure | Play | StopPlaying | Bridge | Unbridge | Echo | Record | StopRecording | SendDigits | Close
+    Configure
+    | Play
+    | StopPlaying
+    | Bridge
+    | Unbridge
+    | Echo
+    | Join
+    | Supervise
+    | Mute
+    | Tap
+    | Record
+    | StopRecording
+    | SendDigits
+    | Close
 )
 ToWorker = Hello | Open | Command | Quit
 
@@ -151,7 +197,16 @@ class StatsNow(msgspec.Struct, frozen=True, tag="stats"):
     ports: dict[str, RtpStats]
 
 
-Event = DigitBegan | DigitEnded | PlayEnded | PromptMissing | MediaTimedOut | RecordingEnded | WorkerLost
+Event = (
+    AudioTapped
+    | DigitBegan
+    | DigitEnded
+    | PlayEnded
+    | PromptMissing
+    | MediaTimedOut
+    | RecordingEnded
+    | WorkerLost
+)
 FromWorker = Opened | OpenFailed | Closed | StatsNow | Event
 
 Message = TypeVar("Message")

@@ -21,9 +21,9 @@ import time
 from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.rtp import wire
-from sipcc.rtp.control import Want
 from sipcc.rtp.engine import MediaCore
 from sipcc.rtp.files import ClipStore
+from sipcc.rtp.plays import Want
 from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.udp import UdpSockets
 

@@ -1,8 +1,8 @@
 """The 20 ms tick of anchored legs: one frame in from each, one packet out to each.
 
-All legs of one phase go through here together, bridged ones always in the same phase, in two passes: first
-what everybody said, then what everybody hears. A prompt comes coded in the leg's own law and another law is
-one `bytes.translate` away, so nothing here touches a sample.
+All legs of one phase go through here together, those of one room always in the same phase, in two passes:
+first what everybody said, then what everybody hears. A prompt comes coded in the leg's own law and another
+law is one `bytes.translate` away; samples are touched only for who hears more than one, or has another codec.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sipcc.rtp.codec import g711
+from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.frame import FRAME_MS, FRAME_S
+from sipcc.rtp.rooms import Room, mix
 from sipcc.rtp.session import Session
 
 MAX_CATCH_UP_S = 0.2
@@ -100,15 +102,23 @@ class FrameClock:
 
 def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
     """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
+    rooms: dict[int, Room] = {}
     for session in sessions:
-        if session.queueing:
-            session.said = session.frames.take()
+        session.said = session.frames.take() if session.queueing else None
+        if len(session.sources) > 1 and session.room is not None:
+            rooms[id(session.room)] = session.room
+    if rooms:
+        mix(rooms.values())
     for session in sessions:
+        if len(session.sources) <= 1:
+            session.heard = _overhear(session)
+        frame = _pull(session, at) if session.player is not None else session.heard
+        if session.tapped:
+            session.tell_tap(frame)
         if session.digits.busy and _send_digit(session, at):
-            continue
-        payload = _pull(session, at) if session.player is not None else _overhear(session)
-        if payload is not None:
-            session.send_frame(payload, at)
+            continue  # a prompt goes on under the key, unheard
+        if frame is not None and not session.hears_by_relay:
+            session.send_frame(frame, at)
     return [session for session in sessions if session.unsettled]
 
 
@@ -122,28 +132,32 @@ def _send_digit(session: Session, at: float) -> bool:
     if event is None:
         return False
     session.send_event(event)
-    if session.player is not None:
-        _pull(session, at)  # a prompt goes on under the key, unheard
     return True
 
 
-def _pull(session: Session, at: float) -> bytes | None:
+def _pull(session: Session, at: float) -> bytes | Pcm | None:
     player = session.player
     assert player is not None
     payload = player.pull(now=at)
     if payload is None:
         session.unsettled = True
         return None
-    if session.law is not None and session.player_codec != session.law:
+    if session.law is None:
+        return g711.decode(payload, session.player_codec)
+    if session.player_codec != session.law:
         return g711.translate(payload, session.player_codec, session.law)
     return payload
 
 
-def _overhear(session: Session) -> bytes | None:
-    """What the peer says now, in the law of this leg."""
-    peer = session.peer
-    if peer is None or not peer.queueing or peer.said is None:
+def _overhear(session: Session) -> bytes | Pcm | None:
+    """What the only one whom it hears says now; bytes are in the law of this leg."""
+    if not session.sources:
         return None
-    if peer.law is not None and session.law is not None and peer.law != session.law:
-        return g711.translate(peer.said, peer.law, session.law)
-    return peer.said
+    source = session.sources[0]
+    said = source.said
+    if isinstance(said, bytes) and source.law is not None:
+        if session.law is None:
+            return g711.decode(said, source.law)
+        if source.law != session.law:
+            return g711.translate(said, source.law, session.law)
+    return said

@@ -1,0 +1,142 @@
+"""Who hears whom: conversations of two, conferences, and supervisors that listen, whisper or barge in.
+
+A room has members in one of three roles. Who talks is heard by all others; who listens is heard by nobody;
+who whispers is heard by one member only, and hears all that talk. A bridge is a room of two that talk: as
+long as one of them hears nobody but the other, and no samples are asked for, packets are relayed past the
+clock, whoever listens in. Otherwise a leg hears the sum of all but itself (n-1), added once per room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sipcc.rtp.codec import g711
+from sipcc.rtp.flow import Law, Role
+from sipcc.rtp.frame import FRAME_SAMPLES
+from sipcc.rtp.voice import samples_of
+
+if TYPE_CHECKING:
+    from sipcc.rtp.session import Session
+
+Wide = npt.NDArray[np.int32]
+
+
+class Member:
+    """One leg in a room."""
+
+    __slots__ = ("coached", "muted", "role", "session")
+
+    def __init__(self, session: Session, role: Role, coached: Session | None) -> None:
+        self.session = session
+        self.role = role
+        self.coached = coached
+        """Whom a member that whispers is heard by."""
+        self.muted = False
+
+    def heard_by(self, other: Session) -> bool:
+        """True when `other` hears this member."""
+        if other is self.session or self.muted or not self.session.receiving:
+            return False
+        return self.role == "talk" or (self.role == "whisper" and self.coached is other)
+
+
+class Room:
+    """The members of one conversation or conference, by port id in the order of their coming."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.members: dict[str, Member] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return (member.session for member in self.members.values())
+
+    def sources(self, session: Session) -> tuple[Session, ...]:
+        """Whom a member hears."""
+        return tuple(member.session for member in self.members.values() if member.heard_by(session))
+
+    def hearers(self, session: Session) -> list[Session]:
+        """Who hears a member."""
+        member = self.members[session.id]
+        return [other for other in self if member.heard_by(other)]
+
+    def partner(self, session: Session) -> Session | None:
+        """The other party of a conversation: the only other member that talks, for one that talks."""
+        if self.members[session.id].role != "talk":
+            return None
+        others = [
+            member.session
+            for member in self.members.values()
+            if member.role == "talk" and member.session is not session
+        ]
+        return others[0] if len(others) == 1 else None
+
+
+def mix(rooms: Iterable[Room]) -> None:
+    """Set `heard` of each member of `rooms` that hears more than one, from what all of them `said`.
+
+    All rooms of one tick are added in one go: totals by room, then each total less one's own voice. Sums
+    are clipped, never wrapped. Who hears only silence gets None.
+    """
+    legs: list[Session] = []
+    starts: list[int] = []
+    owners: list[int] = []
+    talks: list[bool] = []
+    for room in rooms:
+        starts.append(len(legs))
+        for member in room.members.values():
+            legs.append(member.session)
+            owners.append(len(starts) - 1)
+            talks.append(member.role == "talk" and not member.muted and member.session.receiving)
+    if not legs:
+        return
+    said, loud = _matrix(legs, talks)
+    totals: Wide = np.add.reduceat(said, starts, axis=0)
+    heard = totals[owners]
+    heard -= said
+    speakers = np.add.reduceat(loud.astype(np.int32), starts)
+    others = speakers[owners] - loud
+    silent: set[str] = set()
+    for row, leg in enumerate(legs):
+        if len(leg.sources) > 1:
+            whispers = [source for source in leg.sources if source.said is not None and _whispers(source)]
+            for source in whispers:
+                assert source.said is not None
+                heard[row] += samples_of(source.said, source.law)
+            if not others[row] and not whispers:
+                silent.add(leg.id)
+    np.clip(heard, -32768, 32767, out=heard)
+    frames = heard.astype(np.int16)
+    for row, leg in enumerate(legs):
+        if len(leg.sources) > 1:
+            leg.heard = None if leg.id in silent else frames[row]
+
+
+def _whispers(source: Session) -> bool:
+    room = source.room
+    return room is not None and room.members[source.id].role == "whisper"
+
+
+def _matrix(legs: Sequence[Session], talks: Sequence[bool]) -> tuple[Wide, npt.NDArray[np.bool_]]:
+    """What talking legs said, one row a leg, zeros for the others; and which rows hold anything."""
+    said = np.zeros((len(legs), FRAME_SAMPLES), dtype=np.int32)
+    loud = np.zeros(len(legs), dtype=np.bool_)
+    coded: dict[Law, tuple[list[int], list[bytes]]] = {"PCMU": ([], []), "PCMA": ([], [])}
+    for row, leg in enumerate(legs):
+        if not talks[row] or leg.said is None:
+            continue
+        loud[row] = True
+        if isinstance(leg.said, bytes):
+            rows, frames = coded[leg.law or "PCMU"]
+            rows.append(row)
+            frames.append(leg.said)
+        else:
+            said[row] = leg.said
+    for law, (rows, frames) in coded.items():
+        if rows:
+            matrix = np.frombuffer(b"".join(frames), dtype=np.uint8).reshape(len(rows), FRAME_SAMPLES)
+            said[rows] = g711.DECODER[law].take(matrix)
+    return said, loud

@@ -1,0 +1,43 @@
+"""What of ports is recorded: the verbs of recording, executed."""
+
+from __future__ import annotations
+
+from sipcc.rtp.recorder import Recorder, RecordingWriter
+from sipcc.rtp.session import Session
+from sipcc.rtp.taping import PATIENCE_S, Taping
+
+
+class Tapings:
+    """Starts and ends the recordings of one engine."""
+
+    def __init__(self, writer: RecordingWriter) -> None:
+        self._writer = writer
+        self._running: dict[str, Taping] = {}
+        self.endings: list[Taping] = []
+        """Recordings that were told to stop and whose files are not known to be complete."""
+
+    def record(self, session: Session, path: str, now: float) -> None:
+        """Begin a recording; one that runs is ended."""
+        self.end(session, "stopped", now)
+        taping = self._running[session.id] = Taping(session.id, path)
+        session.recorder = Recorder(path, self._writer, now=now, on_ended=taping.finish)
+
+    def end(self, session: Session, reason: str, now: float) -> Taping | None:
+        """End the recording of a port, if there is one, and return it."""
+        recorder, taping = session.recorder, self._running.pop(session.id, None)
+        if recorder is None or taping is None:
+            return None
+        session.recorder = None
+        recorder.stop(now=now, reason=reason)
+        taping.give_up_at = now + PATIENCE_S
+        self.endings.append(taping)
+        return taping
+
+    def tend(self, session: Session, now: float) -> None:
+        """Hand audio to the writer, and notice a recording that failed by itself."""
+        recorder = session.recorder
+        if recorder is None:
+            return
+        recorder.expire(now=now)
+        if recorder.ended:
+            self.end(session, "stopped", now)

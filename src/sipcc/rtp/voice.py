@@ -1,0 +1,67 @@
+"""What a leg hears, coded and cut into packets of the length that its peer asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sipcc.rtp.codec import g711
+from sipcc.rtp.codec.base import Encoder, make_encoder
+from sipcc.rtp.codec.g711 import Pcm
+from sipcc.rtp.flow import CodecName, Law
+from sipcc.rtp.formats import spec
+from sipcc.rtp.frame import SAMPLE_RATE_HZ, law_of, samples_of_ms
+
+SILENCE: Pcm = np.zeros(0, dtype=np.int16)
+
+
+def samples_of(frame: bytes | Pcm | None, law: Law | None) -> Pcm:
+    """The samples of a frame, of which bytes are in `law`; none for None."""
+    if frame is None:
+        return SILENCE
+    return g711.decode(frame, law or "PCMU") if isinstance(frame, bytes) else frame
+
+
+class Voice:
+    """The packets of one leg: give it frames of 20 ms, take packets."""
+
+    def __init__(self, codec: CodecName, clock_rate_hz: int, *, fmtp: str = "", ptime_ms: int = 20) -> None:
+        """`fmtp` is what the peer says of the codec. A codec that cannot be coded makes no packets."""
+        self.law = law_of(codec)
+        known = spec(codec, clock_rate_hz)
+        packet_ms = known.packet_ms(ptime_ms)
+        self.samples = samples_of_ms(packet_ms)
+        """Samples of 8 kHz in each packet."""
+        self.units = self.samples * clock_rate_hz // SAMPLE_RATE_HZ
+        """How far the RTP timestamp moves with each packet."""
+        self._encoder: Encoder | None = None
+        if self.law is None and known.encodes:
+            self._encoder = make_encoder(codec, clock_rate_hz, fmtp, packet_ms)
+        self._bytes = b""
+        self._pcm = SILENCE
+
+    def push(self, frame: bytes | Pcm) -> list[bytes]:
+        """Take a frame, as bytes in the leg's own law or as samples; returns the packets that are full."""
+        if self.law is None:
+            return self._push_samples(samples_of(frame, None))
+        waiting = self._bytes + (frame if isinstance(frame, bytes) else g711.encode(frame, self.law))
+        size = self.samples
+        packets = [waiting[start : start + size] for start in range(0, len(waiting) - size + 1, size)]
+        self._bytes = waiting[size * len(packets) :]
+        return packets
+
+    def _push_samples(self, frame: Pcm) -> list[bytes]:
+        if self._encoder is None:
+            return []
+        size = self.samples
+        waiting = np.concatenate([self._pcm, frame]) if len(self._pcm) else frame
+        packets = [
+            self._encoder.encode(waiting[start : start + size])
+            for start in range(0, len(waiting) - size + 1, size)
+        ]
+        self._pcm = waiting[size * len(packets) :]
+        return packets
+
+    def clear(self) -> None:
+        """Drop what waits to fill a packet."""
+        self._bytes = b""
+        self._pcm = self._pcm[:0]
