@@ -127,13 +127,15 @@ class MediaCore:
         session.count_arrivals()
         session.reports.say_goodbye(now=now)
         self._frames.release(session)
-        session.line.owner = None  # the relay knows the line: a ring of the two would wait for the collector
+        # the relay knows the line, and the reports know the session: rings would wait for the collector
+        session.line.owner = None
+        closed = wire.Closed(session.id, session.stats())
+        del session.reports
         del self._sessions[session.id]
         for handle in (session.rtp_handle, session.rtcp_handle):
             del self._receivers[handle]
             self._sockets.close(handle)
         self._pool.give_back(session.number, now=now)
-        closed = wire.Closed(session.id, session.stats())
         if taping is None:
             self._events.append(closed)
         else:
