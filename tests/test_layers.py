@@ -36,8 +36,11 @@ SEES_ALL = {"cli/demo.py", "cli/demo_world.py", "cli/demo_script.py", "cli/wallb
 
 HOMES = {
     "numpy": ("rtp/", "testing/"),
+    "av": ("rtp/codec/g729.py",),
+    "G722": ("rtp/codec/g722.py",),
     "soundfile": ("rtp/files.py", "rtp/finishing.py", "testing/"),
     "pyee": ("bus.py",),
+    "pylibsrtp": ("rtp/srtp.py",),
     "uvloop": ("daemon.py", "rtp/worker.py"),
     "sqlalchemy": ("records/", "cli/cdr.py"),
     "alembic": ("records/",),

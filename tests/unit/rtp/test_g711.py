@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from sipcc.rtp import codec
-from sipcc.rtp.codec import CODECS, G711, Codec
 from sipcc.rtp.flow import Law
 
 LAWS: list[Law] = ["PCMU", "PCMA"]
@@ -37,22 +36,3 @@ def test_encoding_a_strided_view_keeps_the_order() -> None:
 def test_nothing_at_all() -> None:
     assert codec.encode(np.zeros(0, np.int16), "PCMA") == b""
     assert len(codec.decode(b"", "PCMA")) == 0
-
-
-@pytest.mark.parametrize(("name", "payload_type", "silence"), [("PCMU", 0, 0xFF), ("PCMA", 8, 0xD5)])
-def test_the_table_of_codecs(name: Law, payload_type: int, silence: int) -> None:
-    entry: Codec = CODECS[name]
-    assert isinstance(entry, G711)
-    assert (entry.name, entry.payload_type, entry.clock_rate_hz, entry.silence) == (
-        name,
-        payload_type,
-        8000,
-        silence,
-    )
-    quiet = entry.encode(np.zeros(160, np.int16))
-    assert quiet == bytes([silence]) * 160
-    assert np.abs(entry.decode(quiet)).max() <= 8
-    coded, pcm = np.empty((1, 4), np.uint8), np.empty((1, 4), np.int16)
-    entry.encode_into(np.full((1, 4), 1000, np.int16), coded)
-    entry.decode_into(coded, pcm)
-    assert np.abs(pcm - 1000).max() < 32

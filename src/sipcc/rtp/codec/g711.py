@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sipcc.rtp.flow import Law
+from sipcc.rtp.formats import MAX_PAYLOAD_MS
 
 Pcm = npt.NDArray[np.int16]
 Coded = npt.NDArray[np.uint8]
@@ -129,3 +130,41 @@ def translate(payload: bytes | bytearray, source: Law, target: Law) -> bytes:
     if source == target:
         return bytes(payload)
     return bytes(payload.translate(TRANSLATION[source, target]))
+
+
+def units_of(payload: bytes) -> int:
+    """One unit for each byte; 0 for a payload that no honest peer sends."""
+    return len(payload) if len(payload) <= MAX_PAYLOAD_MS * 8 else 0
+
+
+class LawDecoder:
+    """Payloads of one law to samples."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self, law: Law) -> None:
+        self._table = DECODER[law]
+
+    def decode(self, payload: bytes) -> Pcm:
+        """One sample for each byte."""
+        return self._table.take(np.frombuffer(payload, np.uint8, units_of(payload)))
+
+    def conceal(self, samples: int, following: bytes | None) -> None:
+        """A byte tells nothing of its neighbours."""
+
+    def units_of(self, payload: bytes) -> int:
+        """One unit for each byte."""
+        return units_of(payload)
+
+
+class LawEncoder:
+    """Samples to payloads of one law."""
+
+    __slots__ = ("_law",)
+
+    def __init__(self, law: Law) -> None:
+        self._law = law
+
+    def encode(self, pcm: Pcm) -> bytes:
+        """One byte for each sample."""
+        return encode(pcm, self._law)
