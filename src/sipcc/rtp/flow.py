@@ -48,7 +48,7 @@ class SrtpKeys(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who an engine is towards browsers: one certificate for all its ports, in all its processes."""
+    """Who we are towards browsers: one certificate for all legs of a switch, in all its processes."""
 
     certificate: bytes
     """X.509, DER."""
@@ -70,6 +70,8 @@ class BrowserParams(msgspec.Struct, frozen=True):
     remote_password: str
     fingerprints: tuple[tuple[str, str], ...]
     """Of the peer's certificate, as (hash, colon-separated hex) of its ``a=fingerprint`` lines."""
+    identity: Identity
+    """Ours. It travels with the stream, so that any worker can stand in for any other."""
     setup: Literal["active", "passive"] = "passive"
     """Our DTLS role: passive waits for the peer's ClientHello."""
 
