@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sipcc.rtp.flow import (
+    AudioTapped,
     BrowserParams,
     CodecName,
     DigitBegan,
@@ -33,6 +34,7 @@ from sipcc.rtp.flow import (
     PlayTone,
     PromptMissing,
     RecordingEnded,
+    Role,
     RtpStats,
     SrtpKeys,
     StreamParams,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {"LocalEngine": "sipcc.rtp.local", "WorkerPool": "sipcc.rtp.pool"}
 
 __all__ = [
+    "AudioTapped",
     "BrowserParams",
     "CodecName",
     "DigitBegan",
@@ -67,6 +70,7 @@ __all__ = [
     "PlayTone",
     "PromptMissing",
     "RecordingEnded",
+    "Role",
     "RtpStats",
     "SrtpKeys",
     "StreamParams",

@@ -130,11 +130,13 @@ class Control:
         legs = list(session.room) if session.room is not None else [session]
         for leg in legs:
             self._readdress(leg)
+            before = leg.sources
             if leg.room is not None:
                 leg.sources = leg.room.sources(leg)
                 leg.peer = leg.room.partner(leg)
             else:
                 leg.sources = (leg,) if leg.peer is leg else ()
+            leg.changed = leg.changed or leg.sources != before
         for leg in legs:
             self._choose_way(leg)
         for leg in legs:
@@ -252,7 +254,8 @@ class Control:
             del room.members[session.id]
             for member in room.members.values():
                 if member.coached is session:
-                    member.role, member.coached = "listen", None
+                    member.coached = None
+                    member.role = "listen" if member.role == "whisper" else member.role
             left = list(room)
             if len(left) == 1 and not room.name:
                 self.leave(left[0], now)

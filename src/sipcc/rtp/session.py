@@ -32,7 +32,7 @@ from sipcc.rtp.queue import FrameQueue
 from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
-from sipcc.rtp.voice import Voice, samples_of
+from sipcc.rtp.voice import Voice, join_to, samples_of
 from sipcc.rtp.wire import Event
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Session:
         "_owner",
         "_send",
         "browser",
+        "changed",
         "codec",
         "digits",
         "event_type",
@@ -111,6 +112,7 @@ class Session:
         "key_stamp",
         "keys",
         "keys_until",
+        "last",
         "law",
         "line",
         "loading",
@@ -207,6 +209,10 @@ class Session:
         """The other party of a conversation of two; the session itself for an echo."""
         self.tapped = False
         """True while what it says and hears is told, frame by frame."""
+        self.changed = False
+        """True when it hears others than before, from the next packet on."""
+        self.last = b""
+        """The audio that was sent last."""
         self.voice: Voice | None = None
         """Codes and cuts what it hears; None until signalling has spoken."""
         self.guarded = False
@@ -341,7 +347,11 @@ class Session:
             peer = self.peer
             assert peer is not None
             out_type = peer.payload_type | (MARKER if gap else second & MARKER)
-            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + data[start:end]
+            payload = data[start:end]
+            if peer.changed:
+                payload = peer.join(payload, after_gap=gap)
+            peer.last = payload
+            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
             shield = peer.shield
             if shield is not None:
                 packet = shield.protect(packet)
@@ -473,6 +483,9 @@ class Session:
         line = self.line
         line.follow(at)
         sequence, timestamp, gap = line.place(units)
+        if self.changed:
+            payload = self.join(payload, after_gap=gap)
+        self.last = payload
         payload_type = self.payload_type | MARKER if gap else self.payload_type
         self.transmit(_pack(PLAIN, payload_type, sequence, timestamp, line.ssrc) + payload, len(payload))
         if self.recorder is not None and self.law is not None:
@@ -487,6 +500,13 @@ class Session:
         payload_type = self.event_type | MARKER if event.marker else self.event_type
         packet = _pack(PLAIN, payload_type, sequence, event.timestamp, line.ssrc) + event.payload
         self.transmit(packet, len(event.payload))
+
+    def join(self, payload: bytes, *, after_gap: bool) -> bytes:
+        """The first packet of a new mixture, without a click where it meets the last of the old one."""
+        self.changed = False
+        if self.law is None or not payload:
+            return payload
+        return join_to(b"" if after_gap else self.last, payload, self.law)
 
     def transmit(self, packet: bytes, size: int) -> None:
         """Send one RTP packet with `size` bytes of payload, protected when it must be."""

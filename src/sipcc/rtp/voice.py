@@ -21,6 +21,21 @@ def samples_of(frame: bytes | Pcm | None, law: Law | None) -> Pcm:
     return g711.decode(frame, law or "PCMU") if isinstance(frame, bytes) else frame
 
 
+RAMP = np.arange(40, 0, -1, dtype=np.int32)
+"""5 ms over which a step in the wave is spread."""
+
+
+def join_to(last: bytes, payload: bytes, law: Law) -> bytes:
+    """`payload` without the step, and so the click, from the end of `last` to its beginning.
+
+    Both are in `law`; an empty `last` is silence.
+    """
+    pcm = g711.decode(payload, law).astype(np.int32)
+    step = (int(g711.decode(last[-1:], law)[0]) if last else 0) - int(pcm[0])
+    pcm[: len(RAMP)] += step * RAMP[: len(pcm)] // len(RAMP)
+    return g711.encode(np.clip(pcm, -32768, 32767).astype(np.int16), law)
+
+
 class Voice:
     """The packets of one leg: give it frames of 20 ms, take packets."""
 
