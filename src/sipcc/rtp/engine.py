@@ -9,8 +9,9 @@ What happened waits in `events`; sound files to be read wait in `wants` until th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
+from typing import NamedTuple
 
 from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
@@ -38,6 +39,15 @@ KEY_GAP_MS = 60
 MIN_KEY_MS = 40
 KEY_BACKLOG_S = 3.0
 """Keys that would wait longer than this to be played on are dropped: no hand is so fast."""
+
+
+class StandingSockets(NamedTuple):
+    """The sockets of a port that another worker opened."""
+
+    port: str
+    number: int
+    handles: tuple[int, int]
+    cname: str
 
 
 class MediaCore:
@@ -83,14 +93,27 @@ class MediaCore:
             PortsExhausted: no pair is free, or the kernel gives no socket.
         """
         number, handles = self._bind_pair(now)
+        cname = f"{self._ids.bits(64):016x}"  # RFC 7022: tells nothing of us
+        self._begin(port_id, number, handles, cname, now)
+        return wire.Opened(port_id, self._settings.public_host, number)
+
+    def adopt(self, ports: Iterable[StandingSockets], *, now: float) -> None:
+        """Take in ports that a worker left behind when it died; their verbs are executed afterwards."""
+        ports = list(ports)
+        self._pool.reserve([port.number for port in ports])
+        for port in ports:
+            self._begin(port.port, port.number, port.handles, port.cname, now)
+
+    def _begin(self, port_id: str, number: int, handles: tuple[int, int], cname: str, now: float) -> None:
         session = Session(port_id, handles, self._sockets, OutgoingLine(self._ids), self)
         session.number = number
+        session.cname = cname
         session.since = now
         session.reports = Reports(
             session.line,
             session.sent,
             session.received,
-            cname=f"{self._ids.bits(64):016x}",  # RFC 7022: tells nothing of us
+            cname=cname,
             random=self._random,
             wall_of=self._wall_of,
             send=session.send_report,
@@ -101,7 +124,6 @@ class MediaCore:
         self._receivers[handles[0]] = session.receive_rtp
         self._receivers[handles[1]] = session.receive_rtcp
         self._push(now + CHORES_S, session, regular=True)
-        return wire.Opened(port_id, self._settings.public_host, number)
 
     def _bind_pair(self, now: float) -> tuple[int, tuple[int, int]]:
         host = self._settings.address
@@ -158,6 +180,10 @@ class MediaCore:
         else:
             self._control.execute(session, command, now=now)
 
+    def settle(self, session: Session, *, now: float) -> None:
+        """Decide anew which way packets of a port go."""
+        self._control.settle(session, now)
+
     def wants(self) -> list[Want]:
         """Clips that plays wait for since the last call."""
         plays = self._control.plays
@@ -193,6 +219,10 @@ class MediaCore:
             if taping.closed is not None:
                 self._events.append(taping.closed)
         self._control.tapings.endings[:] = waiting
+
+    def session_of(self, port_id: str) -> Session | None:
+        """The state of a port, for whoever keeps a record of it."""
+        return self._sessions.get(port_id)
 
     def port_ids(self) -> list[str]:
         """The ports that are open."""

@@ -21,7 +21,7 @@ packet costs; `accept` is for the others.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 Address = tuple[str, int]
 
@@ -48,6 +48,14 @@ class Verdict(Enum):
     """Dropped: its source may be accepted after more packets."""
     FOREIGN = "foreign"
     """Dropped and counted."""
+
+
+class Belief(NamedTuple):
+    """Whom a port believes, for a worker that goes on with it."""
+
+    source: Address
+    open_until: float
+    rtcp_source: Address | None
 
 
 class _Candidate:
@@ -114,6 +122,16 @@ class SourceGate:
     def latched(self) -> bool:
         """True when the accepted source is not the address of the SDP."""
         return self.source != self.expected
+
+    @property
+    def belief(self) -> Belief:
+        """Whom the port believes now, and how long it learns."""
+        return Belief(self.source, self._open_until, self.rtcp_source)
+
+    def resume(self, belief: Belief, *, heard_at: float) -> None:
+        """Go on where another worker stopped: nobody gets a chance that he did not have there."""
+        self.source, self._open_until, self.rtcp_source = belief
+        self.heard_at = heard_at
 
     def reopen(self, expected: Address, *, now: float, payload_types: frozenset[int] | None = None) -> None:
         """An offer or answer was exchanged: open the learning window anew.

@@ -12,6 +12,8 @@ where it stopped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sipcc.ids import Ids
 from sipcc.rtp.frame import FRAME_S, SAMPLE_RATE_HZ
 
@@ -32,6 +34,7 @@ class OutgoingLine:
         "_gap",
         "next_sequence",
         "next_timestamp",
+        "on_anchor",
         "owner",
         "ssrc",
         "started",
@@ -46,6 +49,21 @@ class OutgoingLine:
         self._gap = False
         self.owner: RelayMap | None = None
         """The relay that writes on the line now; anybody else who sends takes it away."""
+        self.on_anchor: Callable[[], object] | None = None
+        """Called when a relay maps its source onto the line anew."""
+
+    @property
+    def due_at(self) -> float:
+        """The instant to which `next_timestamp` belongs."""
+        return self._due_at
+
+    def resume(self, ssrc: int, sequence: int, timestamp: int, *, due_at: float, started: bool) -> None:
+        """Go on with the line of a worker that died."""
+        self.ssrc = ssrc
+        self.next_sequence = sequence
+        self.next_timestamp = timestamp
+        self._due_at = due_at
+        self.started = started
 
     def timestamp_at(self, at: float) -> int:
         """The timestamp of the instant `at`: what a sender report pairs with the NTP time."""
@@ -102,6 +120,19 @@ class RelayMap:
         self.timestamp_offset = 0
         self._first_sequence = 0
 
+    @property
+    def mapping(self) -> tuple[int, int, int, int]:
+        """SSRC of the source, the offsets of its sequence and timestamp, and where the map began."""
+        return self.source_ssrc, self.sequence_offset, self.timestamp_offset, self._first_sequence
+
+    def resume(self, ssrc: int, sequence_offset: int, timestamp_offset: int, first_sequence: int) -> None:
+        """Go on with the mapping of a worker that died."""
+        self.source_ssrc = ssrc
+        self.sequence_offset = sequence_offset
+        self.timestamp_offset = timestamp_offset
+        self._first_sequence = first_sequence
+        self.line.owner = self
+
     def place(
         self, ssrc: int, sequence: int, timestamp: int, samples: int, now: float
     ) -> tuple[int, int, bool] | None:
@@ -144,4 +175,6 @@ class RelayMap:
         out_sequence, out_timestamp, marker = line.place(samples)
         self.sequence_offset = out_sequence - sequence
         self.timestamp_offset = out_timestamp - timestamp
+        if line.on_anchor is not None:
+            line.on_anchor()
         return out_sequence, out_timestamp, marker

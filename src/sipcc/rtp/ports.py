@@ -8,7 +8,7 @@ only resting pairs are left, for the source rules of `sipcc.rtp.latch` hold with
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sipcc.errors import PortsExhausted
 
@@ -62,6 +62,12 @@ class PortPool:
             raise PortsExhausted(f"all {self._capacity} RTP port pairs are in use")
         self._used.add(port)
         return port
+
+    def reserve(self, ports: Collection[int]) -> None:
+        """Take pairs out that are open already."""
+        wanted = set(ports)
+        self._used |= wanted & set(self._free)
+        self._free = [port for port in self._free if port not in wanted]
 
     def give_back(self, port: int, *, now: float) -> None:
         """Let a pair rest; also for one that could not be bound. A pair not taken is left alone."""

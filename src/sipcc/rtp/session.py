@@ -99,6 +99,7 @@ class Session:
         "_owner",
         "_send",
         "browser",
+        "cname",
         "changed",
         "codec",
         "digits",
@@ -162,6 +163,7 @@ class Session:
         self.id = port_id
         self.rtp_handle, self.rtcp_handle = handles
         self.number = 0
+        self.cname = ""
         self.params: StreamParams | None = None
         self.codec: CodecName = "PCMU"
         self.law: Law | None = "PCMU"

@@ -10,6 +10,7 @@ import contextlib
 import resource
 import select
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ MAX_DATAGRAM = 2048
 MAX_ROUNDS = 8
 """Datagrams taken from one socket per drain. A flood on one port cannot hold the clock up: what is more
 stays in the kernel's queue until the next tick, and overflows there."""
+MAX_SKIMMED = 4096
+"""More than any socket holds: a flood does not keep `skim` from its end."""
 RECEIVE_BUFFER_BYTES = 262_144
 """SO_RCVBUF: a second of G.711 and some; the kernel caps it at net.core.rmem_max."""
 DSCP_EF = 46 << 2
@@ -49,6 +52,7 @@ class UdpSockets:
         self._receive: dict[int, Callable[[int], tuple[bytes, Any]]] = {}
         self._send: dict[int, Callable[[Any, Address], int]] = {}
         self._wide: set[int] = set()
+        self._kept: list[Datagram] = []
         self.send_errors = 0
         """Datagrams that the kernel refused."""
         self.receive_errors = 0
@@ -78,11 +82,36 @@ class UdpSockets:
         except BaseException:
             sock.close()
             raise
+        return self._add(sock)
+
+    def adopt(self, descriptor: int) -> int:
+        """Take over a socket that another process opened; it is closed with the others."""
+        return self._add(socket.socket(fileno=descriptor))
+
+    def skim(self, keep: int) -> int:
+        """Drop what waits but for the newest `keep` datagrams of each socket; how many were dropped.
+
+        After an outage the audio of all of it would have to be played, and the call keep that delay.
+        """
+        dropped = 0
+        for handle, receive in self._receive.items():
+            waiting: deque[Datagram] = deque(maxlen=keep)
+            count = 0
+            with contextlib.suppress(OSError):  # until nothing waits, or it is a socket that died
+                while count < MAX_SKIMMED:
+                    data, source = receive(MAX_DATAGRAM)
+                    waiting.append((handle, data, source))
+                    count += 1
+            dropped += count - len(waiting)
+            self._kept += waiting
+        return dropped
+
+    def _add(self, sock: socket.socket) -> int:
         handle = sock.fileno()
         self._sockets[handle] = sock
         self._receive[handle] = sock.recvfrom
         self._send[handle] = sock.sendto
-        if family == socket.AF_INET6:
+        if sock.family == socket.AF_INET6:
             self._wide.add(handle)
         self._epoll.register(handle, select.EPOLLIN)
         return handle
@@ -110,7 +139,7 @@ class UdpSockets:
 
     def drain(self) -> list[Datagram]:
         """All datagrams that wait, at most `MAX_ROUNDS` of each socket, as (handle, data, source)."""
-        got: list[Datagram] = []
+        got, self._kept = self._kept, []
         append = got.append
         receive = self._receive
         room = len(receive) or 1
