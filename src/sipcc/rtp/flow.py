@@ -46,6 +46,9 @@ class SrtpKeys(msgspec.Struct, frozen=True):
     receive: bytes
     """The same of what the peer sends."""
 
+    def __repr__(self) -> str:
+        return f"SrtpKeys({self.suite!r})"  # keys are for no log and no traceback
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Who we are towards browsers: one certificate for all legs of a switch, in all its processes."""
@@ -181,6 +184,8 @@ class RtpStats(msgspec.Struct, frozen=True, kw_only=True):
     foreign_packets: int = 0
     """Packets from sources that were not accepted (RTPbleed rules)."""
     malformed_packets: int = 0
+    srtp_rejected: int = 0
+    """Packets of a protected leg with a wrong tag, or that came before: they were never decoded."""
     ssrc_changes: int = 0
     alarms: tuple[str, ...] = ()
     """Kinds of `MediaAlarm` that were raised at least once."""

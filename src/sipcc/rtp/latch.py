@@ -12,7 +12,10 @@ behind NAT, on the other hand, sends from an address that its SDP does not know.
 (d) nothing is sent to a source that is not from SDP before it is accepted: `target` is the only address to
     send to;
 (e) RTCP follows the RTP source and never moves it;
-(f) more than `FLOOD_PER_S` foreign packets in a second are reported once.
+(f) more than `FLOOD_PER_S` foreign packets in a second are reported once;
+(g) where every packet proves by its key who sent it, there is nothing to learn: another source is accepted
+    with its first packet, at any time, once the current one is silent. A recorded packet cannot be used to
+    move the audio, for the shield takes no packet twice.
 
 The hot path compares one tuple: ``if source == gate.source: gate.heard_at = now`` is all that an accepted
 packet costs; `accept` is for the others.
@@ -163,6 +166,15 @@ class SourceGate:
             self._candidates.clear()  # the current source still sends; nobody gets a head start against it
             return self._count_foreign(now)
         return self._learn(source, ssrc, sequence, now)
+
+    def accept_proved(self, source: Address, *, now: float) -> Verdict:
+        """Judge a packet that was protected with the right key (RFC 3711), from whatever source."""
+        if source == self.source:
+            self.heard_at = now
+            return Verdict.ACCEPTED
+        if source != self.expected and now - self.heard_at < QUIET_S:
+            return self._count_foreign(now)
+        return self._latch(source, now)
 
     def accept_rtcp(self, source: Address, *, now: float) -> bool:
         """Judge an RTCP datagram: it must come from the host of the accepted RTP source.

@@ -282,6 +282,7 @@ def summarize(
     *,
     foreign_packets: int = 0,
     malformed_packets: int = 0,
+    srtp_rejected: int = 0,
     playout: Playout = RELAYED,
     send_rate_hz: int = 8000,
     alarms: tuple[str, ...] = (),
@@ -318,6 +319,7 @@ def summarize(
         concealed_ms=playout.concealed_ms,
         foreign_packets=foreign_packets,
         malformed_packets=malformed_packets,
+        srtp_rejected=srtp_rejected,
         ssrc_changes=received.ssrc_changes,
         alarms=alarms,
     )
