@@ -43,6 +43,14 @@ BUSY: dict[str, ToneSpec] = {
 """Busy tone by country or region."""
 BEEP = ToneSpec((1000.0,), ((250, 0),))
 """What asks the caller to speak."""
+LOW_HZ = (697.0, 770.0, 852.0, 941.0)
+HIGH_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
+KEYPAD = "123A456B789C*0#D"
+"""Keys by row (low tone) and column (high tone), ITU-T Q.23."""
+CNG = ToneSpec((1100.0,), ((500, 3000),))
+"""What a fax machine that calls says (T.30 §4.2)."""
+CED = ToneSpec((2100.0,), ((3000, 0),))
+"""What one that answers says first (T.30 §4.1)."""
 FALLBACK = ToneSpec((520.0,), ((300, 200), (300, 200)))
 """What sounds in place of a prompt that cannot be played: like no tone of the network."""
 
