@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from sipcc.rtp.flow import (
+    AlarmKind,
     AudioTapped,
     BrowserParams,
     CodecName,
@@ -22,6 +23,7 @@ from sipcc.rtp.flow import (
     DigitEnded,
     KeyMethod,
     Law,
+    MediaAlarm,
     MediaEngine,
     MediaEvent,
     MediaPort,
@@ -33,8 +35,11 @@ from sipcc.rtp.flow import (
     PlaySilence,
     PlayTone,
     PromptMissing,
+    RawPort,
     RecordingEnded,
     Role,
+    RtpBegan,
+    RtpPaused,
     RtpStats,
     SrtpKeys,
     StreamParams,
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
 _HOMES = {"LocalEngine": "sipcc.rtp.local", "WorkerPool": "sipcc.rtp.pool"}
 
 __all__ = [
+    "AlarmKind",
     "AudioTapped",
     "BrowserParams",
     "CodecName",
@@ -57,6 +63,7 @@ __all__ = [
     "KeyMethod",
     "Law",
     "LocalEngine",
+    "MediaAlarm",
     "MediaEngine",
     "MediaEvent",
     "MediaPort",
@@ -69,8 +76,11 @@ __all__ = [
     "PlaySilence",
     "PlayTone",
     "PromptMissing",
+    "RawPort",
     "RecordingEnded",
     "Role",
+    "RtpBegan",
+    "RtpPaused",
     "RtpStats",
     "SrtpKeys",
     "StreamParams",

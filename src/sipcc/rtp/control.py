@@ -26,6 +26,7 @@ from sipcc.rtp.settings import MediaSettings
 from sipcc.rtp.tapings import Tapings
 from sipcc.rtp.tick import FrameClock
 from sipcc.rtp.voice import Voice
+from sipcc.rtp.webrtc import ProvedGate, denied_by, tie
 
 
 @lru_cache(maxsize=4096)
@@ -55,6 +56,7 @@ class Control:
         self._rooms: dict[str, Room] = {}
         self.plays = Plays(clips, emit, codec=settings.codecs[0])
         self.tapings = Tapings(writer)
+        self._denied = denied_by(frozenset({settings.address, settings.public_host}), settings.ports)
 
     def execute(self, session: Session, command: wire.Command, *, now: float) -> None:
         """Do one verb."""
@@ -98,7 +100,11 @@ class Control:
         types = {params.payload_type, params.event_payload_type}
         negotiated = frozenset(kind for kind in types if kind is not None)
         if session.gate is None:
-            session.gate = SourceGate(expected, now=now, payload_types=negotiated)
+            session.gate = (
+                SourceGate(expected, now=now, payload_types=negotiated)
+                if params.browser is None
+                else ProvedGate(now=now)
+            )
         else:
             session.gate.heard_at = session.heard_at
             session.gate.reopen(expected, now=now, payload_types=negotiated)
@@ -116,8 +122,12 @@ class Control:
                 params.codec, params.clock_rate_hz, fmtp=params.fmtp, ptime_ms=params.ptime_ms
             )
         session.packet_samples = session.voice.samples if session.voice is not None else FRAME_SAMPLES
-        session.guarded = params.srtp is not None or params.browser is not None
+        _guard(session, params)
         session.muxed = params.rtcp_mux
+        if params.browser is not None:
+            tie(session, params.browser, denied=self._denied, now=now)
+        session.received.configure(params.codec, params.clock_rate_hz)
+        session.reports.ptime_ms = params.ptime_ms
         session.receiving = params.receive
         session.since = now
         session.timed_out = False
@@ -140,7 +150,10 @@ class Control:
         for leg in legs:
             self._choose_way(leg)
         for leg in legs:
-            playing = leg.player is not None or leg.digits.busy
+            # who has no keys yet hears nothing: a prompt waits for them, and does not begin in the middle
+            playing = (leg.player is not None or leg.digits.busy) and (
+                leg.shield is not None or not leg.guarded
+            )
             ticking = playing or leg.queueing or any(source.queueing for source in leg.sources)
             if not ticking:
                 leg.forget_pending()
@@ -264,6 +277,19 @@ class Control:
             elif self._rooms.get(room.name) is room:
                 del self._rooms[room.name]
         self.settle(session, now)
+
+
+def _guard(session: Session, params: StreamParams) -> None:
+    """Take the keys of signalling; those of a browser come by its own path."""
+    session.guarded = params.srtp is not None or params.browser is not None
+    if params.srtp is None:
+        session.shield = session.shield if params.browser is not None else None
+    elif session.shield is None:
+        from sipcc.rtp.srtp import Shield  # libsrtp takes 20 ms to load, and most switches have no use for it
+
+        session.shield = Shield(params.srtp)
+    else:
+        session.shield.rekey(params.srtp)
 
 
 def _coding(params: StreamParams) -> tuple[object, ...]:

@@ -18,9 +18,10 @@ from sipcc.ids import Ids
 from sipcc.rtp import wire
 from sipcc.rtp.control import Control
 from sipcc.rtp.files import Clip, ClipStore
-from sipcc.rtp.flow import MediaTimedOut, PacketSockets, RtpStats
+from sipcc.rtp.flow import MediaAlarm, MediaTimedOut, PacketSockets, RtpBegan, RtpPaused, RtpStats
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
+from sipcc.rtp.passthrough import RawPorts
 from sipcc.rtp.plays import Want
 from sipcc.rtp.ports import PortPool
 from sipcc.rtp.recorder import RecordingWriter
@@ -29,9 +30,12 @@ from sipcc.rtp.session import Session
 from sipcc.rtp.settings import MediaSettings
 from sipcc.rtp.taping import Taping
 from sipcc.rtp.tick import FrameClock
+from sipcc.rtp.watch import AlarmLimits, Watch
 
 CHORES_S = 1.0
 """A port is looked after at least so often."""
+PAUSE_S = 2.0
+"""A port that hears nothing for so long has paused."""
 MAX_BIND_TRIES = 50
 """Pairs tried before a port is refused, when other programs sit in our range."""
 KEY_GAP_MS = 60
@@ -69,6 +73,8 @@ class MediaCore:
         self._wall_of = wall_of
         self._pool = PortPool(*settings.ports, random=self._random)
         self._sessions: dict[str, Session] = {}
+        self._raw = RawPorts(sockets)
+        self._limits = AlarmLimits(settings.alarm_after, settings.alarm_loss, settings.alarm_jitter_ms)
         self._receivers: dict[int, Callable[[bytes, Address, float], None]] = {}
         self._frames = FrameClock(settings.clock_ms)
         self._chores: list[tuple[float, int, Session, bool]] = []
@@ -86,12 +92,14 @@ class MediaCore:
 
     # -- ports --------------------------------------------------------------------------------------------
 
-    def open(self, port_id: str, *, now: float) -> wire.Opened:
-        """Open a port.
+    def open(self, port_id: str, *, now: float, beside: str = "") -> wire.Opened:
+        """Open a port, or with `beside` a raw one for the party of that port.
 
         Raises:
-            PortsExhausted: no pair is free, or the kernel gives no socket.
+            PortsExhausted: no pair is free, or the kernel gives no socket, or `beside` is gone.
         """
+        if beside:
+            return self._open_raw(port_id, beside, now)
         number, handles = self._bind_pair(now)
         cname = f"{self._ids.bits(64):016x}"  # RFC 7022: tells nothing of us
         self._begin(port_id, number, handles, cname, now)
@@ -118,12 +126,32 @@ class MediaCore:
             wall_of=self._wall_of,
             send=session.send_report,
             now=now,
+            extended=self._settings.extended_reports,
         )
+        session.watch = Watch(self._limits)
         self._frames.assign(session)
         self._sessions[port_id] = session
         self._receivers[handles[0]] = session.receive_rtp
         self._receivers[handles[1]] = session.receive_rtcp
         self._push(now + CHORES_S, session, regular=True)
+
+    def _open_raw(self, port_id: str, beside: str, now: float) -> wire.Opened:
+        session = self._sessions.get(beside)
+        if session is None:
+            raise PortsExhausted("the port that a raw one was to stand beside is gone")
+        number, handles = self._bind_pair(now)
+        raw = self._raw.open(port_id, handles, number, session)
+        self._receivers[handles[0]] = raw.media.receive
+        self._receivers[handles[1]] = raw.control.receive
+        return wire.Opened(port_id, self._settings.public_host, number)
+
+    def _close_raw(self, port_id: str, now: float) -> None:
+        raw = self._raw.close(port_id)
+        for handle in raw.handles:
+            del self._receivers[handle]
+            self._sockets.close(handle)
+        self._pool.give_back(raw.number, now=now)
+        self._events.append(wire.Closed(port_id, raw.stats()))
 
     def _bind_pair(self, now: float) -> tuple[int, tuple[int, int]]:
         host = self._settings.address
@@ -143,15 +171,21 @@ class MediaCore:
 
     def _close(self, session: Session, now: float) -> None:
         """End all of a port; its `Closed` follows the end of its recording."""
+        for raw in list(session.beside):
+            self._close_raw(raw.id, now)
         self._control.leave(session, now)
         self._control.plays.end(session, "closed")
         taping = self._control.tapings.end(session, "closed", now)
         session.count_arrivals()
         session.reports.say_goodbye(now=now)
+        if session.browser is not None:
+            session.browser.close()
         self._frames.release(session)
         # the relay knows the line, and the reports know the session: rings would wait for the collector
         session.line.owner = None
-        closed = wire.Closed(session.id, session.stats())
+        final = session.stats()
+        session.browser = None
+        closed = wire.Closed(session.id, final)
         del session.reports
         del self._sessions[session.id]
         for handle in (session.rtp_handle, session.rtcp_handle):
@@ -174,9 +208,15 @@ class MediaCore:
         """Do one verb of a port."""
         session = self._sessions.get(command.port)
         if session is None:
+            if not isinstance(command, wire.Close):
+                self._raw.execute(command, now=now)
+            elif command.port in self._raw:
+                self._close_raw(command.port, now)
             return
         if isinstance(command, wire.Close):
             self._close(session, now)
+        elif isinstance(command, wire.Notice):
+            self._notice(session, command.on, now)
         else:
             self._control.execute(session, command, now=now)
 
@@ -226,12 +266,12 @@ class MediaCore:
 
     def port_ids(self) -> list[str]:
         """The ports that are open."""
-        return list(self._sessions)
+        return [*self._sessions, *self._raw]
 
     def stats_of(self, port_id: str) -> RtpStats:
         """The figures of a port at this moment; empty for one that is gone."""
         session = self._sessions.get(port_id)
-        return session.stats() if session is not None else RtpStats()
+        return session.stats() if session is not None else self._raw.stats_of(port_id)
 
     # -- what sessions ask --------------------------------------------------------------------------------
 
@@ -254,6 +294,21 @@ class MediaCore:
         session.keys_until = begins + (duration_ms + KEY_GAP_MS) / 1000
         session.digits.send(digit, duration_ms=duration_ms, gap_ms=KEY_GAP_MS)
         self._control.settle(session, now)
+
+    def _notice(self, session: Session, on: bool, now: float) -> None:
+        session.running = False
+        self._receivers[session.rtp_handle] = session.receive_rtp
+        if on and now - session.heard_at < PAUSE_S:
+            self.began(session)
+        elif on:
+            self._receivers[session.rtp_handle] = session.receive_first
+
+    def began(self, session: Session) -> None:
+        """Audio has begun to come: the way through `receive_first` is not needed any more."""
+        session.running = True
+        self._receivers[session.rtp_handle] = session.receive_rtp
+        self.emit(RtpBegan(session.id))
+        self.wake(session, session.heard_at + PAUSE_S)
 
     # -- time ---------------------------------------------------------------------------------------------
 
@@ -289,6 +344,7 @@ class MediaCore:
             if self._sessions.get(session.id) is session:
                 self._look_after(session, now)
                 if regular:
+                    self._watch(session, now)
                     self._push(now + CHORES_S, session, regular=True)
 
     def _push(self, at: float, session: Session, *, regular: bool) -> None:
@@ -297,12 +353,16 @@ class MediaCore:
     def _look_after(self, session: Session, now: float) -> None:
         session.count_arrivals()
         session.reports.expire(now=now)
+        if session.browser is not None:
+            session.browser.expire(now=now)
         ended = session.keys.expire(now=now)
         if ended:
             session.report_keys(ended, now)
         if session.unsettled:
             self._control.settle(session, now)
         self._control.tapings.tend(session, now)
+        if session.running:
+            self._note_pause(session, now)
         if session.params is None or session.timed_out:
             return
         limit = self._settings.hold_timeout if session.held else self._settings.timeout
@@ -312,3 +372,29 @@ class MediaCore:
             self.emit(MediaTimedOut(session.id, silent))
         elif silent + CHORES_S > limit:
             self.wake(session, session.last_life + limit)
+
+    def _note_pause(self, session: Session, now: float) -> None:
+        silent = now - session.heard_at
+        if silent >= PAUSE_S:
+            session.running = False
+            self._receivers[session.rtp_handle] = session.receive_first
+            self.emit(RtpPaused(session.id))
+        elif silent + CHORES_S > PAUSE_S:
+            self.wake(session, session.heard_at + PAUSE_S)
+
+    def _watch(self, session: Session, now: float) -> None:
+        """Raise or end the alarms of a port."""
+        if session.params is None:
+            return
+        changes = session.watch.look(
+            session.received,
+            session.sent,
+            now=now,
+            since=session.since,
+            heard_at=session.heard_at,
+            foreign=session.foreign,
+            sending=session.sending,
+            receiving=session.receiving and not session.held,
+        )
+        for change in changes:
+            self.emit(MediaAlarm(session.id, change.kind, change.active, change.value))

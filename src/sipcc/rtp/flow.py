@@ -230,6 +230,32 @@ class MediaTimedOut(msgspec.Struct, frozen=True, tag="media_timed_out"):
     silent_s: float
 
 
+class RtpBegan(msgspec.Struct, frozen=True, tag="rtp_began"):
+    """The first packet came on a port that was told to `notice`, or the first after a pause."""
+
+    port: str
+
+
+class RtpPaused(msgspec.Struct, frozen=True, tag="rtp_paused"):
+    """No packet has come for two seconds on such a port; `RtpBegan` tells when they come again."""
+
+    port: str
+
+
+AlarmKind = Literal["one_way_in", "one_way_out", "loss", "jitter"]
+"""``one_way_in``: the party sends and nothing arrives here; ``one_way_out``: what we send does not arrive."""
+
+
+class MediaAlarm(msgspec.Struct, frozen=True, tag="media_alarm"):
+    """The audio of a port is bad, or is well again."""
+
+    port: str
+    kind: AlarmKind
+    active: bool
+    value: float
+    """Seconds of audio in one direction only, the fraction lost, or the jitter in ms."""
+
+
 class RecordingEnded(msgspec.Struct, frozen=True, tag="recording_ended"):
     """A recording is closed and readable. `reason` is ``stopped``, ``closed`` or ``error: ...``."""
 
@@ -260,6 +286,9 @@ MediaEvent = (
     | PlayEnded
     | PromptMissing
     | MediaTimedOut
+    | RtpBegan
+    | RtpPaused
+    | MediaAlarm
     | RecordingEnded
     | WorkerLost
 )
@@ -340,12 +369,42 @@ class MediaPort(Protocol):
         """Send keys as RFC 4733 events within the unbroken outgoing stream."""
         ...
 
+    def notice(self, on: bool) -> None:
+        """Tell by `RtpBegan` and `RtpPaused` whether audio comes, beginning with what is so now, or no more."""
+        ...
+
     def read_stats(self) -> RtpStats:
         """The statistics as last known (for a worker process: at most a second old)."""
         ...
 
     async def close(self) -> RtpStats:
         """End everything on this port, free the sockets, and return the final statistics."""
+        ...
+
+
+class RawPort(Protocol):
+    """A pair of sockets that passes datagrams on as they are: video, or fax by T.38. Verbs return at once."""
+
+    id: str
+    host: str
+    """The local address for the ``c=`` line."""
+    port: int
+    """The local port (even); RTCP of video takes the next one."""
+
+    def aim(self, host: str, port: int, rtcp_port: int) -> None:
+        """Say where the party receives and sends from; opens the learning window for its source anew."""
+        ...
+
+    def bridge(self, other: RawPort) -> None:
+        """Pass what arrives on, both ways, between two raw ports of one engine."""
+        ...
+
+    def unbridge(self) -> None:
+        """Take this port and its peer apart: what arrives is dropped."""
+        ...
+
+    async def close(self) -> RtpStats:
+        """Free the sockets, and return how much was passed on."""
         ...
 
 
@@ -362,6 +421,17 @@ class MediaEngine(Protocol):
 
     async def open(self, *, near: MediaPort | None = None) -> MediaPort:
         """Open a port; `near` puts it where it can be bridged with that one.
+
+        Raises:
+            PortsExhausted: no port pair is free in the configured range.
+        """
+        ...
+
+    async def open_raw(self, *, beside: MediaPort) -> RawPort:
+        """Open a raw port for the party of `beside`, in the same place.
+
+        Besides the address that it is aimed at, only the host that the audio of `beside` comes from may
+        send to it.
 
         Raises:
             PortsExhausted: no port pair is free in the configured range.

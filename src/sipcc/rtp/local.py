@@ -108,9 +108,20 @@ class LocalEngine:
         Raises:
             PortsExhausted: no port pair is free in the configured range.
         """
+        return self._open()
+
+    async def open_raw(self, *, beside: MediaPort) -> EnginePort:
+        """Open a raw port for the party of `beside`.
+
+        Raises:
+            PortsExhausted: no port pair is free in the configured range.
+        """
+        return self._open(beside=beside.id)
+
+    def _open(self, *, beside: str = "") -> EnginePort:
         core = self._started()
         port_id = self._ids.uid("port")
-        opened = core.open(port_id, now=self._now())
+        opened = core.open(port_id, now=self._now(), beside=beside)
         port = EnginePort(self, port_id, opened.host, opened.number)
         self._ports[port_id] = port
         self._arm()

@@ -194,6 +194,17 @@ class WorkerPool:
         Raises:
             PortsExhausted: no worker runs, or its slice of the range has no free pair.
         """
+        return await self._open(near)
+
+    async def open_raw(self, *, beside: MediaPort) -> EnginePort:
+        """Open a raw port for the party of `beside`, on its worker.
+
+        Raises:
+            PortsExhausted: no worker runs, or its slice of the range has no free pair.
+        """
+        return await self._open(beside, beside=beside.id)
+
+    async def _open(self, near: MediaPort | None, *, beside: str = "") -> EnginePort:
         if self._restarts and not any(worker.alive for worker in self._workers):
             # the last worker has just died: a call waits for its successor rather than be refused
             await asyncio.wait(set(self._restarts), timeout=RESTART_PATIENCE_S)
@@ -201,7 +212,7 @@ class WorkerPool:
         port_id = self._ids.uid("port")
         future: asyncio.Future[EnginePort] = asyncio.get_running_loop().create_future()
         worker.opening[port_id] = future
-        worker.post(wire.Open(port_id))
+        worker.post(wire.Open(port_id, beside))
         try:
             return await future
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from typing import Protocol
 from sipcc.log import get_logger
 from sipcc.rtp import wire
 from sipcc.rtp.dtmf import DIGITS
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, Role, RtpStats, StreamParams
+from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, RawPort, Role, RtpStats, StreamParams
 
 _log = get_logger("sipcc.rtp")
 
@@ -44,6 +44,14 @@ class EnginePort:
         """Set or replace how the audio travels; opens the learning window for the source anew."""
         self._submit(wire.Configure(self.id, params))
 
+    def aim(self, host: str, port: int, rtcp_port: int) -> None:
+        """For a raw port: where the party receives and sends from."""
+        self._submit(wire.Aim(self.id, host, port, rtcp_port))
+
+    def notice(self, on: bool) -> None:
+        """Tell whether audio comes, or no more."""
+        self._submit(wire.Notice(self.id, on))
+
     def play(
         self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
     ) -> None:
@@ -54,7 +62,7 @@ class EnginePort:
         """End the play; the last packet leaves within 20 ms."""
         self._submit(wire.StopPlaying(self.id))
 
-    def bridge(self, other: MediaPort) -> None:
+    def bridge(self, other: MediaPort | RawPort) -> None:
         """Join two ports of one engine.
 
         Raises:
@@ -63,7 +71,7 @@ class EnginePort:
         self._check_near(other)
         self._submit(wire.Bridge(self.id, other.id))
 
-    def _check_near(self, other: MediaPort) -> None:
+    def _check_near(self, other: MediaPort | RawPort) -> None:
         if getattr(other, "commander", None) is not self.commander:
             raise ValueError(
                 f"ports {self.id} and {other.id} cannot reach each other: open one near the other"

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from sipcc.rtp import rtcp
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
-from sipcc.rtp.stats import ReceiveStats, SendStats, ntp_middle, ntp_of_wall
+from sipcc.rtp.stats import (
+    RELAYED,
+    Playout,
+    ReceiveStats,
+    SendStats,
+    ntp_middle,
+    ntp_of_wall,
+    voip_metrics,
+)
+from sipcc.rtp.xr import VoipMetrics
 
 
 class Reports:
@@ -24,7 +33,9 @@ class Reports:
         wall_of: Callable[[float], float],
         send: Callable[[bytes, Address], None],
         now: float,
+        extended: bool = True,
     ) -> None:
+        """`send` puts a compound on its way, in whatever wrapping the leg has; `extended` adds XR to it."""
         self._line = line
         self._sent = sent
         self._received = received
@@ -32,7 +43,11 @@ class Reports:
         self._wall_of = wall_of
         self._send = send
         self._timer = rtcp.ReportTimer(random=random, now=now)
+        self._extended = extended
         self._reported_packets = 0
+        self.playout: Callable[[], Playout] = lambda: RELAYED
+        """What the ear of this party does, for the extended reports."""
+        self.ptime_ms = 20
         self.target: Address | None = None
         """Where reports go; None sends none."""
         self.malformed = 0
@@ -50,7 +65,11 @@ class Reports:
         if not self._timer.expire(now=now, we_sent=we_sent) or self.target is None:
             return
         data = rtcp.build_report(
-            self._line.ssrc, self._cname, sender=self._sender(now), block=self._received.report_block(now=now)
+            self._line.ssrc,
+            self._cname,
+            sender=self._sender(now),
+            block=self._received.report_block(now=now),
+            metrics=self._metrics(),
         )
         self._reported_packets = self._sent.packets
         self._timer.note_size(len(data))
@@ -61,10 +80,18 @@ class Reports:
         if self.target is None or not self._sent.packets:
             return
         sender, block = self._sender(now), self._received.report_block(now=now)
-        self._send(rtcp.build_bye(self._line.ssrc, self._cname, sender=sender, block=block), self.target)
+        data = rtcp.build_bye(
+            self._line.ssrc, self._cname, sender=sender, block=block, metrics=self._metrics()
+        )
+        self._send(data, self.target)
+
+    def _metrics(self) -> VoipMetrics | None:
+        if not self._extended:
+            return None
+        return voip_metrics(self._received, self._sent, playout=self.playout(), ptime_ms=self.ptime_ms)
 
     def receive(self, data: bytes, *, now: float) -> bool:
-        """Take a datagram of the peer; False when it holds no RTCP."""
+        """Take a datagram of the peer; False when it holds no RTCP. The arrivals so far must be counted."""
         compound = rtcp.parse(data)
         if compound.flaw is not None:
             self.malformed += 1
@@ -73,14 +100,25 @@ class Reports:
             if isinstance(packet, rtcp.Goodbye):
                 self.goodbyes += 1
             elif isinstance(packet, rtcp.SenderReport | rtcp.ReceiverReport):
-                if isinstance(packet, rtcp.SenderReport):
-                    self._received.note_sender_report(packet.ssrc, ntp_middle(packet.ntp), now=now)
-                for block in packet.blocks:
-                    if block.ssrc == self._line.ssrc:
-                        self._sent.receive_report(block, ntp_middle=ntp_now)
+                self._take_report(packet, ntp_now, now)
+            elif isinstance(packet, rtcp.ExtendedReport):
+                for metrics in packet.metrics:
+                    if metrics.ssrc == self._line.ssrc:
+                        self._sent.remote = metrics
         if compound.packets:
             self._timer.note_size(len(data))
         return bool(compound.packets)
+
+    def _take_report(self, report: rtcp.SenderReport | rtcp.ReceiverReport, ntp_now: int, now: float) -> None:
+        if isinstance(report, rtcp.SenderReport):
+            self._received.note_sender_report(
+                report.ssrc, ntp_middle(report.ntp), now=now, packets=report.packets
+            )
+        elif not report.blocks:
+            self._sent.receive_nothing(now=now)
+        for block in report.blocks:
+            if block.ssrc == self._line.ssrc:
+                self._sent.receive_report(block, ntp_middle=ntp_now, now=now)
 
     def _sender(self, now: float) -> rtcp.SenderReport | None:
         """The sender's part, when we sent since the last report."""

@@ -37,7 +37,11 @@ from sipcc.rtp.wire import Event
 
 if TYPE_CHECKING:
     from sipcc.rtp.codec.g711 import Pcm
+    from sipcc.rtp.passthrough import RawSession
     from sipcc.rtp.rooms import Room
+    from sipcc.rtp.srtp import Shield
+    from sipcc.rtp.watch import Watch
+    from sipcc.rtp.webrtc import BrowserLeg
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack
@@ -62,32 +66,8 @@ class Owner(Protocol):
         """Send a key to `session`, because its peer pressed it."""
         ...
 
-
-class Shield(Protocol):
-    """Protects the packets of one leg (RFC 3711)."""
-
-    def protect(self, packet: bytes) -> bytes:
-        """An RTP packet as it may leave."""
-        ...
-
-    def unprotect(self, packet: bytes) -> bytes | None:
-        """An RTP packet as it was before; None for one that is forged, repeated or cut."""
-        ...
-
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """An RTCP datagram as it may leave."""
-        ...
-
-    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
-        """An RTCP datagram as it was before, or None."""
-        ...
-
-
-class BrowserPath(Protocol):
-    """What a leg to a browser speaks besides RTP: STUN and DTLS on the same socket (RFC 7983)."""
-
-    def receive(self, data: bytes, source: Address, *, now: float) -> bool:
-        """Take a datagram; False when it is RTP or RTCP from a source that ICE has proved."""
+    def began(self, session: Session) -> None:
+        """The first packet came on `session`, or the first after a pause."""
         ...
 
 
@@ -98,6 +78,7 @@ class Session:
         "_arrivals",
         "_owner",
         "_send",
+        "beside",
         "browser",
         "cname",
         "changed",
@@ -143,6 +124,7 @@ class Session:
         "room",
         "rtcp_handle",
         "rtp_handle",
+        "running",
         "said",
         "sending",
         "sent",
@@ -155,6 +137,7 @@ class Session:
         "unexpected",
         "unsettled",
         "voice",
+        "watch",
     )
 
     def __init__(
@@ -220,7 +203,7 @@ class Session:
         self.guarded = False
         """True when packets must be protected, whether or not there are keys yet."""
         self.shield: Shield | None = None
-        self.browser: BrowserPath | None = None
+        self.browser: BrowserLeg | None = None
         self.muxed = False
         """True when RTCP goes by the RTP port."""
         self.rejected = 0
@@ -241,6 +224,11 @@ class Session:
         self.unsettled = False
         """True when the engine must decide anew which way packets go."""
         self.reports: Reports
+        self.watch: Watch
+        self.running = False
+        """True while audio comes, but for pauses of less than two seconds, and somebody wants to know."""
+        self.beside: list[RawSession] = []
+        """Raw ports of the same party."""
         self._arrivals: list[tuple[tuple[int, int, int, int, int], int, float]] = []
         self._owner = owner
         self._send = sockets.send
@@ -272,8 +260,10 @@ class Session:
 
     @property
     def last_life(self) -> float:
-        """When the peer last showed that it is there."""
-        return max(self.heard_at, self.report_heard_at, self.since)
+        """When the peer last showed that it is there, be it by video or fax."""
+        raw = (port.heard_at for port in self.beside)
+        checked_at = self.browser.checked_at if self.browser is not None else NEVER
+        return max(self.heard_at, self.report_heard_at, self.since, checked_at, *raw)
 
     def count_arrivals(self) -> None:
         """Do the sums of RFC 3550 for the packets that came since the last call.
@@ -290,15 +280,31 @@ class Session:
     def stats(self) -> RtpStats:
         """The figures as they stand."""
         self.count_arrivals()
-        foreign = self.unexpected + (self.gate.foreign if self.gate is not None else 0)
+        strange = self.browser.malformed if self.browser is not None else 0
         return summarize(
             self.received,
             self.sent,
-            foreign_packets=foreign,
-            malformed_packets=self.malformed + self.keys.malformed,
+            foreign_packets=self.foreign,
+            malformed_packets=self.malformed + self.keys.malformed + strange,
+            srtp_rejected=self.rejected,
+            send_rate_hz=self.params.clock_rate_hz if self.params is not None else 8000,
+            alarms=self.watch.raised,
         )
 
+    @property
+    def foreign(self) -> int:
+        """Packets that were not believed."""
+        unproven = self.browser.foreign if self.browser is not None else 0
+        return self.unexpected + unproven + (self.gate.foreign if self.gate is not None else 0)
+
     # -- in ---------------------------------------------------------------------------------------------
+
+    def receive_first(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram while no audio comes: the packet that is believed ends the pause."""
+        before = self.heard_at
+        self.receive_rtp(data, source, now)
+        if self.heard_at != before:
+            self._owner.began(self)
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram from the RTP socket."""
@@ -321,12 +327,12 @@ class Session:
                 return
             start, end = bounds
         payload_type = second & 0x7F
-        if source == self.source:
-            self.heard_at = now
-        elif not self._admit(data, source, ssrc, payload_type, sequence, now):
-            return
         if payload_type != self.payload_type and 192 <= second <= 223:
             self.receive_rtcp(data, source, now)  # RFC 5761: a peer that muxes unasked
+            return
+        if source == self.source:
+            self.heard_at = now
+        elif not self._admit(source, ssrc, payload_type, sequence, now):
             return
         arrivals = self._arrivals
         arrivals.append((header, end - start, now))
@@ -355,9 +361,10 @@ class Session:
             peer.last = payload
             packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
             shield = peer.shield
-            if shield is not None:
-                packet = shield.protect(packet)
-            self._send(peer.rtp_handle, packet, peer.source)
+            closed = packet if shield is None else shield.protect(packet)
+            if closed is None:
+                return
+            self._send(peer.rtp_handle, closed, peer.source)
             sent = peer.sent
             sent.packets += 1
             sent.bytes += end - start
@@ -382,19 +389,17 @@ class Session:
             self.rejected += 1
         return opened
 
-    def _admit(
-        self, data: bytes, source: Address, ssrc: int, payload_type: int, sequence: int, now: float
-    ) -> bool:
+    def _admit(self, source: Address, ssrc: int, payload_type: int, sequence: int, now: float) -> bool:
         """Judge a packet that is not from the accepted source."""
         gate = self.gate
         if gate is None:
             self.unexpected += 1
             return False
-        if 192 <= data[1] <= 223:
-            self.receive_rtcp(data, source, now)
-            return False
         gate.heard_at = self.heard_at
-        verdict = gate.accept(source, ssrc, payload_type, sequence, now=now)
+        if self.shield is not None:
+            verdict = gate.accept_proved(source, now=now)
+        else:
+            verdict = gate.accept(source, ssrc, payload_type, sequence, now=now)
         if verdict is Verdict.LATCHED:
             self.source = gate.source
             self.unsettled = True
@@ -423,6 +428,7 @@ class Session:
         if self.gate is None:
             self.unexpected += 1
         elif self.gate.accept_rtcp(source, now=now):
+            self.count_arrivals()
             if self.reports.receive(data, now=now):
                 self.report_heard_at = now
                 self.reports.target = source
@@ -513,9 +519,10 @@ class Session:
     def transmit(self, packet: bytes, size: int) -> None:
         """Send one RTP packet with `size` bytes of payload, protected when it must be."""
         shield = self.shield
-        if shield is not None:
-            packet = shield.protect(packet)
-        self._send(self.rtp_handle, packet, self.source)
+        closed = packet if shield is None else shield.protect(packet)
+        if closed is None:
+            return
+        self._send(self.rtp_handle, closed, self.source)
         sent = self.sent
         sent.packets += 1
         sent.bytes += size
@@ -525,10 +532,18 @@ class Session:
         said, hears = (samples_of(frame, self.law) for frame in (self.said, heard))
         self._owner.emit(AudioTapped(self.id, said.tobytes(), hears.tobytes()))
 
+    def wake(self, at: float) -> None:
+        """Have this port looked after at `at`."""
+        self._owner.wake(self, at)
+
+    def send_beside(self, data: bytes, target: Address) -> None:
+        """Send a datagram that is neither RTP nor RTCP."""
+        self._send(self.rtp_handle, data, target)
+
     def send_report(self, data: bytes, target: Address) -> None:
         """Send one RTCP datagram, protected when it must be."""
+        closed: bytes | None = data
         if self.guarded:
-            if self.shield is None:
-                return
-            data = self.shield.protect_rtcp(data)
-        self._send(self.rtp_handle if self.muxed else self.rtcp_handle, data, target)
+            closed = self.shield.protect_rtcp(data) if self.shield is not None else None
+        if closed is not None:
+            self._send(self.rtp_handle if self.muxed else self.rtcp_handle, closed, target)

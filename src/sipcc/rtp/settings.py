@@ -26,6 +26,14 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds without RTP and RTCP after which a leg that should receive counts as dead."""
     hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
     """The same for a leg on hold."""
+    alarm_after: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+    """Seconds of audio in one direction only until there is an alarm; 0 for none."""
+    alarm_loss: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
+    """Fraction of packets lost within ten seconds that is an alarm, until it is half of it; 0 for none."""
+    alarm_jitter_ms: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """The same for jitter; 0 for none."""
+    extended_reports: bool = True
+    """True adds VoIP metrics (RTCP XR, RFC 3611) to the reports that peers get."""
     codecs: tuple[Law, ...] = ("PCMU", "PCMA")
     """What we offer and accept, best first."""
     ptime_ms: Annotated[int, msgspec.Meta(ge=10, le=60, multiple_of=10)] = 20

@@ -14,10 +14,30 @@ from typing import Final
 from sipcc.rtp.dtls import DtlsEndpoint
 from sipcc.rtp.flow import BrowserParams, SrtpKeys
 from sipcc.rtp.ice import Credentials, Denied, IceLite, is_no_place_for_media
-from sipcc.rtp.latch import Address
+from sipcc.rtp.latch import Address, SourceGate, Verdict
+from sipcc.rtp.session import NOWHERE, Session
+from sipcc.rtp.srtp import Shield
 
-LOOK_S: Final = 1.0
-"""How often the consent of a leg that hears nothing is looked at."""
+SLACK_S: Final = 0.05
+"""Two deadlines of DTLS that are no farther apart are one."""
+
+
+class ProvedGate(SourceGate):
+    """The source rules where ICE has judged each packet before it came here: there is nothing to learn."""
+
+    def __init__(self, *, now: float) -> None:
+        super().__init__(NOWHERE, now=now)
+
+    def reopen(self, expected: Address, *, now: float, payload_types: frozenset[int] | None = None) -> None:
+        """Nothing: addresses of an SDP mean nothing to ICE."""
+
+    def accept_proved(self, source: Address, *, now: float) -> Verdict:
+        """Yes: a browser may send by any of its ways, whichever we send by."""
+        return Verdict.ACCEPTED
+
+    def accept_rtcp(self, source: Address, *, now: float) -> bool:
+        """Yes."""
+        return True
 
 
 class BrowserLeg:
@@ -29,11 +49,18 @@ class BrowserLeg:
         *,
         send: Callable[[bytes, Address], None],
         changed: Callable[[float], None],
+        wake: Callable[[float], None],
         denied: Denied,
     ) -> None:
-        """`send` puts a datagram on the RTP socket; `changed` is told that `target` or `keys` are new."""
+        """Begin without a way and without keys.
+
+        `send` puts a datagram on the RTP socket, `changed` is told that `target` or `keys` are new, and
+        `wake` calls `expire` at a time, besides its turn of once a second.
+        """
         self._send = send
         self._changed = changed
+        self._wake = wake
+        self._alarm = 0.0
         self._params = params
         self._ice = IceLite(_credentials(params), denied=denied)
         self._dtls = self._endpoint()
@@ -68,11 +95,6 @@ class BrowserLeg:
     def checked_at(self) -> float:
         """When the peer last showed by a check that it is there; minus infinity before the first."""
         return self._ice.checked_at
-
-    @property
-    def deadline(self) -> float | None:
-        """When DTLS wants `expire`; consent is looked at every `LOOK_S` anyway."""
-        return self._dtls.deadline
 
     def configure(self, params: BrowserParams, *, now: float) -> None:
         """Take the names and fingerprints of a new offer and answer.
@@ -141,6 +163,37 @@ class BrowserLeg:
     def _answer(self, datagrams: list[bytes], to: Address) -> None:
         for datagram in datagrams:
             self._send(datagram, to)
+        deadline = self._dtls.deadline
+        if deadline is not None and abs(deadline - self._alarm) > SLACK_S:
+            self._alarm = deadline
+            self._wake(deadline)
+
+
+def tie(session: Session, params: BrowserParams, *, denied: Denied, now: float) -> None:
+    """Let a port speak with a browser, or tell it of a new offer and answer.
+
+    The two know each other from here on: whoever closes the session lets go of its `browser`.
+    """
+    if session.browser is not None:
+        session.browser.configure(params, now=now)
+        return
+
+    def changed(at: float) -> None:
+        leg = session.browser
+        assert leg is not None
+        keys = leg.keys
+        if keys is None:
+            session.shield = None  # what the old keys protect is not from this peer any more
+        elif session.shield is None or session.shield.keys is not keys:
+            session.shield = Shield(keys)
+        if session.gate is not None:
+            session.gate.source = leg.target or NOWHERE
+        session.unsettled = True
+        session.wake(at)
+
+    session.browser = BrowserLeg(
+        params, send=session.send_beside, changed=changed, wake=session.wake, denied=denied
+    )
 
 
 def denied_by(hosts: frozenset[str], ports: tuple[int, int]) -> Denied:

@@ -15,12 +15,15 @@ from sipcc.rtp.flow import (
     AudioTapped,
     DigitBegan,
     DigitEnded,
+    MediaAlarm,
     MediaTimedOut,
     PlayEnded,
     PlayItem,
     PromptMissing,
     RecordingEnded,
     Role,
+    RtpBegan,
+    RtpPaused,
     RtpStats,
     StreamParams,
     WorkerLost,
@@ -43,6 +46,8 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     """Open a port; `Opened` or `OpenFailed` answers."""
 
     port: str
+    beside: str = ""
+    """For a raw port: the port that carries the audio of the same party."""
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure"):
@@ -50,6 +55,22 @@ class Configure(msgspec.Struct, frozen=True, tag="configure"):
 
     port: str
     params: StreamParams
+
+
+class Aim(msgspec.Struct, frozen=True, tag="aim"):
+    """`RawPort.aim`."""
+
+    port: str
+    host: str
+    number: int
+    rtcp_number: int
+
+
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """`MediaPort.notice`."""
+
+    port: str
+    on: bool
 
 
 class Play(msgspec.Struct, frozen=True, tag="play"):
@@ -152,6 +173,8 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
 
 Command = (
     Configure
+    | Aim
+    | Notice
     | Play
     | StopPlaying
     | Bridge
@@ -204,6 +227,9 @@ Event = (
     | PlayEnded
     | PromptMissing
     | MediaTimedOut
+    | RtpBegan
+    | RtpPaused
+    | MediaAlarm
     | RecordingEnded
     | WorkerLost
 )

@@ -70,7 +70,7 @@ RR = struct.pack("!BBHI", 0x80, 201, 1, 9)
         (b"\x80\xc9\x00\x00" * 300, 0, None),
         (RR * 50, 50, None),
         (RR + struct.pack("!BBHI4s", 0x80, 204, 2, 9, b"name") + RR, 2, None),  # APP is stepped over
-        (RR + struct.pack("!BBHI", 0x80, 207, 1, 9) + RR, 2, None),  # XR as well
+        (RR + struct.pack("!BBHI", 0x80, 207, 1, 9) + RR, 2, None),  # an XR without metrics as well
         (b"\xa0\xc9\x00\x01\x00\x00\x00\x00", 0, Flaw.PADDING),
         (b"\xa0\xc9\x00\x01\x00\x00\x00\x09", 0, Flaw.PADDING),
         (b"\xa0\xc9\x00\x00", 0, Flaw.PADDING),
