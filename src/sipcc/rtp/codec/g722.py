@@ -1,8 +1,9 @@
 """G.722 at 64 kbit/s (mode 1), one byte for two samples of 16 kHz (RFC 3551 §4.5.2).
 
-The coding proper is the package `G722` (libg722), bit-exact with the Recommendation as tests/rfc/test_g722.py
-shows. Its own 8 kHz mode costs half as much, but the codec's filter bank folds what lies above 4 kHz into
-the narrow band only 9 to 20 dB down, which makes sibilants rough; hence our own half-band filter.
+The coding proper is the package `G722` (libg722), bit for bit that of the Recommendation but for the limiter
+behind the transmit filter, which only an overload meets (tests/rfc/test_g722.py). Its own 8 kHz mode costs
+half as much, but the codec's filter bank folds what lies above 4 kHz into the narrow band only 9 to 20 dB
+down, which makes sibilants rough; hence our own half-band filter.
 """
 
 from __future__ import annotations
