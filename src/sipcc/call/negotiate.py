@@ -54,6 +54,7 @@ class MediaNegotiation:
         self._port = port
         self._codecs = CodecTable(codecs)
         self._keying: Keying = keying or PlainKeying()
+        self._keying.place(host, port)
         self._ptime_ms = ptime_ms
         self._session_id = session_id
         self._ledger = OfferAnswer()
@@ -105,6 +106,7 @@ class MediaNegotiation:
         """
         if fork and self._fork and fork != self._fork and body:
             self._ledger.reopen()
+            self._keying.reopen()
         if not self.awaiting_answer:
             return
         if not body and reliable and fork == self._fork and self._ledger.accept_preview():
@@ -170,6 +172,7 @@ class MediaNegotiation:
     def move(self, host: str, port: int) -> None:
         """Our audio is received somewhere else from the next description on."""
         self._host, self._port = host, port
+        self._keying.place(host, port)
 
     def is_refresh(self, body: bytes) -> bool:
         """True when an offer says what the peer's last description said: a session refresh."""
@@ -190,11 +193,12 @@ class MediaNegotiation:
         keyed = self._keying.agree(remote, audio, answered=answered)
         connection = remote.connection_of(audio)
         direction = remote.direction_of(audio)
-        null = connection is None or connection.is_null
+        # a browser that has not gathered its addresses yet names the null one, and means no hold
+        null = self._keying.by_address and (connection is None or connection.is_null)
         _, rtcp_port = remote.rtcp_of(audio)
         if not (answered and self.local_hold):
             # what answers our own hold says nothing of the peer's
-            self.remote_hold = remote.is_hold(audio)
+            self.remote_hold = null or direction in {"sendonly", "inactive"}
         self.params = StreamParams(
             # a=rtcp may name another host, and so aim our reports at anyone: only its port counts
             remote_host=connection.host if connection else "0.0.0.0",
@@ -234,7 +238,8 @@ class MediaNegotiation:
             raise NoCommonCodec("no audio is offered")
         self._keying.check(description, audio, answered=answered)
         agreed = self._codecs.choose(audio)
-        self._check_address(description, audio)
+        if self._keying.by_address:
+            self._check_address(description, audio)
         return audio, agreed
 
     def _check_address(self, description: SessionDescription, audio: MediaDescription) -> None:
