@@ -104,7 +104,7 @@ class BrowserLeg:
         """
         before, self._params = self._params, params
         self._ice.restart(_credentials(params), now=now)
-        if (before.fingerprints, before.identity) != (params.fingerprints, params.identity):
+        if _association(before) != _association(params):
             self._dtls.close()
             self._dtls = self._endpoint()
             self._changed(now)
@@ -209,3 +209,8 @@ def denied_by(hosts: frozenset[str], ports: tuple[int, int]) -> Denied:
 
 def _credentials(params: BrowserParams) -> Credentials:
     return Credentials(params.local_ufrag, params.local_password, params.remote_ufrag)
+
+
+def _association(params: BrowserParams) -> tuple[object, ...]:
+    """What makes a new DTLS association when it changes (RFC 8842 §5.1)."""
+    return params.fingerprints, params.identity, params.setup
