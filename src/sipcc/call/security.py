@@ -42,7 +42,7 @@ class Keying(Protocol):
     """True when audio goes to the address of the peer's description; False when ICE says where it goes."""
 
     def place(self, host: str, port: int) -> None:
-        """Where our audio is received, from the next description on."""
+        """Where our audio is received, from the next description on; perhaps there again, after all."""
         ...
 
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
@@ -67,10 +67,6 @@ class Keying(Protocol):
 
     def agree(self, remote: SessionDescription, audio: MediaDescription, *, answered: bool) -> Keyed:
         """Take what has been agreed on, once offer and answer are both known."""
-        ...
-
-    def move(self, host: str, port: int) -> None:
-        """Our audio is received there from the next description on, or there again after all."""
         ...
 
     def reopen(self) -> None:
@@ -107,9 +103,6 @@ class PlainKeying:
         """Nothing but the ports."""
         return Keyed()
 
-    def move(self, host: str, port: int) -> None:
-        """Nothing."""
-
     def reopen(self) -> None:
         """Nothing."""
 
@@ -125,6 +118,8 @@ class _Agreement(msgspec.Struct, frozen=True):
 class SdesKeying:
     """Keys that travel in the descriptions themselves, one of ours and one of the peer's."""
 
+    by_address = True
+
     def __init__(
         self,
         policy: Literal["optional", "required"],
@@ -138,13 +133,20 @@ class SdesKeying:
         self._random_bytes = random_bytes
         self._keys: dict[str, bytes] = {}
         """Our key for each suite; a suite that was left behind has none."""
-        self._place: tuple[str, int] | None = None
-        self._elsewhere: dict[tuple[str, int] | None, dict[str, bytes]] = {}
+        self._place = ("", 0)
+        self._elsewhere: dict[tuple[str, int], dict[str, bytes]] = {}
         """The keys of the ports that we may yet go back to, when the peer refuses a move."""
         self._offered = ""
         """The protocol of our last offer."""
         self._agreed: _Agreement | None = None
         """None while the audio is in the clear, or before the first agreement."""
+
+    def place(self, host: str, port: int) -> None:
+        """Another port has keys of its own: the peer cannot know what its predecessor sent."""
+        if self._place != (host, port):
+            self._elsewhere[self._place] = self._keys
+            self._place = host, port
+            self._keys = self._elsewhere.pop(self._place, {})
 
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
         """All our suites, that of the leg first."""
@@ -185,12 +187,6 @@ class SdesKeying:
             self._keys.pop(before.suite, None)
         self._agreed = _Agreement(audio.protocol, line.suite, line.key)
         return Keyed(srtp=SrtpKeys(line.suite, self._key(line.suite), line.key))
-
-    def move(self, host: str, port: int) -> None:
-        """Another port has keys of its own: the peer cannot know what its predecessor sent."""
-        self._elsewhere[self._place] = self._keys
-        self._place = host, port
-        self._keys = self._elsewhere.pop(self._place, {})
 
     def reopen(self) -> None:
         """Another fork may be protected or not, as if it were the first to answer."""
