@@ -10,7 +10,16 @@ from sipcc.call.cause import CAUSES
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.log import get_logger
-from sipcc.rtp.flow import DigitBegan, DigitEnded, MediaEvent, MediaTimedOut, WorkerLost
+from sipcc.rtp.flow import (
+    DigitBegan,
+    DigitEnded,
+    MediaAlarm,
+    MediaEvent,
+    MediaTimedOut,
+    RtpBegan,
+    RtpPaused,
+    WorkerLost,
+)
 
 if TYPE_CHECKING:
     from sipcc.sip import Response
@@ -103,10 +112,32 @@ class CallLegs(CallState):
             _log.warning("call.media_lost", call_id=self.id, leg=leg.id)
             leg.hangup("media_timeout")
             return
+        if isinstance(event, MediaAlarm):
+            self._tell_alarm(leg, event)
+            return
+        if isinstance(event, RtpBegan | RtpPaused):
+            if self.hearing is not None:
+                self.hearing.sounds(leg, event)
+            return
         if isinstance(event, DigitEnded):
             self._pass_key(leg, event.digit)
         if leg is self._leg:
             self._caller_media(event)
+
+    def _tell_alarm(self, leg: Leg, alarm: MediaAlarm) -> None:
+        """The audio of a leg goes one way only, or suffers; its figures keep that it did."""
+        self._emit(
+            events.QualityAlarm(
+                at=self._now(),
+                call=self.id,
+                leg=leg.id,
+                kind=alarm.kind,
+                active=alarm.active,
+                value=round(alarm.value, 3),
+            )
+        )
+        if alarm.active:
+            _log.warning("call.audio_bad", call_id=self.id, leg=leg.id, kind=alarm.kind)
 
     def _pass_key(self, leg: Leg, digit: str) -> None:
         """In a conversation the media carry keys across, but for those that come or must leave by INFO."""

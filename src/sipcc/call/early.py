@@ -14,10 +14,6 @@ EarlyPolicy = Literal["pass", "tone", "off"]
 """``pass`` lets the caller hear early audio of the far side; ``tone`` plays our ringing tone as early
 audio instead; ``off`` sends 180 and no audio before the answer."""
 
-QUIET_S = 2.0
-"""Seconds without a packet after which a party that sent 180 is taken to ring without a sound."""
-
-
 class Heard(msgspec.Struct, frozen=True):
     """What the caller shall hear."""
 
@@ -31,14 +27,14 @@ RINGBACK = Heard("ringback")
 
 
 class _Party:
-    __slots__ = ("alerting", "blocked", "described", "heard_at", "packets")
+    __slots__ = ("alerting", "blocked", "described", "heard", "sounding")
 
     def __init__(self) -> None:
         self.described = False
         self.alerting = False
         self.blocked = False
-        self.packets = 0
-        self.heard_at: float | None = None
+        self.heard = False
+        self.sounding = False
 
 
 class EarlyAudio:
@@ -49,11 +45,6 @@ class EarlyAudio:
         self._parties: dict[str, _Party] = {}
         self._floor = ""
 
-    @property
-    def listens(self) -> bool:
-        """True while packets of some party can change what is heard."""
-        return any(party.described and not party.blocked for party in self._parties.values())
-
     def progress(self, leg: str, status: int, *, described: bool, gate: str = "") -> None:
         """An 18x came; `gate` is its P-Early-Media (RFC 5009), which may forbid to use the audio."""
         party = self._parties.setdefault(leg, _Party())
@@ -62,12 +53,12 @@ class EarlyAudio:
         if gate:
             party.blocked = not any(word in gate for word in ("sendrecv", "sendonly"))
 
-    def packets(self, leg: str, count: int, *, now: float) -> None:
-        """How many packets have come from `leg` until `now`."""
+    def sounds(self, leg: str, sounding: bool) -> None:
+        """Packets have begun to come from `leg`, or have come no more for two seconds."""
         party = self._parties.get(leg)
-        if party is not None and count > party.packets:
-            party.packets = count
-            party.heard_at = now
+        if party is not None:
+            party.sounding = sounding
+            party.heard = party.heard or sounding
 
     def gone(self, leg: str) -> None:
         """The leg is over."""
@@ -75,20 +66,20 @@ class EarlyAudio:
         if self._floor == leg:
             self._floor = ""
 
-    def decide(self, *, now: float) -> Heard:
+    def decide(self) -> Heard:
         """What the caller hears from now on."""
         if self.policy == "pass":
-            if self._floor and not self._speaks(self._parties[self._floor], now):
+            if self._floor and not self._speaks(self._parties[self._floor]):
                 self._floor = ""
             if not self._floor:
-                speaking = (leg for leg, party in self._parties.items() if self._speaks(party, now))
+                speaking = (leg for leg, party in self._parties.items() if self._speaks(party))
                 self._floor = next(speaking, "")
             if self._floor:
                 return Heard("far", self._floor)
         return RINGBACK if any(party.alerting for party in self._parties.values()) else NOTHING
 
-    def _speaks(self, party: _Party, now: float) -> bool:
+    def _speaks(self, party: _Party) -> bool:
         """True while the party sends audio; one that never said 180 may pause for breath."""
-        if party.heard_at is None or party.blocked or not party.described:
+        if not party.heard or party.blocked or not party.described:
             return False
-        return not party.alerting or now - party.heard_at < QUIET_S
+        return not party.alerting or party.sounding

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sipcc.events import Event
-from sipcc.rtp.flow import RtpStats
+from sipcc.rtp.flow import AlarmKind, RtpStats
 
 EndedBy = Literal["caller", "callee", "us", "network"]
 
@@ -166,6 +166,18 @@ class DigitsCollected(Event, frozen=True, kw_only=True):
     prompt: str
     digits: str
     outcome: Literal["match", "noinput", "nomatch"]
+
+
+class QualityAlarm(Event, frozen=True, kw_only=True):
+    """The audio of a leg goes one way only, or has much loss or jitter; or that is over."""
+
+    call: str
+    leg: str
+    kind: AlarmKind
+    active: bool
+    """True when it begins, False when it ends."""
+    value: float
+    """Seconds of audio in one direction only, the fraction lost, or the jitter in ms."""
 
 
 class RecordingStarted(Event, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from sipcc.call.early import NOTHING, EarlyAudio, Heard
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.errors import LocalProtocolError
-from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone
+from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone, RtpBegan, RtpPaused
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
 RINGBACK: tuple[PlayItem, ...] = (PlayTone((450.0,), 1000), PlaySilence(4000))
 """The Chinese ringing tone, for callers whose own phone does not make one any more."""
-
-LOOK_S = 0.1
-"""Seconds from one look for audio of the far side to the next."""
 
 
 class Hearing:
@@ -34,9 +30,9 @@ class Hearing:
         self._replace = replace
         self._audio = EarlyAudio(call.context.settings.early_media if early else "off")
         self._legs: dict[str, Leg] = {}
+        self._noticed: set[str] = set()
         self._heard = NOTHING
         self._ringing = False
-        self._watcher: asyncio.Task[None] | None = None
 
     def progress(self, leg: Leg, response: Response) -> None:
         """A party sent an 18x."""
@@ -44,11 +40,12 @@ class Hearing:
         gate = ",".join(response.headers.get_all("P-Early-Media")).lower()
         self._audio.progress(leg.id, response.status, described=leg.early, gate=gate)
         caller = self._call.leg
-        if caller.state is LegState.TRYING and self._audio.decide(now=self._now()) == NOTHING:
+        if caller.state is LegState.TRYING and self._audio.decide() == NOTHING:
             self._tell(183)  # progress, and nothing to hear yet
         self._apply()
-        if self._audio.policy == "pass" and self._audio.listens and self._watcher is None:
-            self._watcher = self._call.context.scope.spawn(self._watch(), name=f"{self._call.id}/early")
+        if self._audio.policy == "pass" and leg.early and leg.id not in self._noticed:
+            self._noticed.add(leg.id)
+            leg.media.notice(True)
 
     def gone(self, leg: Leg) -> None:
         """A party is over."""
@@ -64,20 +61,19 @@ class Hearing:
 
     def close(self) -> None:
         """Nobody rings any more: the caller hears nothing of this."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for leg in self._legs.values():
+            if not leg.ended:
+                leg.media.notice(False)
         self._legs.clear()
         self._change(NOTHING)
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            for leg in self._legs.values():
-                self._audio.packets(leg.id, leg.media.read_stats().packets_received, now=self._now())
-            self._apply()
+    def sounds(self, leg: Leg, event: RtpBegan | RtpPaused) -> None:
+        """Audio of a party begins or pauses."""
+        self._audio.sounds(leg.id, isinstance(event, RtpBegan))
+        self._apply()
 
     def _apply(self) -> None:
-        self._change(self._audio.decide(now=self._now()))
+        self._change(self._audio.decide())
 
     def _change(self, wanted: Heard) -> None:
         call = self._call
