@@ -101,9 +101,10 @@ def _settings(legs: int) -> MediaSettings:
     return MediaSettings(address=ENGINE_HOST, ports=(40000, 40000 + 4 * legs + 99), workers=1)
 
 
-async def _bridge_all(
-    engine: LocalEngine | WorkerPool, party_ports: list[int], codecs: tuple[CodecName, ...]
+async def _join_all(
+    engine: LocalEngine | WorkerPool, party_ports: list[int], codecs: tuple[CodecName, ...], room: int = 2
 ) -> list[int]:
+    """Open a port for each party, and put each `room` of them together: bridged when it is two."""
     ports = []
     for leg, party_port in enumerate(party_ports):
         codec = codecs[leg % len(codecs)]
@@ -118,8 +119,11 @@ async def _bridge_all(
             )
         )
         ports.append(port)
-    for one, two in zip(ports[::2], ports[1::2], strict=True):
-        one.bridge(two)
+    for index, port in enumerate(ports):
+        if room != 2:
+            port.join(f"room-{index // room}")
+        elif index % 2:
+            port.bridge(ports[index - 1])
     return [port.port for port in ports]
 
 
@@ -131,7 +135,7 @@ def local_engine(pipe: Connection, legs: int, codecs: tuple[CodecName, ...]) -> 
         party_ports: list[int] = []
         pipe.send([])
         party_ports = pipe.recv()
-        pipe.send(await _bridge_all(engine, party_ports, codecs))
+        pipe.send(await _join_all(engine, party_ports, codecs))
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         await engine.stop()
 
@@ -202,15 +206,16 @@ def measure_worker(
     warm_up: float = 1.0,
     payload_types: tuple[int, ...] = (0,),
     codecs: tuple[CodecName, ...] = ("PCMU",),
+    room: int = 2,
 ) -> Window:
-    """Measure one worker process of the pool."""
+    """Measure one worker process of the pool, with `room` legs in each conversation or conference."""
 
     async def run() -> Window:
         pool = WorkerPool(_settings(legs))
         await pool.start()
         loop = asyncio.get_running_loop()
         load = await loop.run_in_executor(None, _Load, legs, payload_types)
-        load.pipe.send(await _bridge_all(pool, load.ports, codecs))
+        load.pipe.send(await _join_all(pool, load.ports, codecs, room))
         pid = pool.pids[0]
         pin(pid, SUBJECT_CORE)
         window = await loop.run_in_executor(None, load.measure, pid, seconds, warm_up)

@@ -17,6 +17,7 @@ from sipcc.call.conversation import BridgeResult
 from sipcc.call.digits import CollectSettings, Matcher, OptionsMatcher, matcher_for
 from sipcc.call.leg import Leg
 from sipcc.call.ringing import ring_targets
+from sipcc.call.rooms import ConferenceStay, Supervising, Supervision, join, supervise
 from sipcc.call.verbs import CallVerbs
 
 if TYPE_CHECKING:
@@ -167,6 +168,34 @@ class Call(CallVerbs):
             ),
             undo=lambda leg: leg.hangup("cancelled"),
         )
+
+    async def join(self, conference: str, *, muted: bool = False) -> ConferenceStay:
+        """Let the caller into a conference; it begins with its first member and ends with the last.
+
+        The stay that is returned can be left, muted and waited for. Everybody hears all others.
+
+        Raises:
+            CallError: the caller's phone refuses to move its audio to where the conference is.
+        """
+        await self.free()
+        await self.answer()
+        self.stop_playing()
+        return await self.unless_ended(join(self, conference, muted=muted), undo=lambda stay: stay.leave())
+
+    async def supervise(self, other: Call, role: Supervising = "listen") -> Supervision:
+        """Let the caller listen to another call, whisper to its agent, or barge in.
+
+        The supervision that is returned can change its `role`, take the conversation over, be left and
+        waited for. It follows the other caller from agent to agent.
+
+        Raises:
+            CallEnded: the other call, or this one, is over.
+            CallError: the caller's phone refuses to move its audio to where the other call is.
+        """
+        await self.free()
+        await self.answer()
+        self.stop_playing()
+        return await self.unless_ended(supervise(self, other, role), undo=lambda stay: stay.leave())
 
     async def bridge(self, leg: Leg, *, record: bool = False) -> BridgeResult:
         """Let the caller and `leg` talk until one of them hangs up; the other leg is then hung up too.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sipcc.call.context import CallContext
     from sipcc.call.hearing import Hearing
     from sipcc.call.ringing import Target
+    from sipcc.call.rooms import Supervision
     from sipcc.call.transfer import Transfer
     from sipcc.sip import InboundRequest, Request
 
@@ -84,6 +85,8 @@ class CallState(CallerFacts):
         """Who put this caller here by a transfer, and gets it back when nobody answers."""
         self.hearing: Hearing | None = None
         """What the caller hears while parties ring, as long as they do."""
+        self.supervisors: list[Supervision] = []
+        """Who listens, whispers or talks in from calls of their own."""
         self.on_offer: Callable[[Leg, Request], Awaitable[int]] | None = None
         """Asked about each re-INVITE and UPDATE of a party: 200 takes it, a refusal refuses it; it may
         take its time. None agrees to whatever our codecs allow."""
@@ -127,6 +130,10 @@ class CallState(CallerFacts):
     async def wait_ended(self) -> str:
         """Wait until the caller is gone; the cause."""
         return await asyncio.shield(self._ended)
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the caller is gone."""
+        self._ended.add_done_callback(lambda _: callback())
 
     async def unless_ended(
         self, work: Coroutine[Any, Any, T], *, undo: Callable[[T], None] | None = None
@@ -200,6 +207,7 @@ class CallState(CallerFacts):
             leg,
             player=self.player,
             music=lambda: context.prompts.resolve((context.hold_music,), self.language),
+            on_joined=self._call_supervisors,
         )
         self._conversation = talk
         started = self._now()
@@ -212,6 +220,10 @@ class CallState(CallerFacts):
             ended = self._now()
             self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
         return BridgeResult(ended_by, ended - started, talk.transferred)
+
+    def _call_supervisors(self) -> None:
+        for supervision in self.supervisors:
+            supervision.attach()
 
     # -- parties change places ----------------------------------------------------------------------
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
+from sipcc.call.rooms import Conferences
 from sipcc.call.settings import CallSettings
 from sipcc.call.tollguard import TollGuard
 from sipcc.clock import Clock
 from sipcc.ids import Ids
-from sipcc.rtp.flow import Law, MediaEngine
+from sipcc.rtp.flow import Identity, MediaEngine
+from sipcc.rtp.settings import MediaSettings
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
     from sipcc.call.protocols import PromptSource
     from sipcc.call.ringing import Target
     from sipcc.sip import Endpoint
+    from sipcc.sip.settings import UserSettings
 
 
 class Locator(Protocol):
@@ -44,8 +47,12 @@ class CallContext:
     scope: TaskScope
     domain: str
     """The host part of the From that parties we ring are shown."""
-    codecs: tuple[Law, ...] = ("PCMU", "PCMA")
-    ptime_ms: int = 20
+    media: MediaSettings = MediaSettings()  # noqa: RUF009  # frozen
+    """The section ``[media]``."""
+    users: Mapping[str, UserSettings] = field(default_factory=dict)
+    """Our users, by name."""
+    identity: Identity | None = None
+    """Who we are towards browsers; None refuses their media with 488."""
     recordings: str = "recordings"
     """Folder of recordings that were not given a path."""
     hold_music: str = "hold"
@@ -56,6 +63,8 @@ class CallContext:
     """The legs that are up on each trunk, both ways."""
     numbering: Numbering = field(default_factory=Numbering)
     """How numbers are written here and on each trunk."""
+    conferences: Conferences = field(default_factory=Conferences)
+    """Who is in which conference."""
     toll: TollGuard = field(default_factory=TollGuard)
     """What may be called, by whom and when."""
     on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None

@@ -28,8 +28,15 @@ class Conversation:
     """Two legs that hear each other, or music while one of them is on hold."""
 
     def __init__(
-        self, caller: Leg, peer: Leg, *, player: Player, music: Callable[[], Sequence[PlayItem]]
+        self,
+        caller: Leg,
+        peer: Leg,
+        *,
+        player: Player,
+        music: Callable[[], Sequence[PlayItem]],
+        on_joined: Callable[[], None],
     ) -> None:
+        """`on_joined` is called each time when the two hear each other (again)."""
         self.peer = peer
         self.caller = caller
         self.parted = False
@@ -38,6 +45,7 @@ class Conversation:
         """True when the conversation ended by a transfer."""
         self._player = player
         self._music = music
+        self._on_joined = on_joined
         self._over: asyncio.Future[EndedBy] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> EndedBy:
@@ -107,6 +115,7 @@ class Conversation:
             self._player.stop()
             peer.media.stop_playing()
             caller.media.bridge(peer.media)
+            self._on_joined()
             return
         caller.media.unbridge()
         if not caller.held:

@@ -96,6 +96,31 @@ class LegEnded(Event, frozen=True, kw_only=True):
     stats: RtpStats | None = None
 
 
+class ConferenceJoined(Event, frozen=True, kw_only=True):
+    """A caller is in a conference."""
+
+    call: str
+    conference: str
+
+
+class ConferenceLeft(Event, frozen=True, kw_only=True):
+    """A caller has left a conference."""
+
+    call: str
+    conference: str
+
+
+class SupervisionChanged(Event, frozen=True, kw_only=True):
+    """A supervisor began to supervise a call, does it in another role, took it over, or has left."""
+
+    call: str
+    """The call that is supervised."""
+    supervisor: str
+    """The call of the supervisor."""
+    role: str
+    """``listen``, ``whisper``, ``barge``, ``take_over`` or ``left``."""
+
+
 class BridgeStarted(Event, frozen=True, kw_only=True):
     """Caller and leg hear each other."""
 

@@ -146,6 +146,10 @@ class LegOffers:
         await old.close()
         return True
 
+    async def come_near(self, engine: MediaEngine, other: MediaPort) -> bool:
+        """Be where `other` can be heard, by a re-INVITE if it must be; False when the far side refuses."""
+        return self._leg.media.is_near(other) or await self.move(engine, near=other)
+
     def answer_refresh(self, status: int) -> None:
         """Answer the refresh that `leg_refreshed` took charge of."""
         if self._leg.ended:

@@ -379,12 +379,7 @@ def _dialled(context: CallContext, referral: Referral) -> str:
 
 async def _reachable(context: CallContext, one: Leg, other: Leg) -> bool:
     """True when the media of both can be bridged; `other` is moved beside `one` where it must be."""
-    try:
-        one.media.bridge(other.media)
-        one.media.unbridge()
-    except ValueError:
-        return await other.move(context.engine, near=one.media)
-    return True
+    return await other.come_near(context.engine, one.media)
 
 
 def _tell_refused(call: Call, leg: Leg, status: int, why: str) -> None:

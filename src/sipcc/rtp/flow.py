@@ -102,6 +102,8 @@ class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
     noise_payload_type: int | None = None
     """Payload type of comfort noise (RFC 3389), or None when it was not agreed."""
     keys: KeyMethod = "auto"
+    fax_tones: bool = False
+    """True has the audio of the party listened to for fax machines (`FaxHeard`)."""
     send: bool = True
     """False when the peer put us on hold (``a=sendonly`` or ``inactive`` from it): we send nothing."""
     receive: bool = True
@@ -135,7 +137,11 @@ class PlaySilence(msgspec.Struct, frozen=True, tag="silence"):
     duration_ms: int
 
 
-PlayItem = PlayFile | PlayTone | PlaySilence
+class PlayStream(msgspec.Struct, frozen=True, tag="stream"):
+    """Speech that is given by `MediaPort.feed` while it plays; it is the only item of its play."""
+
+
+PlayItem = PlayFile | PlayTone | PlaySilence | PlayStream
 
 
 class RtpStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +212,13 @@ class DigitEnded(msgspec.Struct, frozen=True, tag="digit_ended"):
     duration_ms: int
 
 
+class FaxHeard(msgspec.Struct, frozen=True, tag="fax_heard"):
+    """A fax machine speaks: ``calling`` by CNG, 1100 Hz, or ``answering`` by CED, 2100 Hz (T.30 §4)."""
+
+    port: str
+    role: Literal["calling", "answering"]
+
+
 class PlayEnded(msgspec.Struct, frozen=True, tag="play_ended"):
     """A play is over. `token` is the one given to `MediaPort.play`."""
 
@@ -213,6 +226,14 @@ class PlayEnded(msgspec.Struct, frozen=True, tag="play_ended"):
     token: int
     reason: Literal["done", "stopped", "replaced", "closed"]
     played_ms: int
+
+
+class PlayFlow(msgspec.Struct, frozen=True, tag="play_flow"):
+    """A stream that plays has more waiting than it likes, or may be fed again."""
+
+    port: str
+    token: int
+    full: bool
 
 
 class PromptMissing(msgspec.Struct, frozen=True, tag="prompt_missing"):
@@ -283,7 +304,9 @@ MediaEvent = (
     AudioTapped
     | DigitBegan
     | DigitEnded
+    | FaxHeard
     | PlayEnded
+    | PlayFlow
     | PromptMissing
     | MediaTimedOut
     | RtpBegan
@@ -323,6 +346,21 @@ class MediaPort(Protocol):
         """End the play; the last packet leaves within 20 ms."""
         ...
 
+    def pause_playing(self, paused: bool) -> None:
+        """Let what plays be silent, or go on where it was."""
+        ...
+
+    def seek_playing(self, position_ms: int) -> None:
+        """Go to a place in what plays, counted from the beginning of its first item."""
+        ...
+
+    def feed(self, token: int, audio: bytes, *, last: bool = False) -> None:
+        """Give the next 16-bit samples of 8 kHz to the `PlayStream` that was played with `token`.
+
+        `PlayFlow` events ask to wait and to go on; what comes beyond 30 s of waiting audio is dropped.
+        """
+        ...
+
     def bridge(self, other: MediaPort) -> None:
         """Join two ports of one engine: relayed when codecs agree and nobody records, else anchored."""
         ...
@@ -345,6 +383,10 @@ class MediaPort(Protocol):
         """
         ...
 
+    def is_near(self, other: MediaPort | RawPort) -> bool:
+        """True when the two ports live where they can be bridged."""
+        ...
+
     def mute(self, muted: bool) -> None:
         """Let the others in the room not hear this party, until told otherwise."""
         ...
@@ -365,8 +407,26 @@ class MediaPort(Protocol):
         """End the recording; a RecordingEnded event follows when the file is complete."""
         ...
 
+    def pause_recording(self, paused: bool, *, mark: bool = False) -> None:
+        """Keep what is said out of the recording, or take it in again; the time goes on.
+
+        With `mark` there is a tone of 1 kHz in its place, else silence.
+        """
+        ...
+
+    def consent_tone(self, period_s: float) -> None:
+        """Let this party and those who talk to it hear a tone in every `period_s` seconds; 0 ends it."""
+        ...
+
     def send_digits(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
-        """Send keys as RFC 4733 events within the unbroken outgoing stream."""
+        """Send keys as the leg takes them: RFC 4733 events within the unbroken stream, or tones."""
+        ...
+
+    def secure_keys(self, on: bool) -> None:
+        """Keep the keys of this party from all who hear or record it, until told otherwise.
+
+        They are told as `DigitBegan` and `DigitEnded` as ever; what the party says is 40 ms late meanwhile.
+        """
         ...
 
     def notice(self, on: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from sipcc.log import get_logger
 from sipcc.rtp import wire
 from sipcc.rtp.dtmf import DIGITS
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, RawPort, Role, RtpStats, StreamParams
+from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, PlayStream, RawPort, Role, RtpStats, StreamParams
 
 _log = get_logger("sipcc.rtp")
 
@@ -55,12 +55,31 @@ class EnginePort:
     def play(
         self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
     ) -> None:
-        """Play `items` without a gap, replacing what plays."""
-        self._submit(wire.Play(self.id, tuple(items), loop, shared, token))
+        """Play `items` without a gap, replacing what plays.
+
+        Raises:
+            ValueError: a stream is not the only item.
+        """
+        playlist = tuple(items)
+        if len(playlist) > 1 and any(isinstance(item, PlayStream) for item in playlist):
+            raise ValueError("a stream plays alone")
+        self._submit(wire.Play(self.id, playlist, loop, shared, token))
 
     def stop_playing(self) -> None:
         """End the play; the last packet leaves within 20 ms."""
         self._submit(wire.StopPlaying(self.id))
+
+    def pause_playing(self, paused: bool) -> None:
+        """Let what plays be silent, or go on where it was."""
+        self._submit(wire.PausePlaying(self.id, paused))
+
+    def seek_playing(self, position_ms: int) -> None:
+        """Go to a place in what plays, counted from the beginning of its first item."""
+        self._submit(wire.SeekPlaying(self.id, position_ms))
+
+    def feed(self, token: int, audio: bytes, *, last: bool = False) -> None:
+        """Give the next 16-bit samples of 8 kHz to the `PlayStream` that was played with `token`."""
+        self._submit(wire.Feed(self.id, token, audio, last))
 
     def bridge(self, other: MediaPort | RawPort) -> None:
         """Join two ports of one engine.
@@ -72,7 +91,7 @@ class EnginePort:
         self._submit(wire.Bridge(self.id, other.id))
 
     def _check_near(self, other: MediaPort | RawPort) -> None:
-        if getattr(other, "commander", None) is not self.commander:
+        if not self.is_near(other):
             raise ValueError(
                 f"ports {self.id} and {other.id} cannot reach each other: open one near the other"
             )
@@ -100,6 +119,10 @@ class EnginePort:
         self._check_near(other)
         self._submit(wire.Supervise(self.id, other.id, role))
 
+    def is_near(self, other: MediaPort | RawPort) -> bool:
+        """True when the two ports live where they can be bridged."""
+        return getattr(other, "commander", None) is self.commander
+
     def mute(self, muted: bool) -> None:
         """Let the others in the room not hear this party, until told otherwise."""
         self._submit(wire.Mute(self.id, muted))
@@ -120,8 +143,16 @@ class EnginePort:
         """End the recording; a RecordingEnded event follows when the file is complete."""
         self._submit(wire.StopRecording(self.id))
 
+    def pause_recording(self, paused: bool, *, mark: bool = False) -> None:
+        """Keep what is said out of the recording, or take it in again; the time goes on."""
+        self._submit(wire.PauseRecording(self.id, paused, mark))
+
+    def consent_tone(self, period_s: float) -> None:
+        """Let this party and those who talk to it hear the consent tone in every `period_s`; 0 ends it."""
+        self._submit(wire.SetConsentTone(self.id, period_s))
+
     def send_digits(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
-        """Send keys as RFC 4733 events within the unbroken outgoing stream.
+        """Send keys as the leg takes them: RFC 4733 events within the unbroken stream, or tones.
 
         Raises:
             ValueError: a character is not one of ``0-9*#A-D``.
@@ -129,6 +160,10 @@ class EnginePort:
         if strange := set(digits.upper()) - set(DIGITS):
             raise ValueError(f"not DTMF digits: {''.join(sorted(strange))!r}")
         self._submit(wire.SendDigits(self.id, digits, duration_ms, gap_ms))
+
+    def secure_keys(self, on: bool) -> None:
+        """Keep the keys of this party from all who hear or record it, until told otherwise."""
+        self._submit(wire.SecureKeys(self.id, on))
 
     def read_stats(self) -> RtpStats:
         """The statistics as last known (for a worker process: at most a second old)."""
