@@ -26,7 +26,7 @@ import numpy as np
 from sipcc.rtp.codec import decode, decode_into, encode, encode_into, translate
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.frame import FRAME_SAMPLES
-from sipcc.rtp.player import Player
+from sipcc.rtp.player import Clip, Player
 
 BATCHES = (1, 10, 100, 500, 1000)
 LAWS: tuple[CodecName, ...] = ("PCMU", "PCMA")
@@ -64,9 +64,10 @@ def measure(*, run_s: float, repeat: int) -> list[dict[str, Any]]:
         coded = np.empty(pcm.shape, dtype=np.uint8)
         add("PCMU encode, batched", legs, lambda pcm=pcm, coded=coded: encode_into(pcm, "PCMU", coded))
         add("PCMU decode, batched", legs, lambda pcm=pcm, coded=coded: decode_into(coded, "PCMU", pcm))
-    player = Player([payload * 50, payload * 70], codec="PCMU", loop=True)
+    clips = [Clip(payload * 50), Clip(payload * 70)]
+    player = Player(clips, coding=("PCMU", 8000), loop=True)
     add("player, one frame", 1, player.pull)
-    shared = Player([payload * 50, payload * 70], codec="PCMU", loop=True, shared=True)
+    shared = Player(clips, coding=("PCMU", 8000), loop=True, shared=True)
     add("shared player, one frame", 1, lambda: shared.pull(now=0.0))
     return rows
 

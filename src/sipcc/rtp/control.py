@@ -67,6 +67,12 @@ class Control:
                 self.plays.play(session, command, now)
             case wire.StopPlaying():
                 self.plays.end(session, "stopped")
+            case wire.PausePlaying():
+                self.plays.pause(session, command.paused)
+            case wire.SeekPlaying():
+                self.plays.seek(session, command.position_ms)
+            case wire.Feed():
+                self.plays.feed(session, command)
             case wire.Bridge():
                 self._bridge(session, command.other, now)
             case wire.Unbridge():
@@ -87,6 +93,10 @@ class Control:
                 self.tapings.record(session, command.path, now)
             case wire.StopRecording():
                 self.tapings.end(session, "stopped", now)
+            case wire.PauseRecording():
+                self.tapings.pause(session, command, now)
+            case wire.SetConsentTone():
+                self.tapings.consent_tone(session, command.period_s, now)
             case wire.SendDigits():
                 session.digits.send(command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
             case wire.Close():  # the engine's own matter
@@ -114,6 +124,7 @@ class Control:
             session.frames.clear()  # nobody wants to hear the seconds before the hold
         session.params = params
         session.codec = params.codec
+        session.coding = (params.codec, params.clock_rate_hz)
         session.law = law_of(params.codec)
         session.payload_type = params.payload_type
         session.event_type = -1 if params.event_payload_type is None else params.event_payload_type
@@ -129,14 +140,13 @@ class Control:
         session.received.configure(params.codec, params.clock_rate_hz)
         session.reports.ptime_ms = params.ptime_ms
         session.receiving = params.receive
+        self.plays.recode(session, now)
         session.since = now
         session.timed_out = False
 
     def settle(self, session: Session, now: float) -> None:
         """Decide anew which way packets of a leg, and of all in its room, go."""
-        player = session.player
-        if player is not None and player.done:
-            self.plays.end(session, "done")
+        self.plays.tend(session)
         legs = list(session.room) if session.room is not None else [session]
         for leg in legs:
             self._readdress(leg)
@@ -190,6 +200,7 @@ class Control:
             and peer.sending
             and not peer.occupied
             and leg.speaks_like(peer)
+            and leg.consent is peer.consent is None
         )
         if relayed and peer is not None:
             if leg.relay is None or leg.relay.line is not peer.line:

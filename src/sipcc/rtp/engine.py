@@ -17,11 +17,12 @@ from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.rtp import wire
 from sipcc.rtp.control import Control
-from sipcc.rtp.files import Clip, ClipStore
+from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaAlarm, MediaTimedOut, PacketSockets, RtpBegan, RtpPaused, RtpStats
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
 from sipcc.rtp.passthrough import RawPorts
+from sipcc.rtp.player import Clip
 from sipcc.rtp.plays import Want
 from sipcc.rtp.ports import PortPool
 from sipcc.rtp.recorder import RecordingWriter

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
+from sipcc.rtp.recorder import COMMENT
 
 Format = Literal["wav", "flac", "opus"]
 
@@ -26,7 +27,6 @@ MAX_POINTS = 2000
 MIN_POINT_SAMPLES = SAMPLE_RATE_HZ // 100
 CHANNELS = ("said", "heard")
 """What the two sides are: what the party said, which is left, and what it heard."""
-COMMENT = "left: said by the party, right: heard by it"
 
 _CONTAINER: dict[str, tuple[str, str, str]] = {
     "flac": (".flac", "FLAC", "PCM_16"),

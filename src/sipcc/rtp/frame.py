@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from sipcc.rtp.flow import CodecName, Law
 
+Coding = tuple[CodecName, int]
+"""A codec and the rate of its RTP timestamps."""
+
 SAMPLE_RATE_HZ = 8000
 FRAME_MS = 20
 FRAME_S = 0.020

@@ -22,7 +22,7 @@ from sipcc.rtp import tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName
-from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE, Coding
 from sipcc.rtp.sequence import timestamp_delta
 
 LATE_S = 0.300
@@ -50,9 +50,6 @@ _MARK = np.frombuffer(
     ),
     dtype=np.uint8,
 )
-
-Coding = tuple[CodecName, int]
-"""A codec and the rate of its RTP timestamps."""
 
 
 class Coded(NamedTuple):

@@ -8,10 +8,12 @@ from typing import Literal
 import msgspec
 
 from sipcc.rtp import wire
-from sipcc.rtp.files import Clip, ClipStore
-from sipcc.rtp.flow import Law, PlayEnded, PlayItem, PromptMissing
-from sipcc.rtp.player import Player
+from sipcc.rtp.files import ClipStore
+from sipcc.rtp.flow import Law, PlayEnded, PlayFlow, PlayItem, PlayStream, PromptMissing
+from sipcc.rtp.frame import SAMPLE_RATE_HZ, Coding, law_of
+from sipcc.rtp.player import Clip, Player
 from sipcc.rtp.session import Session
+from sipcc.rtp.streaming import StreamPlayer
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -20,7 +22,18 @@ class Want(msgspec.Struct, frozen=True):
     port: str
     serial: int
     items: tuple[PlayItem, ...]
-    codec: Law
+    codec: Coding
+
+
+class _Play:
+    """What was asked for, and what was asked of it while its clips were being read."""
+
+    __slots__ = ("command", "paused", "position_ms")
+
+    def __init__(self, command: wire.Play) -> None:
+        self.command = command
+        self.paused = False
+        self.position_ms: int | None = None
 
 
 class Plays:
@@ -30,51 +43,111 @@ class Plays:
         """`codec` is for ports that play before they are configured."""
         self._clips = clips
         self._emit = emit
-        self._codec: Law = codec
+        self._coding: Coding = (codec, SAMPLE_RATE_HZ)
+        self._plays: dict[str, _Play] = {}
         self.wants: list[Want] = []
         """Clips to be read, to be taken by the shell."""
 
     def play(self, session: Session, command: wire.Play, now: float) -> None:
         """Begin a play, in the place of what plays."""
         self.end(session, "replaced")
-        codec = (session.law if session.params is not None else None) or self._codec
+        self._plays[session.id] = _Play(command)
         session.play_serial += 1
-        session.play_token = command.token
-        session.play_loop = command.loop
-        session.play_shared = command.shared
-        clips = [self._clips.get(item, codec, now=now) for item in command.items]
+        if any(isinstance(item, PlayStream) for item in command.items):
+            session.player = StreamPlayer()
+        else:
+            session.loading = True
+            self._fetch(session, command, now)
+
+    def supply(self, session: Session, want: Want, clips: list[Clip], *, now: float) -> bool:
+        """Hand in the clips of a want; False for late ones, whose play is over."""
+        play = self._plays.get(session.id)
+        if play is None or session.play_serial != want.serial:
+            return False
+        if want.codec != self._coding_of(session):  # which has changed meanwhile
+            self._fetch(session, play.command, now)
+            return False
+        for item, clip in zip(want.items, clips, strict=True):
+            if clip.error:
+                self._emit(PromptMissing(session.id, getattr(item, "path", ""), clip.error))
+        if isinstance(session.player, Player):
+            session.player.recode(clips, want.codec)
+        elif session.loading:
+            session.loading = False
+            command = play.command
+            session.player = Player(
+                clips, coding=want.codec, loop=command.loop, shared=command.shared, now=now
+            )
+            session.player.paused = play.paused
+            if play.position_ms is not None:
+                session.player.seek(play.position_ms)
+        return True
+
+    def recode(self, session: Session, now: float) -> None:
+        """The leg has another codec: have what plays in that, at the same place.
+
+        Between the two laws, and until the clips are there, the clock does it frame by frame.
+        """
+        player, play = session.player, self._plays.get(session.id)
+        coding = self._coding_of(session)
+        if play is None or not isinstance(player, Player) or player.coding == coding:
+            return
+        if law_of(coding[0]) is None:
+            self._fetch(session, play.command, now)
+
+    def pause(self, session: Session, paused: bool) -> None:
+        """Let what plays be silent, or go on where it was."""
+        play = self._plays.get(session.id)
+        if play is not None:
+            play.paused = paused
+            if session.player is not None:
+                session.player.paused = paused
+
+    def seek(self, session: Session, position_ms: int) -> None:
+        """Go to another place in what plays."""
+        play = self._plays.get(session.id)
+        if play is not None:
+            play.position_ms = position_ms
+            if session.player is not None:
+                session.player.seek(position_ms)
+
+    def feed(self, session: Session, command: wire.Feed) -> None:
+        """Take in a piece of the stream that plays; one for a stream that is over is nothing."""
+        play, player = self._plays.get(session.id), session.player
+        if play is not None and play.command.token == command.token and isinstance(player, StreamPlayer):
+            player.feed(command.audio, last=command.last)
+
+    def tend(self, session: Session) -> None:
+        """End what is done, and tell the producer of a stream whether to wait."""
+        player = session.player
+        if player is None:
+            return
+        if player.done:
+            self.end(session, "done")
+        elif player.turned and session.id in self._plays:
+            player.turned = False
+            self._emit(PlayFlow(session.id, self._plays[session.id].command.token, player.full))
+
+    def end(self, session: Session, reason: Literal["done", "stopped", "replaced", "closed"]) -> None:
+        """End what plays, if anything does."""
+        play = self._plays.pop(session.id, None)
+        if play is None:
+            return
+        player, session.player = session.player, None
+        session.loading = False
+        played_ms = player.played_ms if player is not None else 0
+        self._emit(PlayEnded(session.id, play.command.token, reason, played_ms))
+
+    def _coding_of(self, session: Session) -> Coding:
+        return session.coding if session.params is not None else self._coding
+
+    def _fetch(self, session: Session, command: wire.Play, now: float) -> None:
+        """Have the clips of a play in the codec of the leg, at once when they are at hand."""
+        coding = self._coding_of(session)
+        want = Want(session.id, session.play_serial, command.items, coding)
+        clips = [self._clips.get(item, coding, now=now) for item in command.items]
         ready = [clip for clip in clips if clip is not None]
-        session.loading = True
-        want = Want(session.id, session.play_serial, command.items, codec)
         if len(ready) == len(clips):
             self.supply(session, want, ready, now=now)
         else:
             self.wants.append(want)
-
-    def supply(self, session: Session, want: Want, clips: list[Clip], *, now: float) -> bool:
-        """Hand in the clips of a want; False for late ones, whose play is over."""
-        if not session.loading or session.play_serial != want.serial:
-            return False
-        session.loading = False
-        for item, clip in zip(want.items, clips, strict=True):
-            if clip.error:
-                self._emit(PromptMissing(session.id, getattr(item, "path", ""), clip.error))
-        session.player_codec = want.codec
-        session.player = Player(
-            [clip.payload for clip in clips],
-            codec=want.codec,
-            loop=session.play_loop,
-            shared=session.play_shared,
-            now=now,
-        )
-        return True
-
-    def end(self, session: Session, reason: Literal["done", "stopped", "replaced", "closed"]) -> None:
-        """End what plays, if anything does."""
-        player = session.player
-        if player is None and not session.loading:
-            return
-        session.player = None
-        session.loading = False
-        played_ms = player.played_ms if player is not None else 0
-        self._emit(PlayEnded(session.id, session.play_token, reason, played_ms))

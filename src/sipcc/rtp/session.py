@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sipcc.rtp.consent import ConsentTone
 from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame, KeyBegan, KeyEvent
 from sipcc.rtp.flow import (
     AudioTapped,
@@ -23,7 +24,7 @@ from sipcc.rtp.flow import (
     RtpStats,
     StreamParams,
 )
-from sipcc.rtp.frame import FRAME_SAMPLES
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, Coding
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
 from sipcc.rtp.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, Flaw, payload_bounds
@@ -32,6 +33,7 @@ from sipcc.rtp.queue import FrameQueue
 from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
+from sipcc.rtp.streaming import StreamPlayer
 from sipcc.rtp.voice import Voice, join_to, samples_of
 from sipcc.rtp.wire import Event
 
@@ -83,6 +85,8 @@ class Session:
         "cname",
         "changed",
         "codec",
+        "coding",
+        "consent",
         "digits",
         "event_type",
         "frames",
@@ -149,6 +153,10 @@ class Session:
         self.cname = ""
         self.params: StreamParams | None = None
         self.codec: CodecName = "PCMU"
+        self.coding: Coding = ("PCMU", SAMPLE_RATE_HZ)
+        """The codec and the rate of its timestamps."""
+        self.consent: ConsentTone | None = None
+        """Set while this party and those who talk to it hear again and again that they are recorded."""
         self.law: Law | None = "PCMU"
         """The codec when it is one of G.711, whose frames are moved as bytes."""
         self.payload_type = -1
@@ -210,8 +218,7 @@ class Session:
         """Packets that the shield did not open."""
         self.relay: RelayMap | None = None
         """Set while packets go straight to the peer."""
-        self.player: Player | None = None
-        self.player_codec: Law = "PCMU"
+        self.player: Player | StreamPlayer | None = None
         self.play_token = 0
         self.play_serial = 0
         """Counts the plays, so that clips which were read too late are told from those that are awaited."""
@@ -344,8 +351,8 @@ class Session:
             elif self.relay is not None:
                 self.relay.skip(sequence)  # comfort noise, or a type nobody negotiated: no audio of ours
             return
-        if self.recorder is not None and self.receiving and self.law is not None:
-            self.recorder.said(data[start:end], self.law, now=now, timestamp=timestamp)
+        if self.recorder is not None and self.receiving:
+            self.recorder.said(data[start:end], self.coding, now=now, timestamp=timestamp)
         relay = self.relay
         if relay is not None:
             placed = relay.place(ssrc, sequence, timestamp, end - start, now)
@@ -368,8 +375,8 @@ class Session:
             sent = peer.sent
             sent.packets += 1
             sent.bytes += end - start
-            if peer.recorder is not None and peer.law is not None:
-                peer.recorder.heard(data[start:end], peer.law, now=now, timestamp=out_timestamp)
+            if peer.recorder is not None:
+                peer.recorder.heard(data[start:end], peer.coding, now=now, timestamp=out_timestamp)
         if self.queueing and end > start:
             self.frames.put(sequence, data[start:end])
 
@@ -482,6 +489,11 @@ class Session:
         for payload in voice.push(frame):
             self._send_audio(payload, voice.units, at)
 
+    def send_packet(self, payload: bytes, at: float) -> None:
+        """Send a packet of our codec that was made before, of one frame whose place in time is `at`."""
+        if self.sending:
+            self._send_audio(payload, FRAME_SAMPLES * self.coding[1] // SAMPLE_RATE_HZ, at)
+
     def forget_pending(self) -> None:
         """Drop audio that waits to fill a packet of more than 20 ms."""
         if self.voice is not None:
@@ -496,8 +508,8 @@ class Session:
         self.last = payload
         payload_type = self.payload_type | MARKER if gap else self.payload_type
         self.transmit(_pack(PLAIN, payload_type, sequence, timestamp, line.ssrc) + payload, len(payload))
-        if self.recorder is not None and self.law is not None:
-            self.recorder.heard(payload, self.law, now=at, timestamp=timestamp)
+        if self.recorder is not None:
+            self.recorder.heard(payload, self.coding, now=at, timestamp=timestamp)
 
     def send_event(self, event: EventFrame) -> None:
         """Send a telephone event in the place of one frame; call `line.follow` before."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sipcc.rtp import wire
+from sipcc.rtp.consent import ConsentTone
 from sipcc.rtp.recorder import Recorder, RecordingWriter
 from sipcc.rtp.session import Session
 from sipcc.rtp.taping import PATIENCE_S, Taping
@@ -21,6 +23,19 @@ class Tapings:
         self.end(session, "stopped", now)
         taping = self._running[session.id] = Taping(session.id, path)
         session.recorder = Recorder(path, self._writer, now=now, on_ended=taping.finish)
+
+    def pause(self, session: Session, command: wire.PauseRecording, now: float) -> None:
+        """Keep what is said out of the recording of a port, or take it in again."""
+        if session.recorder is None:
+            return
+        if command.paused:
+            session.recorder.pause(now=now, mark=command.mark)
+        else:
+            session.recorder.resume(now=now)
+
+    def consent_tone(self, session: Session, period_s: float, now: float) -> None:
+        """Let a party and those who talk to it hear that they are recorded; 0 ends it."""
+        session.consent = ConsentTone(period_s, now=now) if period_s > 0 else None
 
     def end(self, session: Session, reason: str, now: float) -> Taping | None:
         """End the recording of a port, if there is one, and return it."""

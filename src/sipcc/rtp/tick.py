@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.frame import FRAME_MS, FRAME_S
+from sipcc.rtp.flow import Law
+from sipcc.rtp.frame import FRAME_MS, FRAME_S, FRAME_SAMPLES
 from sipcc.rtp.rooms import Room, mix
 from sipcc.rtp.session import Session
 
@@ -105,6 +106,8 @@ def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
     rooms: dict[int, Room] = {}
     for session in sessions:
         session.said = session.frames.take() if session.queueing else None
+        if session.consent is not None:
+            session.said = session.consent.mix(session.said, session.law, at=at)
         if len(session.sources) > 1 and session.room is not None:
             rooms[id(session.room)] = session.room
     if rooms:
@@ -112,12 +115,16 @@ def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
     for session in sessions:
         if len(session.sources) <= 1:
             session.heard = _overhear(session)
-        frame = _pull(session, at) if session.player is not None else session.heard
+        frame, packet = _pull(session, at) if session.player is not None else (session.heard, None)
+        if session.consent is not None:
+            frame = session.consent.mix(frame, session.law, at=at)
         if session.tapped:
             session.tell_tap(frame)
         if session.digits.busy and _send_digit(session, at):
             continue  # a prompt goes on under the key, unheard
-        if frame is not None and not session.hears_by_relay:
+        if packet is not None:
+            session.send_packet(packet, at)
+        elif frame is not None and not session.hears_by_relay:
             session.send_frame(frame, at)
     return [session for session in sessions if session.unsettled]
 
@@ -135,18 +142,25 @@ def _send_digit(session: Session, at: float) -> bool:
     return True
 
 
-def _pull(session: Session, at: float) -> bytes | Pcm | None:
+def _pull(session: Session, at: float) -> tuple[bytes | Pcm | None, bytes | None]:
+    """What plays now: a frame, and the same as a packet that is ready for this leg, if there is one."""
     player = session.player
     assert player is not None
-    payload = player.pull(now=at)
-    if payload is None:
+    frame = player.pull(now=at)
+    if frame is None or player.turned:
         session.unsettled = True
-        return None
-    if session.law is None:
-        return g711.decode(payload, session.player_codec)
-    if session.player_codec != session.law:
-        return g711.translate(payload, session.player_codec, session.law)
-    return payload
+    fits = player.coding == session.coding and session.packet_samples == FRAME_SAMPLES
+    packet = player.packet if fits and session.consent is None else None
+    if isinstance(frame, bytes) and (packet is None or session.tapped):
+        frame = _turn(frame, player.law, session.law)
+    return frame, packet
+
+
+def _turn(frame: bytes, law: Law, wanted: Law | None) -> bytes | Pcm:
+    """A frame of one law in the other, or as samples."""
+    if wanted is None:
+        return g711.decode(frame, law)
+    return frame if law == wanted else g711.translate(frame, law, wanted)
 
 
 def _overhear(session: Session) -> bytes | Pcm | None:
@@ -156,8 +170,5 @@ def _overhear(session: Session) -> bytes | Pcm | None:
     source = session.sources[0]
     said = source.said
     if isinstance(said, bytes) and source.law is not None:
-        if session.law is None:
-            return g711.decode(said, source.law)
-        if source.law != session.law:
-            return g711.translate(said, source.law, session.law)
+        return _turn(said, source.law, session.law)
     return said

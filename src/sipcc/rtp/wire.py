@@ -18,6 +18,7 @@ from sipcc.rtp.flow import (
     MediaAlarm,
     MediaTimedOut,
     PlayEnded,
+    PlayFlow,
     PlayItem,
     PromptMissing,
     RecordingEnded,
@@ -89,6 +90,29 @@ class StopPlaying(msgspec.Struct, frozen=True, tag="stop_playing"):
     port: str
 
 
+class PausePlaying(msgspec.Struct, frozen=True, tag="pause_playing"):
+    """`MediaPort.pause_playing`."""
+
+    port: str
+    paused: bool
+
+
+class SeekPlaying(msgspec.Struct, frozen=True, tag="seek_playing"):
+    """`MediaPort.seek_playing`."""
+
+    port: str
+    position_ms: int
+
+
+class Feed(msgspec.Struct, frozen=True, tag="feed"):
+    """`MediaPort.feed`."""
+
+    port: str
+    token: int
+    audio: bytes
+    last: bool
+
+
 class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
     """`MediaPort.bridge`."""
 
@@ -152,6 +176,21 @@ class StopRecording(msgspec.Struct, frozen=True, tag="stop_recording"):
     port: str
 
 
+class PauseRecording(msgspec.Struct, frozen=True, tag="pause_recording"):
+    """`MediaPort.pause_recording`."""
+
+    port: str
+    paused: bool
+    mark: bool
+
+
+class SetConsentTone(msgspec.Struct, frozen=True, tag="consent_tone"):
+    """`MediaPort.consent_tone`."""
+
+    port: str
+    period_s: float
+
+
 class SendDigits(msgspec.Struct, frozen=True, tag="send_digits"):
     """`MediaPort.send_digits`."""
 
@@ -177,6 +216,9 @@ Command = (
     | Notice
     | Play
     | StopPlaying
+    | PausePlaying
+    | SeekPlaying
+    | Feed
     | Bridge
     | Unbridge
     | Echo
@@ -186,6 +228,8 @@ Command = (
     | Tap
     | Record
     | StopRecording
+    | PauseRecording
+    | SetConsentTone
     | SendDigits
     | Close
 )
@@ -225,6 +269,7 @@ Event = (
     | DigitBegan
     | DigitEnded
     | PlayEnded
+    | PlayFlow
     | PromptMissing
     | MediaTimedOut
     | RtpBegan

@@ -11,7 +11,7 @@ import soundfile
 from sipcc.rtp import finishing, tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.finishing import Finished, Waveform, compare, finish
-from sipcc.rtp.recorder import wav_header
+from sipcc.rtp.recorder import COMMENT, wav_header
 
 
 def record(path: Path, *, seconds: float = 3.0) -> Path:
@@ -43,7 +43,7 @@ def test_the_copy_holds_the_same_audio_and_the_original_goes(
     for column, (frequency, level) in enumerate([(600.0, -10.0), (1500.0, -20.0)]):
         assert tones.measure_tone(after[16000:23000, column], frequency) == pytest.approx(level, abs=1.0)
     assert tones.measure_level(after[1000:11000, 1]) < -45
-    assert finishing.COMMENT in soundfile.SoundFile(target).comment
+    assert COMMENT in soundfile.SoundFile(target).comment
 
 
 def test_wav_without_a_waveform_stays_as_it_is(tmp_path: Path) -> None:

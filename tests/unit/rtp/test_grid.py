@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from sipcc.rtp import grid as module
 from sipcc.rtp import tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName
+from sipcc.rtp.frame import Coding
 from sipcc.rtp.grid import Cut, Decoder, Renderer, StereoGrid
 
 LEFT, RIGHT = 0, 1
@@ -293,7 +293,7 @@ def test_a_codec_that_cannot_be_decoded_is_silence() -> None:
 
 
 @pytest.mark.parametrize("coding", [None, ("opus", 48000), ("L16", 16000)])
-def test_a_flood_neither_lengthens_the_recording_nor_is_it_kept(coding: module.Coding | None) -> None:
+def test_a_flood_neither_lengthens_the_recording_nor_is_it_kept(coding: Coding | None) -> None:
     """D07: 1000 packets a second of 1200 bytes, with timestamps as wild as they come."""
     grid, decoder, size = StereoGrid(now=0.0), Levels("opus", 48000), 0
     renderer, wild = Renderer(lambda *_: decoder), random.Random(5)
