@@ -71,6 +71,10 @@ class BrowserKeying:
         """Where we are, for our candidate."""
         self._host, self._port = host, port
 
+    def reopen(self) -> None:
+        """Another browser answers, which has a certificate and names of its own."""
+        self._far = None
+
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
         """The line of our offer, the first or a later one: the peer may take either DTLS role (§5.2.1)."""
         return PROTOCOL, self._attributes("actpass")
@@ -172,6 +176,10 @@ class EitherKeying:
         """Both are told."""
         self._for_browsers.place(host, port)
         self._otherwise.place(host, port)
+
+    def reopen(self) -> None:
+        """As the one that was chosen."""
+        self._chosen.reopen()
 
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
         """Our offer decides as well: what answers it is of its kind."""

@@ -38,8 +38,10 @@ class Keyed(msgspec.Struct, frozen=True):
 class Keying(Protocol):
     """One leg's way to keys. It keeps its own state over re-INVITEs; what it refuses changes nothing."""
 
-    by_address: bool
-    """True when audio goes to the address of the peer's description; False when ICE says where it goes."""
+    @property
+    def by_address(self) -> bool:
+        """True when audio goes to the address of the peer's description; False when ICE says where it goes."""
+        ...
 
     def place(self, host: str, port: int) -> None:
         """Where our audio is received, from the next description on; perhaps there again, after all."""
