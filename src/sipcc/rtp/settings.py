@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from sipcc.rtp.flow import Law
+
+SrtpPolicy = Literal["off", "optional", "required"]
+"""Whether audio is encrypted: never, when both sides can, or always."""
+
+SrtpSuite = Literal[
+    "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
+]
+"""A key of `sipcc.rtp.flow.SRTP_SUITES`."""
 
 Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
@@ -38,6 +46,18 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What we offer and accept, best first."""
     ptime_ms: Annotated[int, msgspec.Meta(ge=10, le=60, multiple_of=10)] = 20
     """Packet time that we ask for."""
+    srtp: SrtpPolicy = "off"
+    """Encrypted audio (SRTP with keys in SDP, RFC 4568), where a user or trunk says nothing else. ``off``
+    takes plain RTP only; ``optional`` offers keys in a way that phones without SRTP pass over (RFC 8643),
+    and takes what is offered; ``required`` refuses plain RTP with 488 and never sends it. The keys are as
+    secret as the signalling, so phones and carriers should come over TLS."""
+    srtp_suites: tuple[SrtpSuite, ...] = (
+        "AES_CM_128_HMAC_SHA1_80",
+        "AES_CM_128_HMAC_SHA1_32",
+        "AEAD_AES_128_GCM",
+        "AEAD_AES_256_GCM",
+    )
+    """Crypto suites that are offered, best first, and taken. Every device with SRTP has the first one."""
     clock_ms: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
     """Period of the engine's clock: a divisor of 20. Tests take 10 or 20 to run faster."""
 
