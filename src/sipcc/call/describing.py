@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipcc.call.browser import BrowserKeying, EitherKeying
 from sipcc.call.negotiate import MediaNegotiation
-from sipcc.call.security import PlainKeying
+from sipcc.call.security import Keying, PlainKeying, SdesKeying
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
+    from sipcc.ids import Ids
     from sipcc.rtp.flow import Law, MediaPort
-    from sipcc.sip.settings import TrunkSettings
+    from sipcc.rtp.settings import MediaSettings, SrtpPolicy
+    from sipcc.sip.settings import TrunkSettings, UserSettings
 
 
-def describe_leg(context: CallContext, media: MediaPort, *, trunk: TrunkSettings | None) -> MediaNegotiation:
-    """The negotiation of a leg that `media` carries, over `trunk` or to a user of ours."""
+def describe_leg(
+    context: CallContext, media: MediaPort, *, trunk: TrunkSettings | None, user: str, browser: bool = False
+) -> MediaNegotiation:
+    """The negotiation of a leg that `media` carries, over `trunk` or to `user` of ours.
+
+    `browser` says what the far end is thought to be, for as long as it has offered nothing itself.
+    """
+    keying = keying_for(context.media, trunk, context.users.get(user), context.ids)
+    if context.identity is not None and trunk is None:
+        for_browsers = BrowserKeying(context.identity, context.ids.bits)
+        keying = EitherKeying(for_browsers, keying, browser=browser)
     return MediaNegotiation(
         host=media.host,
         port=media.port,
-        codecs=codecs_for(trunk, context.codecs),
-        keying=PlainKeying(),
-        ptime_ms=context.ptime_ms,
+        codecs=codecs_for(trunk, context.media.codecs),
+        keying=keying,
+        ptime_ms=context.media.ptime_ms,
         session_id=context.ids.bits(31),
     )
 
@@ -30,3 +42,18 @@ def codecs_for(trunk: TrunkSettings | None, ours: tuple[Law, ...]) -> tuple[Law,
     if trunk is None or not trunk.codecs:
         return ours
     return tuple(codec for name in trunk.codecs for codec in ours if codec == name)
+
+
+def keying_for(
+    settings: MediaSettings, trunk: TrunkSettings | None, user: UserSettings | None, ids: Ids
+) -> Keying:
+    """The protection of a leg to a telephone, as its trunk or its user wants it, or else ``[media]``."""
+    party = trunk or user
+    policy: SrtpPolicy = (party.srtp if party is not None else "") or settings.srtp
+    if policy == "off":
+        return PlainKeying()
+    return SdesKeying(
+        policy,
+        suites=settings.srtp_suites,
+        random_bytes=lambda size: ids.bits(8 * size).to_bytes(size, "big"),
+    )

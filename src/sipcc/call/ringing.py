@@ -47,6 +47,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The trunk that leads there, if it is one: its codecs, its limit and its count are used."""
     user: str = ""
     """The user of ours who is rung there, if it is one."""
+    browser: bool = False
+    """True for a browser, which takes ICE and DTLS-SRTP only."""
     number: Number | None = None
     """The number behind the trunk; None when what was asked for is no telephone number."""
     caller_id: str = ""
@@ -239,7 +241,7 @@ class _Race:
             leg_id,
             role="callee",
             media=media,
-            negotiation=describe_leg(context, media, trunk=trunk),
+            negotiation=describe_leg(context, media, trunk=trunk, user=target.user, browser=target.browser),
             owner=self,
             agent=self._agent,
             user=target.user,

@@ -69,7 +69,7 @@ async def _replace(context: CallContext, session: InviteSession, old: Leg, user:
         context.ids.uid("leg"),
         role="caller",
         media=media,
-        negotiation=describe_leg(context, media, trunk=None),
+        negotiation=describe_leg(context, media, trunk=None, user=user),
         owner=old.owner.call,
         user=user,
     )

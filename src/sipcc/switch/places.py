@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -41,11 +41,14 @@ class Places:
         clock: Clock,
         numbering: Numbering | None = None,
         routes: TrunkRoutes | None = None,
+        media: Mapping[str, str] | None = None,
     ) -> None:
+        """`media` is the setting of that name of each user; who is not in it has ``auto``."""
         self._numbering = numbering or Numbering()
         self._routes = routes or TrunkRoutes((), chance=lambda: 0.0)
         self._registrar = registrar
         self._users = frozenset(users)
+        self._media = media or {}
         self._trunks = {trunk.name: trunk for trunk in trunks if destination_of(trunk)[0]}
         self._domain = domain
         self._clock = clock
@@ -94,11 +97,18 @@ class Places:
                 user=user,
                 flow=binding.flow,
                 transport=binding.flow.transport if binding.flow is not None else None,
+                browser=self._is_browser(user, binding.flow),
                 headers=tuple(("Route", str(hop)) for hop in binding.path),
             )
             for binding in bindings
             if not self._is_carrier(binding.uri, binding.flow)
         ]
+
+    def _is_browser(self, user: str, flow: Flow | None) -> bool:
+        media = self._media.get(user, "auto")
+        if media == "auto":
+            return flow is not None and flow.transport in ("ws", "wss")
+        return media == "webrtc"
 
     def _is_carrier(self, contact: SipUri, flow: Flow | None) -> bool:
         """True when a phone registered a carrier as its place: to ring it would be a call past the rules.

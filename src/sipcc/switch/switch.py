@@ -42,7 +42,7 @@ from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
     from sipcc.records import RecordKeeper
-    from sipcc.rtp.flow import MediaEngine
+    from sipcc.rtp.flow import Identity, MediaEngine
     from sipcc.sip import Network
     from sipcc.sip.packages import Mailboxes
 
@@ -276,6 +276,7 @@ class Switch:
         self.places = Places(
             registrar=self.registrar,
             users=[user.name for user in config.users],
+            media={user.name: user.media for user in config.users},
             trunks=config.trunks,
             domain=self.domain,
             clock=self.clock,
@@ -329,8 +330,9 @@ class Switch:
             locator=self.places,
             scope=self._scope,
             domain=self.domain,
-            codecs=config.media.codecs,
-            ptime_ms=config.media.ptime_ms,
+            media=config.media,
+            users={user.name: user for user in config.users},
+            identity=_identity(config, self.clock),
             recordings=config.records.recordings,
             settings=config.calls,
             trunk_calls=self.trunk_health,
@@ -426,7 +428,7 @@ def _host_of(listen: str) -> str:
     return listen.partition(":")[2].rpartition(":")[0]
 
 
-# The two below are imported only when a switch starts, so that `import sipcc` stays quick.
+# The three below are imported only when a switch starts, so that `import sipcc` stays quick.
 
 
 def _media_engine(config: Config, ids: Ids) -> MediaEngine:
@@ -435,6 +437,15 @@ def _media_engine(config: Config, ids: Ids) -> MediaEngine:
     if config.media.workers == 0:
         return LocalEngine(config.media, ids=ids)
     return WorkerPool(config.media, ids=ids)
+
+
+def _identity(config: Config, clock: LoopClock) -> Identity | None:
+    """Our certificate for browsers, if any can reach us."""
+    if not any(place.startswith(("ws:", "wss:")) for place in config.sip.listen):
+        return None
+    from sipcc.rtp.dtls import make_identity
+
+    return make_identity(wall=clock.wall_of(clock.now()))
 
 
 def _keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
