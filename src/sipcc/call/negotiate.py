@@ -13,10 +13,11 @@ from typing import Literal
 
 import msgspec
 
-from sipcc.call.codecs import Agreed, CodecTable, format_attributes
+from sipcc.call.codecs import Agreed, CodecRules, CodecTable, format_attributes
 from sipcc.call.security import Keying, PlainKeying
 from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
-from sipcc.rtp.flow import CodecName, Law, StreamParams
+from sipcc.rtp.flow import CodecName, StreamParams
+from sipcc.rtp.formats import CodecSpec
 from sipcc.sip.offer import OfferAnswer, OfferState
 from sipcc.sip.sdp import Attribute, Connection, Direction, MediaDescription, RtpMap, SessionDescription
 
@@ -45,14 +46,16 @@ class MediaNegotiation:
         *,
         host: str,
         port: int,
-        codecs: Sequence[Law],
+        codecs: Sequence[CodecName],
         ptime_ms: int,
         session_id: int,
         keying: Keying | None = None,
+        rules: CodecRules | None = None,
     ) -> None:
         self._host = host
         self._port = port
-        self._codecs = CodecTable(codecs)
+        self._codecs = CodecTable(codecs, rules)
+        self._prefer: CodecName | None = None
         self._keying: Keying = keying or PlainKeying()
         self._keying.place(host, port)
         self._ptime_ms = ptime_ms
@@ -148,7 +151,19 @@ class MediaNegotiation:
             ParseError: it is not SDP.
             NoCommonCodec: nothing in it is for us; the state is as before.
         """
-        offer = _parse(body)
+        return self._answer(_parse(body))
+
+    def reconsider(self, prefer: CodecName) -> None:
+        """Answer the peer's offer again, with `prefer` if the offer has it, so that two legs can be relayed.
+
+        Only while no answer of ours has left. Later offers of the peer are answered alike.
+        """
+        self._prefer = prefer
+        offer = self._ledger.remote
+        if offer is not None and self.params is not None and self.params.codec != prefer:
+            self._answer(offer)
+
+    def _answer(self, offer: SessionDescription) -> bytes:
         try:
             self._ledger.receive_offer(offer)
         except RemoteProtocolError as error:
@@ -158,7 +173,7 @@ class MediaNegotiation:
         except NoCommonCodec:
             self._ledger.withdraw()
             raise
-        ptime_ms = _ptime(audio, self._ptime_ms)
+        ptime_ms = _ptime(audio, self._ptime_ms, agreed.spec)
         protocol, keys = self._keying.answer(offer, audio)
         attributes = (*keys, *self._direction(offer.direction_of(audio)))
         lines = tuple(
@@ -206,14 +221,16 @@ class MediaNegotiation:
             remote_rtcp_port=rtcp_port,
             codec=agreed.codec,
             payload_type=agreed.audio.payload_type,
+            receive_payload_type=agreed.receive_type,
             clock_rate_hz=agreed.audio.rate_hz,
             fmtp=agreed.fmtp,
             event_payload_type=agreed.events.payload_type if agreed.events else None,
+            receive_event_payload_type=agreed.receive_event_type,
             event_clock_rate_hz=agreed.events.rate_hz if agreed.events else 8000,
             noise_payload_type=agreed.noise.payload_type if agreed.noise else None,
             send=not null and direction in {"sendrecv", "recvonly"} and self.local_hold != "inactive",
             receive=direction in {"sendrecv", "sendonly"} and not self.local_hold,
-            ptime_ms=_ptime(audio, self._ptime_ms),
+            ptime_ms=_ptime(audio, self._ptime_ms, agreed.spec),
             rtcp_mux=keyed.rtcp_mux,
             srtp=keyed.srtp,
             browser=keyed.browser,
@@ -237,7 +254,7 @@ class MediaNegotiation:
         if audio is None:
             raise NoCommonCodec("no audio is offered")
         self._keying.check(description, audio, answered=answered)
-        agreed = self._codecs.choose(audio)
+        agreed = self._codecs.choose(audio, answered=answered, prefer=self._prefer)
         if self._keying.by_address:
             self._check_address(description, audio)
         return audio, agreed
@@ -282,10 +299,7 @@ def _parse(body: bytes) -> SessionDescription:
     return SessionDescription.parse(body)
 
 
-def _ptime(audio: MediaDescription, ours_ms: int) -> int:
+def _ptime(audio: MediaDescription, ours_ms: int, codec: CodecSpec) -> int:
     """The packet time that the peer wants, within what we do; our own when it names none."""
-    wanted = audio.ptime
-    if wanted is None:
-        return ours_ms
-    limit = audio.maxptime or _PTIMES_MS[-1]
-    return max((p for p in _PTIMES_MS if p <= min(wanted, limit)), default=_PTIMES_MS[0])
+    wanted = ours_ms if audio.ptime is None else audio.ptime
+    return codec.packet_ms(min(wanted, audio.maxptime or wanted))

@@ -91,13 +91,16 @@ class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
     remote_rtcp_port: int
     codec: CodecName
     payload_type: int
-    """Payload type of the codec, 0..127; used in both directions."""
+    """Payload type of the codec, 0..127, in what we send."""
+    receive_payload_type: int | None = None
+    """The same in what we receive, when it is another one: each side sends under the other's numbers."""
     clock_rate_hz: int = 8000
     """Rate of the RTP timestamps: 48000 for Opus, 8000 for G.722 although its audio has 16 kHz."""
     fmtp: str = ""
     """The peer's parameters of the codec, such as ``useinbandfec=1``."""
     event_payload_type: int | None = None
     """Payload type of telephone-event (RFC 4733), or None when the peer has none."""
+    receive_event_payload_type: int | None = None
     event_clock_rate_hz: int = 8000
     noise_payload_type: int | None = None
     """Payload type of comfort noise (RFC 3389), or None when it was not agreed."""
