@@ -19,8 +19,10 @@ from sipcc.rtp import wire
 from sipcc.rtp.control import Control
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaAlarm, MediaTimedOut, PacketSockets, RtpBegan, RtpPaused, RtpStats
+from sipcc.rtp.keys import report
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
+from sipcc.rtp.load import EngineLoad, LoadMeter
 from sipcc.rtp.passthrough import RawPorts
 from sipcc.rtp.player import Clip
 from sipcc.rtp.plays import Want
@@ -39,11 +41,6 @@ PAUSE_S = 2.0
 """A port that hears nothing for so long has paused."""
 MAX_BIND_TRIES = 50
 """Pairs tried before a port is refused, when other programs sit in our range."""
-KEY_GAP_MS = 60
-"""Pause behind a key that is played on to the other leg: the shortest that keeps its E copies apart."""
-MIN_KEY_MS = 40
-KEY_BACKLOG_S = 3.0
-"""Keys that would wait longer than this to be played on are dropped: no hand is so fast."""
 
 
 class StandingSockets(NamedTuple):
@@ -53,6 +50,8 @@ class StandingSockets(NamedTuple):
     number: int
     handles: tuple[int, int]
     cname: str
+    beside: str = ""
+    """For a raw port: the port of the same party."""
 
 
 class MediaCore:
@@ -82,6 +81,8 @@ class MediaCore:
         self._order = count()
         self._events: list[wire.FromWorker] = []
         self._control = Control(settings, self._sessions, self._frames, clips, writer, self.emit)
+        self.load = LoadMeter(max_busy=settings.max_busy, max_late_ms=settings.max_late_ms)
+        """What the shell measures of our ticks."""
         self.drained = 0
         """Datagrams that the last tick took in."""
         self.crashes = 0
@@ -93,14 +94,19 @@ class MediaCore:
 
     # -- ports --------------------------------------------------------------------------------------------
 
-    def open(self, port_id: str, *, now: float, beside: str = "") -> wire.Opened:
+    def open(self, port_id: str, *, now: float, beside: str = "", joins: bool = False) -> wire.Opened:
         """Open a port, or with `beside` a raw one for the party of that port.
 
+        `joins` says that it belongs to a call which is there already: that is never refused for the load.
+
         Raises:
-            PortsExhausted: no pair is free, or the kernel gives no socket, or `beside` is gone.
+            PortsExhausted: no pair is free, or the kernel gives no socket, or `beside` is gone, or the engine
+                is at its limit.
         """
         if beside:
             return self._open_raw(port_id, beside, now)
+        if not joins and (why := self.load.refusal(now=now)):
+            raise PortsExhausted(why)
         number, handles = self._bind_pair(now)
         cname = f"{self._ids.bits(64):016x}"  # RFC 7022: tells nothing of us
         self._begin(port_id, number, handles, cname, now)
@@ -111,7 +117,12 @@ class MediaCore:
         ports = list(ports)
         self._pool.reserve([port.number for port in ports])
         for port in ports:
-            self._begin(port.port, port.number, port.handles, port.cname, now)
+            if not port.beside:
+                self._begin(port.port, port.number, port.handles, port.cname, now)
+        for port in ports:
+            beside = self._sessions.get(port.beside)
+            if beside is not None:
+                self._begin_raw(port.port, port.number, port.handles, beside)
 
     def _begin(self, port_id: str, number: int, handles: tuple[int, int], cname: str, now: float) -> None:
         session = Session(port_id, handles, self._sockets, OutgoingLine(self._ids), self)
@@ -141,10 +152,13 @@ class MediaCore:
         if session is None:
             raise PortsExhausted("the port that a raw one was to stand beside is gone")
         number, handles = self._bind_pair(now)
-        raw = self._raw.open(port_id, handles, number, session)
+        self._begin_raw(port_id, number, handles, session)
+        return wire.Opened(port_id, self._settings.public_host, number)
+
+    def _begin_raw(self, port_id: str, number: int, handles: tuple[int, int], beside: Session) -> None:
+        raw = self._raw.open(port_id, handles, number, beside)
         self._receivers[handles[0]] = raw.media.receive
         self._receivers[handles[1]] = raw.control.receive
-        return wire.Opened(port_id, self._settings.public_host, number)
 
     def _close_raw(self, port_id: str, now: float) -> None:
         raw = self._raw.close(port_id)
@@ -181,6 +195,7 @@ class MediaCore:
         session.reports.say_goodbye(now=now)
         if session.browser is not None:
             session.browser.close()
+        self._frames.listener.release(session, now)
         self._frames.release(session)
         # the relay knows the line, and the reports know the session: rings would wait for the collector
         session.line.owner = None
@@ -262,12 +277,25 @@ class MediaCore:
         self._control.tapings.endings[:] = waiting
 
     def session_of(self, port_id: str) -> Session | None:
-        """The state of a port, for whoever keeps a record of it."""
+        """The state of a port, for whoever keeps a record of it; None for a raw one."""
         return self._sessions.get(port_id)
+
+    def sockets_of(self, port_id: str) -> StandingSockets | None:
+        """The sockets of a port, raw or not; None for one that is gone."""
+        session = self._sessions.get(port_id)
+        if session is not None:
+            handles = (session.rtp_handle, session.rtcp_handle)
+            return StandingSockets(port_id, session.number, handles, session.cname)
+        raw = self._raw.sockets_of(port_id)
+        return None if raw is None else StandingSockets(port_id, raw[0], raw[1], "", raw[2])
 
     def port_ids(self) -> list[str]:
         """The ports that are open."""
         return [*self._sessions, *self._raw]
+
+    def load_now(self, *, now: float) -> EngineLoad:
+        """How loaded this engine is."""
+        return self.load.read(now=now, ports=len(self._sessions))
 
     def stats_of(self, port_id: str) -> RtpStats:
         """The figures of a port at this moment; empty for one that is gone."""
@@ -283,18 +311,6 @@ class MediaCore:
     def wake(self, session: Session, at: float) -> None:
         """Look after a session at `at`, besides its usual turn."""
         self._push(at, session, regular=False)
-
-    def pass_key(self, session: Session, digit: str, duration_ms: int, now: float) -> None:
-        """Send a key to a leg whose peer pressed it."""
-        if session.event_type < 0 or not session.sending:
-            return
-        begins = max(now, session.keys_until)
-        if begins - now > KEY_BACKLOG_S:
-            return
-        duration_ms = max(MIN_KEY_MS, duration_ms)
-        session.keys_until = begins + (duration_ms + KEY_GAP_MS) / 1000
-        session.digits.send(digit, duration_ms=duration_ms, gap_ms=KEY_GAP_MS)
-        self._control.settle(session, now)
 
     def _notice(self, session: Session, on: bool, now: float) -> None:
         session.running = False
@@ -358,7 +374,7 @@ class MediaCore:
             session.browser.expire(now=now)
         ended = session.keys.expire(now=now)
         if ended:
-            session.report_keys(ended, now)
+            report(session, ended, now)
         if session.unsettled:
             self._control.settle(session, now)
         self._control.tapings.tend(session, now)

@@ -18,6 +18,7 @@ from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaPort, PacketSockets, RtpStats
+from sipcc.rtp.load import EngineLoad
 from sipcc.rtp.plays import Want
 from sipcc.rtp.port import EnginePort
 from sipcc.rtp.recorder import RecordingWriter
@@ -58,6 +59,7 @@ class LocalEngine:
         self._ports: dict[str, EnginePort] = {}
         self._awaited: set[Taping] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
         self._armed_for = 0.0  # uvloop's handle of a time that has come already has no `when`
         self._reading = False
         self._flushing: asyncio.Handle | None = None
@@ -67,6 +69,11 @@ class LocalEngine:
     def open_ports(self) -> int:
         """How many ports are open."""
         return len(self._ports)
+
+    @property
+    def loads(self) -> list[EngineLoad]:
+        """How loaded the engine is; one entry, as it is one process."""
+        return [self._core.load_now(now=self._now())] if self._core is not None else [EngineLoad()]
 
     async def start(self) -> None:
         """Get ready. Calling it is optional: the first `open` does it too."""
@@ -103,12 +110,12 @@ class LocalEngine:
             cast(UdpSockets, self._sockets).close_all()
 
     async def open(self, *, near: MediaPort | None = None) -> EnginePort:
-        """Open a port; `near` makes no difference, as all ports of this engine are near.
+        """Open a port. All ports of this engine are near; `near` only tells that a call is there already.
 
         Raises:
-            PortsExhausted: no port pair is free in the configured range.
+            PortsExhausted: no port pair is free in the configured range, or the engine is at its limit.
         """
-        return self._open()
+        return self._open(joins=near is not None)
 
     async def open_raw(self, *, beside: MediaPort) -> EnginePort:
         """Open a raw port for the party of `beside`.
@@ -118,10 +125,10 @@ class LocalEngine:
         """
         return self._open(beside=beside.id)
 
-    def _open(self, *, beside: str = "") -> EnginePort:
+    def _open(self, *, beside: str = "", joins: bool = False) -> EnginePort:
         core = self._started()
         port_id = self._ids.uid("port")
-        opened = core.open(port_id, now=self._now(), beside=beside)
+        opened = core.open(port_id, now=self._now(), beside=beside, joins=joins)
         port = EnginePort(self, port_id, opened.host, opened.number)
         self._ports[port_id] = port
         self._arm()
@@ -179,9 +186,13 @@ class LocalEngine:
 
     def _tick(self) -> None:
         assert self._core is not None
+        began = self._now()
+        late = began - self._due_at if self._timer is not None else 0.0
         self._disarm()
-        self._core.tick(now=self._now())
+        self._core.tick(now=began)
         self._deliver()
+        ended = self._now()
+        self._core.load.note(late=max(0.0, late), busy=ended - began, packets=self._core.drained, now=ended)
         self._arm()
 
     def _arm(self) -> None:
@@ -207,6 +218,7 @@ class LocalEngine:
             self._timer.cancel()
         self._timer = loop.call_at(at, self._tick)
         self._armed_for = at
+        self._due_at = max(now, deadline)
 
     def _disarm(self) -> None:
         if self._timer is not None:
