@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 
-from sipcc.rtp import wire
+from sipcc.rtp import keys, wire
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import Role, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES, law_of
@@ -98,7 +98,9 @@ class Control:
             case wire.SetConsentTone():
                 self.tapings.consent_tone(session, command.period_s, now)
             case wire.SendDigits():
-                session.digits.send(command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
+                keys.send(session, command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
+            case wire.SecureKeys():
+                session.keying.secure = command.on
             case wire.Close():  # the engine's own matter
                 raise AssertionError(command)
         self.settle(session, now)
@@ -127,7 +129,7 @@ class Control:
         session.coding = (params.codec, params.clock_rate_hz)
         session.law = law_of(params.codec)
         session.payload_type = params.payload_type
-        session.event_type = -1 if params.event_payload_type is None else params.event_payload_type
+        keys.configure(session, params)
         if before is None or _coding(before) != _coding(params):
             session.voice = Voice(
                 params.codec, params.clock_rate_hz, fmtp=params.fmtp, ptime_ms=params.ptime_ms
@@ -158,6 +160,7 @@ class Control:
                 leg.sources = (leg,) if leg.peer is leg else ()
             leg.changed = leg.changed or leg.sources != before
         for leg in legs:
+            self._frames.listener.attend(leg, now)
             self._choose_way(leg)
         for leg in legs:
             # who has no keys yet hears nothing: a prompt waits for them, and does not begin in the middle
@@ -200,6 +203,7 @@ class Control:
             and peer.sending
             and not peer.occupied
             and leg.speaks_like(peer)
+            and leg.keying.line is None
             and leg.consent is peer.consent is None
         )
         if relayed and peer is not None:
@@ -213,7 +217,7 @@ class Control:
             and (other.tapped or (other.sending and not other.occupied and not (relayed and other is peer)))
             for other in hearers
         )
-        queueing = leg.receiving and (wanted or leg.tapped)
+        queueing = leg.receiving and (wanted or leg.tapped or leg.keying.slot >= 0)
         if queueing and not leg.queueing:
             leg.frames.clear()
         leg.queueing = queueing
@@ -272,6 +276,7 @@ class Control:
     def leave(self, session: Session, now: float) -> None:
         """Take a leg out of its room, or end its echo; who is left alone is in no room either."""
         room = session.room
+        keys.let_go(session)
         session.room = session.peer = None
         session.sources = ()
         if room is not None:

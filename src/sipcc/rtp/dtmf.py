@@ -254,6 +254,16 @@ class DigitSender:
         """True until the last packet of the last digit has gone."""
         return self._key is not None or bool(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """Keys that have not begun."""
+        return len(self._waiting)
+
+    @property
+    def begins(self) -> bool:
+        """True when a key begins with the next tick."""
+        return self._key is None and not self._pause and bool(self._waiting)
+
     def send(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
         """Queue `digits`, ``!`` for a hook flash; durations are rounded up to whole ticks of 20 ms.
 
@@ -337,6 +347,14 @@ class DigitSender:
 
     def _pause_of(self, gap_ms: int) -> int:
         return max(self.END_COPIES, -(-gap_ms // 20))
+
+
+def rescale(payload: bytes, source_hz: int, target_hz: int) -> bytes:
+    """An event's payload with its duration in the units of another clock, so that it is as long as before."""
+    if source_hz == target_hz or len(payload) < 4:
+        return payload
+    event, flags, duration = _EVENT.unpack_from(payload)
+    return _EVENT.pack(event, flags, min(duration * target_hz // source_hz, SEGMENT)) + payload[4:]
 
 
 def event_of(digit: str) -> int:

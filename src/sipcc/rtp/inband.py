@@ -194,11 +194,14 @@ class ToneBank:
         self._ears[slot] = _Ear()
         return slot
 
-    def remove(self, slot: int) -> None:
-        """Give a slot back; a key that sounds there has no end."""
-        if self._ears[slot] is not None:
-            self._ears[slot] = None
-            self._free.append(slot)
+    def remove(self, slot: int) -> list[ToneEvent]:
+        """Give a slot back; the end of a key that sounds there."""
+        ear = self._ears[slot]
+        if ear is None:
+            return []
+        self._ears[slot] = None
+        self._free.append(slot)
+        return [ToneEnded(slot, KEYPAD[ear.code], ear.duration_ms)] if ear.sounding else []
 
     def key(self, slot: int) -> str | None:
         """The key that sounds in a slot now."""

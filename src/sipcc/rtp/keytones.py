@@ -72,6 +72,11 @@ class KeySounder:
         """True until the last pause is over."""
         return self._key is not None or bool(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """Keys that have not begun."""
+        return len(self._waiting)
+
     def send(self, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
         """Queue `digits`; a hook flash has no sound and is left out.
 

@@ -13,18 +13,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from sipcc.rtp.consent import ConsentTone
-from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame, KeyBegan, KeyEvent
+from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame
 from sipcc.rtp.flow import (
     AudioTapped,
     CodecName,
-    DigitBegan,
-    DigitEnded,
     Law,
     PacketSockets,
     RtpStats,
     StreamParams,
 )
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, Coding
+from sipcc.rtp.keys import KeyState, receive_event
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
 from sipcc.rtp.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, Flaw, payload_bounds
@@ -39,6 +38,7 @@ from sipcc.rtp.wire import Event
 
 if TYPE_CHECKING:
     from sipcc.rtp.codec.g711 import Pcm
+    from sipcc.rtp.keytones import KeySounder
     from sipcc.rtp.passthrough import RawSession
     from sipcc.rtp.rooms import Room
     from sipcc.rtp.srtp import Shield
@@ -64,8 +64,8 @@ class Owner(Protocol):
         """Look after `session` at `at`."""
         ...
 
-    def pass_key(self, session: Session, digit: str, duration_ms: int, now: float) -> None:
-        """Send a key to `session`, because its peer pressed it."""
+    def settle(self, session: Session, *, now: float) -> None:
+        """Decide anew which way packets of `session` go."""
         ...
 
     def began(self, session: Session) -> None:
@@ -78,12 +78,11 @@ class Session:
 
     __slots__ = (
         "_arrivals",
-        "_owner",
         "_send",
         "beside",
         "browser",
-        "cname",
         "changed",
+        "cname",
         "codec",
         "coding",
         "consent",
@@ -96,8 +95,8 @@ class Session:
         "heard_at",
         "id",
         "key_stamp",
+        "keying",
         "keys",
-        "keys_until",
         "last",
         "law",
         "line",
@@ -106,6 +105,7 @@ class Session:
         "muxed",
         "number",
         "old_key",
+        "owner",
         "packet_samples",
         "params",
         "payload_type",
@@ -116,7 +116,6 @@ class Session:
         "play_shared",
         "play_token",
         "player",
-        "player_codec",
         "queueing",
         "received",
         "receiving",
@@ -181,13 +180,12 @@ class Session:
         self.sent = SendStats()
         self.line = line
         self.keys = DigitReceiver()
-        self.digits = DigitSender()
+        self.digits: DigitSender | KeySounder = DigitSender()
+        self.keying = KeyState()
         self.key_stamp = -1
         """RTP timestamp of the last key that came: all packets of one press have the same."""
         self.old_key = -1
         """That of the last key before the present bridge, which was not meant for the peer."""
-        self.keys_until = 0.0
-        """When the last key that the peer pressed will have been played on."""
         self.frames = FrameQueue()
         self.queueing = False
         """True while the 20 ms clock takes our frames, for the peer to hear."""
@@ -237,13 +235,19 @@ class Session:
         self.beside: list[RawSession] = []
         """Raw ports of the same party."""
         self._arrivals: list[tuple[tuple[int, int, int, int, int], int, float]] = []
-        self._owner = owner
+        self.owner = owner
         self._send = sockets.send
 
     @property
     def occupied(self) -> bool:
         """True while it hears a prompt or sends keys, and therefore nobody."""
         return self.player is not None or self.loading or self.digits.busy
+
+    @property
+    def frame_units(self) -> int:
+        """How far our RTP timestamp moves in 20 ms."""
+        voice = self.voice
+        return voice.units * FRAME_SAMPLES // voice.samples if voice is not None else FRAME_SAMPLES
 
     @property
     def hears_by_relay(self) -> bool:
@@ -311,7 +315,7 @@ class Session:
         before = self.heard_at
         self.receive_rtp(data, source, now)
         if self.heard_at != before:
-            self._owner.began(self)
+            self.owner.began(self)
 
     def receive_rtp(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram from the RTP socket."""
@@ -347,11 +351,11 @@ class Session:
             self.count_arrivals()
         if payload_type != self.payload_type:
             if payload_type == self.event_type:
-                self._receive_event(data[start:end], ssrc, sequence, timestamp, now)
+                receive_event(self, data[start:end], ssrc, sequence, timestamp, now)
             elif self.relay is not None:
                 self.relay.skip(sequence)  # comfort noise, or a type nobody negotiated: no audio of ours
             return
-        if self.recorder is not None and self.receiving:
+        if self.recorder is not None and self.receiving and not self.keying.secure:
             self.recorder.said(data[start:end], self.coding, now=now, timestamp=timestamp)
         relay = self.relay
         if relay is not None:
@@ -410,7 +414,7 @@ class Session:
         if verdict is Verdict.LATCHED:
             self.source = gate.source
             self.unsettled = True
-            self._owner.wake(self, now)
+            self.owner.wake(self, now)
         elif verdict is not Verdict.ACCEPTED:
             return False
         self.heard_at = now
@@ -442,39 +446,10 @@ class Session:
             else:
                 self.malformed += 1
 
-    def _receive_event(self, payload: bytes, ssrc: int, sequence: int, timestamp: int, now: float) -> None:
-        """Take a telephone event: report it, and in a relay pass it on under the peer's payload type."""
-        if not self.receiving:
-            return
-        self.key_stamp = timestamp
-        events = self.keys.receive(ssrc, timestamp, payload, now=now)
-        if events:
-            self.report_keys(events, now)
-        relay, peer = self.relay, self.peer
-        if relay is None or peer is None:
-            return
-        if peer.event_type < 0 or timestamp == self.old_key:
-            relay.skip(sequence)
-            return
-        placed = relay.place(ssrc, sequence, timestamp, 0, now)
-        if placed is not None:
-            out_sequence, out_timestamp, gap = placed
-            out_type = peer.event_type | (MARKER if gap else 0)
-            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
-            peer.transmit(packet, len(payload))
-
-    def report_keys(self, events: list[KeyEvent], now: float) -> None:
-        """Tell what keys did, and play them on to the peer of an anchored bridge."""
-        for event in events:
-            if isinstance(event, KeyBegan):
-                self._owner.emit(DigitBegan(self.id, event.digit))
-                continue
-            self._owner.emit(DigitEnded(self.id, event.digit, event.duration_ms))
-            if self.peer is not None and self.relay is None:
-                self._owner.pass_key(self.peer, event.digit, event.duration_ms, now)
-        deadline = self.keys.deadline
-        if deadline is not None:
-            self._owner.wake(self, deadline)
+    def record_said(self, frame: bytes | Pcm, at: float) -> None:
+        """Record what the party said at `at`, as far as it may be heard."""
+        if self.recorder is not None:
+            self.recorder.said(frame, self.coding, now=at)
 
     # -- out --------------------------------------------------------------------------------------------
 
@@ -516,7 +491,7 @@ class Session:
         if not self.sending or self.event_type < 0:
             return
         line = self.line
-        sequence, _, _ = line.place(FRAME_SAMPLES)
+        sequence, _, _ = line.place(self.frame_units)
         payload_type = self.event_type | MARKER if event.marker else self.event_type
         packet = _pack(PLAIN, payload_type, sequence, event.timestamp, line.ssrc) + event.payload
         self.transmit(packet, len(event.payload))
@@ -542,11 +517,11 @@ class Session:
     def tell_tap(self, heard: bytes | Pcm | None) -> None:
         """Tell what was said and heard in this tick."""
         said, hears = (samples_of(frame, self.law) for frame in (self.said, heard))
-        self._owner.emit(AudioTapped(self.id, said.tobytes(), hears.tobytes()))
+        self.owner.emit(AudioTapped(self.id, said.tobytes(), hears.tobytes()))
 
     def wake(self, at: float) -> None:
         """Have this port looked after at `at`."""
-        self._owner.wake(self, at)
+        self.owner.wake(self, at)
 
     def send_beside(self, data: bytes, target: Address) -> None:
         """Send a datagram that is neither RTP nor RTCP."""

@@ -13,6 +13,7 @@ from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import Law
 from sipcc.rtp.frame import FRAME_MS, FRAME_S, FRAME_SAMPLES
+from sipcc.rtp.keys import Listener, send_next
 from sipcc.rtp.rooms import Room, mix
 from sipcc.rtp.session import Session
 
@@ -35,6 +36,8 @@ class FrameClock:
         self._ticks = 0
         self.active = 0
         """Legs that tick."""
+        self.listener = Listener()
+        """Hears keys in the audio of legs."""
 
     def assign(self, session: Session) -> None:
         """Give a new leg the phase that the fewest have."""
@@ -91,7 +94,7 @@ class FrameClock:
             self._ticks += 1
             if group:
                 sessions = list(group.values())
-                for session in run_frames(sessions, at=at):
+                for session in run_frames(sessions, at=at, listener=self.listener):
                     settle(session, now)
 
     def _skip_to(self, now: float) -> None:
@@ -101,15 +104,18 @@ class FrameClock:
             self._ticks += rounds * len(self._active)
 
 
-def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
+def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) -> list[Session]:
     """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
     rooms: dict[int, Room] = {}
     for session in sessions:
         session.said = session.frames.take() if session.queueing else None
-        if session.consent is not None:
-            session.said = session.consent.mix(session.said, session.law, at=at)
         if len(session.sources) > 1 and session.room is not None:
             rooms[id(session.room)] = session.room
+    if listened := [session for session in sessions if session.keying.slot >= 0]:
+        listener.hear(listened, at=at)
+    for session in sessions:
+        if session.consent is not None:
+            session.said = session.consent.mix(session.said, session.law, at=at)
     if rooms:
         mix(rooms.values())
     for session in sessions:
@@ -120,26 +126,13 @@ def run_frames(sessions: Sequence[Session], *, at: float) -> list[Session]:
             frame = session.consent.mix(frame, session.law, at=at)
         if session.tapped:
             session.tell_tap(frame)
-        if session.digits.busy and _send_digit(session, at):
+        if session.digits.busy and send_next(session, at):
             continue  # a prompt goes on under the key, unheard
         if packet is not None:
             session.send_packet(packet, at)
         elif frame is not None and not session.hears_by_relay:
             session.send_frame(frame, at)
     return [session for session in sessions if session.unsettled]
-
-
-def _send_digit(session: Session, at: float) -> bool:
-    """Send the key's packet of this tick; false in the pause between keys, when audio may go."""
-    line = session.line
-    line.follow(at)
-    event = session.digits.tick(line.next_timestamp)
-    if not session.digits.busy:
-        session.unsettled = True
-    if event is None:
-        return False
-    session.send_event(event)
-    return True
 
 
 def _pull(session: Session, at: float) -> tuple[bytes | Pcm | None, bytes | None]:

@@ -15,6 +15,7 @@ from sipcc.rtp.flow import (
     AudioTapped,
     DigitBegan,
     DigitEnded,
+    FaxHeard,
     MediaAlarm,
     MediaTimedOut,
     PlayEnded,
@@ -200,6 +201,13 @@ class SendDigits(msgspec.Struct, frozen=True, tag="send_digits"):
     gap_ms: int
 
 
+class SecureKeys(msgspec.Struct, frozen=True, tag="secure_keys"):
+    """`MediaPort.secure_keys`."""
+
+    port: str
+    on: bool
+
+
 class Close(msgspec.Struct, frozen=True, tag="close"):
     """`MediaPort.close`; `Closed` answers."""
 
@@ -231,6 +239,7 @@ Command = (
     | PauseRecording
     | SetConsentTone
     | SendDigits
+    | SecureKeys
     | Close
 )
 ToWorker = Hello | Open | Command | Quit
@@ -268,6 +277,7 @@ Event = (
     AudioTapped
     | DigitBegan
     | DigitEnded
+    | FaxHeard
     | PlayEnded
     | PlayFlow
     | PromptMissing
