@@ -25,6 +25,7 @@ from sipcc.testing import audio, sdp
 from sipcc.testing.audio import Samples
 from sipcc.testing.media import FakeMedia
 from sipcc.testing.sdp import Description, Direction
+from sipcc.testing.srtp import Secret
 
 if TYPE_CHECKING:
     from sipcc.sip import InboundRequest, InviteSession, Request, Response
@@ -82,6 +83,8 @@ class FakeCall(SessionEvents):
         """What becomes of a REFER or another request that phones do not all know."""
         self._referred = False
         self.on_end: Callable[[FakeCall], None] = lambda call: None
+        self.secret: Secret | None = None
+        """The keys of the call, for a party that does SRTP."""
         self._codecs = codecs
         self._late_offer = late_offer
         self._session: InviteSession | None = None
@@ -375,7 +378,7 @@ class FakeCall(SessionEvents):
             codecs = (peer.codec,) if peer is not None else self._codecs
             direction = sdp.answer_direction(self.theirs.direction, self._direction)
             event_type = self.theirs.event_payload_type or event_type
-        return sdp.write(
+        body = sdp.write(
             self.media.host,
             self.media.port,
             codecs=codecs,
@@ -383,11 +386,17 @@ class FakeCall(SessionEvents):
             version=self._version,
             event_payload_type=event_type,
         )
+        if self.secret is None:
+            return body
+        return self.secret.write(body, answer=self.theirs.protocol if answer and self.theirs else "")
 
     def _start_media(self, theirs: Description) -> None:
         peer = sdp.peer_of(theirs, self._codecs)
         if peer is None:
             raise RuntimeError(f"{self.name}: no codec in common with {theirs.codecs}")
+        if self.secret is not None:
+            self.secret.learn(theirs.crypto)
+            self.media.secret = self.secret
         self.media.start(peer)
 
     def _end(self, by: Literal["peer", "us", "network", "rejected", "cancelled"], status: int) -> None:

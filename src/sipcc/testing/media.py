@@ -20,6 +20,7 @@ from sipcc.rtp.flow import Law, PacketSockets
 from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.audio import RATE_HZ, Samples
+from sipcc.testing.srtp import Secret
 from sipcc.testing.wires import MemorySockets
 
 FRAME = 160
@@ -68,6 +69,8 @@ class FakeMedia:
         self.muted = False
         """True: send nothing at all, as a phone that vanished."""
         self.peer: Peer | None = None
+        self.secret: Secret | None = None
+        """Protects the packets, once both keys are known."""
         self._sockets = sockets
         self._loop = asyncio.get_running_loop()
         self._rtp, self._rtcp, self.port = self._open(host)
@@ -203,6 +206,8 @@ class FakeMedia:
             else:
                 coded = g711.encode(self._take_frame(), peer.codec)
                 data = self._build(coded, peer.payload_type, self._timestamp, self.sent == 0)
+            if self.secret is not None:
+                data = self.secret.protect(data)
             self._sockets.send(self._rtp, data, (peer.host, peer.port))
             self._sequence = (self._sequence + 1) & 0xFFFF
             self.sent += 1
@@ -228,7 +233,10 @@ class FakeMedia:
         for handle, data, source in self._sockets.drain():
             if handle != self._rtp:
                 continue
-            rtp = packet.parse(data)
+            opened = data if self.secret is None else self.secret.open(data)
+            if opened is None:
+                continue
+            rtp = packet.parse(opened)
             if isinstance(rtp, packet.Flaw):
                 continue
             if self.peer is not None and rtp.payload_type == self.peer.event_payload_type:

@@ -17,6 +17,7 @@ from sipcc.sip.transport.base import Address, Flow, Network, TransportName
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.media import FakeMedia
 from sipcc.testing.network import HostNetwork
+from sipcc.testing.srtp import Secret, Srtp
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -62,6 +63,8 @@ class FakeParty:
         self.codecs = codecs
         self.tone_hz = tone_hz
         """The tone that this party says in its calls; 0 for silence."""
+        self.srtp: Srtp | None = None
+        """How the next calls protect their audio; None leaves it in the clear."""
         self.calls: list[FakeCall] = []
         """All calls, those that are over included, oldest first."""
         self.trace: list[Trace] = []
@@ -146,6 +149,8 @@ class FakeParty:
         call = FakeCall(
             media, role=role, codecs=self.codecs, name=f"{self.name} {what}".rstrip(), late_offer=late_offer
         )
+        if self.srtp is not None:
+            call.secret = Secret(self.srtp, self._bits.getrandbits(352).to_bytes(44, "big"))
         self._sockets[call] = sockets
         call.on_end = self._release
         self.calls.append(call)

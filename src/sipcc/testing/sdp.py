@@ -32,6 +32,9 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     version: int
     """The version in the o= line."""
+    protocol: str = "RTP/AVP"
+    crypto: tuple[str, ...] = ()
+    """The values of the crypto lines."""
 
 
 def write(
@@ -70,7 +73,7 @@ def read(body: bytes) -> Description:
     section = next((part for part in media if part.startswith("audio ")), None)
     if section is None:
         raise ValueError("no audio stream")
-    first = re.match(r"audio ([0-9]+) RTP/AVP ([0-9 ]+)\r\n", section)
+    first = re.match(r"audio ([0-9]+) (RTP/S?AVPF?) ([0-9 ]+)\r\n", section)
     origin = re.search(r"(?m)^o=\S+ [0-9]+ ([0-9]+) IN IP[46] \S+\r$", session)
     connection = re.search(r"(?m)^c=IN IP[46] (\S+)\r$", section) or re.search(
         r"(?m)^c=IN IP[46] (\S+)\r$", session
@@ -80,7 +83,7 @@ def read(body: bytes) -> Description:
     maps = {
         int(pt): name for pt, name in re.findall(r"(?m)^a=rtpmap:([0-9]+) ([A-Za-z0-9-]+)/8000\b", section)
     }
-    formats = [int(pt) for pt in first[2].split()]
+    formats = [int(pt) for pt in first[3].split()]
     event = next((pt for pt in formats if maps.get(pt, "").lower() == "telephone-event"), None)
     named = [(pt, maps.get(pt, _NAMES.get(pt, "?")).upper()) for pt in formats if pt != event]
     directions = re.findall(r"(?m)^a=(sendrecv|sendonly|recvonly|inactive)\r$", section) or re.findall(
@@ -93,6 +96,8 @@ def read(body: bytes) -> Description:
         event_payload_type=event,
         direction=cast("Direction", directions[0] if directions else "sendrecv"),
         version=int(origin[1]),
+        protocol=first[2],
+        crypto=tuple(re.findall(r"(?m)^a=crypto:(.*)\r$", section)),
     )
 
 
