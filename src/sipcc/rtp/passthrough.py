@@ -174,6 +174,13 @@ class RawPorts:
         beside.beside.remove(raw)
         return raw
 
+    def sockets_of(self, port_id: str) -> tuple[int, tuple[int, int], str] | None:
+        """Number and handles of a port, and the port beside which it stands."""
+        if port_id not in self._open:
+            return None
+        raw, beside = self._open[port_id]
+        return raw.number, raw.handles, beside.id
+
     def execute(self, command: wire.Command, *, now: float) -> None:
         """Do one verb; what is for a port that is gone is nothing."""
         if command.port not in self._open:

@@ -1,0 +1,108 @@
+"""From a living port to its record, and from the record to a port that goes on (`sipcc.rtp.journal`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipcc.rtp import wire
+from sipcc.rtp.engine import MediaCore, StandingSockets
+from sipcc.rtp.journal import LineRecord, PortRecord, RelayRecord, in_order, line_at
+from sipcc.rtp.session import Session
+
+
+def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float) -> PortRecord:
+    """The record of a port at this moment."""
+    line, gate = session.line, session.gate
+    sends = session.sending and (
+        session.occupied or bool(session.sources) or (line.owner is not None and line.started)
+    )
+    return PortRecord(
+        port=session.id,
+        number=session.number,
+        at=at,
+        cname=session.cname,
+        line=LineRecord(
+            ssrc=line.ssrc,
+            sequence=line.next_sequence,
+            timestamp=line.next_timestamp,
+            due_at=line.due_at,
+            started=line.started,
+            packet_ms=session.packet_samples // 8 if sends else 0,
+        ),
+        commands=commands,
+        relay=None if line.owner is None else RelayRecord(*line.owner.mapping),
+        belief=None if gate is None else gate.belief,
+        heard_at=session.heard_at,
+        key_stamp=session.key_stamp,
+        stats=session.stats(),
+    )
+
+
+NO_LINE = LineRecord(ssrc=0, sequence=0, timestamp=0, due_at=0.0, started=False, packet_ms=0)
+
+
+def record_of_port(
+    core: MediaCore, port: str, commands: tuple[wire.Command, ...], *, at: float
+) -> PortRecord | None:
+    """The record of a port, raw or not; None for one that is gone."""
+    session = core.session_of(port)
+    if session is not None:
+        return record_of(session, commands, at=at)
+    raw = core.sockets_of(port)
+    if raw is None:
+        return None
+    return PortRecord(port, raw.number, at, "", NO_LINE, raw.beside, commands)
+
+
+def inherit(
+    core: MediaCore, left: Sequence[tuple[PortRecord, tuple[int, int]]], *, death: float, now: float
+) -> None:
+    """Go on with the ports that a worker left when it died at `death`: records, and the sockets of each."""
+    core.adopt(
+        (
+            StandingSockets(record.port, record.number, handles, record.cname, record.beside)
+            for record, handles in left
+        ),
+        now=now,
+    )
+    records = {record.port: record for record, _ in left}
+    for record in records.values():
+        session = core.session_of(record.port)
+        if session is None:
+            continue  # a raw one has no line of its own
+        line = line_at(record, death)
+        session.line.resume(
+            line.ssrc, line.sequence, line.timestamp, due_at=line.due_at, started=line.started
+        )
+    for command in in_order(records.values()):
+        core.execute(command, now=now)
+    for record in records.values():
+        _believe(core, record, now)
+    for record in records.values():
+        _relay(core, records, record)
+
+
+def _believe(core: MediaCore, record: PortRecord, now: float) -> None:
+    """Believe the source that was believed, and learn another no longer than the dead would have."""
+    session = core.session_of(record.port)
+    if session is None or session.gate is None or record.belief is None:
+        return
+    session.gate.resume(record.belief, heard_at=now)  # it counts as one that still sends
+    session.heard_at = record.heard_at
+    session.key_stamp = record.key_stamp
+    core.settle(session, now=now)
+
+
+def _relay(core: MediaCore, records: dict[str, PortRecord], record: PortRecord) -> None:
+    """Go on with the map of a relay, which is in the record of the leg that hears."""
+    session = core.session_of(record.port)
+    if session is None or session.relay is None or session.peer is None:
+        return
+    heard = records.get(session.peer.id)
+    if heard is not None and heard.relay is not None and session.relay.line is session.peer.line:
+        session.relay.resume(*_fields(heard.relay))
+        session.peer.changed = False  # it hears on what it heard: there is no step to be smoothed
+
+
+def _fields(relay: RelayRecord) -> tuple[int, int, int, int]:
+    return relay.ssrc, relay.sequence_offset, relay.timestamp_offset, relay.first_sequence

@@ -1,0 +1,139 @@
+"""Two-way RTP of many calls at 50 packets a second, and what of it arrives: the probe of the kill tests.
+
+Each party is a UDP socket of its own. A payload carries who says it and its number, so loss, order and
+the longest silence are known for each way apart, whatever header it comes under.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+
+HEADER = struct.Struct(">BBHII")
+SAID = struct.Struct(">II")
+PERIOD_S = 0.020
+
+
+@dataclass
+class Heard:
+    """What one party heard."""
+
+    numbers: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
+    ssrcs: set[int] = field(default_factory=set)
+
+    def lost(self) -> int:
+        """Numbers that are missing between the first and the last."""
+        return len(set(range(self.numbers[0], self.numbers[-1] + 1)) - set(self.numbers))
+
+    def longest_gap(self) -> float:
+        """Seconds between two packets that came one after the other, at most."""
+        return max(after - before for before, after in zip(self.times, self.times[1:], strict=False))
+
+    def steps(self) -> set[int]:
+        """How far the sequence went from each packet to the next."""
+        pairs = zip(self.sequences, self.sequences[1:], strict=False)
+        return {(after - before) & 0xFFFF for before, after in pairs}
+
+
+class Party:
+    """One end of a call."""
+
+    def __init__(self, host: str, name: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
+        self.socket.setblocking(False)
+        self.host, self.port = self.socket.getsockname()
+        self.name = name
+        self.to: tuple[str, int] | None = None
+        self.heard = Heard()
+        self._sequence = name * 211 & 0x7FFF
+        self._number = 0
+
+    def say(self) -> None:
+        """Send the next packet."""
+        if self.to is None:
+            return
+        header = HEADER.pack(0x80, 0, self._sequence & 0xFFFF, self._number * 160, 0x5000 + self.name)
+        self.socket.sendto(header + SAID.pack(self.name, self._number) + bytes(152), self.to)
+        self._sequence += 1
+        self._number += 1
+
+    def hear(self, now: float) -> None:
+        """Take all that has come."""
+        while True:
+            try:
+                data = self.socket.recv(2048)
+            except BlockingIOError:
+                return
+            if len(data) < 20 or data[1] & 0x7F:
+                continue
+            _, _, sequence, stamp, ssrc = HEADER.unpack_from(data)
+            self.heard.numbers.append(SAID.unpack_from(data, 12)[1])
+            self.heard.times.append(now)
+            self.heard.sequences.append(sequence)
+            self.heard.stamps.append(stamp)
+            self.heard.ssrcs.add(ssrc)
+
+
+class Traffic:
+    """Parties that speak and listen in a thread of their own, until closed."""
+
+    def __init__(self, count: int, host: str = "127.0.0.3") -> None:
+        self.parties = [Party(host, name) for name in range(count)]
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rtp-probe", daemon=True)
+
+    def start(self) -> None:
+        """Let everybody speak."""
+        self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Let so much traffic flow."""
+        self._ending.wait(seconds)
+
+    def close(self) -> None:
+        """End it, after what is on its way has come."""
+        for party in self.parties:
+            party.to = None
+        self._ending.wait(0.1)
+        self._ending.set()
+        self._thread.join()
+        for party in self.parties:
+            party.socket.close()
+
+    def forget(self) -> None:
+        """Begin to measure anew."""
+        for party in self.parties:
+            party.heard = Heard()
+
+    def figures(self) -> tuple[float, int]:
+        """The longest gap of any party in seconds, and how many packets were lost in all."""
+        heard = [party.heard for party in self.parties if party.heard.numbers]
+        return max(one.longest_gap() for one in heard), sum(one.lost() for one in heard)
+
+    def _run(self) -> None:
+        ready = select.epoll()
+        by_descriptor = {party.socket.fileno(): party for party in self.parties}
+        for descriptor in by_descriptor:
+            ready.register(descriptor, select.EPOLLIN)
+        spread = PERIOD_S / len(self.parties)
+        begin, done = time.monotonic(), 0
+        while not self._ending.is_set():
+            due = begin + done * spread
+            now = time.monotonic()
+            while due <= now:
+                self.parties[done % len(self.parties)].say()
+                done += 1
+                due = begin + done * spread
+            select.select([ready], [], [], max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            for descriptor, _ in ready.poll(0):
+                by_descriptor[descriptor].hear(now)
+        ready.close()
