@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sipcc.call.browser import BrowserKeying, EitherKeying
+from sipcc.call.codecs import CodecRules
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.security import Keying, PlainKeying, SdesKeying
+from sipcc.rtp.flow import CodecName
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
     from sipcc.ids import Ids
-    from sipcc.rtp.flow import Law, MediaPort
+    from sipcc.rtp.flow import MediaPort
     from sipcc.rtp.settings import MediaSettings, SrtpPolicy
     from sipcc.sip.settings import TrunkSettings, UserSettings
 
@@ -34,14 +36,20 @@ def describe_leg(
         keying=keying,
         ptime_ms=context.media.ptime_ms,
         session_id=context.ids.bits(31),
+        rules=CodecRules(
+            choice=context.media.codec_choice,
+            event_lines=context.media.event_lines,
+            comfort_noise=context.media.comfort_noise,
+        ),
     )
 
 
-def codecs_for(trunk: TrunkSettings | None, ours: tuple[Law, ...]) -> tuple[Law, ...]:
-    """The codecs for a leg: those of its trunk that are ours, in the trunk's order, or all of ours."""
+def codecs_for(trunk: TrunkSettings | None, ours: tuple[CodecName, ...]) -> tuple[CodecName, ...]:
+    """The codecs for a leg: those of its trunk, or else those of ``[media]``."""
     if trunk is None or not trunk.codecs:
         return ours
-    return tuple(codec for name in trunk.codecs for codec in ours if codec == name)
+    known: tuple[CodecName, ...] = get_args(CodecName)
+    return tuple(codec for name in trunk.codecs for codec in known if codec == name)
 
 
 def keying_for(

@@ -15,7 +15,7 @@ from sipcc.config.findings import Report
 from sipcc.config.lines import Path
 from sipcc.config.values import check_values
 from sipcc.errors import ConfigError
-from sipcc.rtp.flow import Law
+from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.guard import networks_of
 from sipcc.sip.settings import GuardSettings, SipSettings, TrunkSettings, UserSettings
@@ -191,11 +191,11 @@ def check_trunks(trunks: Sequence[tuple[int, TrunkSettings]], report: Report) ->
                 'as in addresses = ["192.0.2.1"]',
             )
         for position, codec in enumerate(trunk.codecs):
-            if codec not in get_args(Law):
+            if codec not in get_args(CodecName):
                 report.error(
                     (*path, "codecs", position),
                     f"unknown codec {codec!r}",
-                    did_you_mean(codec, get_args(Law)),
+                    did_you_mean(codec, get_args(CodecName)),
                 )
         for key in ("username", "host"):
             if trunk.register and not getattr(trunk, key):

@@ -54,7 +54,8 @@ class Control:
         self._sessions = sessions
         self._frames = frames
         self._rooms: dict[str, Room] = {}
-        self.plays = Plays(clips, emit, codec=settings.codecs[0])
+        self._complexity = settings.opus_complexity
+        self.plays = Plays(clips, emit, codec=settings.law)
         self.tapings = Tapings(writer)
         self._denied = denied_by(frozenset({settings.address, settings.public_host}), settings.ports)
 
@@ -132,7 +133,11 @@ class Control:
         keys.configure(session, params)
         if before is None or _coding(before) != _coding(params):
             session.voice = Voice(
-                params.codec, params.clock_rate_hz, fmtp=params.fmtp, ptime_ms=params.ptime_ms
+                params.codec,
+                params.clock_rate_hz,
+                fmtp=params.fmtp,
+                ptime_ms=params.ptime_ms,
+                complexity=self._complexity,
             )
         session.packet_samples = session.voice.samples if session.voice is not None else FRAME_SAMPLES
         _guard(session, params)

@@ -16,6 +16,11 @@ Ethernet frame can hold of G.711 is 182 ms. What holds more is passed over, so t
 more than its share."""
 
 
+COMPLEXITY = 5
+"""How hard the Opus encoder works: 0 is cheapest, 10 best. Past 5 the ear finds little at 8 kHz, and each
+step costs (benchmarks/codec.py)."""
+
+
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
     """One codec at one RTP clock rate."""

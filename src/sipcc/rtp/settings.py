@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sipcc.rtp.flow import Law
+from sipcc.rtp.flow import CodecName, Law
+from sipcc.rtp.formats import COMPLEXITY, spec
+from sipcc.rtp.frame import law_of
 
 SrtpPolicy = Literal["off", "optional", "required"]
 """Whether audio is encrypted: never, when both sides can, or always."""
@@ -53,8 +55,21 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The same for jitter; 0 for none."""
     extended_reports: bool = True
     """True adds VoIP metrics (RTCP XR, RFC 3611) to the reports that peers get."""
-    codecs: tuple[Law, ...] = ("PCMU", "PCMA")
-    """What we offer and accept, best first."""
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    """What we offer and accept, best first: ``PCMU``, ``PCMA``, ``G722``, ``opus``, ``L16``, ``G729``. What
+    two parties have in common is passed on as it is, all else is recoded: dear for ``opus``, while the
+    telephone network has nothing better than the first two. ``G729`` we cannot code: it is passed on between
+    parties that have nothing else, and recorded, but no prompt is heard in it."""
+    codec_choice: Literal["theirs", "ours"] = "theirs"
+    """Whose order decides which codec of an offer is taken. Browsers put ``opus`` first: ``ours`` takes G.711
+    of them when that stands first in `codecs`."""
+    event_lines: Literal["all", "one"] = "all"
+    """Whether we offer key events (RFC 4733) at the clock rate of each codec, or only at 8000: some phones
+    take the wrong line of two."""
+    comfort_noise: bool = False
+    """True agrees to comfort noise (RFC 3389): phones may then send nothing while nobody speaks."""
+    opus_complexity: Annotated[int, msgspec.Meta(ge=0, le=10)] = COMPLEXITY
+    """How hard the Opus encoder works: 0 takes a third of the time of 10."""
     ptime_ms: Annotated[int, msgspec.Meta(ge=10, le=60, multiple_of=10)] = 20
     """Packet time that we ask for."""
     srtp: SrtpPolicy = "off"
@@ -80,6 +95,14 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("ports must be (first, last) with last above first")
         if not self.codecs:
             raise ValueError("codecs must not be empty")
+        if not any(spec(name).encodes for name in self.codecs):
+            raise ValueError("codecs needs one besides G729, which is only passed on")
+
+    @property
+    def law(self) -> Law:
+        """The law of G.711 for a leg of which nothing is agreed yet."""
+        laws = (law for name in self.codecs if (law := law_of(name)) is not None)
+        return next(laws, "PCMU")
 
     @property
     def public_host(self) -> str:

@@ -8,7 +8,7 @@ from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.base import Encoder, make_encoder
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName, Law
-from sipcc.rtp.formats import spec
+from sipcc.rtp.formats import COMPLEXITY, spec
 from sipcc.rtp.frame import SAMPLE_RATE_HZ, law_of, samples_of_ms
 
 SILENCE: Pcm = np.zeros(0, dtype=np.int16)
@@ -39,7 +39,15 @@ def join_to(last: bytes, payload: bytes, law: Law) -> bytes:
 class Voice:
     """The packets of one leg: give it frames of 20 ms, take packets."""
 
-    def __init__(self, codec: CodecName, clock_rate_hz: int, *, fmtp: str = "", ptime_ms: int = 20) -> None:
+    def __init__(
+        self,
+        codec: CodecName,
+        clock_rate_hz: int,
+        *,
+        fmtp: str = "",
+        ptime_ms: int = 20,
+        complexity: int = COMPLEXITY,
+    ) -> None:
         """`fmtp` is what the peer says of the codec. A codec that cannot be coded makes no packets."""
         self.law = law_of(codec)
         known = spec(codec, clock_rate_hz)
@@ -50,7 +58,7 @@ class Voice:
         """How far the RTP timestamp moves with each packet."""
         self._encoder: Encoder | None = None
         if self.law is None and known.encodes:
-            self._encoder = make_encoder(codec, clock_rate_hz, fmtp, packet_ms)
+            self._encoder = make_encoder(codec, clock_rate_hz, fmtp, packet_ms, complexity)
         self._bytes = b""
         self._pcm = SILENCE
 

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName, Law
-from sipcc.rtp.formats import CodecSpec, spec
+from sipcc.rtp.formats import COMPLEXITY, CodecSpec, spec
 
 __all__ = ["CodecSpec", "Decoder", "Encoder", "make_decoder", "make_encoder", "spec", "units_of"]
 
@@ -74,7 +74,13 @@ def make_decoder(name: CodecName, clock_rate_hz: int = 0) -> Decoder:
             return G729Decoder()
 
 
-def make_encoder(name: CodecName, clock_rate_hz: int = 0, fmtp: str = "", ptime_ms: int = 20) -> Encoder:
+def make_encoder(
+    name: CodecName,
+    clock_rate_hz: int = 0,
+    fmtp: str = "",
+    ptime_ms: int = 20,
+    complexity: int = COMPLEXITY,
+) -> Encoder:
     """An encoder for one stream.
 
     Args:
@@ -82,6 +88,7 @@ def make_encoder(name: CodecName, clock_rate_hz: int = 0, fmtp: str = "", ptime_
         clock_rate_hz: its RTP clock; 0 for the usual one.
         fmtp: what the peer's description says of the codec, such as ``useinbandfec=1``.
         ptime_ms: how much each call of `encode` brings; take it from `CodecSpec.packet_ms`.
+        complexity: how hard the Opus encoder works, 0 to 10; of no meaning to the others.
 
     Raises:
         KeyError: there is no such codec at this clock rate.
@@ -105,7 +112,7 @@ def make_encoder(name: CodecName, clock_rate_hz: int = 0, fmtp: str = "", ptime_
         case "opus":
             from sipcc.rtp.codec.opus import OpusEncoder
 
-            return OpusEncoder(fmtp)
+            return OpusEncoder(fmtp, complexity=complexity)
         case _:
             return g711.LawEncoder(cast("Law", name))
 

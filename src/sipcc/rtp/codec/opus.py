@@ -13,7 +13,7 @@ import numpy as np
 from sipcc.rtp.codec import libopus
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.codec.toc import units_of
-from sipcc.rtp.formats import MAX_PAYLOAD_MS
+from sipcc.rtp.formats import COMPLEXITY, MAX_PAYLOAD_MS
 
 RATE_HZ = 8000
 _MAX_SAMPLES = 960  # 120 ms
@@ -24,9 +24,6 @@ BIT_RATE = 24000
 """What we send at most: narrowband speech of full quality with room for its in-band copies (RFC 7587 §3.1.1
 puts speech at 8 to 12 kbit/s for narrowband)."""
 _LEAST_BIT_RATE = 6000
-
-COMPLEXITY = 5
-"""0 is cheapest, 10 best. Past 5 the ear finds little at 8 kHz, and each step costs (benchmarks/codec.py)."""
 
 EXPECTED_LOSS_PERCENT = 10
 """The loss that in-band copies are made for: without an expectation the encoder makes none."""
