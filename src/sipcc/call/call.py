@@ -7,7 +7,7 @@ read from top to bottom and needs no clean-up of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,33 @@ class Call(CallVerbs):
         await self.free()
         items = self._context.prompts.resolve(prompts, self.language)
         await self.unless_ended(self.player.play(items, loop=loop, shared=shared))
+
+    async def play_stream(self, chunks: AsyncIterable[bytes], *, rate_hz: int = 8000) -> None:
+        """Play speech as it is made: 16-bit mono samples, in pieces of any length, until there are no more.
+
+        The producer is made to wait while ten seconds lie ahead; while it is late there is silence.
+
+        Args:
+            chunks: little-endian samples.
+            rate_hz: their rate, such as 8000, 16000, 24000 or 48000.
+
+        Raises:
+            ValueError: no such rate.
+        """
+        await self.free()
+        await self.unless_ended(self.player.play_stream(chunks, rate_hz=rate_hz))
+
+    def pause_playing(self) -> None:
+        """Let what plays be silent until `resume_playing`; it goes on where it was."""
+        self.player.pause(True)
+
+    def resume_playing(self) -> None:
+        """Let what was paused go on."""
+        self.player.pause(False)
+
+    def seek_playing(self, seconds: float) -> None:
+        """Go to a place in what plays, counted from its beginning."""
+        self.player.seek(seconds)
 
     async def say(self, kind: str, value: object) -> None:
         """Say a value in the call's language: a ``number``, ``digits``, a ``date`` ..."""
@@ -121,13 +148,36 @@ class Call(CallVerbs):
 
     # -- recording ------------------------------------------------------------------------------------
 
-    def record(self, path: str | None = None) -> str:
-        """Record the call in stereo: left the caller, right what the caller hears. Returns the path."""
+    def record(self, path: str | None = None, *, consent: bool | None = None) -> str:
+        """Record the call in stereo: left the caller, right what the caller hears. Returns the path.
+
+        What becomes of a call that cannot be recorded says ``[media.recording] unrecorded``.
+
+        Args:
+            path: the file; by default the call's id in the folder of the recordings.
+            consent: whether all parties hear a tone again and again; None goes by the settings.
+        """
         self._check()
-        self.leg.on_recorded = self._recording.on_ended
         return self._recording.start(
-            self.leg.media, path or str(Path(self._context.recordings) / f"{self.id}.wav")
+            self.leg, path or str(Path(self._context.recordings) / f"{self.id}.wav"), consent=consent
         )
+
+    def pause_recording(self, reason: str = "", *, mark: bool = False) -> None:
+        """Keep what is said out of the recording, as while a card number is read; its time goes on.
+
+        Args:
+            reason: for the event and the log.
+            mark: True lets a tone of 1 kHz stand in its place, False silence.
+
+        Raises:
+            LocalProtocolError: nothing is recorded.
+        """
+        self._check()
+        self._recording.pause(reason, mark=mark)
+
+    def resume_recording(self) -> None:
+        """Record again what is said."""
+        self._recording.resume()
 
     async def stop_recording(self) -> None:
         """End the recording and wait until its file is complete."""

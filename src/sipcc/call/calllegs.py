@@ -16,6 +16,7 @@ from sipcc.rtp.flow import (
     MediaAlarm,
     MediaEvent,
     MediaTimedOut,
+    PromptMissing,
     RtpBegan,
     RtpPaused,
     WorkerLost,
@@ -119,6 +120,13 @@ class CallLegs(CallState):
             if self.hearing is not None:
                 self.hearing.sounds(leg, event)
             return
+        if isinstance(event, PromptMissing):
+            _log.warning("call.prompt_missing", call_id=self.id, path=event.path, error=event.error)
+            self._emit(
+                events.PromptUnplayable(
+                    at=self._now(), call=self.id, leg=leg.id, path=event.path, error=event.error
+                )
+            )
         if isinstance(event, DigitEnded):
             self._pass_key(leg, event.digit)
         if leg is self._leg:

@@ -40,6 +40,7 @@ CAUSES: dict[str, Cause] = {
         Cause("no_resources", 34, 503, "unreachable"),
         Cause("network_out_of_order", 38, 503, "unreachable"),
         Cause("media_timeout", 31, 200, "failed"),
+        Cause("unrecorded", 34, 503, "failed"),
         Cause("cancelled", 16, 487, "cancelled"),
         Cause("transferred", 16, 487, "answered"),
         Cause("answered_elsewhere", 26, 487, "cancelled"),

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
+from sipcc.call.diskwatch import DiskWatch
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
+from sipcc.call.recording import Finisher
 from sipcc.call.rooms import Conferences
 from sipcc.call.settings import CallSettings
 from sipcc.call.tollguard import TollGuard
@@ -55,6 +57,10 @@ class CallContext:
     """Who we are towards browsers; None refuses their media with 488."""
     recordings: str = "recordings"
     """Folder of recordings that were not given a path."""
+    disk: DiskWatch = field(default_factory=DiskWatch)
+    """Warns before the disk of the recordings is full."""
+    finisher: Finisher = field(default_factory=Finisher)
+    """Brings finished recordings into their final form."""
     hold_music: str = "hold"
     """Prompt that a party hears while the other one holds."""
     settings: CallSettings = field(default_factory=CallSettings)

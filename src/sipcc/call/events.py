@@ -221,6 +221,57 @@ class RecordingFinished(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class RecordingPaused(Event, frozen=True, kw_only=True):
+    """What is said now is not recorded; the file goes on in silence or under a tone."""
+
+    call: str
+    path: str
+    reason: str
+    """Why, in the words of whoever paused it, such as ``card number``."""
+
+
+class RecordingResumed(Event, frozen=True, kw_only=True):
+    """A pause of the recording is over."""
+
+    call: str
+    path: str
+
+
+class RecordingStored(Event, frozen=True, kw_only=True):
+    """A recording has its final form (see ``[media.recording]``)."""
+
+    call: str
+    path: str
+    """The file of `RecordingFinished`; it is gone when `stored` is another one."""
+    stored: str
+    """The file that has the audio now."""
+    size_bytes: int
+    waveform: str = ""
+    """A JSON file with the peaks of both sides, where one was asked for."""
+    error: str = ""
+    """Why the recording was left as it was; empty when all is well."""
+
+
+class DiskFilling(Event, frozen=True, kw_only=True):
+    """The disk of the recordings has passed a limit, upwards or downwards."""
+
+    folder: str
+    level: Literal["ok", "low", "critical"]
+    percent: float
+    """How much of it is used."""
+    free_mb: int
+
+
+class PromptUnplayable(Event, frozen=True, kw_only=True):
+    """A prompt could not be played to a leg; where it can, a fallback tone sounds in its place."""
+
+    call: str
+    leg: str
+    path: str
+    """The file; empty for a tone that the leg's codec cannot carry."""
+    error: str
+
+
 class CallEndedEvent(Event, frozen=True, kw_only=True, tag="CallEnded"):
     """The caller's leg is over: `at` is when BYE, CANCEL or the final refusal was sent or arrived."""
 

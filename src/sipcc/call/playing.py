@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayEnded, PlayItem, PromptMissing
+from sipcc.rtp.flow import MediaEvent, MediaPort, PlayEnded, PlayFlow, PlayItem, PlayStream
 
 _tokens = itertools.count(1)
 """Each play has a number of its own: a party that changes calls brings the ends of old plays along."""
+
+PIECE_BYTES = 32_000
+"""A stream is fed in pieces of a third of a second at 48 kHz, so that a producer can be stopped in time."""
 
 
 class Player:
@@ -24,8 +27,8 @@ class Player:
         self._token = 0
         self._on_end: Callable[[], None] | None = None
         self._now: tuple[Sequence[PlayItem], bool, bool] = ((), False, False)
-        self.missing: list[str] = []
-        """Prompts that could not be played, as paths."""
+        self._room = asyncio.Event()
+        self._room.set()
 
     @property
     def playing(self) -> bool:
@@ -59,6 +62,45 @@ class Player:
                 self.stop()
             raise
 
+    async def play_stream(self, chunks: AsyncIterable[bytes], *, rate_hz: int = 8000) -> None:
+        """Play speech as it is made, to its end: 16-bit mono samples, little-endian, in any pieces.
+
+        A producer that is ahead of the play by ten seconds is not asked for more until it is not; one that is
+        late is waited for in silence. Cancelled, or when the producer raises, it stops the sound.
+
+        Raises:
+            ValueError: nobody speaks at such a rate.
+        """
+        from sipcc.rtp.streaming import SpeechFeed  # numpy, for who has speech made
+
+        feed = SpeechFeed(rate_hz)
+        over = asyncio.Event()
+        on_end = over.set
+        self.start([PlayStream()], on_end=on_end)
+        try:
+            async for chunk in chunks:
+                for start in range(0, len(chunk), PIECE_BYTES):
+                    await self._room.wait()
+                    if over.is_set():
+                        return  # something else plays
+                    self._port.feed(self._token, feed.push(chunk[start : start + PIECE_BYTES]))
+            if not over.is_set():
+                self._port.feed(self._token, feed.finish(), last=True)
+            await over.wait()
+        finally:
+            if self._on_end is on_end:
+                self.stop()
+
+    def pause(self, paused: bool) -> None:
+        """Let what plays be silent, or go on where it was."""
+        if self._on_end is not None:
+            self._port.pause_playing(paused)
+
+    def seek(self, seconds: float) -> None:
+        """Go to a place in what plays, counted from its beginning."""
+        if self._on_end is not None:
+            self._port.seek_playing(round(seconds * 1000))
+
     def stop(self) -> None:
         """End what plays; nothing happens when nothing does."""
         if self._on_end is not None:
@@ -82,10 +124,14 @@ class Player:
         """Take an event of the port."""
         if isinstance(event, PlayEnded) and event.token == self._token:
             self._finish()
-        elif isinstance(event, PromptMissing):
-            self.missing.append(event.path)
+        elif isinstance(event, PlayFlow) and event.token == self._token:
+            if event.full:
+                self._room.clear()
+            else:
+                self._room.set()
 
     def _finish(self) -> None:
+        self._room.set()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()

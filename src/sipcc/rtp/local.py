@@ -54,7 +54,7 @@ class LocalEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._core: MediaCore | None = None
         self._clips = ClipStore()
-        self._writer = RecordingWriter()
+        self._writer = RecordingWriter(min_free_mb=self.settings.recording.min_free_mb)
         self._work = TaskScope("rtp")
         self._ports: dict[str, EnginePort] = {}
         self._awaited: set[Taping] = set()

@@ -9,8 +9,9 @@ import msgspec
 
 from sipcc.rtp import wire
 from sipcc.rtp.files import ClipStore
-from sipcc.rtp.flow import Law, PlayEnded, PlayFlow, PlayItem, PlayStream, PromptMissing
-from sipcc.rtp.frame import SAMPLE_RATE_HZ, Coding, law_of
+from sipcc.rtp.flow import CodecName, PlayEnded, PlayFlow, PlayItem, PlayStream, PromptMissing
+from sipcc.rtp.formats import spec
+from sipcc.rtp.frame import Coding, law_of
 from sipcc.rtp.player import Clip, Player
 from sipcc.rtp.session import Session
 from sipcc.rtp.streaming import StreamPlayer
@@ -39,11 +40,11 @@ class _Play:
 class Plays:
     """Starts and ends the plays of one engine. Whoever calls a verb here settles the leg afterwards."""
 
-    def __init__(self, clips: ClipStore, emit: Callable[[wire.Event], None], *, codec: Law) -> None:
+    def __init__(self, clips: ClipStore, emit: Callable[[wire.Event], None], *, codec: CodecName) -> None:
         """`codec` is for ports that play before they are configured."""
         self._clips = clips
         self._emit = emit
-        self._coding: Coding = (codec, SAMPLE_RATE_HZ)
+        self._coding: Coding = (codec, spec(codec).clock_rate_hz)
         self._plays: dict[str, _Play] = {}
         self.wants: list[Want] = []
         """Clips to be read, to be taken by the shell."""

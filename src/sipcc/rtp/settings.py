@@ -18,6 +18,33 @@ SrtpSuite = Literal[
 ]
 """A key of `sipcc.rtp.flow.SRTP_SUITES`."""
 
+Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
+
+
+class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How calls are recorded, and what becomes of calls and files when that fails or is done."""
+
+    consent_tone: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    """Seconds from one consent tone to the next, 1400 Hz for half a second, which all parties of a recorded
+    call hear; 12 to 15 is usual, 0 is off."""
+    min_free_mb: Annotated[int, msgspec.Meta(ge=0)] = 100
+    """No recording begins on a disk with less space."""
+    alarm_percent: tuple[Percent, Percent] = (85.0, 95.0)
+    """How full the disk is when there is a warning, and when there is an alarm."""
+    unrecorded: Literal["talk", "refuse", "end"] = "talk"
+    """What becomes of a call that cannot be recorded: ``talk`` lets it go on, ``refuse`` ends one whose
+    recording cannot begin, ``end`` also one whose recording breaks off."""
+    format: Literal["wav", "flac", "opus"] = "wav"
+    """What recordings become when they are complete: ``flac`` loses nothing, ``opus`` (in OGG) is smaller."""
+    waveform: bool = False
+    """True draws a waveform of both sides, as JSON beside the recording."""
+
+    def __post_init__(self) -> None:
+        """Check what the types cannot say."""
+        if self.alarm_percent[1] < self.alarm_percent[0]:
+            raise ValueError("alarm_percent must be (warning, alarm) with the alarm not below the warning")
+
+
 Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
 
@@ -84,6 +111,8 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         "AEAD_AES_256_GCM",
     )
     """Crypto suites that are offered, best first, and taken. Every device with SRTP has the first one."""
+    recording: RecordingSettings = RecordingSettings()
+    """The section ``[media.recording]``."""
     clock_ms: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
     """Period of the engine's clock: a divisor of 20. Tests take 10 or 20 to run faster."""
 

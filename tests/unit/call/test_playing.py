@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
-from sipcc.call.playing import Player
-from sipcc.rtp.flow import PlayEnded, PlayFile, PlayItem, PromptMissing
+from sipcc.call.playing import PIECE_BYTES, Player
+from sipcc.rtp.flow import PlayEnded, PlayFile, PlayFlow, PlayItem
 
 WELCOME = [PlayFile("welcome.wav")]
 MUSIC = [PlayFile("hold.wav")]
@@ -19,11 +19,26 @@ class Port:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
+        self.fed: list[int | str] = []
+        self.on_feed: Callable[[], None] = lambda: None
+        self.token = 0
 
     def play(
         self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
     ) -> None:
-        self.calls.append((next(iter(items)).path, token))  # type: ignore[union-attr]
+        self.calls.append((getattr(next(iter(items)), "path", "stream"), token))
+        self.token = token
+
+    def feed(self, token: int, audio: bytes, *, last: bool = False) -> None:
+        assert token == self.token
+        self.fed.append("last" if last else len(audio))
+        self.on_feed()
+
+    def pause_playing(self, paused: bool) -> None:
+        self.calls.append(("pause", int(paused)))
+
+    def seek_playing(self, position_ms: int) -> None:
+        self.calls.append(("seek", position_ms))
 
     def stop_playing(self) -> None:
         self.calls.append(("stop", 0))
@@ -82,13 +97,93 @@ async def test_cancelling_a_play_that_was_replaced_leaves_the_other_alone() -> N
     assert ("stop", 0) not in port.calls
 
 
-def test_stop_when_nothing_plays_does_nothing_and_missing_prompts_are_remembered() -> None:
+def test_when_nothing_plays_stop_pause_and_seek_do_nothing() -> None:
     port = Port()
     player = Player(port)  # type: ignore[arg-type]
     player.stop()
-    player.on_event(PromptMissing("port-1", "nowhere.wav", "no such file"))
+    player.pause(True)
+    player.seek(3.0)
     assert port.calls == []
-    assert player.missing == ["nowhere.wav"]
+
+
+def test_pause_and_seek_go_to_the_port() -> None:
+    port = Port()
+    player = Player(port)  # type: ignore[arg-type]
+    player.start(WELCOME)
+    player.pause(True)
+    player.seek(1.5)
+    player.pause(False)
+    assert port.calls[1:] == [("pause", 1), ("seek", 1500), ("pause", 0)]
+
+
+async def test_a_stream_is_fed_in_pieces_and_waits_while_the_port_is_full() -> None:
+    port = Port()
+    player = Player(port)  # type: ignore[arg-type]
+
+    async def speech() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(2 * PIECE_BYTES)
+
+    task = asyncio.ensure_future(player.play_stream(speech()))
+
+    def two_are_enough() -> None:
+        if len(port.fed) == 2:
+            player.on_event(PlayFlow("port-1", port.token, True))
+
+    port.on_feed = two_are_enough
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert port.fed == [PIECE_BYTES] * 2
+    player.on_event(PlayFlow("port-1", port.token - 1, False))  # of another play
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert port.fed == [PIECE_BYTES] * 2
+    player.on_event(PlayFlow("port-1", port.token, False))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert port.fed == [PIECE_BYTES] * 6 + ["last"]
+    assert not task.done()
+    player.on_event(ended(port.token))
+    await task
+
+
+async def test_a_stream_that_is_replaced_is_not_fed_any_more() -> None:
+    port = Port()
+    player = Player(port)  # type: ignore[arg-type]
+    asked = []
+
+    async def speech() -> AsyncIterator[bytes]:
+        while True:
+            asked.append(1)
+            yield bytes(640)
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(player.play_stream(speech(), rate_hz=16000))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    player.start(MUSIC)
+    await task
+    fed = len(port.fed)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(port.fed) == fed
+    assert player.playing
+
+
+async def test_a_producer_that_breaks_ends_the_sound() -> None:
+    port = Port()
+    player = Player(port)  # type: ignore[arg-type]
+
+    async def speech() -> AsyncIterator[bytes]:
+        yield bytes(640)
+        raise OSError("the voice is gone")
+
+    with pytest.raises(OSError, match="voice"):
+        await player.play_stream(speech())
+    assert port.calls[-1] == ("stop", 0)
+    assert not player.playing
+    with pytest.raises(ValueError, match="resample"):
+        await player.play_stream(speech(), rate_hz=17)
 
 
 async def test_what_plays_moves_to_the_port_of_another_party() -> None:
