@@ -12,7 +12,6 @@ move, so a frame is cut or repeated in time (`want`).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -107,10 +106,10 @@ class JitterBuffer:
         self._usual = _UNKNOWN
         self._countdown = ADAPT_TAKES
         self._missing = 0
-        self._gaps: deque[tuple[int, int]] = deque(maxlen=8)
+        self._gaps: list[tuple[int, int]] = []
         self._played = _UNKNOWN
         self._quiet = _UNKNOWN
-        self._skips: deque[int] = deque(maxlen=_SKIPS)
+        self._skips: list[int] = []
         self._transits.clear()
         self._expired = 0
         self._expired_next = _UNKNOWN
@@ -163,7 +162,7 @@ class JitterBuffer:
 
     def skip(self, sequence: int) -> None:
         """Note a packet that is no audio, such as a telephone event: its number is not a loss."""
-        self._skips.append(sequence)
+        self._skips = [*self._skips[1 - _SKIPS :], sequence]
         if 0 <= sequence_delta(sequence, self._next_sequence) < _SKIPS:
             self._next_sequence = self._quiet = (sequence + 1) & 0xFFFF
 
@@ -405,6 +404,7 @@ class JitterBuffer:
         gaps = self._gaps
         start = gaps.pop()[0] if gaps and gaps[-1][1] == at else at
         gaps.append((max(start, self._at - self._rate), self._at))
+        del gaps[:-8]
         return Piece("lost" if lost else "silent", length, following)
 
     def end(self, now: float, held: int) -> None:

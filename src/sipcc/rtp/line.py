@@ -2,8 +2,9 @@
 
 Whatever a leg hears - a prompt, hold music, agent A, agent B, keys - leaves as one RTP stream: one SSRC
 and one sequence for the life of the port, a timestamp that follows wall time over every silence, and a
-marker bit on the first packet after a gap. A peer whose stream is re-seated in mid-call loses audio or
-its SRTP state (facts: rtpengine #1483, asterisk #1324), so nothing but this file makes these numbers.
+marker bit on the first packet after a gap. When the clock of the codec changes in mid-call, the timestamp
+goes on from where it is, at the new rate. A peer whose stream is re-seated in mid-call loses audio or its
+SRTP state (facts: rtpengine #1483, asterisk #1324), so nothing but this file makes these numbers.
 
 Two writers take turns. The 20 ms clock asks `follow` and `place` for each frame. A relay maps the
 numbers of the source onto the line with a constant offset (`RelayMap`), and whoever writes next goes on
@@ -20,7 +21,7 @@ from sipcc.rtp.frame import FRAME_S, SAMPLE_RATE_HZ
 TIMESTAMP_MASK = 0xFFFFFFFF
 GAP_S = FRAME_S / 2
 """A frame whose wall-clock place lies further ahead than this is the first after a gap."""
-MAX_LEAP_SAMPLES = SAMPLE_RATE_HZ
+MAX_LEAP_S = 1.0
 """A relayed timestamp further than this from the last one is a new time line of the source."""
 MAX_LEAP_PACKETS = 200
 """The same for sequence numbers."""
@@ -36,12 +37,15 @@ class OutgoingLine:
         "next_timestamp",
         "on_anchor",
         "owner",
+        "rate_hz",
         "ssrc",
         "started",
     )
 
     def __init__(self, ids: Ids) -> None:
         self.ssrc = ids.bits(32)
+        self.rate_hz = SAMPLE_RATE_HZ
+        """How many units the timestamp moves in a second."""
         self.next_sequence = ids.bits(15)  # RFC 3711 asks for room before the first wrap
         self.next_timestamp = ids.bits(32)
         self._due_at = float("-inf")
@@ -65,11 +69,17 @@ class OutgoingLine:
         self._due_at = due_at
         self.started = started
 
+    def retune(self, rate_hz: int) -> None:
+        """Go on at the clock rate of another codec."""
+        if rate_hz != self.rate_hz:
+            self.rate_hz = rate_hz
+            self.owner = None  # what a relay knows of the source is in old units
+
     def timestamp_at(self, at: float) -> int:
         """The timestamp of the instant `at`: what a sender report pairs with the NTP time."""
         if not self.started:
             return self.next_timestamp
-        return (self.next_timestamp + round((at - self._due_at) * SAMPLE_RATE_HZ)) & TIMESTAMP_MASK
+        return (self.next_timestamp + round((at - self._due_at) * self.rate_hz)) & TIMESTAMP_MASK
 
     def follow(self, at: float) -> None:
         """Move the timestamp over the silence before `at`, when a frame leaves, if there was one."""
@@ -79,33 +89,33 @@ class OutgoingLine:
             return
         self._gap = True
         if self.started:
-            samples = round(behind * SAMPLE_RATE_HZ)
-            self.next_timestamp = (self.next_timestamp + samples) & TIMESTAMP_MASK
-            self._due_at += samples / SAMPLE_RATE_HZ
+            units = round(behind * self.rate_hz)
+            self.next_timestamp = (self.next_timestamp + units) & TIMESTAMP_MASK
+            self._due_at += units / self.rate_hz
         else:
             self.started = True
             self._due_at = at
 
-    def place(self, samples: int) -> tuple[int, int, bool]:
-        """Sequence, timestamp and marker for the next `samples` of audio; call `follow` before."""
+    def place(self, units: int) -> tuple[int, int, bool]:
+        """Sequence, timestamp and marker for audio that lasts `units`; call `follow` before."""
         sequence = self.next_sequence
         timestamp = self.next_timestamp
         marker = self._gap
         self._gap = False
         self.next_sequence = (sequence + 1) & 0xFFFF
-        self.next_timestamp = (timestamp + samples) & TIMESTAMP_MASK
-        self._due_at += samples / SAMPLE_RATE_HZ
+        self.next_timestamp = (timestamp + units) & TIMESTAMP_MASK
+        self._due_at += units / self.rate_hz
         return sequence, timestamp, marker
 
-    def note_relayed(self, sequence: int, step: int, samples: int) -> None:
+    def note_relayed(self, sequence: int, step: int, units: int) -> None:
         """Keep the line abreast of a packet that a relay put on it.
 
-        It is `samples` long and its timestamp lies `step` from where the next one was due.
+        It lasts `units` and its timestamp lies `step` from where the next one was due.
         """
-        step += samples
+        step += units
         self.next_sequence = (sequence + 1) & 0xFFFF
         self.next_timestamp = (self.next_timestamp + step) & TIMESTAMP_MASK
-        self._due_at += step / SAMPLE_RATE_HZ
+        self._due_at += step / self.rate_hz
 
 
 class RelayMap:
@@ -134,27 +144,28 @@ class RelayMap:
         self.line.owner = self
 
     def place(
-        self, ssrc: int, sequence: int, timestamp: int, samples: int, now: float
+        self, ssrc: int, sequence: int, timestamp: int, units: int, now: float
     ) -> tuple[int, int, bool] | None:
         """Sequence, timestamp and "first after a gap" for a packet of the source; None to drop it.
 
+        `units` is how long it lasts, 0 for what takes no time, such as a telephone event.
         A packet from before the relay began would fall on numbers that are already taken: dropped.
         """
         line = self.line
         if line.owner is not self or ssrc != self.source_ssrc:
-            return self._anchor(ssrc, sequence, timestamp, samples, now)
+            return self._anchor(ssrc, sequence, timestamp, units, now)
         out_sequence = (sequence + self.sequence_offset) & 0xFFFF
         out_timestamp = (timestamp + self.timestamp_offset) & TIMESTAMP_MASK
         step = (out_sequence - line.next_sequence) & 0xFFFF
         leap = ((out_timestamp - line.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
-        if step < MAX_LEAP_PACKETS and -MAX_LEAP_SAMPLES < leap < MAX_LEAP_SAMPLES:
-            line.note_relayed(out_sequence, leap, samples)
+        if step < MAX_LEAP_PACKETS and abs(leap) < line.rate_hz * MAX_LEAP_S:
+            line.note_relayed(out_sequence, leap, units)
             return out_sequence, out_timestamp, False
         if step >= 0x10000 - MAX_LEAP_PACKETS:  # late or doubled: passes with its own old place
             if 0 < (self._first_sequence - sequence) & 0xFFFF <= MAX_LEAP_PACKETS:
                 return None
             return out_sequence, out_timestamp, False
-        return self._anchor(ssrc, sequence, timestamp, samples, now)
+        return self._anchor(ssrc, sequence, timestamp, units, now)
 
     def skip(self, sequence: int) -> None:
         """Close the hole of a packet of the source that is not passed on."""
@@ -165,14 +176,14 @@ class RelayMap:
             self.sequence_offset -= 1
 
     def _anchor(
-        self, ssrc: int, sequence: int, timestamp: int, samples: int, now: float
+        self, ssrc: int, sequence: int, timestamp: int, units: int, now: float
     ) -> tuple[int, int, bool]:
         line = self.line
         line.follow(now)
         line.owner = self
         self.source_ssrc = ssrc
         self._first_sequence = sequence
-        out_sequence, out_timestamp, marker = line.place(samples)
+        out_sequence, out_timestamp, marker = line.place(units)
         self.sequence_offset = out_sequence - sequence
         self.timestamp_offset = out_timestamp - timestamp
         if line.on_anchor is not None:

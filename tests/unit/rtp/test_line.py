@@ -96,3 +96,47 @@ def test_sender_reports_pair_the_instant_with_the_line(line: OutgoingLine) -> No
     assert line.timestamp_at(1.0) == line.next_timestamp
     _, timestamp, _ = frame(line, 5.0)
     assert line.timestamp_at(6.0) == (timestamp + 8000) & 0xFFFFFFFF
+
+
+def test_the_timestamp_goes_on_at_the_rate_of_another_codec(line: OutgoingLine) -> None:
+    sequence, timestamp, _ = frame(line, 5.0)
+    line.retune(48000)
+    line.follow(5.02)
+    assert line.place(960) == ((sequence + 1) & 0xFFFF, (timestamp + 160) & 0xFFFFFFFF, False)
+    line.follow(5.04)
+    assert line.place(960) == ((sequence + 2) & 0xFFFF, (timestamp + 160 + 960) & 0xFFFFFFFF, False)
+    line.follow(6.04)
+    _, later, marker = line.place(960)
+    assert (later, marker) == ((timestamp + 160 + 960 + 48000) & 0xFFFFFFFF, True)
+    assert line.timestamp_at(7.04) == (later + 48000) & 0xFFFFFFFF
+    line.retune(8000)
+    assert frame(line, 6.06) == ((sequence + 4) & 0xFFFF, (later + 960) & 0xFFFFFFFF, False)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 48000])
+def test_a_relay_counts_in_units_of_the_clock(line: OutgoingLine, rate_hz: int) -> None:
+    units = rate_hz // 50
+    line.retune(rate_hz)
+    relay = RelayMap(line)
+    first = relay.place(7, 100, 0, units, 5.0)
+    assert first is not None
+    for step in range(1, 100):
+        placed = relay.place(7, 100 + step, step * units, units, 5.0 + step * 0.02)
+        assert placed == ((first[0] + step) & 0xFFFF, (first[1] + step * units) & 0xFFFFFFFF, False)
+    line.follow(7.0)
+    assert line.place(units) == ((first[0] + 100) & 0xFFFF, (first[1] + 100 * units) & 0xFFFFFFFF, False)
+    paused = relay.place(7, 200, 100 * units + 3 * rate_hz, units, 10.0)
+    assert paused is not None
+    assert paused[2]
+
+
+def test_a_relay_is_seated_anew_when_the_clock_changes(line: OutgoingLine) -> None:
+    relay = RelayMap(line)
+    first = relay.place(7, 100, 0, 160, 5.0)
+    assert first is not None
+    line.retune(48000)
+    assert relay.place(7, 101, 77, 960, 5.02) == (
+        (first[0] + 1) & 0xFFFF,
+        (first[1] + 160) & 0xFFFFFFFF,
+        False,
+    )
