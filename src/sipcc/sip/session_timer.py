@@ -165,6 +165,11 @@ class SessionTimer:
             headers.append(("Require", "timer"))
         return headers
 
+    def resume(self, interval: int, refresher: Side, *, peer_updates: bool, now: float) -> None:
+        """Go on with a timer that another process has begun, as if it were refreshed now."""
+        self.peer_updates = peer_updates
+        self._start(interval, refresher, now, 0.0)
+
     # -- time -----------------------------------------------------------------------------------------
 
     def expire(self, *, now: float) -> Step | None:
