@@ -13,6 +13,7 @@ from sipcc.call.conversation import BridgeResult, Conversation
 from sipcc.call.digits import DigitBuffer
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
+from sipcc.call.passthrough import Passthrough
 from sipcc.call.playing import Player
 from sipcc.call.recording import CallRecording
 from sipcc.call.waiting import run_unless
@@ -84,6 +85,8 @@ class CallState(CallerFacts):
         self.transferor: Target | str | None = None
         """Who put this caller here by a transfer, and gets it back when nobody answers."""
         self.hearing: Hearing | None = None
+        self.passing: Passthrough | None = None
+        """Video and fax of the conversation."""
         """What the caller hears while parties ring, as long as they do."""
         self.supervisors: list[Supervision] = []
         """Who listens, whispers or talks in from calls of their own."""
@@ -207,21 +210,25 @@ class CallState(CallerFacts):
             leg,
             player=self.player,
             music=lambda: context.prompts.resolve((context.hold_music,), self.language),
-            on_joined=self._call_supervisors,
+            on_joined=self._joined,
         )
         self._conversation = talk
+        self.passing = passing = Passthrough(context, talk)
         started = self._now()
         self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
         try:
             ended_by = await talk.run()
         finally:
+            passing.close()
             if self._conversation is talk:
-                self._conversation = None
+                self._conversation = self.passing = None
             ended = self._now()
             self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
         return BridgeResult(ended_by, ended - started, talk.transferred)
 
-    def _call_supervisors(self) -> None:
+    def _joined(self) -> None:
+        if self.passing is not None:
+            self.passing.joined()
         for supervision in self.supervisors:
             supervision.attach()
 

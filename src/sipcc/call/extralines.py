@@ -9,12 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
 
 from sipcc.sip.sdp import MediaDescription, SessionDescription
-
-PassPolicy = Literal["refuse", "pass"]
-"""Whether a kind of media is passed on to the other party of a conversation."""
 
 PROTOCOLS = {"video": {"RTP/AVP", "RTP/AVPF"}, "image": {"UDPTL"}}
 """The kinds that can be passed on, and how they may travel: what is encrypted for us is not passed on."""

@@ -1,19 +1,19 @@
 """From SDP to streams: what we offer, what we answer, and how the audio then travels (RFC 3264).
 
 The ledger of who owes whom is `sipcc.sip.offer`; this decides what the descriptions say. One audio line is
-taken, the first that is not refused; every other media line is refused with port 0, in its place.
+taken, the first that is not refused; every other media line is refused with port 0, in its place, but for
+the `extra` ones that `sipcc.call.passthrough` passes on to another leg.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
 from sipcc.call.codecs import Agreed, CodecRules, CodecTable, format_attributes
+from sipcc.call.extralines import place_lines, why_not_to
 from sipcc.call.security import Keying, PlainKeying
 from sipcc.errors import NoCommonCodec, ParseError, RemoteProtocolError
 from sipcc.rtp.flow import CodecName, StreamParams
@@ -24,18 +24,6 @@ from sipcc.sip.sdp import Attribute, Connection, Direction, MediaDescription, Rt
 Hold = Literal["", "sendonly", "inactive", "null"]
 """How we keep the far side on hold: not at all; it may listen to music; silence both ways; or by the null
 address of RFC 2543, for peers that know no direction attributes."""
-
-_PTIMES_MS = (10, 20, 30, 40, 50, 60)
-
-
-@lru_cache(maxsize=4096)
-def _why_not_to(host: str) -> str:
-    """Why audio must not be sent to `host`; an empty text when it may."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "the audio's address is a name"
-    return "audio is not sent to groups" if address.is_multicast or host == "255.255.255.255" else ""
 
 
 class MediaNegotiation:
@@ -69,6 +57,11 @@ class MediaNegotiation:
         """How we keep the far side on hold; it counts from the next description of ours on."""
         self.local_body = b""
         """Our description as sent last, or before an offer that failed."""
+        self.extra: dict[str, MediaDescription] = {}
+        """Lines of ours besides the audio, by their kind (``video``, ``image``), in force from the next
+        description on."""
+        self.audio_off = False
+        """True when an offer of ours refuses the audio, because a fax takes its place."""
         self._body_before = b""
         self._fork = ""
         self._aside: tuple[SessionDescription | None, bytes] | None = None
@@ -77,6 +70,11 @@ class MediaNegotiation:
     def awaiting_answer(self) -> bool:
         """True while an offer of ours has no answer."""
         return self._ledger.state is OfferState.LOCAL_OFFER
+
+    @property
+    def remote(self) -> SessionDescription | None:
+        """The peer's description that is in force."""
+        return self._ledger.remote
 
     def make_offer(self, *, prefer: CodecName | None = None) -> bytes:
         """Our offer; `prefer` puts one codec first, so that two legs may agree and be relayed.
@@ -87,10 +85,9 @@ class MediaNegotiation:
         maps = self._codecs.offer(prefer=prefer, params=self.params)
         protocol, keys = self._keying.offer()
         media = self._audio(maps, self._ptime_ms, (*keys, *self._direction("sendrecv")), protocol)
-        lines = [media]
-        if self._ledger.local is not None:
-            # a line keeps its place in every later offer, refused ones too (RFC 3264 §8)
-            lines = [media if line.port else line.refused() for line in self._ledger.local.media]
+        if self.audio_off:
+            media = media.refused()
+        lines = place_lines(self._ledger.local, {"audio": media, **self.extra})
         self._body_before = self.local_body
         return self._send(self._ledger.offer(self._describe(tuple(lines))))
 
@@ -115,13 +112,18 @@ class MediaNegotiation:
         if not body and reliable and fork == self._fork and self._ledger.accept_preview():
             return
         answer = _parse(body)
-        self._choose(answer, answered=True)
+        resting = self.audio_off and answer.audio is None  # be the fax itself taken or not
+        if not resting:
+            self._choose(answer, answered=True)
         try:
             self._ledger.receive_answer(answer, reliable=reliable)
         except RemoteProtocolError as error:
             raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
         self._fork = fork
-        self._agree(answer, answered=True)
+        if resting:
+            self._rest()
+        else:
+            self._agree(answer, answered=True)
 
     def withdraw(self) -> None:
         """Our open offer was refused: all is as before it (RFC 3261 §14.1)."""
@@ -168,6 +170,11 @@ class MediaNegotiation:
             self._ledger.receive_offer(offer)
         except RemoteProtocolError as error:
             raise ParseError(str(error), layer="body", status_hint=error.status_hint) from error
+        if self._is_fax(offer):
+            lines = tuple(self._extra_for(line, offer) for line in offer.media)
+            answer = self._ledger.answer(self._describe(lines))
+            self._rest()
+            return self._send(answer)
         try:
             audio, agreed = self._choose(offer, answered=False)
         except NoCommonCodec:
@@ -177,7 +184,9 @@ class MediaNegotiation:
         protocol, keys = self._keying.answer(offer, audio)
         attributes = (*keys, *self._direction(offer.direction_of(audio)))
         lines = tuple(
-            self._audio(agreed.maps, ptime_ms, attributes, protocol) if line is audio else line.refused()
+            self._audio(agreed.maps, ptime_ms, attributes, protocol)
+            if line is audio
+            else self._extra_for(line, offer)
             for line in offer.media
         )
         answer = self._ledger.answer(self._describe(lines))
@@ -201,6 +210,22 @@ class MediaNegotiation:
         return (offer.media, offer.connection) == (remote.media, remote.connection)
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _extra_for(self, line: MediaDescription, offer: SessionDescription) -> MediaDescription:
+        """Our answer to a line that is not the audio: what another leg says to it, or a refusal."""
+        first = next(other for other in offer.media if other.kind == line.kind)
+        extra = self.extra.get(line.kind) if line.port and line is first else None
+        return line.refused() if extra is None else msgspec.structs.replace(extra, protocol=line.protocol)
+
+    def _is_fax(self, description: SessionDescription) -> bool:
+        """True for a description without audio, when a fax is passed on in its place."""
+        fax = any(line.kind == "image" and line.port for line in description.media)
+        return fax and "image" in self.extra and description.audio is None
+
+    def _rest(self) -> None:
+        """The audio rests while a fax goes by its own port."""
+        if self.params is not None:
+            self.params = msgspec.structs.replace(self.params, send=False, receive=False)
 
     def _agree(self, remote: SessionDescription, *, answered: bool) -> None:
         """Take the stream from the peer's description: its offer, or its answer to ours."""
@@ -264,7 +289,7 @@ class MediaNegotiation:
         connection = description.connection_of(audio)
         if connection is None:
             raise NoCommonCodec("the audio has no address")
-        why = _why_not_to(connection.host)
+        why = why_not_to(connection.host)
         if why:
             raise NoCommonCodec(why)
 

@@ -163,8 +163,10 @@ class CallVerbs(CallLegs):
     # -- what the far sides ask for ---------------------------------------------------------------
 
     def leg_offered(self, leg: Leg, request: Request) -> Awaitable[int] | None:
-        """A re-INVITE or UPDATE: `on_offer` may decide, and take its time."""
-        return None if self.on_offer is None else self.on_offer(leg, request)
+        """A re-INVITE or UPDATE: `on_offer` may decide, and take its time; video and fax are passed on."""
+        if self.on_offer is not None:
+            return self.on_offer(leg, request)
+        return None if self.passing is None else self.passing.offered(leg, request)
 
     def leg_request(self, leg: Leg, inbound: InboundRequest) -> None:
         """A REFER asks for a transfer; a MESSAGE or INFO is for the other side of the conversation."""

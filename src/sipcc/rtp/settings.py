@@ -45,6 +45,9 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("alarm_percent must be (warning, alarm) with the alarm not below the warning")
 
 
+PassPolicy = Literal["refuse", "pass"]
+"""Whether what we do not understand is passed on."""
+
 Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
 
@@ -80,6 +83,12 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Fraction of packets lost within ten seconds that is an alarm, until it is half of it; 0 for none."""
     alarm_jitter_ms: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     """The same for jitter; 0 for none."""
+    video: PassPolicy = "refuse"
+    """``pass`` passes video on as it comes when both parties of a conversation want it; else it is refused
+    in its line, and the audio is taken."""
+    t38: PassPolicy = "pass"
+    """``pass`` passes fax by T.38 on to the other party of a conversation, if that one takes it; else a change
+    to T.38 is refused with 488, and the audio goes on."""
     extended_reports: bool = True
     """True adds VoIP metrics (RTCP XR, RFC 3611) to the reports that peers get."""
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
