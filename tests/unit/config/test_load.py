@@ -278,9 +278,9 @@ WRONG: list[tuple[str, str, str, str, str]] = [
     ),
     (
         '["127.0.0.2"]',
-        '["127.0.0.2"]\ncodecs = ["G729"]',
+        '["127.0.0.2"]\ncodecs = ["GSM"]',
         "sipcc.toml:9 trunks[0].codecs[0]",
-        "unknown codec 'G729'",
+        "unknown codec 'GSM'",
         "known: PCMA, PCMU",
     ),
     (
