@@ -18,6 +18,9 @@ SrtpSuite = Literal[
 ]
 """A key of `sipcc.rtp.flow.SRTP_SUITES`."""
 
+PassPolicy = Literal["refuse", "pass"]
+"""Whether what we do not understand is passed on."""
+
 Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 
 
@@ -45,9 +48,6 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("alarm_percent must be (warning, alarm) with the alarm not below the warning")
 
 
-PassPolicy = Literal["refuse", "pass"]
-"""Whether what we do not understand is passed on."""
-
 Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
 
@@ -70,9 +70,6 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_late_ms: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     """How late the clock may be: when more than 5 % of its ticks are later for two seconds, new calls are
     refused with 503."""
-    standby: bool = True
-    """Keep one process in waiting that has all imports behind it: it replaces a worker that dies within
-    some milliseconds. False saves its memory (some 40 MB), and a replacement takes some 0.2 s."""
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """Seconds without RTP and RTCP after which a leg that should receive counts as dead."""
     hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
