@@ -281,7 +281,7 @@ WRONG: list[tuple[str, str, str, str, str]] = [
         '["127.0.0.2"]\ncodecs = ["GSM"]',
         "sipcc.toml:9 trunks[0].codecs[0]",
         "unknown codec 'GSM'",
-        "known: PCMA, PCMU",
+        "known: G722, G729, L16, PCMA, PCMU, opus",
     ),
     (
         '["127.0.0.2"]',
