@@ -75,7 +75,8 @@ class FakeMedia:
         self._loop = asyncio.get_running_loop()
         self._rtp, self._rtcp, self.port = self._open(host)
         self._ssrc = ssrc
-        self._sequence = (ssrc * 7919) & 0xFFFF
+        self.sequence = (ssrc * 7919) & 0xFFFF
+        """Number of the next packet."""
         self._timestamp = (ssrc * 104729) & 0xFFFFFFFF
         self._samples: Samples = audio.silence(1.0)
         self._at = 0
@@ -209,7 +210,7 @@ class FakeMedia:
             if self.secret is not None:
                 data = self.secret.protect(data)
             self._sockets.send(self._rtp, data, (peer.host, peer.port))
-            self._sequence = (self._sequence + 1) & 0xFFFF
+            self.sequence = (self.sequence + 1) & 0xFFFF
             self.sent += 1
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
 
@@ -217,7 +218,7 @@ class FakeMedia:
         return packet.build(
             payload,
             payload_type=payload_type,
-            sequence=self._sequence,
+            sequence=self.sequence,
             timestamp=timestamp,
             ssrc=self._ssrc,
             marker=marker,

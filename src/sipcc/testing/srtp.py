@@ -83,5 +83,12 @@ class Secret:
             self.refused += 1
             return None
 
+    def open_rtcp(self, packet: bytes) -> bytes | None:
+        """A report that came, or None."""
+        try:
+            return self._receive.unprotect_rtcp(packet) if self._receive is not None else None
+        except Error:
+            return None
+
     def _session(self, key: bytes, kind: int) -> Session:
         return Session(Policy(key=key, ssrc_type=kind, srtp_profile=self._profile))
