@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sipcc.rtp import keys, wire
+from sipcc.rtp.codec.base import units_of
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import Role, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES, law_of
@@ -110,7 +111,13 @@ class Control:
 
     def _configure(self, session: Session, params: StreamParams, now: float) -> None:
         expected = (params.remote_host, params.remote_port)
-        types = {params.payload_type, params.event_payload_type}
+        session.renumbered = _renumbered(params)
+        types = {
+            params.payload_type,
+            params.event_payload_type,
+            params.noise_payload_type,
+            *session.renumbered,
+        }
         negotiated = frozenset(kind for kind in types if kind is not None)
         if session.gate is None:
             session.gate = (
@@ -124,12 +131,16 @@ class Control:
         session.count_arrivals()  # by the old payload type
         before = session.params
         if before is not None and not before.receive and params.receive:
-            session.frames.clear()  # nobody wants to hear the seconds before the hold
+            session.ear.clear()  # nobody wants to hear the seconds before the hold
         session.params = params
         session.codec = params.codec
         session.coding = (params.codec, params.clock_rate_hz)
         session.law = law_of(params.codec)
         session.payload_type = params.payload_type
+        session.noise_type = -1 if params.noise_payload_type is None else params.noise_payload_type
+        session.ear.configure(params.codec, params.clock_rate_hz)
+        session.line.retune(params.clock_rate_hz)
+        session.measure = len if session.law is not None else partial(units_of, *session.coding)
         keys.configure(session, params)
         if before is None or _coding(before) != _coding(params):
             session.voice = Voice(
@@ -139,7 +150,10 @@ class Control:
                 ptime_ms=params.ptime_ms,
                 complexity=self._complexity,
             )
+            session.irregular = 0
         session.packet_samples = session.voice.samples if session.voice is not None else FRAME_SAMPLES
+        can_be_cut = params.codec in {"PCMU", "PCMA", "G722", "L16"}
+        session.strict_units = session.voice.units if session.voice is not None and can_be_cut else 0
         _guard(session, params)
         session.muxed = params.rtcp_mux
         if params.browser is not None:
@@ -224,7 +238,7 @@ class Control:
         )
         queueing = leg.receiving and (wanted or leg.tapped or leg.keying.slot >= 0)
         if queueing and not leg.queueing:
-            leg.frames.clear()
+            leg.ear.clear()
         leg.queueing = queueing
 
     # -- rooms --------------------------------------------------------------------------------------------
@@ -311,6 +325,15 @@ def _guard(session: Session, params: StreamParams) -> None:
         session.shield = Shield(params.srtp)
     else:
         session.shield.rekey(params.srtp)
+
+
+def _renumbered(params: StreamParams) -> dict[int, int]:
+    """The peer's payload types by ours, where they differ."""
+    audio, events = params.receive_payload_type, params.receive_event_payload_type
+    numbers = {} if audio is None else {audio: params.payload_type}
+    if events is not None and params.event_payload_type is not None:
+        numbers[events] = params.event_payload_type
+    return numbers
 
 
 def _coding(params: StreamParams) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 `receive_rtp` is the hot path of a relay, so it reads straight down: unpack, compare the source, count, and
 send on. Everything rare (another source, telephone events, odd headers) leaves it by a method call. A
-packet goes one of three ways: relayed to the peer at once, queued for the 20 ms clock (`frames`), or
+packet goes one of three ways: relayed to the peer at once, heard by the 20 ms clock (`ear`), or
 counted and dropped. A recording is a tap on both ways, so it neither delays nor changes anything.
 
 A guarded leg (SRTP, a browser) believes only what its shield has opened, and sends only what it has closed.
@@ -10,10 +10,12 @@ A guarded leg (SRTP, a browser) believes only what its shield has opened, and se
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from sipcc.rtp.consent import ConsentTone
 from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame
+from sipcc.rtp.ear import Ear
 from sipcc.rtp.flow import (
     AudioTapped,
     CodecName,
@@ -23,12 +25,12 @@ from sipcc.rtp.flow import (
     StreamParams,
 )
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, Coding
-from sipcc.rtp.keys import KeyState, receive_event
+from sipcc.rtp.hearing import count_lengths, leave_relay, receive_other
+from sipcc.rtp.keys import KeyState
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.line import OutgoingLine, RelayMap
 from sipcc.rtp.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, Flaw, payload_bounds
 from sipcc.rtp.player import Player
-from sipcc.rtp.queue import FrameQueue
 from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
@@ -87,13 +89,14 @@ class Session:
         "coding",
         "consent",
         "digits",
+        "ear",
         "event_type",
-        "frames",
         "gate",
         "guarded",
         "heard",
         "heard_at",
         "id",
+        "irregular",
         "key_stamp",
         "keying",
         "keys",
@@ -102,7 +105,9 @@ class Session:
         "line",
         "loading",
         "malformed",
+        "measure",
         "muxed",
+        "noise_type",
         "number",
         "old_key",
         "owner",
@@ -122,6 +127,7 @@ class Session:
         "recorder",
         "rejected",
         "relay",
+        "renumbered",
         "report_heard_at",
         "reports",
         "room",
@@ -135,6 +141,7 @@ class Session:
         "since",
         "source",
         "sources",
+        "strict_units",
         "tapped",
         "timed_out",
         "unexpected",
@@ -159,9 +166,17 @@ class Session:
         self.law: Law | None = "PCMU"
         """The codec when it is one of G.711, whose frames are moved as bytes."""
         self.payload_type = -1
-        self.event_type = -1
+        self.event_type = self.noise_type = -1
+        self.renumbered: dict[int, int] = {}
+        """What we receive under our own numbers, by those, as the peer's numbers, under which we send it."""
         self.packet_samples = FRAME_SAMPLES
         """Samples per packet that we send."""
+        self.measure: Callable[[bytes], int] = len
+        """How long a payload of the codec lasts, in units of its RTP clock."""
+        self.strict_units = 0
+        """The length of the packets that a peer like this one takes; 0 when any will do."""
+        self.irregular = 0
+        """Not 0 while this party makes packets of other lengths, which are not relayed."""
         self.sending = False
         """True when the peer may be sent to, and there is an address for it."""
         self.receiving = False
@@ -186,7 +201,7 @@ class Session:
         """RTP timestamp of the last key that came: all packets of one press have the same."""
         self.old_key = -1
         """That of the last key before the present bridge, which was not meant for the peer."""
-        self.frames = FrameQueue()
+        self.ear = Ear()
         self.queueing = False
         """True while the 20 ms clock takes our frames, for the peer to hear."""
         self.said: bytes | Pcm | None = None
@@ -262,6 +277,7 @@ class Session:
             and theirs is not None
             and (mine.codec, mine.clock_rate_hz, mine.ptime_ms)
             == (theirs.codec, theirs.clock_rate_hz, theirs.ptime_ms)
+            and not self.irregular
         )
 
     @property
@@ -338,9 +354,14 @@ class Session:
                 return
             start, end = bounds
         payload_type = second & 0x7F
-        if payload_type != self.payload_type and 192 <= second <= 223:
-            self.receive_rtcp(data, source, now)  # RFC 5761: a peer that muxes unasked
-            return
+        if payload_type != self.payload_type:
+            known = self.renumbered.get(payload_type)
+            if known is not None:
+                payload_type, second = known, second & MARKER | known
+                header = (first, second, sequence, timestamp, ssrc)
+            elif 192 <= second <= 223:
+                self.receive_rtcp(data, source, now)  # RFC 5761: a peer that muxes unasked
+                return
         if source == self.source:
             self.heard_at = now
         elif not self._admit(source, ssrc, payload_type, sequence, now):
@@ -350,27 +371,27 @@ class Session:
         if len(arrivals) >= MAX_ARRIVALS:
             self.count_arrivals()
         if payload_type != self.payload_type:
-            if payload_type == self.event_type:
-                receive_event(self, data[start:end], ssrc, sequence, timestamp, now)
-            elif self.relay is not None:
-                self.relay.skip(sequence)  # comfort noise, or a type nobody negotiated: no audio of ours
+            receive_other(self, payload_type, data[start:end], ssrc, sequence, timestamp, now)
             return
+        payload = data[start:end]
         if self.recorder is not None and self.receiving and not self.keying.secure:
-            self.recorder.said(data[start:end], self.coding, now=now, timestamp=timestamp)
+            self.recorder.said(payload, self.coding, now=now, timestamp=timestamp)
+        if self.relay is not None:
+            units = self.measure(payload)
+            if units != self.strict_units and self.strict_units:
+                leave_relay(self, now)
         relay = self.relay
         if relay is not None:
-            placed = relay.place(ssrc, sequence, timestamp, end - start, now)
+            placed = relay.place(ssrc, sequence, timestamp, units, now)
             if placed is None:
                 return
             out_sequence, out_timestamp, gap = placed
             peer = self.peer
             assert peer is not None
             out_type = peer.payload_type | (MARKER if gap else second & MARKER)
-            payload = data[start:end]
-            if peer.changed:
-                payload = peer.join(payload, after_gap=gap)
-            peer.last = payload
-            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
+            sounds = peer.join(payload, after_gap=gap) if peer.changed else payload
+            peer.last = sounds
+            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + sounds
             shield = peer.shield
             closed = packet if shield is None else shield.protect(packet)
             if closed is None:
@@ -380,9 +401,11 @@ class Session:
             sent.packets += 1
             sent.bytes += end - start
             if peer.recorder is not None:
-                peer.recorder.heard(data[start:end], peer.coding, now=now, timestamp=out_timestamp)
-        if self.queueing and end > start:
-            self.frames.put(sequence, data[start:end])
+                peer.recorder.heard(payload, peer.coding, now=now, timestamp=out_timestamp)
+        if self.queueing:
+            self.ear.put(ssrc, sequence, timestamp, second >= MARKER, payload, now=now)
+            if self.irregular:
+                count_lengths(self, self.measure(payload), now)
 
     def _open(self, data: bytes, source: Address, now: float) -> bytes | None:
         """Take a datagram of a guarded leg; returns the RTP packet in it, if there is one to believe."""

@@ -108,7 +108,7 @@ def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) ->
     """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
     rooms: dict[int, Room] = {}
     for session in sessions:
-        session.said = session.frames.take() if session.queueing else None
+        session.said = session.ear.take(now=at) if session.queueing else None
         if len(session.sources) > 1 and session.room is not None:
             rooms[id(session.room)] = session.room
     if listened := [session for session in sessions if session.keying.slot >= 0]:
