@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from sipcc.rtp import tones
+from sipcc.rtp.streaming import FULL_S, MAX_BUFFER_S, READY_S, SpeechFeed, StreamPlayer
+
+SECOND = 16_000
+
+
+def sound(seconds: float, frequency_hz: float = 500.0) -> bytes:
+    return tones.make_tone((frequency_hz,), seconds * 1000).astype("<i2").tobytes()
+
+
+def pull_all(player: StreamPlayer, limit: int = 5000) -> np.ndarray:
+    frames = []
+    while len(frames) < limit and (frame := player.pull()) is not None:
+        assert len(frame) == 160
+        assert frame.dtype == np.int16
+        frames.append(frame)
+    return np.concatenate(frames) if frames else np.zeros(0, dtype=np.int16)
+
+
+def test_what_is_fed_is_played_to_the_last_sample() -> None:
+    player = StreamPlayer()
+    audio = sound(0.5) + b"\x01\x02" * 30
+    for start in range(0, len(audio), 1234):
+        player.feed(audio[start : start + 1234])
+    player.feed(b"", last=True)
+    assert not player.done
+    played = pull_all(player).tobytes()
+    assert played[: len(audio)] == audio
+    assert not any(played[len(audio) :])
+    assert (player.done, player.played_ms) == (True, 503)
+
+
+def test_a_producer_in_jerks_is_heard_without_a_hole_once_it_has_begun() -> None:
+    """Pieces of 20 ms that come up to 40 ms late, as from another program."""
+    player, jerks = StreamPlayer(), random.Random(3)
+    audio = sound(4.0)
+    arrivals = sorted((0.02 * index + jerks.random() * 0.04, index) for index in range(200))
+    heard, at = [], 0
+    for tick in range(210):
+        while at < 200 and arrivals[at][0] <= 0.02 * tick:
+            player.feed(audio[640 // 2 * at : 640 // 2 * (at + 1)], last=at == 199)
+            at += 1
+        frame = player.pull()
+        if frame is not None:
+            heard.append(frame)
+    pcm = np.concatenate(heard)
+    (tone,) = tones.find_tones(pcm)
+    assert tone.frequency_hz == pytest.approx(500, abs=1)
+    assert tone.duration_ms == pytest.approx(4000, abs=40)
+    assert player.starved_ms == 0
+
+
+def test_a_starved_stream_is_silent_and_goes_on() -> None:
+    player = StreamPlayer()
+    assert not np.any(player.pull())  # nothing yet: it waits, and this is no hunger
+    player.feed(sound(0.1))
+    heard = [player.pull() for _ in range(15)]
+    assert player.starved_ms == 200
+    player.feed(sound(0.02))
+    assert not np.any(player.pull())  # too little to begin with
+    player.feed(sound(0.1), last=True)
+    assert np.any(player.pull())
+    assert sum(bool(np.any(frame)) for frame in heard) == 5
+    assert len(pull_all(player)) == 5 * 160
+    assert player.played_ms == 220
+
+
+def test_the_end_sounds_although_it_is_short() -> None:
+    player = StreamPlayer()
+    player.feed(b"\x07\x00" * 10, last=True)
+    frame = player.pull()
+    assert frame is not None
+    assert frame[:10].tolist() == [7] * 10
+    assert player.pull() is None
+    player.feed(b"\x07\x00" * 10)
+    assert player.pull() is None
+
+
+def test_the_producer_is_told_when_to_wait_and_when_to_go_on() -> None:
+    player = StreamPlayer()
+    told = []
+    for _ in range(12):
+        player.feed(bytes(SECOND))
+        if player.turned:
+            player.turned = False
+            told.append((player.full, len(player._buffer) / SECOND))
+    assert told == [(True, FULL_S + 1)]
+    while not player.turned:
+        player.pull()
+    assert not player.full
+    assert len(player._buffer) / SECOND == pytest.approx(READY_S, abs=0.02)
+
+
+def test_it_never_holds_more_than_its_bound() -> None:
+    player = StreamPlayer()
+    for _ in range(200):
+        player.feed(bytes(SECOND + 1))
+    assert len(player._buffer) == MAX_BUFFER_S * SECOND
+    assert player.dropped_ms == pytest.approx(170_000, abs=200)
+
+
+def test_pause_and_stop() -> None:
+    player = StreamPlayer()
+    player.feed(sound(0.2))
+    player.pull()
+    player.paused = True
+    player.seek(5)
+    assert not any(np.any(player.pull()) for _ in range(20))
+    player.paused = False
+    assert np.any(player.pull())
+    player.stop()
+    assert (player.done, player.pull(), player.played_ms) == (True, None, 40)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 24000, 44100, 48000])
+@pytest.mark.parametrize("piece", [1, 999, 100_000])
+def test_speech_of_any_rate_in_any_pieces(rate_hz: int, piece: int) -> None:
+    count = rate_hz // 5
+    wave = np.sin(2 * np.pi * 500 * np.arange(count) / rate_hz) * 8000
+    data = wave.astype("<i2").tobytes()
+    feed = SpeechFeed(rate_hz)
+    if piece == 1:
+        data = data[:2001]
+    parts = [feed.push(data[start : start + piece]) for start in range(0, len(data), piece)]
+    pcm = np.frombuffer(b"".join(parts) + feed.finish(), dtype="<i2")
+    assert len(pcm) == len(data) // 2 * 8000 // rate_hz
+    middle = pcm[len(pcm) // 4 : -len(pcm) // 4].astype(np.int16)
+    assert tones.measure_level(middle) == pytest.approx(-9.1, abs=0.6)
+
+
+def test_a_rate_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="resample"):
+        SpeechFeed(17)
