@@ -7,7 +7,8 @@ read from top to bottom and needs no clean-up of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ class Call(CallVerbs):
             terminators: keys that end the input and are not part of it.
             allowed: the keys that may be part of the input.
             bargein: False plays the prompt to its end and forgets keys pressed before.
-            secret: the keys go into no log, event or record.
+            secret: the keys go into no log, event or record, and nobody else hears them: `secure_keys`.
 
         Returns:
             The keys, or None when nothing or nothing valid came; `last_outcome` tells which.
@@ -125,7 +126,8 @@ class Call(CallVerbs):
         settings = CollectSettings(
             timeout=timeout, interdigit=interdigit, terminators=terminators, bargein=bargein, secret=secret
         )
-        collected = await self.unless_ended(ask(self, items, matcher, settings))
+        with self.secure_keys() if secret else nullcontext():
+            collected = await self.unless_ended(ask(self, items, matcher, settings))
         self.last_outcome = collected.outcome
         self._emit(
             events.DigitsCollected(
@@ -137,6 +139,23 @@ class Call(CallVerbs):
             )
         )
         return collected.digits if collected.outcome == "match" else None
+
+    @contextmanager
+    def secure_keys(self) -> Iterator[None]:
+        """Keep the caller's keys from the other party and from recordings, as for a card number.
+
+        However they come, as events, tones or INFO, this program alone is told of them. What the caller says
+        is heard 40 ms late meanwhile, so that nothing of a tone slips through.
+        """
+        self._check()
+        self._secrets += 1
+        self.leg.secure_keys(True)
+        try:
+            yield
+        finally:
+            self._secrets -= 1
+            if not self._secrets:
+                self.leg.secure_keys(False)
 
     def listen_keys(self, sink: Any) -> None:
         """Give key events (DigitBegan, DigitEnded) to `sink` while nobody collects: see `unlisten_keys`."""

@@ -13,6 +13,7 @@ from sipcc.log import get_logger
 from sipcc.rtp.flow import (
     DigitBegan,
     DigitEnded,
+    FaxHeard,
     MediaAlarm,
     MediaEvent,
     MediaTimedOut,
@@ -116,6 +117,9 @@ class CallLegs(CallState):
         if isinstance(event, MediaAlarm):
             self._tell_alarm(leg, event)
             return
+        if isinstance(event, FaxHeard):
+            self._emit(events.FaxHeard(at=self._now(), call=self.id, leg=leg.id, role=event.role))
+            return
         if isinstance(event, RtpBegan | RtpPaused):
             if self.hearing is not None:
                 self.hearing.sounds(leg, event)
@@ -149,16 +153,15 @@ class CallLegs(CallState):
 
     def _pass_key(self, leg: Leg, digit: str) -> None:
         """In a conversation the media carry keys across, but for those that come or must leave by INFO."""
+        if leg.secret_keys:
+            return
         talk = self._conversation
         if talk is None or talk.parted or leg not in (talk.caller, talk.peer):
             return
         other = talk.other(leg)
         if other.state is not LegState.ANSWERED:
             return
-        if not other.takes_key_events:
-            if other.allows("INFO"):
-                other.send_digits(digit, method="info")
-        elif leg.keys_by_info:
+        if other.keys_only_by_info or leg.keys_by_info:
             other.send_digits(digit)
 
     def _caller_media(self, event: MediaEvent) -> None:

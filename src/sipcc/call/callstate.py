@@ -76,6 +76,8 @@ class CallState(CallerFacts):
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._player: Player | None = None
         self._key_sinks: list[Any] = []
+        self._secrets = 0
+        """How many ask that the caller's keys be secret."""
         self._recording = CallRecording(call_id, context)
         self._known: dict[Leg, tuple[CallIdentity, str, str]] = {}
         self._lent = 0
@@ -271,6 +273,8 @@ class CallState(CallerFacts):
         self._others.discard(new)
         new.owner = self.call
         self._leg = new
+        if self._secrets:
+            new.secure_keys(True)
         self.player.move(new.media)
         talk = self._conversation
         if talk is not None:

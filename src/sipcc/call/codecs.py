@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.errors import NoCommonCodec
-from sipcc.rtp.flow import CodecName, StreamParams
+from sipcc.rtp.flow import CodecName, KeyMethod, StreamParams
 from sipcc.rtp.formats import SPECS, CodecSpec
 from sipcc.sip.sdp import Attribute, MediaDescription, RtpMap
 
@@ -47,6 +47,14 @@ class CodecRules(msgspec.Struct, frozen=True):
     choice: Literal["theirs", "ours"] = "theirs"
     event_lines: Literal["all", "one"] = "all"
     comfort_noise: bool = False
+    keys: KeyMethod = "auto"
+    """How keys are heard; key events are agreed on with ``auto`` and ``events`` only."""
+    fax_tones: bool = False
+
+    @property
+    def key_events(self) -> bool:
+        """True when we offer and take key events."""
+        return self.keys in {"auto", "events"}
 
 
 class Agreed(msgspec.Struct, frozen=True):
@@ -78,7 +86,7 @@ class CodecTable:
 
     def __init__(self, codecs: Sequence[CodecName], rules: CodecRules | None = None) -> None:
         self._codecs = tuple(codecs)
-        self._rules = rules or CodecRules()
+        self.rules = rules or CodecRules()
         self._numbers: dict[_Key, int] = {}
         self._offered: dict[int, RtpMap] = {}
 
@@ -104,12 +112,13 @@ class CodecTable:
             )
             for entry in specs
         ]
-        if self._rules.comfort_noise and any(entry.rate_hz == NOISE.rate_hz for entry in maps):
+        if self.rules.comfort_noise and any(entry.rate_hz == NOISE.rate_hz for entry in maps):
             maps.append(NOISE)
         rates = dict.fromkeys(entry.rate_hz for entry in maps)
-        if self._rules.event_lines == "one" and len(rates) > 1:
+        if self.rules.event_lines == "one" and len(rates) > 1:
             rates = dict.fromkeys([8000])
-        maps += [RtpMap(self._number(EVENTS, rate), EVENTS, rate) for rate in rates]
+        if self.rules.key_events:
+            maps += [RtpMap(self._number(EVENTS, rate), EVENTS, rate) for rate in rates]
         self._offered = {entry.payload_type: entry for entry in maps}
         return maps
 
@@ -135,9 +144,9 @@ class CodecTable:
         if not known:
             raise NoCommonCodec(f"none of {', '.join(self._codecs)} is offered")
         entry, found = known[0] if answered else self._best(known, prefer)
-        events = _events_for(maps, found.clock_rate_hz)
+        events = _events_for(maps, found.clock_rate_hz) if self.rules.key_events else None
         noise = None
-        if self._rules.comfort_noise and found.clock_rate_hz == NOISE.rate_hz:
+        if self.rules.comfort_noise and found.clock_rate_hz == NOISE.rate_hz:
             noise = next((m for m in maps if m.encoding.upper() == "CN" and m.rate_hz == NOISE.rate_hz), None)
         if not answered:
             self._learn(maps)
@@ -159,7 +168,7 @@ class CodecTable:
 
         def rank(index: int) -> tuple[bool, bool, int]:
             spec = known[index][1]
-            by_order = ours.index(spec.name) if self._rules.choice == "ours" else 0
+            by_order = ours.index(spec.name) if self.rules.choice == "ours" else 0
             return spec.name != prefer, not spec.encodes, by_order
 
         return known[min(range(len(known)), key=rank)]

@@ -8,7 +8,7 @@ from sipcc.call.browser import BrowserKeying, EitherKeying
 from sipcc.call.codecs import CodecRules
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.security import Keying, PlainKeying, SdesKeying
-from sipcc.rtp.flow import CodecName
+from sipcc.rtp.flow import CodecName, KeyMethod
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
@@ -40,8 +40,17 @@ def describe_leg(
             choice=context.media.codec_choice,
             event_lines=context.media.event_lines,
             comfort_noise=context.media.comfort_noise,
+            keys=keys_for(context.media, trunk, context.users.get(user)),
+            fax_tones=context.media.fax_tones,
         ),
     )
+
+
+def keys_for(settings: MediaSettings, trunk: TrunkSettings | None, user: UserSettings | None) -> KeyMethod:
+    """How media hears the keys of a leg, as its trunk or its user wants it, or else ``[media]``."""
+    party = trunk or user
+    method = (party.dtmf if party is not None else "") or settings.dtmf
+    return "off" if method == "info" else method
 
 
 def codecs_for(trunk: TrunkSettings | None, ours: tuple[CodecName, ...]) -> tuple[CodecName, ...]:

@@ -193,6 +193,14 @@ class DigitsCollected(Event, frozen=True, kw_only=True):
     outcome: Literal["match", "noinput", "nomatch"]
 
 
+class FaxHeard(Event, frozen=True, kw_only=True):
+    """A fax machine speaks on a leg: one that calls, or one that answers (``[media] fax_tones``)."""
+
+    call: str
+    leg: str
+    role: Literal["calling", "answering"]
+
+
 class QualityAlarm(Event, frozen=True, kw_only=True):
     """The audio of a leg goes one way only, or has much loss or jitter; or that is over."""
 

@@ -99,6 +99,7 @@ class Leg(LegOffers, LegVerbs):
         self._referring: Referring | None = None
         self._keys_by: Literal["", "info", "events"] = ""
         """How the first key came; those that come in the other way are the same keys once more."""
+        self.secret_keys = False
         self._asked: asyncio.Future[int] | None = None
         media.on_event = self.on_media
 
@@ -374,7 +375,9 @@ class Leg(LegOffers, LegVerbs):
     def _take_key(self, request: Request) -> None:
         """A key by INFO; phones that are set to it often agree to telephone-event all the same."""
         digit, duration_ms = read_key(request.content_type, request.body)
-        if digit and not self.ended and self._keys_by != "events":
+        params = self.negotiation.params
+        other_way = params is not None and params.keys in {"events", "inband"}
+        if digit and not self.ended and not other_way and self._keys_by != "events":
             self._keys_by = "info"
             self.owner.leg_media(self, DigitBegan(self.media.id, digit))
             self.owner.leg_media(self, DigitEnded(self.media.id, digit, duration_ms))

@@ -49,6 +49,8 @@ class LegVerbs:
     media: MediaPort
     negotiation: MediaNegotiation
     response: Response | None
+    secret_keys: bool
+    """True while the keys of this party are for the application alone."""
     _referring: Referring | None
 
     @property
@@ -115,13 +117,25 @@ class LegVerbs:
         params = self.negotiation.params
         return params is not None and params.event_payload_type is not None
 
-    def send_digits(self, digits: str, *, method: DigitMethod | None = None, duration_ms: int = 100) -> None:
-        """Send keys and return at once: as RFC 4733 events where they were agreed, else by INFO.
+    @property
+    def keys_only_by_info(self) -> bool:
+        """True when keys shall travel by INFO alone (``dtmf = "info"``)."""
+        params = self.negotiation.params
+        return params is not None and params.keys == "off"
 
-        One after the other in either case; an INFO waits for the answer to the one before.
+    def secure_keys(self, on: bool) -> None:
+        """Keep the keys of this party from the other one and from recordings, or no more."""
+        self.secret_keys = on
+        self.media.secure_keys(on)
+
+    def send_digits(self, digits: str, *, method: DigitMethod | None = None, duration_ms: int = 100) -> None:
+        """Send keys and return at once, as this party takes them: by INFO, or by the media.
+
+        Those send RFC 4733 events where they were agreed, else tones. One after the other in either case; an
+        INFO waits for the answer to the one before.
         """
         if method is None:
-            method = "rfc4733" if self.takes_key_events else "info"
+            method = "info" if self.keys_only_by_info else "rfc4733"
         if method == "rfc4733":
             self.media.send_digits(digits, duration_ms=duration_ms)
         elif digits:

@@ -253,6 +253,8 @@ class MediaNegotiation:
             receive_event_payload_type=agreed.receive_event_type,
             event_clock_rate_hz=agreed.events.rate_hz if agreed.events else 8000,
             noise_payload_type=agreed.noise.payload_type if agreed.noise else None,
+            keys=self._codecs.rules.keys,
+            fax_tones=self._codecs.rules.fax_tones,
             send=not null and direction in {"sendrecv", "recvonly"} and self.local_hold != "inactive",
             receive=direction in {"sendrecv", "sendonly"} and not self.local_hold,
             ptime_ms=_ptime(audio, self._ptime_ms, agreed.spec),

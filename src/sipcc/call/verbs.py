@@ -156,7 +156,7 @@ class CallVerbs(CallLegs):
         return await self.leg.ping()
 
     def send_digits(self, digits: str, *, method: DigitMethod | None = None) -> None:
-        """Send keys to the caller: as RFC 4733 events where they were agreed, else by INFO."""
+        """Send keys to the caller as it takes them: RFC 4733 events, tones or INFO requests."""
         self._check()
         self.leg.send_digits(digits, method=method)
 

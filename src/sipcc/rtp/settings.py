@@ -99,6 +99,13 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     event_lines: Literal["all", "one"] = "all"
     """Whether we offer key events (RFC 4733) at the clock rate of each codec, or only at 8000: some phones
     take the wrong line of two."""
+    dtmf: Literal["auto", "events", "inband", "info"] = "auto"
+    """How keys travel, where a user or trunk says nothing else. ``auto`` takes key events where they are
+    agreed, else the tones in the audio are listened to, and keys are sent as tones; the others allow one
+    way only: ``events``, ``inband`` for tones, ``info`` for INFO requests."""
+    fax_tones: bool = False
+    """True listens for fax machines in the audio of all calls, and tells of them; it costs a little work
+    for each."""
     comfort_noise: bool = False
     """True agrees to comfort noise (RFC 3389): phones may then send nothing while nobody speaks."""
     opus_complexity: Annotated[int, msgspec.Meta(ge=0, le=10)] = COMPLEXITY

@@ -177,6 +177,8 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Telephone number shown to the called party; empty takes `name`."""
     srtp: Literal["", "off", "optional", "required"] = ""
     """Encrypted audio of this user's phones; empty is as in ``[media]``."""
+    dtmf: Literal["", "auto", "events", "inband", "info"] = ""
+    """How keys travel of this user's phones; empty is as in ``[media]``."""
     media: Literal["auto", "rtp", "webrtc"] = "auto"
     """How calls to this user are offered: as ``rtp`` for a telephone, as ``webrtc`` for a browser, and with
     ``auto`` by how the device registered: over WebSocket it is a browser. What it offers itself decides
@@ -236,6 +238,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Codecs in order of preference; empty takes those of ``[media]``."""
     srtp: Literal["", "off", "optional", "required"] = ""
     """Encrypted audio on calls with this carrier; empty is as in ``[media]``."""
+    dtmf: Literal["", "auto", "events", "inband", "info"] = ""
+    """How keys travel on calls with this carrier; empty is as in ``[media]``."""
     max_calls: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Calls at a time, 0 for no limit."""
     calls_per_second: Annotated[float, msgspec.Meta(ge=0, le=10000)] = 0.0
