@@ -24,6 +24,7 @@ from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_unique
 from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
+from sipcc.config.protection import check_protection
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
@@ -185,6 +186,9 @@ def _check_all(
     check_users(lists["users"], report)
     check_trunks(lists["trunks"], report)
     check_trunk_ways(lists["trunks"], report)
+    if not report.has_error_below(("media",)):
+        transports = {transport for transport, _, _ in listeners}
+        check_protection(config.media, lists["users"], lists["trunks"], transports, report)
     check_routes(lists["routes"], names, report)
     if not report.has_error_below(("sip",)):
         check_dns(config.sip, report)
