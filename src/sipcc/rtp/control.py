@@ -127,7 +127,8 @@ class Control:
             )
         else:
             session.gate.heard_at = session.heard_at
-            session.gate.reopen(expected, now=now, payload_types=negotiated)
+            held = not (params.send and params.receive)
+            session.gate.reopen(expected, now=now, payload_types=negotiated, held=held)
         session.count_arrivals()  # by the old payload type
         before = session.params
         if before is not None and not before.receive and params.receive:

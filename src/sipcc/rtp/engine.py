@@ -412,6 +412,7 @@ class MediaCore:
             foreign=session.foreign,
             sending=session.sending,
             receiving=session.receiving and not session.held,
+            flooded=session.gate is not None and session.gate.take_flood(),
         )
         for change in changes:
             self.emit(MediaAlarm(session.id, change.kind, change.active, change.value))

@@ -266,8 +266,9 @@ class RtpPaused(msgspec.Struct, frozen=True, tag="rtp_paused"):
     port: str
 
 
-AlarmKind = Literal["one_way_in", "one_way_out", "loss", "jitter"]
-"""``one_way_in``: the party sends and nothing arrives here; ``one_way_out``: what we send does not arrive."""
+AlarmKind = Literal["one_way_in", "one_way_out", "loss", "jitter", "flood"]
+"""``one_way_in``: the party sends and nothing arrives here; ``one_way_out``: what we send does not arrive;
+``flood``: strangers send more than 250 packets a second to a port, which is told once."""
 
 
 class MediaAlarm(msgspec.Struct, frozen=True, tag="media_alarm"):
@@ -277,7 +278,7 @@ class MediaAlarm(msgspec.Struct, frozen=True, tag="media_alarm"):
     kind: AlarmKind
     active: bool
     value: float
-    """Seconds of audio in one direction only, the fraction lost, or the jitter in ms."""
+    """Seconds of audio in one direction only, the fraction lost, the jitter in ms, or packets a second."""
 
 
 class RecordingEnded(msgspec.Struct, frozen=True, tag="recording_ended"):

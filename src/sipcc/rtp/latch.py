@@ -8,6 +8,9 @@ behind NAT, on the other hand, sends from an address that its SDP does not know.
     packets in order of one SSRC with negotiated payload types that span `SPAN_S` (a flood begins its count
     anew), and never while the current source still sends; the same IP with another port goes before the same
     port on another IP, and that before the rest;
+    Where a source was heard before, signalling alone does not prove a new host: for `RETURN_S` only other
+    ports of the hosts we know are learned, and while the leg is on hold, when the party may be silent,
+    nobody is (a stranger who sends into a held call would else have it to himself when it is resumed);
 (c) after the window the port is closed: what is foreign is dropped and counted until signalling re-opens it;
 (d) nothing is sent to a source that is not from SDP before it is accepted: `target` is the only address to
     send to;
@@ -33,6 +36,9 @@ IN_ORDER: Final = 4
 SPAN_S: Final = 0.022
 QUIET_S: Final = 0.200
 """A source not heard for so long does not send any more."""
+RETURN_S: Final = 2.0
+"""So long after an offer or answer that keeps its address a source that was heard before may take to speak
+again, before it can be another host."""
 STALLED_S: Final = 0.100
 """A candidate not heard for so long is out of the race."""
 FLOOD_PER_S: Final = 250
@@ -110,6 +116,7 @@ class SourceGate:
         self.rtcp_source: Address | None = None
         """Where RTCP came from last; None before the first."""
         self._open_until = now + LEARNING_S
+        self._others_from = _NEVER
         self._candidates: dict[Address, _Candidate] = {}
         self._second = 0
         self._in_second = 0
@@ -135,16 +142,27 @@ class SourceGate:
         """Go on where another worker stopped: nobody gets a chance that he did not have there."""
         self.source, self._open_until, self.rtcp_source = belief
         self.heard_at = heard_at
+        self._others_from = self._open_until
 
-    def reopen(self, expected: Address, *, now: float, payload_types: frozenset[int] | None = None) -> None:
+    def reopen(
+        self,
+        expected: Address,
+        *,
+        now: float,
+        payload_types: frozenset[int] | None = None,
+        held: bool = False,
+    ) -> None:
         """An offer or answer was exchanged: open the learning window anew.
 
         With an unchanged address the accepted source is kept, so that a re-INVITE of a phone behind NAT does
         not interrupt its audio; with a new address that one is where to send, until the peer proves another.
+        `held` says that one of the directions is silent now.
         """
         if payload_types is not None:
             self.payload_types = payload_types
-        self._open_until = now + LEARNING_S
+        known = expected == self.expected and self.heard_at > _NEVER
+        self._open_until = now if known and held else now + LEARNING_S
+        self._others_from = now + RETURN_S if known else _NEVER
         self._candidates.clear()
         if expected != self.expected:
             self.expected = expected
@@ -164,6 +182,8 @@ class SourceGate:
             return self._count_foreign(now)
         if now - self.heard_at < QUIET_S:
             self._candidates.clear()  # the current source still sends; nobody gets a head start against it
+            return self._count_foreign(now)
+        if now < self._others_from and source[0] not in (self.source[0], self.expected[0]):
             return self._count_foreign(now)
         return self._learn(source, ssrc, sequence, now)
 

@@ -13,6 +13,7 @@ from collections import deque
 from typing import NamedTuple
 
 from sipcc.rtp.flow import AlarmKind
+from sipcc.rtp.latch import FLOOD_PER_S
 from sipcc.rtp.stats import ReceiveStats, SendStats
 
 WINDOW = 10
@@ -45,7 +46,7 @@ class Change(NamedTuple):
     kind: AlarmKind
     active: bool
     value: float
-    """Seconds, a fraction, or milliseconds."""
+    """Seconds, a fraction, milliseconds, or packets a second."""
 
 
 class Watch:
@@ -71,6 +72,7 @@ class Watch:
         foreign: int,
         sending: bool,
         receiving: bool,
+        flooded: bool = False,
     ) -> list[Change]:
         """Judge the port as it stands at `now`.
 
@@ -83,6 +85,7 @@ class Watch:
             foreign: packets so far that were not.
             sending: whether we may send.
             receiving: whether the party may.
+            flooded: True once, after a second of many foreign packets.
         """
         changes: list[Change] = []
         after = self._limits.after_s
@@ -95,6 +98,8 @@ class Watch:
         unheard = sent.unheard_since
         mute = now - max(unheard, since) if unheard is not None else 0.0
         self._set("one_way_out", 0 < after <= mute and sending, mute, changes)
+        if flooded:
+            self._set("flood", True, FLOOD_PER_S, changes)
         self._look_at_loss(received, changes)
         jitter, limit = received.jitter_ms, self._limits.jitter_ms
         if now - since >= SETTLE_S or "jitter" in self._active:

@@ -28,7 +28,14 @@ class ProvedGate(SourceGate):
     def __init__(self, *, now: float) -> None:
         super().__init__(NOWHERE, now=now)
 
-    def reopen(self, expected: Address, *, now: float, payload_types: frozenset[int] | None = None) -> None:
+    def reopen(
+        self,
+        expected: Address,
+        *,
+        now: float,
+        payload_types: frozenset[int] | None = None,
+        held: bool = False,
+    ) -> None:
         """Nothing: addresses of an SDP mean nothing to ICE."""
 
     def accept_proved(self, source: Address, *, now: float) -> Verdict:

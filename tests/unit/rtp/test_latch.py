@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.rtp.latch import FLOOD_PER_S, LEARNING_S, MAX_CANDIDATES, Address, SourceGate, Verdict
+from sipcc.rtp.latch import FLOOD_PER_S, LEARNING_S, MAX_CANDIDATES, RETURN_S, Address, SourceGate, Verdict
 
 SDP = ("192.0.2.1", 4000)
 SAME_IP = ("192.0.2.1", 61000)
@@ -69,6 +69,33 @@ def test_the_window_closes_and_only_signalling_opens_it() -> None:
     assert gate.foreign == 50
     gate.reopen(SDP, now=100.0)
     assert send(gate, OTHER, at=100.0)[-1] is LATCHED
+
+
+def test_a_source_that_was_heard_has_time_to_come_back_after_an_offer() -> None:
+    gate = SourceGate(SDP, now=0.0)
+    send(gate, OTHER)
+    gate.reopen(SDP, now=100.0)
+    assert set(send(gate, (SAME_PORT[0], 5000), count=4, at=100.0)) != {FOREIGN}  # its own host
+    gate = SourceGate(SDP, now=0.0)
+    send(gate, SDP)
+    gate.reopen(SDP, now=100.0)
+    assert set(send(gate, OTHER, count=90, at=100.0)) == {FOREIGN}
+    assert send(gate, SDP, count=1, at=101.9) == [A]
+    assert set(send(gate, OTHER, count=5, at=102.0)) == {FOREIGN}
+    gate.reopen(SDP, now=200.0)
+    assert send(gate, OTHER, at=200.0 + RETURN_S)[-1] is LATCHED  # it moved, and only its audio tells
+
+
+def test_on_hold_nobody_is_learned_but_who_was_never_heard_is() -> None:
+    gate = SourceGate(SDP, now=0.0)
+    send(gate, SAME_IP)
+    gate.reopen(SDP, now=10.0, held=True)
+    for source in (OTHER, SAME_PORT, (SDP[0], 7777)):
+        assert set(send(gate, source, count=50, at=11.0)) == {FOREIGN}
+    assert send(gate, SAME_IP, count=1, at=14.0) == [A]
+    fresh = SourceGate(SDP, now=0.0)
+    fresh.reopen(SDP, now=0.1, held=True)  # a caller that begins with its own music
+    assert send(fresh, OTHER, at=0.2)[-1] is LATCHED
 
 
 def test_a_window_that_closes_during_the_count_stays_closed() -> None:

@@ -31,7 +31,7 @@ class Line:
         self.now += 1.0
         return self.look()
 
-    def look(self) -> list[Change]:
+    def look(self, *, flooded: bool = False) -> list[Change]:
         return self.watch.look(
             self.received,
             self.sent,
@@ -41,6 +41,7 @@ class Line:
             foreign=self.foreign,
             sending=self.sending,
             receiving=self.receiving,
+            flooded=flooded,
         )
 
     def seconds(self, count: int, **how: object) -> list[Change]:
@@ -132,6 +133,13 @@ def test_jitter_begins_at_its_limit_and_ends_at_half_of_it() -> None:
 def test_the_beginning_of_a_stream_is_not_judged() -> None:
     line = Line()
     assert line.seconds(4, jitter=0.2) == []
+
+
+def test_a_flood_is_told_once() -> None:
+    line = Line()
+    assert line.look(flooded=True) == [Change("flood", True, 250)]
+    assert line.look() == line.look(flooded=True) == []
+    assert line.watch.raised == ("flood",)
 
 
 def test_limits_of_zero_raise_nothing() -> None:
