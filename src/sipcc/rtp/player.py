@@ -75,6 +75,7 @@ class Player:
         self._load(clips)
         self._loop = loop and self._total > 0
         self._shared = shared and self._loop
+        self._joined = False
         if self._shared:
             self._go_to(self._clock_position(now))
         else:
@@ -183,9 +184,12 @@ class Player:
         return int(now * SAMPLE_RATE_HZ) % self._total
 
     def _follow_clock(self, now: float) -> None:
-        """Jump when the ticks were late or left out by more than two frames."""
+        """Begin where the clock is, and jump when ticks were late or left out by more than two frames."""
         ahead = (self._position - int(now * SAMPLE_RATE_HZ)) % self._total
-        if _MAX_DRIFT_SAMPLES < ahead < self._total - _MAX_DRIFT_SAMPLES:
+        if not self._joined:
+            self._joined = True
+            self._go_to(self._clock_position(now))
+        elif _MAX_DRIFT_SAMPLES < ahead < self._total - _MAX_DRIFT_SAMPLES:
             self._go_to(self._clock_position(now))
 
     def _go_to(self, position: int) -> None:
