@@ -268,7 +268,8 @@ class MediaNegotiation:
         send = theirs in {"sendrecv", "recvonly"} and self.local_hold != "inactive"
         receive = theirs in {"sendrecv", "sendonly"} and self.local_hold in {"", "null"}
         if send and receive:
-            return ()
+            # it may be left out, but some who speak WebRTC take that for silence both ways
+            return () if self._keying.by_address else (("sendrecv", ""),)
         return (("sendonly" if send else "recvonly" if receive else "inactive", ""),)
 
     def _choose(self, description: SessionDescription, *, answered: bool) -> tuple[MediaDescription, Agreed]:

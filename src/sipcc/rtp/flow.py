@@ -58,6 +58,9 @@ class Identity(msgspec.Struct, frozen=True):
     key: bytes
     """Its private key, PKCS #8 DER."""
 
+    def __repr__(self) -> str:
+        return f"Identity({self.fingerprint[1]!r})"
+
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Hash and colon-separated hex for ``a=fingerprint`` (RFC 8122 §5)."""
@@ -77,6 +80,9 @@ class BrowserParams(msgspec.Struct, frozen=True):
     """Ours. It travels with the stream, so that any worker can stand in for any other."""
     setup: Literal["active", "passive"] = "passive"
     """Our DTLS role: passive waits for the peer's ClientHello."""
+
+    def __repr__(self) -> str:
+        return f"BrowserParams({self.local_ufrag!r}, {self.remote_ufrag!r}, {self.setup!r})"
 
 
 class StreamParams(msgspec.Struct, frozen=True, kw_only=True):
