@@ -102,7 +102,7 @@ class Control:
             case wire.SendDigits():
                 keys.send(session, command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
             case wire.SecureKeys():
-                session.keying.secure = command.on
+                keys.secure(session, command.on)
             case wire.Close():  # the engine's own matter
                 raise AssertionError(command)
         self.settle(session, now)

@@ -208,6 +208,11 @@ class ToneBank:
         ear = self._ears[slot]
         return KEYPAD[ear.code] if ear is not None and ear.sounding else None
 
+    def stirs(self, slot: int) -> bool:
+        """True while a key sounds in a slot, or something that may become one."""
+        ear = self._ears[slot]
+        return ear is not None and ear.code >= 0
+
     def span(self, slot: int, *, suspected: bool = False) -> tuple[int, int] | None:
         """From and to which sample of the slot the key reaches that sounds now, with a margin.
 

@@ -36,7 +36,7 @@ _pack = HEADER.pack
 class KeyState:
     """How the keys of one leg are heard."""
 
-    __slots__ = ("fax", "line", "method", "secure", "slot")
+    __slots__ = ("covered", "fax", "line", "method", "secure", "slot")
 
     def __init__(self) -> None:
         self.method: Literal["events", "inband", "off"] = "off"
@@ -44,6 +44,9 @@ class KeyState:
         """True when fax tones are listened for."""
         self.secure = False
         """True while keys are secret."""
+        self.covered = False
+        """True while audio is not recorded but by way of `line`: as long as keys are secret, and a little
+        longer, until the tone of the last one is over."""
         self.slot = -1
         """Its place in the bank of ears, while its audio is listened to."""
         self.line: MaskLine | None = None
@@ -79,6 +82,13 @@ def send(session: Session, digits: str, *, duration_ms: int, gap_ms: int) -> Non
         session.digits.send(digits, duration_ms=duration_ms, gap_ms=gap_ms)
 
 
+def secure(session: Session, on: bool) -> None:
+    """Keep the keys of a party to ourselves, or no more."""
+    state = session.keying
+    state.secure = on
+    state.covered = on or (state.covered and state.line is not None)
+
+
 def let_go(session: Session) -> None:
     """A leg and its peer part: a key that one of them holds down is over for the other."""
     session.digits.end(0)
@@ -89,7 +99,7 @@ def let_go(session: Session) -> None:
 def masks(session: Session) -> bool:
     """True when what this party says must not be passed on as it came."""
     peer = session.peer
-    if session.keying.secure:
+    if session.keying.covered:
         return True
     return (
         session.keying.method == "inband"
@@ -201,6 +211,7 @@ class Listener:
             self.release(session, now)
         if not masking or not wanted:
             state.line = None
+            state.covered = state.secure
         elif state.line is None:
             state.line = MaskLine()
 
@@ -226,8 +237,11 @@ class Listener:
                 line.mute(bank.span(slot, suspected=True))
                 silence = SILENCE_BYTE[session.law] if session.law is not None else 0
                 session.said = line.push(session.said, bank.place(slot) - FRAME_SAMPLES, silence)
-                if session.keying.secure and session.said is not None:
+                if session.keying.covered and session.said is not None:
                     session.record_said(session.said, at - DELAY_S)
+                if session.keying.covered and not session.keying.secure and not bank.stirs(slot):
+                    session.keying.covered = False
+                    session.unsettled = True
 
 
 def _tell(session: Session, events: Sequence[ToneEvent], now: float) -> None:

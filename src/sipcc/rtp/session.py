@@ -374,7 +374,7 @@ class Session:
             receive_other(self, payload_type, data[start:end], ssrc, sequence, timestamp, now)
             return
         payload = data[start:end]
-        if self.recorder is not None and self.receiving and not self.keying.secure:
+        if self.recorder is not None and self.receiving and not self.keying.covered:
             self.recorder.said(payload, self.coding, now=now, timestamp=timestamp)
         if self.relay is not None:
             units = self.measure(payload)
