@@ -273,6 +273,7 @@ class Call(CallVerbs):
         a transfer, which releases `leg`, the next verb that sounds waits until the caller is free again.
         """
         await self.free()
+        self.leg.match(leg)
         await self.answer()
         self.stop_playing()
         if record:

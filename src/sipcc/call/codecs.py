@@ -38,6 +38,9 @@ _PARAMETERS = {
 }
 """Our parameters, by encoding name."""
 
+MAX_PARAMETERS = 512
+"""Characters of a peer's parameters of a codec; browsers need 60. Longer ones are passed over."""
+
 _Key = tuple[str, int]
 
 
@@ -94,6 +97,7 @@ class CodecTable:
         """What our offer lists: `prefer` first, or else the codec of `params`, the stream as it is."""
         if params is not None:
             prefer = prefer or params.codec
+            self._remember(params)
         if prefer == "G729" and "G729" in self._codecs:
             ordered = ["G729"]
         else:
@@ -150,10 +154,11 @@ class CodecTable:
             noise = next((m for m in maps if m.encoding.upper() == "CN" and m.rate_hz == NOISE.rate_hz), None)
         if not answered:
             self._learn(maps)
+        parameters = audio.fmtp(entry.payload_type) or ""
         return Agreed(
             found,
             entry,
-            audio.fmtp(entry.payload_type) or "",
+            parameters if len(parameters) <= MAX_PARAMETERS else "",
             events,
             noise,
             self._differing(entry) if answered else None,
@@ -195,6 +200,16 @@ class CodecTable:
             free = key not in self._numbers and kind not in self._numbers.values()
             if ours and free and kind in _DYNAMIC:
                 self._numbers[key] = kind
+
+    def _remember(self, params: StreamParams) -> None:
+        """Keep the numbers of the stream as it is, which another process may have agreed on."""
+        audio = params.payload_type if params.receive_payload_type is None else params.receive_payload_type
+        if audio in _DYNAMIC:
+            self._numbers.setdefault((params.codec.lower(), params.clock_rate_hz), audio)
+        events = params.receive_event_payload_type
+        events = params.event_payload_type if events is None else events
+        if events is not None and events in _DYNAMIC and events not in self._numbers.values():
+            self._numbers.setdefault((EVENTS, params.event_clock_rate_hz), events)
 
     def _number(self, encoding: str, rate_hz: int, static: int | None = None) -> int:
         """The payload type under which we offer something, the same one each time."""

@@ -31,6 +31,7 @@ class LegOffers:
     """The part of a `sipcc.call.leg.Leg` that offers and answers; the leg inherits it."""
 
     state: LegState
+    early: bool
     media: MediaPort
     negotiation: MediaNegotiation
     response: Response | None
@@ -71,6 +72,13 @@ class LegOffers:
             raise
         finally:
             self._change = None
+
+    def match(self, other: LegOffers) -> None:
+        """Take the codec of `other`, while no description of ours has left: then their audio is relayed."""
+        params = other.negotiation.params
+        waits = self._leg.role == "caller" and self.state in (LegState.TRYING, LegState.RINGING)
+        if params is not None and waits and not self.early:
+            self.negotiation.reconsider(params.codec)
 
     async def hold(self, how: Hold = "sendonly") -> bool:
         """Put the far side on hold; True when it agreed. One that refuses or is silent stays as it was.

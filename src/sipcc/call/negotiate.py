@@ -82,6 +82,8 @@ class MediaNegotiation:
         It says all that we can do, and our own hold if any; a hold of the peer's does not narrow it
         (RFC 6337 §5.3), or a peer that asks us for an offer could never resume.
         """
+        if self.params is None:
+            prefer = prefer or self._prefer
         maps = self._codecs.offer(prefer=prefer, params=self.params)
         protocol, keys = self._keying.offer()
         media = self._audio(maps, self._ptime_ms, (*keys, *self._direction("sendrecv")), protocol)
