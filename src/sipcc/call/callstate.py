@@ -16,6 +16,7 @@ from sipcc.call.legowner import LegState
 from sipcc.call.passthrough import Passthrough
 from sipcc.call.playing import Player
 from sipcc.call.recording import CallRecording
+from sipcc.call.saving import save_call
 from sipcc.call.waiting import run_unless
 from sipcc.errors import CallEnded, LocalProtocolError
 from sipcc.log import get_logger
@@ -165,6 +166,11 @@ class CallState(CallerFacts):
     def _now(self) -> float:
         return self._context.clock.now()
 
+    @property
+    def taping(self) -> CallRecording:
+        """The recording of this call."""
+        return self._recording
+
     def adopt(self, leg: Leg) -> None:
         """Count `leg` as one of this call's, to be hung up when the caller leaves."""
         self._others.add(leg)
@@ -204,8 +210,8 @@ class CallState(CallerFacts):
             await self.unless_ended(self._given_back.wait())
             self._check()
 
-    async def converse(self, leg: Leg) -> BridgeResult:
-        """Let the caller and `leg` talk until it is over, by whatever end."""
+    async def converse(self, leg: Leg, *, resumed: bool = False) -> BridgeResult:
+        """Let the caller and `leg` talk until it is over, by whatever end; `resumed`: they do already."""
         context = self._context
         talk = Conversation(
             self.leg,
@@ -217,18 +223,32 @@ class CallState(CallerFacts):
         self._conversation = talk
         self.passing = passing = Passthrough(context, talk)
         started = self._now()
-        self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
+        if not resumed:
+            self._emit(events.BridgeStarted(at=started, call=self.id, leg=leg.id))
         try:
             ended_by = await talk.run()
         finally:
             passing.close()
             if self._conversation is talk:
                 self._conversation = self.passing = None
+            self.note()
             ended = self._now()
             self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
         return BridgeResult(ended_by, ended - started, talk.transferred)
 
+    def note(self) -> None:
+        """Write down how the conversation stands, for a process that may have to go on with it."""
+        journal = self._context.journal
+        if journal is None:
+            return
+        saved = save_call(self.call)
+        if saved is not None:
+            journal.note(saved)
+        else:
+            journal.over(self.id)
+
     def _joined(self) -> None:
+        self.note()
         if self.passing is not None:
             self.passing.joined()
         for supervision in self.supervisors:

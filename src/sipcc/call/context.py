@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
 from sipcc.call.diskwatch import DiskWatch
+from sipcc.call.journal import CallJournal
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
 from sipcc.call.recording import Finisher
@@ -69,6 +70,8 @@ class CallContext:
     """The legs that are up on each trunk, both ways."""
     numbering: Numbering = field(default_factory=Numbering)
     """How numbers are written here and on each trunk."""
+    journal: CallJournal | None = None
+    """Where conversations are written down, so that another process can go on with them."""
     conferences: Conferences = field(default_factory=Conferences)
     """Who is in which conference."""
     toll: TollGuard = field(default_factory=TollGuard)

@@ -96,6 +96,12 @@ class LegEnded(Event, frozen=True, kw_only=True):
     stats: RtpStats | None = None
 
 
+class CallResumed(Event, frozen=True, kw_only=True):
+    """The process that served a call died, and another one goes on with it; its audio never stopped."""
+
+    call: str
+
+
 class ConferenceJoined(Event, frozen=True, kw_only=True):
     """A caller is in a conference."""
 

@@ -66,6 +66,18 @@ class MediaNegotiation:
         self._fork = ""
         self._aside: tuple[SessionDescription | None, bytes] | None = None
 
+    def resume(
+        self, local_body: bytes, remote_body: bytes, *, params: StreamParams, local_hold: Hold, held: bool
+    ) -> None:
+        """Go on from the two descriptions that another process has agreed on.
+
+        Raises:
+            ParseError: one of them is damaged.
+        """
+        self._ledger.resume(SessionDescription.parse(local_body), SessionDescription.parse(remote_body))
+        self.params, self.local_body = params, local_body
+        self.local_hold, self.remote_hold = local_hold, held
+
     @property
     def awaiting_answer(self) -> bool:
         """True while an offer of ours has no answer."""

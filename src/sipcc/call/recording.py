@@ -67,6 +67,11 @@ class CallRecording:
         self._leg: Leg | None = None
         self._consent = False
 
+    @property
+    def leg_id(self) -> str:
+        """The leg that is recorded at, or an empty text."""
+        return self._leg.id if self._leg is not None else ""
+
     def start(self, leg: Leg, path: str, *, consent: bool | None = None) -> str:
         """Record at `leg`; when a recording runs already, nothing changes. Returns its path."""
         if self.path is None:
@@ -82,6 +87,13 @@ class CallRecording:
             self._context.disk.begin(self._context)
             self._context.bus.emit(events.RecordingStarted(at=self._now(), call=self._call_id, path=path))
         return self.path
+
+    def go_on(self, leg: Leg, path: str, *, paused: bool) -> None:
+        """A recording runs that another process began."""
+        self.path, self._leg, self.paused = path, leg, paused
+        self._complete = asyncio.get_running_loop().create_future()
+        leg.on_recorded = self.on_ended
+        self._context.disk.begin(self._context)
 
     def pause(self, reason: str, *, mark: bool) -> None:
         """Keep what is said out of the file; the time goes on. Pausing twice does nothing."""

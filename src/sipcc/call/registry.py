@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +15,7 @@ from sipcc.call.describing import describe_leg
 from sipcc.call.leg import Leg
 from sipcc.call.legoffers import SDP
 from sipcc.call.protocols import Handler
+from sipcc.call.resuming import resume_call
 from sipcc.call.routing import Route, Routes
 from sipcc.call.takeover import take_over
 from sipcc.errors import CallEnded, CallRejected, ParseError, SipccError, TransactionTimeout
@@ -24,6 +25,7 @@ from sipcc.sip.multipart import body_of
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
+    from sipcc.call.saving import SavedCall
     from sipcc.sip import InviteSession
     from sipcc.sip.settings import TrunkSettings, UserSettings
 
@@ -209,9 +211,42 @@ class Calls:
             if trunk is not None and counted:
                 self._context.trunk_calls.give_back(trunk.name)
             route.calls -= 1
-            del self._live[call.id]
-            if not self._live:
-                self._empty.set()
+            self._forget(call)
+
+    def resume(self, left: Mapping[str, SavedCall], trunks: Mapping[str, TrunkSettings]) -> list[str]:
+        """Go on with conversations that an earlier process has left; returns those that are lost."""
+        lost = []
+        for saved in left.values():
+            resumed = resume_call(self._context, saved, trunks)
+            if resumed is None:
+                lost.append(saved.id)
+                continue
+            call, peer = resumed
+            self._live[call.id] = call
+            self._empty.clear()
+            self._context.scope.spawn(self._go_on(call, peer), name=call.id)
+        return lost
+
+    async def _go_on(self, call: Call, peer: Leg) -> None:
+        """What is left of the treatment of a call whose handler is lost: the talk, and then its end."""
+        structlog.contextvars.bind_contextvars(call_id=call.id)
+        _log.info("call.resumed", call_id=call.id)
+        try:
+            await call.converse(peer, resumed=True)
+            await call.free()
+        except CallEnded:
+            pass
+        except Exception:
+            _log.exception("call.resumption_crashed")
+        finally:
+            if not call.ended:
+                call.leg.hangup("normal")
+            self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        del self._live[call.id]
+        if not self._live:
+            self._empty.set()
 
     async def _handle(self, call: Call, leg: Leg, handler: Handler) -> None:
         """Run the handler; whatever it does, the caller's leg is over afterwards."""

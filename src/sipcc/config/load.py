@@ -250,7 +250,14 @@ def _anchored(config: Config, folder: Path) -> Config:
         database = str(folder / database)
     records = msgspec.structs.replace(records, database=database, recordings=str(folder / records.recordings))
     ivr = msgspec.structs.replace(ivr, prompts=str(folder / ivr.prompts))
-    daemon = msgspec.structs.replace(config.daemon, socket=_socket_of(config, records, folder))
+    beside = _beside(records)
+    daemon = msgspec.structs.replace(
+        config.daemon,
+        socket=str(folder / (config.daemon.socket or beside / "sipccd.sock")),
+        journal=str(folder / (config.daemon.journal or beside / "sipccd.calls"))
+        if config.daemon.journal != "off"
+        else "",
+    )
     config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon)
     if config.sip.trace.pcap:
         trace = msgspec.structs.replace(config.sip.trace, pcap=str(folder / config.sip.trace.pcap))
@@ -268,9 +275,7 @@ def _anchored_tls(config: Config, folder: Path) -> Config:
     return msgspec.structs.replace(config, sip=msgspec.structs.replace(config.sip, tls=tls))
 
 
-def _socket_of(config: Config, records: RecordSettings, folder: Path) -> str:
-    if config.daemon.socket:
-        return str(folder / config.daemon.socket)
+def _beside(records: RecordSettings) -> Path:
+    """The folder of what the daemon keeps besides its records, which is theirs when they are files."""
     database = records.database
-    beside = records.recordings if "://" in database or database == ":memory:" else database
-    return str(Path(beside).parent / "sipccd.sock")
+    return Path(records.recordings if "://" in database or database == ":memory:" else database).parent

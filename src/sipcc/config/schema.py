@@ -30,6 +30,10 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     socket: str = ""
     """Unix socket on which it answers ``sipccd ladder``, ``status``, ``bans`` and their like; empty takes
     ``sipccd.sock`` beside the database, or beside the recordings when the database is a URL."""
+    journal: str = ""
+    """File in which conversations are written down while they last, so that another process can go on with
+    them when the daemon dies under them; it needs media workers. Empty takes ``sipccd.calls`` beside the
+    socket's default place; ``off`` writes none."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ what is lost is counted. The folds live in memory, so the figures on a wallboard
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -86,16 +86,18 @@ class RecordKeeper:
         self.cdrs = CdrFold()
         self.outcomes = OutcomeFold()
         self.kpi = KpiFold(service_levels)
+        self._keep: frozenset[str] = frozenset()
         self.interrupted = 0
         """Calls of an earlier run that were closed at start, because it died with them."""
 
-    async def start(self) -> None:
-        """Open the database, close what a crash left open, and begin to listen.
+    async def start(self, *, keep: Collection[str] = ()) -> None:
+        """Open the database, close what a crash left open but for the calls `keep`, and begin to listen.
 
         Raises:
             ConfigError: the database cannot be opened for a reason that will not pass.
         """
         self._engine = open_engine(self._settings.database)
+        self._keep = frozenset(keep)
         path = sqlite_path(database_url(self._settings.database))
         try:
             if path is not None:
@@ -176,8 +178,18 @@ class RecordKeeper:
     async def _prepare(self) -> None:
         engine = self._opened()
         await migrate(engine)
-        self.interrupted += await close_interrupted(engine, self._registry)
+        self.interrupted += await close_interrupted(engine, self._registry, keep=self._keep)
+        for call in self._keep:
+            await self._read_back(call)
+        self._keep = frozenset()
         self._ready = True
+
+    async def _read_back(self, call: str) -> None:
+        """Know of a call that goes on what the log knows, so that its record is one."""
+        async for logged in self.log.read(call=call):
+            if logged.event is not None:
+                self.cdrs.apply(logged.event, logged.wall)
+                self.outcomes.apply(logged.event, logged.wall)
 
     async def _refill(self) -> None:
         """Count what earlier runs logged, before the first event of this one."""
@@ -199,14 +211,16 @@ class RecordKeeper:
         )
 
 
-async def close_interrupted(engine: AsyncEngine, registry: Registry = REGISTRY) -> int:
-    """Close the calls that were up when an earlier run died, and return how many there were.
+async def close_interrupted(
+    engine: AsyncEngine, registry: Registry = REGISTRY, *, keep: Collection[str] = ()
+) -> int:
+    """Close the calls that were up when an earlier run died, but for `keep`; returns how many there were.
 
     Their end is the last that the log knows of them; the cause is ``failed``. The end is appended to the
     log as an event like any other, so that a replay gives the same records.
     """
     store, log = RecordStore(engine), EventLog(engine, registry)
-    calls = await store.unfinished()
+    calls = [call for call in await store.unfinished() if call not in keep]
     for call in calls:
         cdrs, outcomes = CdrFold(), OutcomeFold()
         changed: dict[str, QueueOutcome] = {}

@@ -77,6 +77,11 @@ class OfferAnswer:
         self._previewed = False
         self._before_preview: SessionDescription | None = None
 
+    def resume(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Begin with two descriptions in force, as another process has left them."""
+        self.local = self._sent = local
+        self.remote = remote
+
     def offer(self, description: SessionDescription) -> SessionDescription:
         """Offer `description`; returns it with the ``o=`` line to send.
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
 from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
+from sipcc.call.events import CallEndedEvent
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
 from sipcc.call.treatments import plain_handler
@@ -33,6 +33,7 @@ from sipcc.switch.desk import Desk
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
+from sipcc.switch.parts import browser_identity, call_journal, media_engine, record_keeper
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
@@ -41,8 +42,9 @@ from sipcc.switch.trunks import Trunks
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
+    from sipcc.call.saving import SavedCall
     from sipcc.records import RecordKeeper
-    from sipcc.rtp.flow import Identity, MediaEngine
+    from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
     from sipcc.sip.packages import Mailboxes
 
@@ -173,23 +175,35 @@ class Switch:
         self._started_at = self.clock.now()
         self._scope = TaskScope("switch")
         self._build_signalling()
-        self.engine = self._engine or _media_engine(self.config, self.ids)
+        self.engine = self._engine or media_engine(self.config, self.ids)
         self.prompts = PromptCatalogue(self.config.ivr)
+        self._journal = call_journal(self.config)
         self._build_calls()
-        self.keeper: RecordKeeper = _keeper(self.config, self.bus, self.clock)
+        self.keeper: RecordKeeper = record_keeper(self.config, self.bus, self.clock)
         self.tracing = Tracing(self.config.sip.trace, endpoint=self.endpoint, bus=self.bus, clock=self.clock)
         try:
             self.tracing.start()
-            await self.keeper.start()
+            left = self._journal.open() if self._journal is not None else {}
+            await self.keeper.start(keep=left)
             await self.engine.start()
             await self.acd.start()
             await self.endpoint.start()
+            self._resume(left)
             self.trunk_health.start()
             self.trunk_registrations.start()
             self._running = True
         except BaseException:
             await self.stop()
             raise
+
+    def _resume(self, left: Mapping[str, SavedCall]) -> None:
+        """Go on with what a process before us has left, and close the records of what is lost."""
+        for lost in self.calls.resume(left, {trunk.name: trunk for trunk in self.config.trunks}):
+            if self._journal is not None:
+                self._journal.over(lost)
+            self.bus.emit(
+                CallEndedEvent(at=self.clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us")
+            )
 
     async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
         """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
@@ -216,6 +230,8 @@ class Switch:
                 await end()
             except Exception:  # what stays open then would keep the loop from closing
                 _log.exception("switch.stop_failed", part=end.__qualname__)
+        if self._journal is not None:
+            self._journal.close()
 
     def status(self) -> dict[str, str | int | float]:
         """What is up, in figures: for ``sipccd status``."""
@@ -332,13 +348,14 @@ class Switch:
             domain=self.domain,
             media=config.media,
             users={user.name: user for user in config.users},
-            identity=_identity(config, self.clock),
+            identity=browser_identity(config, self.clock),
             recordings=config.records.recordings,
             settings=config.calls,
             trunk_calls=self.trunk_health,
             numbering=self.numbering,
             toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
             on_user_busy=self._user_busy,
+            journal=self._journal,
         )
         self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
         routes: Routes[Handler] = Routes(plan=self.numbering.home)
@@ -426,36 +443,3 @@ class Switch:
 def _host_of(listen: str) -> str:
     """The host part of ``transport:host:port``."""
     return listen.partition(":")[2].rpartition(":")[0]
-
-
-# The three below are imported only when a switch starts, so that `import sipcc` stays quick.
-
-
-def _media_engine(config: Config, ids: Ids) -> MediaEngine:
-    from sipcc.rtp import LocalEngine, WorkerPool
-
-    if config.media.workers == 0:
-        return LocalEngine(config.media, ids=ids)
-    return WorkerPool(config.media, ids=ids)
-
-
-def _identity(config: Config, clock: LoopClock) -> Identity | None:
-    """Our certificate for browsers, if any can reach us."""
-    if not any(place.startswith(("ws:", "wss:")) for place in config.sip.listen):
-        return None
-    from sipcc.rtp.dtls import make_identity
-
-    return make_identity(wall=clock.wall_of(clock.now()))
-
-
-def _keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
-    from sipcc.records import RecordKeeper
-
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return RecordKeeper(
-        config.records,
-        bus,
-        clock,
-        service_levels={queue.name: queue.service_level for queue in config.queues},
-        figures_since=midnight.timestamp(),
-    )

@@ -1,0 +1,150 @@
+"""Conversations that a dead process has left: taken up again, with their ports, dialogs and records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from sipcc.call import events
+from sipcc.call.call import Call
+from sipcc.call.caller import identify
+from sipcc.call.describing import describe_leg
+from sipcc.call.leg import Leg
+from sipcc.call.legowner import LegState
+from sipcc.errors import SipccError
+from sipcc.log import get_logger
+from sipcc.sip.admission import Admitted
+from sipcc.sip.auth import Credentials
+from sipcc.sip.reviving import revive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sipcc.call.context import CallContext
+    from sipcc.call.saving import SavedCall, SavedLeg
+    from sipcc.rtp.flow import MediaPort
+    from sipcc.sip import InviteSession
+    from sipcc.sip.settings import TrunkSettings
+
+_log = get_logger("sipcc.call")
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """A media engine whose ports outlive the process that opened them."""
+
+    def adopt(self, port_id: str) -> MediaPort:
+        """Go on with a port; KeyError when there is none of that id."""
+        ...
+
+
+def resume_call(
+    context: CallContext, saved: SavedCall, trunks: Mapping[str, TrunkSettings]
+) -> tuple[Call, Leg] | None:
+    """Take up a conversation: the call and its other party, ready for `Call.go_on`.
+
+    None when a part of it is lost: what is left is hung up then, and its ports are closed.
+    """
+    engine = context.engine
+    ports: list[MediaPort] = []
+    sessions: list[InviteSession] = []
+    try:
+        if not isinstance(engine, Adopting):
+            raise KeyError("the media of this engine end with their process")
+        ports = [engine.adopt(leg.port) for leg in (saved.caller, saved.peer)]
+        sessions = [_session(context, leg, trunks) for leg in (saved.caller, saved.peer)]
+        call = _call(context, saved, sessions[0], trunks)
+        caller, peer = (
+            _leg(context, call, leg, port, session, trunks)
+            for leg, port, session in zip((saved.caller, saved.peer), ports, sessions, strict=True)
+        )
+    except (KeyError, SipccError) as lost:
+        _log.warning("call.not_resumed", call_id=saved.id, lost=str(lost))
+        for session in sessions:
+            session.bye()
+        for port in ports:
+            context.scope.spawn(_close(port), name=f"{saved.id}/close")
+        return None
+    call.attach(caller)
+    call.adopt(peer)
+    if saved.recording:
+        recorded = peer if saved.recorded == peer.id else caller
+        call.taping.go_on(recorded, saved.recording, paused=saved.recording_paused)
+    context.bus.emit(events.CallResumed(at=context.clock.now(), call=call.id))
+    return call, peer
+
+
+def _call(
+    context: CallContext, saved: SavedCall, session: InviteSession, trunks: Mapping[str, TrunkSettings]
+) -> Call:
+    leg = saved.caller
+    identity = identify(
+        session.request,
+        trunk=trunks.get(leg.trunk),
+        user=leg.user,
+        users=context.users,
+        numbering=context.numbering,
+    )
+    call = Call(
+        context,
+        call_id=saved.id,
+        caller=identity.caller,
+        caller_name=identity.caller_name,
+        called=saved.called,
+        trunk=leg.trunk or None,
+        language=saved.language,
+        request=session.request,
+        identity=identity,
+    )
+    call.variables.update(saved.variables)
+    return call
+
+
+def _session(context: CallContext, saved: SavedLeg, trunks: Mapping[str, TrunkSettings]) -> InviteSession:
+    trunk = trunks.get(saved.trunk)
+    if saved.trunk and trunk is None:
+        raise KeyError(f"trunk {saved.trunk} is configured no more")
+    admitted = Admitted(trunk=trunk, user=saved.user or None)
+    session = revive(
+        context.endpoint,
+        saved.session,
+        policy=context.endpoint.policy_of(admitted),
+        credentials=Credentials(trunk.username, trunk.password) if trunk and trunk.username else None,
+    )
+    session.admitted = admitted
+    return session
+
+
+def _leg(
+    context: CallContext,
+    call: Call,
+    saved: SavedLeg,
+    port: MediaPort,
+    session: InviteSession,
+    trunks: Mapping[str, TrunkSettings],
+) -> Leg:
+    trunk = trunks.get(saved.trunk)
+    negotiation = describe_leg(context, port, trunk=trunk, user=saved.user, browser=saved.browser)
+    negotiation.resume(
+        saved.local_body, saved.remote_body, params=saved.params, local_hold=saved.local_hold, held=saved.held
+    )
+    leg = Leg(
+        saved.id,
+        role=saved.role,
+        media=port,
+        negotiation=negotiation,
+        owner=call,
+        user=saved.user,
+        trunk=saved.trunk,
+    )
+    leg.attach(session)
+    leg.state, leg.held = LegState.ANSWERED, saved.held
+    if trunk is not None:
+        context.trunk_calls.take(trunk.name, 0)
+    if saved.user:
+        # its queue has forgotten it: until the end it counts as a call of the user's own
+        context.on_user_busy(saved.user, leg.busy_id, True)
+    return leg
+
+
+async def _close(port: MediaPort) -> None:
+    await port.close()

@@ -1,0 +1,97 @@
+"""What is written down of a call that is up, so that another process can go on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from sipcc.rtp.flow import StreamParams
+from sipcc.sip.reviving import SavedSession, save
+
+if TYPE_CHECKING:
+    from sipcc.call.call import Call
+    from sipcc.call.leg import Leg
+
+
+class SavedLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """One party of a conversation."""
+
+    id: str
+    role: Literal["caller", "callee"]
+    agent: str | None = None
+    user: str = ""
+    trunk: str = ""
+    port: str
+    """The id of its media port."""
+    browser: bool = False
+    session: SavedSession
+    local_body: bytes
+    """Our description in force."""
+    remote_body: bytes
+    """The peer's."""
+    params: StreamParams
+    local_hold: Literal["", "sendonly", "inactive", "null"] = ""
+    held: bool = False
+
+
+class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller who talks to another party."""
+
+    id: str
+    called: str
+    language: str
+    variables: dict[str, str] = {}
+    caller: SavedLeg
+    peer: SavedLeg
+    recording: str = ""
+    """Path of the recording that runs."""
+    recorded: str = ""
+    """The leg that it is made at."""
+    recording_paused: bool = False
+
+
+def save_call(call: Call) -> SavedCall | None:
+    """What is to be kept of a call; None unless two parties talk, and both dialogs are confirmed."""
+    talk = call.conversation
+    if call.ended or talk is None or talk.over or talk.parted:
+        return None
+    caller, peer = save_leg(call.leg), save_leg(talk.peer)
+    if caller is None or peer is None:
+        return None
+    return SavedCall(
+        id=call.id,
+        called=call.called,
+        language=call.language,
+        variables=dict(call.variables),
+        caller=caller,
+        peer=peer,
+        recording=call.taping.path or "",
+        recorded=call.taping.leg_id,
+        recording_paused=call.taping.paused,
+    )
+
+
+def save_leg(leg: Leg) -> SavedLeg | None:
+    """What is to be kept of a leg; None for one that is not up, or in the middle of an offer."""
+    negotiation = leg.negotiation
+    if leg.ended or negotiation.params is None or negotiation.remote is None:
+        return None
+    session = save(leg.session)
+    if session is None:
+        return None
+    return SavedLeg(
+        id=leg.id,
+        role=leg.role,
+        agent=leg.agent,
+        user=leg.user,
+        trunk=leg.trunk,
+        port=leg.media.id,
+        browser=negotiation.params.browser is not None,
+        session=session,
+        local_body=negotiation.local_body,
+        remote_body=bytes(negotiation.remote),
+        params=negotiation.params,
+        local_hold=negotiation.local_hold,
+        held=leg.held,
+    )

@@ -1,0 +1,57 @@
+"""The parts of a switch that load much: imported when one starts, so that `import sipcc` stays quick."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipcc.bus import Bus
+    from sipcc.call.journal import CallJournal
+    from sipcc.clock import LoopClock
+    from sipcc.config import Config
+    from sipcc.ids import Ids
+    from sipcc.records import RecordKeeper
+    from sipcc.rtp.flow import Identity, MediaEngine
+
+
+def media_engine(config: Config, ids: Ids) -> MediaEngine:
+    """What carries audio: this process, or workers."""
+    from sipcc.rtp import LocalEngine, WorkerPool
+
+    if config.media.workers == 0:
+        return LocalEngine(config.media, ids=ids)
+    return WorkerPool(config.media, ids=ids)
+
+
+def browser_identity(config: Config, clock: LoopClock) -> Identity | None:
+    """Our certificate for browsers, if any can reach us."""
+    if not any(place.startswith(("ws:", "wss:")) for place in config.sip.listen):
+        return None
+    from sipcc.rtp.dtls import make_identity
+
+    return make_identity(wall=clock.wall_of(clock.now()))
+
+
+def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
+    """What keeps the records; its figures begin at midnight."""
+    from sipcc.records import RecordKeeper
+
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return RecordKeeper(
+        config.records,
+        bus,
+        clock,
+        service_levels={queue.name: queue.service_level for queue in config.queues},
+        figures_since=midnight.timestamp(),
+    )
+
+
+def call_journal(config: Config) -> CallJournal | None:
+    """Where conversations are written down; None where no other process could go on with them."""
+    if config.media.workers == 0 or not config.daemon.journal:
+        return None
+    from sipcc.call.journal import CallJournal
+
+    return CallJournal(Path(config.daemon.journal))
