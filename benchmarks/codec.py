@@ -1,7 +1,8 @@
-"""What does one 20 ms frame of G.711 cost, alone and in a batch of legs?
+"""What do 20 ms of audio cost in each codec, and in G.711 also in a batch of legs?
 
 Each figure is the best of several runs, in microseconds per frame of 160 samples, and as a ratio to the floor
-of the same run: copying the 160 bytes of the frame, which nothing that touches a frame can undercut.
+of the same run: copying the 160 bytes of the frame, which nothing that touches a frame can undercut. Codecs
+with a memory run over four seconds of something like a voice, again and again.
 
     python -m benchmarks.codec
     python -m benchmarks.codec --smoke --json codec.json
@@ -10,6 +11,7 @@ of the same run: copying the 160 bytes of the frame, which nothing that touches 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -23,13 +25,24 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy comes in: idl
 
 import numpy as np
 
-from sipcc.rtp.codec import decode, decode_into, encode, encode_into, translate
+from sipcc.rtp.codec import (
+    decode,
+    decode_into,
+    encode,
+    encode_into,
+    make_decoder,
+    make_encoder,
+    translate,
+)
+from sipcc.rtp.codec.g711 import Pcm
+from sipcc.rtp.codec.noise import NoiseMaker, describe
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.frame import FRAME_SAMPLES
 from sipcc.rtp.player import Clip, Player
 
 BATCHES = (1, 10, 100, 500, 1000)
 LAWS: tuple[CodecName, ...] = ("PCMU", "PCMA")
+CODED: tuple[tuple[CodecName, int], ...] = (("G722", 8000), ("L16", 8000), ("L16", 16000), ("opus", 48000))
 
 
 def microseconds(work: Callable[[], object], *, run_s: float, repeat: int) -> float:
@@ -69,7 +82,50 @@ def measure(*, run_s: float, repeat: int) -> list[dict[str, Any]]:
     add("player, one frame", 1, player.pull)
     shared = Player(clips, coding=("PCMU", 8000), loop=True, shared=True)
     add("shared player, one frame", 1, lambda: shared.pull(now=0.0))
+    measure_coded(add)
     return rows
+
+
+def voice() -> list[Pcm]:
+    """Four seconds of something like a voice, in frames: a gliding pitch, syllables, and some noise."""
+    times = np.arange(4 * 8000) / 8000
+    phase = 2 * np.pi * (130 * times + 8 * np.sin(2 * np.pi * 0.7 * times))
+    wave = sum(np.sin(n * phase) / n for n in range(1, 20)) * (0.55 + 0.45 * np.sin(2 * np.pi * 3.5 * times))
+    noisy = 3000 * wave + np.random.default_rng(2).normal(0, 60, len(times))
+    return list(noisy.astype(np.int16).reshape(-1, FRAME_SAMPLES))
+
+
+def measure_coded(add: Callable[[str, int, Callable[[], object]], None]) -> None:
+    """The codecs that are no look-up: encode and decode of one frame, and what fills a gap."""
+    frames = voice()
+
+    def over(items: list[Any], work: Callable[[Any], object]) -> Callable[[], object]:
+        turn = itertools.cycle(items)
+        return lambda: work(next(turn))
+
+    for name, rate in CODED:
+        label = f"{name}/{rate}"
+        encoder = make_encoder(name, rate)
+        packets = [encoder.encode(frame) for frame in frames]
+        add(f"{label} encode", 1, over(frames, make_encoder(name, rate).encode))
+        add(f"{label} decode", 1, over(packets, make_decoder(name, rate).decode))
+    for complexity in (0, 10):
+        encoder = make_encoder("opus", complexity=complexity)
+        add(f"opus encode, complexity {complexity}", 1, over(frames, encoder.encode))
+    mending = make_encoder("opus", fmtp="useinbandfec=1")
+    mended = [mending.encode(frame) for frame in frames]
+    add("opus encode with copies", 1, over(frames, mending.encode))
+    decoder = make_decoder("opus")
+
+    def lose(packet: bytes) -> None:
+        decoder.decode(packet)
+        decoder.conceal(FRAME_SAMPLES, packet)
+
+    add("opus decode and mend a loss", 1, over(mended, lose))
+    random = np.random.default_rng(3)
+    add("G729 decode", 1, over([random.bytes(20) for _ in range(200)], make_decoder("G729").decode))
+    noise = NoiseMaker(describe(frames[3], order=10))
+    add("comfort noise, order 10", 1, lambda: noise.take(FRAME_SAMPLES))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
