@@ -239,9 +239,9 @@ class Ear:
             decoded = self._decode(piece.payload)
             if not len(decoded):
                 return None
-            if len(decoded) != count:
-                decoded = np.resize(decoded, count) if len(decoded) > count else _pad(decoded, count)
-            samples = decoded[piece.skip // self._ratio :]
+            if len(decoded) < count:
+                decoded = np.append(decoded, np.zeros(count - len(decoded), dtype=np.int16))
+            samples = decoded[piece.skip // self._ratio : count]
             if self._concealer is not None:
                 samples = self._concealer.rejoin(samples)
         self._concealer = self._noise = None
@@ -337,9 +337,3 @@ class Ear:
     def _make_noise(self, count: int) -> Frame:
         assert self._noise is not None
         return self._coded(self._noise.take(count))
-
-
-def _pad(pcm: Pcm, count: int) -> Pcm:
-    padded = np.zeros(count, dtype=np.int16)
-    padded[: len(pcm)] = pcm
-    return padded

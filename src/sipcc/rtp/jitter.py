@@ -245,10 +245,10 @@ class JitterBuffer:
         self._next_timestamp = timestamp
         self._expired = 0
         self._skips.clear()
-        self._transits.clear()
         self._played = (sequence - 1) & 0xFFFF if not self._packets else self._played
         self._end = max(self._end, self._at)
-        self._transits.begin(now - self._end * self._second + MARGIN_S, now=now)
+        transit = now - self._end * self._second
+        self._transits.begin(transit, transit + MARGIN_S, now=now)
         if self._missing and not self._packets:
             self._at = self._end
             self._anchored = False
@@ -264,7 +264,7 @@ class JitterBuffer:
             before = self._at
             self._at = min(before + round((offset - ideal) * self._rate), slot)
             self._missing = max(0, self._missing + self._at - before)
-            transits.clear()
+            transits.begin(ideal - depth, ideal, now=now)
 
     def _insert(self, packet: Packet) -> None:
         packets = self._packets
@@ -362,8 +362,7 @@ class JitterBuffer:
             self._drop_before(round((now - first - START_S - FRAME_S) * self._rate))
             self._anchored = True
             self._missing = 0
-            self._transits.low = first
-            self._transits.begin(first + START_S, now=now)
+            self._transits.begin(first, first + START_S, now=now)
         elif now - self._taken_at >= SKIPPED_S:
             self._at += round((now - self._taken_at - FRAME_S) * self._rate)  # what was not heard is over
         self._taken_at = now - FRAME_S  # until the frame is taken, this one is the next

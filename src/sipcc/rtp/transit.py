@@ -55,8 +55,10 @@ class Transits:
         self.arrivals.append(transit)
         return True
 
-    def begin(self, need: float, *, now: float) -> None:
-        """Begin with what the first packets say, and do not go below it for a while."""
+    def begin(self, low: float, need: float, *, now: float) -> None:
+        """Begin anew with what the first packets say, and do not go below that for a while."""
+        self.clear()
+        self.low = low
         self.need = self._floor = need
         self._floor_until = now + FIRST_LOOK_S
 

@@ -503,3 +503,59 @@ def test_after_a_hold_the_old_is_forgotten() -> None:
     assert heard.holes(sent) == 0
     assert heard.ear.resyncs == 0
     assert heard.delays_ms[-1] <= 45
+
+
+def test_noise_goes_on_while_a_new_source_is_gathered_and_takes_new_levels() -> None:
+    ear = Ear()
+    play(steady(1), ear=ear)
+    begin = START + 1.02
+    for number, level in enumerate((b"\x28", b"\x3c")):
+        ear.put_noise(7, 150 + number, 5000 + (50 + 10 * number) * 160, level, now=begin + 0.2 * number)
+        frames = [ear.take(now=begin + 0.011 + (10 * number + n) * 0.02) for n in range(10)]
+        heard = g711.decode(b"".join(frame for frame in frames[3:] if isinstance(frame, bytes)), "PCMU")
+        assert tones.measure_level(heard) == pytest.approx(-level[0] + 6.2, abs=2)
+    ear.put(8, 1, 1, True, bytes(160), now=begin + 0.4)
+    frames = [ear.take(now=begin + 0.411 + n * 0.02) for n in range(3)]
+    assert isinstance(frames[0], bytes)
+    assert frames[0] != bytes(160)
+    assert bytes(160) in frames
+
+
+def test_concealment_goes_on_while_a_restarted_source_is_gathered() -> None:
+    trace = leap(sequence=-20000, timestamp=-(1 << 30))
+    heard = play(trace, phase_s=0.017)
+    gap = [index for index, frame in enumerate(heard.frames) if index > 400 and frame is None]
+    assert not gap
+    assert heard.concealed_ms <= 100
+
+
+class OddDecoder(FakeDecoder):
+    """A decoder that makes more or fewer samples than the payload says."""
+
+    def decode(self, payload: bytes) -> Pcm:
+        return np.full(100 if int(payload) % 2 else 300, 5, dtype=np.int16)
+
+
+def test_a_decoder_of_odd_lengths_keeps_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = play(coded_trace(100), ear=ear_of(OddDecoder(False), monkeypatch))
+    frames = [frame for frame in heard.frames if frame is not None]
+    assert {len(frame) for frame in frames} == {160}
+    assert len(frames) in {99, 100}
+    assert heard.ear.late == heard.ear.discarded == 0
+
+
+def test_what_is_lost_before_anything_was_heard_is_silence() -> None:
+    ear = Ear()
+    ear.put(7, 1, 160, False, bytes(80), now=START)
+    ear.put(7, 3, 480, False, bytes(80), now=START + 0.01)
+    frames = [ear.take(now=START + 0.011 + n * 0.02) for n in range(8)]
+    assert frames[-1] is None
+
+
+def test_a_frame_that_is_wanted_in_loud_speech_is_made_up_in_the_end() -> None:
+    sent, _ = tone(60)
+    trace = [replace(packet, at=packet.at + 0.030 * (index > 600)) for index, packet in enumerate(sent)]
+    heard = play(trace)
+    assert 20 <= heard.concealed_ms <= 60
+    assert heard.ear.late <= 1
+    assert heard.delays_ms[-1] <= 45
