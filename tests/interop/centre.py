@@ -28,7 +28,7 @@ domain = "{host}"{sip}
 [media]
 address = "{host}"
 ports = [{first}, {last}]
-workers = {workers}
+workers = {workers}{media}
 
 [ivr]
 prompts = "prompts"
@@ -39,7 +39,7 @@ recordings = "recordings"
 
 [[trunks]]
 name = "carrier"
-addresses = ["127.0.0.2"]
+addresses = ["127.0.0.2"]{trunk}
 
 [[users]]
 name = "1001"
@@ -114,6 +114,8 @@ class Centre:
         ring_timeout: float = 10.0,
         host: str = SWITCH,
         sip: str = "",
+        media: str = "",
+        trunk: str = "",
         secure: bool = False,
         extra: str = "",
         ports: int = 100,
@@ -143,6 +145,8 @@ class Centre:
                 first=first,
                 last=first + ports - 1,
                 workers=workers,
+                media=f"\n{media}" if media else "",
+                trunk=f"\n{trunk}" if trunk else "",
                 ring_timeout=ring_timeout,
             )
             + extra

@@ -165,6 +165,8 @@ class Phone:
         config.mediaConfig.transportConfig.publicAddress = settings["host"]
         config.natConfig.contactRewriteUse = 0
         config.callConfig.prackUse = getattr(pj, f"PJSUA_100REL_{settings.get('prack', 'not_used').upper()}")
+        config.mediaConfig.srtpUse = getattr(pj, f"PJMEDIA_SRTP_{settings.get('srtp', 'disabled').upper()}")
+        config.mediaConfig.srtpSecureSignaling = 0  # the tests say themselves what is secure
         config.mwiConfig.enabled = settings.get("mwi", False)
         if settings.get("password"):
             credentials = pj.AuthCredInfo("digest", "*", settings["user"], 0, settings["password"])
