@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.rtp import wire
+from sipcc.rtp.codec.base import load_codecs
 from sipcc.rtp.control import Control
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import MediaAlarm, MediaTimedOut, PacketSockets, RtpBegan, RtpPaused, RtpStats
@@ -67,6 +68,7 @@ class MediaCore:
         writer: RecordingWriter,
         wall_of: Callable[[float], float],
     ) -> None:
+        load_codecs(settings.codecs)
         self._settings = settings
         self._sockets = sockets
         self._ids = ids

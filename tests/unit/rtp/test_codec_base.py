@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.rtp.codec import Decoder, make_decoder, make_encoder, spec, units_of
+from sipcc.rtp.codec import Decoder, load_codecs, make_decoder, make_encoder, spec, units_of
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.formats import MAX_PAYLOAD_MS, SPECS
@@ -158,3 +161,18 @@ def test_g729_frames_and_silence_descriptors() -> None:
         0,
         0,
     ]
+
+
+def test_what_an_engine_may_need_is_loaded_before_its_clock_runs() -> None:
+    code = (
+        "import sys; from sipcc.rtp import LocalEngine, MediaSettings;"
+        "print('G722' in sys.modules, 'av' in sys.modules);"
+        "from sipcc.rtp.codec import load_codecs; load_codecs(['PCMU', 'G722', 'G729']);"
+        "print('G722' in sys.modules, 'av' in sys.modules)"
+    )
+    environ = {"PYTHONPATH": ":".join(place for place in sys.path if place)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    assert done.stdout.split() == ["False", "False", "True", "True"]
+    load_codecs(name for name, _ in ALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipcc.rtp.codec.base import Decoder, Encoder, make_decoder, make_encoder, units_of
+from sipcc.rtp.codec.base import Decoder, Encoder, load_codecs, make_decoder, make_encoder, units_of
 from sipcc.rtp.codec.g711 import decode, decode_into, encode, encode_into, translate
 from sipcc.rtp.formats import CodecSpec, spec
 
@@ -14,6 +14,7 @@ __all__ = [
     "decode_into",
     "encode",
     "encode_into",
+    "load_codecs",
     "make_decoder",
     "make_encoder",
     "spec",

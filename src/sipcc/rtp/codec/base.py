@@ -7,6 +7,7 @@ state, one of each per stream.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, cast
 
 from sipcc.rtp.codec import g711
@@ -14,7 +15,16 @@ from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName, Law
 from sipcc.rtp.formats import COMPLEXITY, CodecSpec, spec
 
-__all__ = ["CodecSpec", "Decoder", "Encoder", "make_decoder", "make_encoder", "spec", "units_of"]
+__all__ = [
+    "CodecSpec",
+    "Decoder",
+    "Encoder",
+    "load_codecs",
+    "make_decoder",
+    "make_encoder",
+    "spec",
+    "units_of",
+]
 
 
 class Decoder(Protocol):
@@ -43,6 +53,16 @@ class Encoder(Protocol):
     def encode(self, pcm: Pcm) -> bytes:
         """The payload of one packet of samples at 8 kHz; nothing when there is nothing to be sent (DTX)."""
         ...
+
+
+def load_codecs(names: Iterable[CodecName]) -> None:
+    """Load what these codecs need, before a clock runs that the loading of libav would stop for 0.2 s.
+
+    Raises:
+        ConfigError: a codec's library is not on this machine.
+    """
+    for name in names:
+        make_decoder(name)
 
 
 def make_decoder(name: CodecName, clock_rate_hz: int = 0) -> Decoder:
