@@ -15,7 +15,7 @@ LAYERS = {
     "errors": 0, "events": 0, "bus": 0, "clock": 0, "ids": 0, "log": 0, "driver": 0, "tasks": 0, "plugins": 0,
     "numbers": 0,
     "bucket": 0,
-    "lifeline": 0, "nursery": 0,
+    "lifeline": 0, "nursery": 0, "kept": 0,
     "stun": 0,
     "sip": 1, "rtp": 1,
     "call": 2,
@@ -24,7 +24,7 @@ LAYERS = {
     "records": 5,
     "config": 7,
     "switch": 8,
-    "daemon": 9, "cli": 9,
+    "daemon": 9, "keeper": 9, "cli": 9,
     "testing": 10,
 }  # fmt: skip
 """The layer of each package or module of `sipcc`; those of one layer above 0 are strangers to each other."""
@@ -65,6 +65,8 @@ SHELLS = {
     "clock.py",
     "daemon.py",
     "driver.py",
+    "keeper.py",
+    "kept.py",
     "lifeline.py",
     "log.py",
     "nursery.py",

@@ -1,15 +1,23 @@
-"""The daemon: one switch on uvloop, run until it is told to go."""
+"""The daemon: one switch on uvloop under a keeper (`sipcc.keeper`), run until it is told to go."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import os
+import signal
 import sys
+import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
-from sipcc.config import load
+from sipcc.config import load, load_keeper
+from sipcc.kept import Kept
 from sipcc.log import configure
+from sipcc.rtp import WorkerPool
+from sipcc.sip import SocketNetwork
 from sipcc.switch import Switch
 from sipcc.switch.switch import DRAIN_TIMEOUT
 
@@ -28,16 +36,46 @@ def tune_collector() -> None:
 def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
     """Run a switch until SIGTERM or SIGINT, then drain.
 
+    Without a keeper, and unless the configuration wants none, this process becomes one, and starts itself
+    again under it.
+
     Raises:
         ConfigError: the file is wrong; nothing was started.
     """
+    kept = Kept.of_environment(os.environ)
+    if kept is None and load_keeper(config_path):
+        become_keeper()
     config = load(config_path)
     configure(level=config.log.level, style=config.log.style)
     switch = Switch(config)
+    if kept is not None:
+        switch.use(network=SocketNetwork(config.sip, holder=kept))
+        if config.media.workers:
+            switch.use(engine=WorkerPool(config.media, ids=switch.ids, workers=kept))
+    uvloop.run(_serve(switch, kept, drain_timeout))
 
+
+def become_keeper() -> NoReturn:
+    """Put a keeper in the place of this process, which starts this very command again."""
+    address = Path(tempfile.mkdtemp(prefix="sipccd-"), "keeper")
+    command = [sys.executable, *sys.orig_argv[1:]]
+    os.execv(sys.executable, [sys.executable, "-m", "sipcc.keeper", str(address), "--", *command])
+
+
+async def _serve(switch: Switch, kept: Kept | None, drain_timeout: float) -> None:
     def announce() -> None:
         tune_collector()
+        if kept is not None:
+            # Ctrl-C reaches the whole group; the keeper makes one SIGTERM of it
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+            kept.ready()
         # for whoever started us and waits for this line, whatever the log level is
         print(f"sipccd is ready on {switch.addresses}", file=sys.stderr, flush=True)
 
-    uvloop.run(switch.serve(drain_timeout=drain_timeout, on_ready=announce))
+    if kept is not None:
+        kept.start()
+    try:
+        await switch.serve(drain_timeout=drain_timeout, on_ready=announce)
+    finally:
+        if kept is not None:
+            kept.close()

@@ -14,6 +14,8 @@ import socket
 from collections.abc import Sequence
 from typing import NamedTuple
 
+ENVIRONMENT = "SIPCCD_LIFELINE"
+"""Tells a process that it is kept: the number of its lifeline, a colon, and the address of keepers."""
 MAX_BYTES = 65_536
 MAX_DESCRIPTORS = 250
 """The kernel takes 253 in one message."""

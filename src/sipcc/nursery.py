@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -65,6 +66,14 @@ class _Ward:
     def beat(self) -> float:
         return float(BEAT.unpack_from(self.view)[0])
 
+    def renew(self, body: bytes, memory: int) -> None:
+        """Have another kind of worker in this place from now on."""
+        self.let_go()
+        self.view.close()
+        os.close(self.memory)
+        self.body, self.memory = body, memory
+        self.view = mmap.mmap(memory, PAGE_BYTES)
+
     def let_go(self) -> None:
         """Close all that was held for it."""
         for descriptors in self.held.values():
@@ -77,26 +86,22 @@ class Nursery:
 
     def __init__(
         self,
-        command: Sequence[str],
         *,
         environment: dict[str, str],
         on_link: Callable[[int, socket.socket], None],
         tell: Callable[[str, dict[str, object]], None],
         address: str = "",
-        standby: bool = True,
     ) -> None:
-        """`command` starts the standby; the number of its lifeline is added, then `address`.
+        """`on_link` gets our end of the link of a worker, `tell` what happened to whom.
 
-        `on_link` gets our end of the link of a worker, `tell` what happened to whom. `address` is where
-        workers find a keeper when theirs is gone; without one they end then. Without `standby` the process
-        that bears workers ends when all are born, and is started again when one dies.
+        `address` is where workers find a keeper when theirs is gone; without one they end then.
         """
-        self._command = [*command]
+        self._command: list[str] = []
         self._environment = environment
         self._on_link = on_link
         self._tell = tell
         self._address = address
-        self._keep_standby = standby
+        self._keep_standby = True
         self._epoll = select.epoll()
         self._sources: dict[int, Callable[[float], None]] = {}
         self._wards: list[_Ward] = []
@@ -137,18 +142,49 @@ class Nursery:
         """True when no process of ours is left."""
         return self._process is None and not any(ward.pid or ward.lifeline for ward in self._wards)
 
-    def begin(self, places: Sequence[tuple[bytes, int]], *, now: float) -> None:
-        """Start a worker for each place: what it is told, and how many bytes of memory it gets."""
-        for body, size in places:
-            memory = os.memfd_create("sipcc-worker")
-            os.ftruncate(memory, max(size, PAGE_BYTES))
-            self._wards.append(_Ward(len(self._wards), body, memory))
+    def begin(
+        self,
+        places: Sequence[tuple[bytes, int]],
+        *,
+        command: Sequence[str],
+        now: float,
+        standby: bool = True,
+        grace_s: float = 0.0,
+    ) -> None:
+        """Start a worker for each place: what it is told, and how many bytes of memory it gets.
+
+        `command` starts the standby; the number of its lifeline is added, then our address. Without `standby`
+        that process ends when all are born, and is started again when one dies. A worker that is there and
+        was told just the same stays as it is and gets a new link; one that was told otherwise is replaced.
+        For `grace_s` one may still come from a keeper that died.
+        """
+        self._command = [*command]
+        self._keep_standby = standby
+        for index, (body, size) in enumerate(places):
+            if index == len(self._wards):
+                self._wards.append(_Ward(index, body, _memory(size)))
+            ward = self._wards[index]
+            there = bool(ward.lifeline or ward.pid)
+            if there and ward.body == body:
+                self._link(ward)
+            elif not there:
+                if ward.body != body:
+                    ward.renew(body, _memory(size))
+                ward.due = now + grace_s
+            else:
+                ward.renew(body, _memory(size))
+                if ward.lifeline is not None:
+                    ward.lifeline.send("quit")
+        for ward in self._wards[len(places) :]:
+            if ward.lifeline is not None:
+                ward.lifeline.send("quit")
+        del self._wards[len(places) :]
         self._bear_all(now)
 
-    def relink(self, index: int, *, now: float) -> None:
+    def relink(self, index: int) -> None:
         """Make a new link to a worker that lives; one that does not gets it with its successor."""
         if index < len(self._wards):
-            self._link(self._wards[index], now)
+            self._link(self._wards[index])
 
     def adopt(self, message: Message, lifeline: Lifeline, *, now: float) -> None:
         """Take in a worker of a keeper that died; `message` is its first word, ``here``.
@@ -157,8 +193,7 @@ class Nursery:
         """
         index, pid = (int(word) for word in message.name.split())
         while index >= len(self._wards):  # places are filled in any order
-            self._wards.append(_Ward(len(self._wards), b"", os.memfd_create("sipcc-worker")))
-            os.ftruncate(self._wards[-1].memory, PAGE_BYTES)
+            self._wards.append(_Ward(len(self._wards), b"", _memory(0)))
             self._wards[-1].due = None
         ward = self._wards[index]
         if ward.pid and ward.pid != pid:
@@ -167,18 +202,15 @@ class Nursery:
             close_all(message.descriptors)
             return
         if message.descriptors:
-            ward.view.close()
-            os.close(ward.memory)
-            ward.memory = message.descriptors[0]
-            ward.view = mmap.mmap(ward.memory, PAGE_BYTES)
-        ward.let_go()  # it says anew what is to be held
-        ward.body = message.body
+            ward.renew(message.body, message.descriptors[0])  # it says anew what is to be held
         self._drop_lifeline(ward)
         ward.lifeline = lifeline
         self._add(lifeline.fileno(), lambda now: self._hear(ward, now))
         ward.due = None
         ward.born_at = now
         self._know(ward, pid, now)
+        if self._command:  # who commands is there already, and may be another one
+            self._link(ward)
 
     def quit(self, *, now: float) -> None:
         """Tell all to end, and bring no more up; who still lives after `QUIT_WAIT_S` is killed."""
@@ -298,7 +330,7 @@ class Nursery:
         self._add(lifeline.fileno(), lambda now: self._hear(ward, now))
         self._give_back(ward)
         lifeline.send("go")
-        self._link(ward, now)
+        self._link(ward)
 
     def _give_back(self, ward: _Ward) -> None:
         """Hand the sockets of a place to its new worker, many in a message."""
@@ -314,7 +346,7 @@ class Nursery:
         if names:
             ward.lifeline.send("give", body=" ".join(names).encode(), descriptors=descriptors)
 
-    def _link(self, ward: _Ward, now: float) -> None:
+    def _link(self, ward: _Ward) -> None:
         if ward.lifeline is None:
             return
         ours, theirs = socket.socketpair()
@@ -332,8 +364,8 @@ class Nursery:
             return
         while (message := lifeline.receive()) is not None:
             if message.kind == "here":
-                self._know(ward, int(message.name.split()[1]), now)
                 close_all(message.descriptors)
+                self._know(ward, int(message.name.split()[1]), now)
             elif message.kind == "hold":
                 close_all(ward.held.pop(message.name, ()))
                 ward.held[message.name] = message.descriptors
@@ -342,7 +374,7 @@ class Nursery:
                 if message.kind == "drop":
                     close_all(ward.held.pop(message.name, ()))
                 elif message.kind == "relink":
-                    self._link(ward, now)
+                    self._link(ward)
         if lifeline.lost and ward.lifeline is lifeline:
             self._drop_lifeline(ward)
             if not ward.pid:
@@ -414,6 +446,25 @@ class Nursery:
     def _remove(self, descriptor: int) -> None:
         if self._sources.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
+
+
+def _memory(size: int) -> int:
+    """A file in memory of that size, and of a page at least."""
+    memory = os.memfd_create("sipcc-worker")
+    os.ftruncate(memory, max(size, PAGE_BYTES))
+    return memory
+
+
+def raise_descriptor_limit() -> int:
+    """Lift the soft limit of open files to the hard one, and return it.
+
+    A leg takes two descriptors: with the usual soft limit of 1024 a switch would stop at 250 calls.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some kernels refuse an unlimited hard value
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _starved_ns(pid: int) -> int:

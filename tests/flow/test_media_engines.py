@@ -225,11 +225,16 @@ async def test_a_port_that_nobody_could_take_over_is_reported() -> None:
         """Its successors find empty memory."""
 
         def begin(
-            self, places: Sequence[tuple[bytes, int]], on_link: Callable[[int, socket.socket], None]
+            self,
+            places: Sequence[tuple[bytes, int]],
+            on_link: Callable[[int, socket.socket], None],
+            *,
+            command: Sequence[str],
+            standby: bool,
         ) -> None:
-            super().begin([(body, 0) for body, _ in places], on_link)
+            super().begin([(body, 0) for body, _ in places], on_link, command=command, standby=standby)
 
-    pool = WorkerPool(settings(workers=1), workers=Forgetful(standby=False))
+    pool = WorkerPool(settings(workers=1, standby=False), workers=Forgetful())
     await pool.start()
     try:
         port = await pool.open()

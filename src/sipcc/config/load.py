@@ -80,6 +80,17 @@ def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> P
     return Path(_load_part(Path(path), environ, kinds).daemon.socket)
 
 
+def load_keeper(path: str | Path, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the daemon that runs with the file `path` is to have a keeper.
+
+    True also for a file that is wrong: the switch itself says what is wrong.
+    """
+    try:
+        return _load_part(Path(path), environ, {"daemon": DaemonSettings}).daemon.keeper
+    except ConfigError:
+        return True
+
+
 def _load_part(
     file: Path, environ: Mapping[str, str] | None, kinds: dict[str, type[msgspec.Struct]]
 ) -> Config:

@@ -27,6 +27,9 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The process ``sipccd``."""
 
+    keeper: bool = True
+    """Let a keeper hold the sockets: it starts the switch again when it dies, and replaces media workers.
+    Without one the switch is a single process, with its workers."""
     socket: str = ""
     """Unix socket on which it answers ``sipccd ladder``, ``status``, ``bans`` and their like; empty takes
     ``sipccd.sock`` beside the database, or beside the recordings when the database is a URL."""

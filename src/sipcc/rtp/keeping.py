@@ -35,9 +35,17 @@ class Workers(Protocol):
         ...
 
     def begin(
-        self, places: Sequence[tuple[bytes, int]], on_link: Callable[[int, socket.socket], None]
+        self,
+        places: Sequence[tuple[bytes, int]],
+        on_link: Callable[[int, socket.socket], None],
+        *,
+        command: Sequence[str],
+        standby: bool,
     ) -> None:
-        """Start a worker for each place, or find those that run; links come through `on_link`."""
+        """Start a worker for each place, or find those that run; links come through `on_link`.
+
+        `command` starts the process that bears them, and with `standby` that one stays in waiting.
+        """
         ...
 
     def relink(self, index: int) -> None:
@@ -68,8 +76,7 @@ def worker_environment() -> dict[str, str]:
 class OwnWorkers:
     """The workers of a process without a keeper: they end with it."""
 
-    def __init__(self, *, standby: bool = True) -> None:
-        self._keep_standby = standby
+    def __init__(self) -> None:
         self._nursery: Nursery | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -92,25 +99,28 @@ class OwnWorkers:
         return self._nursery.restarts if self._nursery is not None else self._restarts
 
     def begin(
-        self, places: Sequence[tuple[bytes, int]], on_link: Callable[[int, socket.socket], None]
+        self,
+        places: Sequence[tuple[bytes, int]],
+        on_link: Callable[[int, socket.socket], None],
+        *,
+        command: Sequence[str],
+        standby: bool,
     ) -> None:
         """Start a worker for each place."""
         self._loop = asyncio.get_running_loop()
         self._nursery = Nursery(
-            worker_command(),
             environment=worker_environment(),
             on_link=on_link,
             tell=_tell,
-            standby=self._keep_standby,
         )
         self._loop.add_reader(self._nursery.fileno(), self._work)
-        self._nursery.begin(places, now=self._now())
+        self._nursery.begin(places, command=command, standby=standby, now=self._now())
         self._watch()
 
     def relink(self, index: int) -> None:
         """Make a new link to a worker that lives."""
         if self._nursery is not None:
-            self._nursery.relink(index, now=self._now())
+            self._nursery.relink(index)
 
     async def end(self) -> None:
         """Wait until all have ended; who does not is killed."""

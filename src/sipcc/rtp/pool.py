@@ -32,7 +32,7 @@ from sipcc.rtp.flow import (
     WorkerLost,
 )
 from sipcc.rtp.journal import memory_bytes
-from sipcc.rtp.keeping import OwnWorkers, Workers
+from sipcc.rtp.keeping import OwnWorkers, Workers, worker_command
 from sipcc.rtp.link import Done, FromWorker, Lead, Orders, Standing, StandingPort, ToWorker
 from sipcc.rtp.port import EnginePort
 from sipcc.rtp.settings import MediaSettings
@@ -307,7 +307,7 @@ class WorkerPool:
         """
         self.settings = settings or MediaSettings(workers=-1)
         self._ids = ids or Ids()
-        self._keeper: Workers = workers or OwnWorkers(standby=self.settings.standby)
+        self._keeper: Workers = workers or OwnWorkers()
         self._workers: list[_Worker] = []
         self._linking: set[asyncio.Task[None]] = set()
         self._stood = asyncio.Event()
@@ -348,7 +348,7 @@ class WorkerPool:
         for ports in slices:
             settings = msgspec.structs.replace(self.settings, ports=ports)
             places.append((msgspec.msgpack.encode(settings), memory_bytes((ports[1] - ports[0] + 1) // 2)))
-        self._keeper.begin(places, self._on_link)
+        self._keeper.begin(places, self._on_link, command=worker_command(), standby=self.settings.standby)
         await self._wait_for(START_WAIT_S, lambda: all(worker.alive for worker in self._workers))
 
     async def stop(self) -> None:

@@ -7,12 +7,13 @@ here calls back: the engine comes once per millisecond and takes all that waits.
 from __future__ import annotations
 
 import contextlib
-import resource
 import select
 import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from sipcc.nursery import raise_descriptor_limit
 
 Address = tuple[str, int]
 Datagram = tuple[int, bytes, Address]
@@ -28,18 +29,6 @@ RECEIVE_BUFFER_BYTES = 262_144
 """SO_RCVBUF: a second of G.711 and some; the kernel caps it at net.core.rmem_max."""
 DSCP_EF = 46 << 2
 """Expedited forwarding (RFC 3246) in the place of the old TOS byte."""
-
-
-def raise_descriptor_limit() -> int:
-    """Lift the soft limit of open files to the hard one, and return it.
-
-    A leg takes two descriptors: with the usual soft limit of 1024 a switch would stop at 250 calls.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # some kernels refuse an unlimited hard value
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 class UdpSockets:

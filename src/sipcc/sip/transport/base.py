@@ -6,7 +6,10 @@ memory, with loss, delay, duplication and reordering. The endpoint cannot tell t
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import socket
 
 TransportName = Literal["udp", "tcp", "tls", "ws", "wss"]
 
@@ -82,6 +85,18 @@ class Listener(Protocol):
 
     async def close(self) -> None:
         """Stop listening and close the streams that were accepted here."""
+        ...
+
+
+class Holder(Protocol):
+    """Holds listening sockets for the process that comes after this one (`sipcc.kept`)."""
+
+    def take(self, name: str) -> socket.socket | None:
+        """The socket that was held under `name`, which is the caller's from now on; None without one."""
+        ...
+
+    def hold(self, name: str, sock: socket.socket) -> None:
+        """Hold a socket that was opened."""
         ...
 
 

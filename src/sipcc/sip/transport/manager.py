@@ -12,11 +12,11 @@ from typing import cast
 from sipcc.errors import ConfigError, ConnectError, TransportError
 from sipcc.sip.nat import default_port, plain_host, reach_of
 from sipcc.sip.settings import SipSettings
-from sipcc.sip.transport.base import Address, Flow, Listener, Network, Receiver, TransportName
+from sipcc.sip.transport.base import Address, Flow, Holder, Listener, Network, Receiver, TransportName
 from sipcc.sip.transport.stream import Layer
-from sipcc.sip.transport.tcp import Connections, connect_stream, listen_stream
+from sipcc.sip.transport.tcp import Connections, connect_stream, listen_stream, open_stream
 from sipcc.sip.transport.tls import TlsLayer, client_context, server_context
-from sipcc.sip.transport.udp import listen_udp
+from sipcc.sip.transport.udp import UdpListener, open_udp
 from sipcc.tasks import SharedTasks
 
 _LISTEN = re.compile(r"(udp|tcp|tls|ws|wss):(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):([0-9]{1,5})")
@@ -59,8 +59,10 @@ def local_host_towards(remote_host: str) -> str:
 class SocketNetwork:
     """The `Network` of production: UDP, TCP, TLS and WebSocket, over IPv4 and IPv6."""
 
-    def __init__(self, settings: SipSettings | None = None) -> None:
+    def __init__(self, settings: SipSettings | None = None, *, holder: Holder | None = None) -> None:
+        """`holder` keeps listening sockets over a crash of this process, and what waits in them."""
         self._settings = settings or SipSettings()
+        self._holder = holder
         self.connections = Connections(self._settings.connections)
         """How many streams others hold to us."""
         self._client: ssl.SSLContext | None = None
@@ -73,14 +75,27 @@ class SocketNetwork:
             TransportError: the address cannot be bound.
         """
         if transport == "udp":
-            return await listen_udp(local, receiver)
+            return UdpListener(self._open(transport, local), receiver)
+        layers = self._layers_for_callers(transport)
         return await listen_stream(
             transport,
-            local,
+            self._open(transport, local),
             receiver,
             connections=self.connections,
-            layers=self._layers_for_callers(transport),
+            layers=layers,
         )
+
+    def _open(self, transport: TransportName, local: Address) -> socket.socket:
+        """A listening socket: the one that was held for us, or a new one."""
+        name = f"{transport}:{local}"
+        held = self._holder.take(name) if self._holder is not None else None
+        if held is not None:
+            held.setblocking(False)
+            return held
+        opened = open_udp(local) if transport == "udp" else open_stream(transport, local)
+        if self._holder is not None:
+            self._holder.hold(name, opened)
+        return opened
 
     async def connect(
         self,

@@ -79,23 +79,13 @@ class StreamListener:
     def __len__(self) -> int:
         return len(self._flows)
 
-    async def start(self) -> None:
-        """Listen. Raises TransportError when the address cannot be bound."""
-        family = socket.AF_INET6 if ":" in self.local.host else socket.AF_INET
-        try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: StreamFlow(self.transport, self._receiver, self._layers(), self),
-                self.local.host,
-                self.local.port,
-                family=family,
-                backlog=BACKLOG,
-            )
-        except OSError as error:
-            raise TransportError(
-                f"cannot open {self.transport} {self.local}: {error.strerror or error}"
-            ) from error
-        name = self._server.sockets[0].getsockname()
-        self.local = Address(name[0], name[1])
+    async def start(self, opened: socket.socket) -> None:
+        """Listen on a socket that is bound."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: StreamFlow(self.transport, self._receiver, self._layers(), self),
+            sock=opened,
+            backlog=BACKLOG,
+        )
 
     def flow_to(self, remote: Address) -> Flow:
         """A stream has to be connected first: raises TransportError."""
@@ -155,19 +145,37 @@ async def connect_stream(
     return flow
 
 
+def open_stream(transport: TransportName, local: Address) -> socket.socket:
+    """Bind a TCP socket for a listener; port 0 picks a free one.
+
+    Raises:
+        TransportError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in local.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind((local.host, local.port))
+    except OSError as error:
+        opened.close()
+        raise TransportError(f"cannot open {transport} {local}: {error.strerror or error}") from error
+    return opened
+
+
 async def listen_stream(
     transport: TransportName,
-    local: Address,
+    opened: socket.socket,
     receiver: Receiver,
     *,
     connections: Connections,
     layers: Callable[[], Sequence[Layer]] = tuple,
 ) -> StreamListener:
-    """Open a listener; port 0 picks a free one.
-
-    Raises:
-        TransportError: the address cannot be bound.
-    """
+    """Listen on a socket that is bound."""
+    name = opened.getsockname()
+    local = Address(name[0], name[1])
     listener = StreamListener(transport, local, receiver, connections=connections, layers=layers)
-    await listener.start()
+    await listener.start(opened)
     return listener

@@ -251,8 +251,8 @@ class UdpListener:
         return flow
 
 
-async def listen_udp(local: Address, receiver: Receiver) -> UdpListener:
-    """Open a UDP listener; port 0 picks a free one.
+def open_udp(local: Address) -> socket.socket:
+    """Bind a UDP socket; port 0 picks a free one.
 
     Raises:
         TransportError: the address cannot be bound.
@@ -268,4 +268,4 @@ async def listen_udp(local: Address, receiver: Receiver) -> UdpListener:
     except OSError as error:
         opened.close()
         raise TransportError(f"cannot open udp {local}: {error.strerror or error}") from error
-    return UdpListener(opened, receiver)
+    return opened
