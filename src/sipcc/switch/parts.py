@@ -6,6 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from sipcc.call.describing import codecs_for
+
 if TYPE_CHECKING:
     from sipcc.bus import Bus
     from sipcc.call.journal import CallJournal
@@ -20,9 +24,10 @@ def media_engine(config: Config, ids: Ids) -> MediaEngine:
     """What carries audio: this process, or workers."""
     from sipcc.rtp import LocalEngine, WorkerPool
 
-    if config.media.workers == 0:
-        return LocalEngine(config.media, ids=ids)
-    return WorkerPool(config.media, ids=ids)
+    ours = config.media
+    on_trunks = (codec for trunk in config.trunks for codec in codecs_for(trunk, ours.codecs))
+    media = msgspec.structs.replace(ours, codecs=tuple(dict.fromkeys([*ours.codecs, *on_trunks])))
+    return LocalEngine(media, ids=ids) if media.workers == 0 else WorkerPool(media, ids=ids)
 
 
 def browser_identity(config: Config, clock: LoopClock) -> Identity | None:
