@@ -48,7 +48,7 @@ bench: setup foreign
 bench-smoke: setup foreign
 	for bench in $(BENCHES) concurrency standing reauth; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
 
-FUZZ_TARGETS := message stream uri sdp auth multipart endpoint
+FUZZ_TARGETS := message stream uri sdp auth multipart endpoint rtp rtcp media
 
 # Each fuzz target for a few seconds, from the same seed; for some platforms there is no atheris.
 fuzz-smoke: setup

@@ -30,7 +30,7 @@ def main() -> None:
 
     import atheris
 
-    with atheris.instrument_imports(include=["sipcc.sip"]):
+    with atheris.instrument_imports(include=["sipcc.sip", "sipcc.rtp"]):
         from tests.fuzz.targets import TARGETS
 
     if options.target not in TARGETS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from tests.fuzz import media as legs
 from tests.fuzz import seeds
 from tests.fuzz.endpoint import FuzzedEndpoint
 
@@ -181,5 +182,8 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = 
     "auth": (auth, seeds.headers),
     "multipart": (multipart, lambda: [b"b1\n" + seeds.MULTIPART]),
     "endpoint": (endpoint, seeds.messages),
+    "rtp": (legs.rtp, legs.packets),
+    "rtcp": (legs.reports, legs.compounds),
+    "media": (legs.media, legs.mixtures),
 }
 """Each target with the inputs that it starts from."""
