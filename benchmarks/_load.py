@@ -21,6 +21,7 @@ import uvloop
 
 from benchmarks._report import cpu_seconds, median, pin
 from sipcc.rtp import CodecName, LocalEngine, MediaSettings, StreamParams, WorkerPool
+from sipcc.rtp.flow import SrtpKeys
 from sipcc.rtp.packet import HEADER
 from sipcc.rtp.udp import UdpSockets, raise_descriptor_limit
 
@@ -28,6 +29,11 @@ ENGINE_HOST, PARTY_HOST = "127.0.0.1", "127.0.0.2"
 FRAME_S = 0.020
 SUBJECT_CORE, LOAD_CORE = 0, 1
 _processes = mp.get_context("spawn")
+
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+OURS, THEIRS = bytes(range(30)), bytes(range(100, 130))
+"""Keys of the legs with SRTP: what the engine sends with, and what the parties send with."""
 
 
 class Window(NamedTuple):
@@ -39,7 +45,9 @@ class Window(NamedTuple):
     received: int
 
 
-def generate(pipe: Connection, legs: int, payload_types: tuple[int, ...]) -> None:
+def generate(
+    pipe: Connection, legs: int, payload_types: tuple[int, ...], srtp: tuple[bool, ...] = (False,)
+) -> None:
     """The generator: binds, says its ports, takes its targets, and sends until told to stop."""
     sockets = UdpSockets()
     handles = [sockets.open(PARTY_HOST, 0) for _ in range(legs)]
@@ -47,6 +55,12 @@ def generate(pipe: Connection, legs: int, payload_types: tuple[int, ...]) -> Non
     targets = [(ENGINE_HOST, port) for port in pipe.recv()]
     kinds = [payload_types[leg % len(payload_types)] for leg in range(legs)]
     payload = bytes(range(160))
+    protect = None
+    if any(srtp):
+        from sipcc.rtp.srtp import Shield
+
+        protect = Shield(SrtpKeys(SUITE, THEIRS, OURS)).protect
+    protected = [srtp[leg % len(srtp)] for leg in range(legs)]
     sent = received = 0
     rounds, leg = 0, 0
     begin = time.monotonic()
@@ -56,7 +70,10 @@ def generate(pipe: Connection, legs: int, payload_types: tuple[int, ...]) -> Non
         now = time.monotonic()
         if now >= due:
             header = HEADER.pack(0x80, kinds[leg], rounds & 0xFFFF, rounds * 160, leg + 1)
-            sockets.send(handles[leg], header + payload, targets[leg])
+            packet = header + payload
+            if protect is not None and protected[leg]:
+                packet = protect(packet) or b""
+            sockets.send(handles[leg], packet, targets[leg])
             sent += 1
             leg += 1
             if leg == legs:
@@ -102,7 +119,11 @@ def _settings(legs: int) -> MediaSettings:
 
 
 async def _join_all(
-    engine: LocalEngine | WorkerPool, party_ports: list[int], codecs: tuple[CodecName, ...], room: int = 2
+    engine: LocalEngine | WorkerPool,
+    party_ports: list[int],
+    codecs: tuple[CodecName, ...],
+    room: int = 2,
+    srtp: tuple[bool, ...] = (False,),
 ) -> list[int]:
     """Open a port for each party, and put each `room` of them together: bridged when it is two."""
     ports = []
@@ -116,6 +137,7 @@ async def _join_all(
                 remote_rtcp_port=0,
                 codec=codec,
                 payload_type=0 if codec == "PCMU" else 8,
+                srtp=SrtpKeys(SUITE, OURS, THEIRS) if srtp[leg % len(srtp)] else None,
             )
         )
         ports.append(port)
@@ -145,9 +167,11 @@ def local_engine(pipe: Connection, legs: int, codecs: tuple[CodecName, ...]) -> 
 class _Load:
     """The generator as the measuring process sees it."""
 
-    def __init__(self, legs: int, payload_types: tuple[int, ...]) -> None:
+    def __init__(self, legs: int, payload_types: tuple[int, ...], srtp: tuple[bool, ...] = (False,)) -> None:
         self.pipe, theirs = _processes.Pipe()
-        self.process = _processes.Process(target=generate, args=(theirs, legs, payload_types), daemon=True)
+        self.process = _processes.Process(
+            target=generate, args=(theirs, legs, payload_types, srtp), daemon=True
+        )
         self.process.start()
         self.ports: list[int] = self.pipe.recv()
         assert self.process.pid is not None
@@ -207,15 +231,19 @@ def measure_worker(
     payload_types: tuple[int, ...] = (0,),
     codecs: tuple[CodecName, ...] = ("PCMU",),
     room: int = 2,
+    srtp: tuple[bool, ...] = (False,),
 ) -> Window:
-    """Measure one worker process of the pool, with `room` legs in each conversation or conference."""
+    """Measure one worker process of the pool, with `room` legs in each conversation or conference.
+
+    `srtp` says of the first legs whether they are protected; the others follow the same pattern.
+    """
 
     async def run() -> Window:
         pool = WorkerPool(_settings(legs))
         await pool.start()
         loop = asyncio.get_running_loop()
-        load = await loop.run_in_executor(None, _Load, legs, payload_types)
-        load.pipe.send(await _join_all(pool, load.ports, codecs, room))
+        load = await loop.run_in_executor(None, _Load, legs, payload_types, srtp)
+        load.pipe.send(await _join_all(pool, load.ports, codecs, room, srtp))
         pid = pool.pids[0]
         pin(pid, SUBJECT_CORE)
         window = await loop.run_in_executor(None, load.measure, pid, seconds, warm_up)
