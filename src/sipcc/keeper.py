@@ -24,8 +24,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sipcc.lifeline import ENVIRONMENT, Lifeline, Message, close_all, pair
-from sipcc.nursery import WATCH_S, Nursery, raise_descriptor_limit
+from sipcc.lifeline import ENVIRONMENT, Lifeline, Message, close_all, pair, raise_descriptor_limit
+from sipcc.nursery import WATCH_S, Nursery
 
 HEALTHY_S = 5.0
 """Control that lived so long died by chance."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import resource
 import socket
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -110,3 +111,15 @@ def close_all(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)
+
+
+def raise_descriptor_limit() -> int:
+    """Lift the soft limit of open files to the hard one, and return it.
+
+    A leg takes two descriptors: with the usual soft limit of 1024 a switch would stop at 250 calls.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some kernels refuse an unlimited hard value
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -14,22 +14,16 @@ every `WATCH_S`. Both the keeper of the daemon and a worker pool in a library do
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
-import resource
 import select
 import signal
 import socket
-import struct
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from sipcc.lifeline import MAX_DESCRIPTORS, Lifeline, Message, close_all, pair
+from sipcc.ward import Ward, make_memory
 
-BEAT = struct.Struct("<d")
-"""First in the memory of a worker: when its loop last turned, on the monotonic clock."""
-PAGE_BYTES = 4096
 WATCH_S = 0.1
 HANG_S = 0.4
 """A worker whose beat is older than this hangs: with `WATCH_S` that is noticed within half a second."""
@@ -41,44 +35,6 @@ POISONED = 4
 """After so many short lives in a row a successor starts without what the others left: it may be the cause."""
 QUIT_WAIT_S = 5.0
 """Seconds that a worker gets to close its recordings before it is killed."""
-
-
-class _Ward:
-    """One worker's place, whoever fills it."""
-
-    def __init__(self, index: int, body: bytes, memory: int) -> None:
-        self.index = index
-        self.body = body
-        self.memory = memory
-        self.view = mmap.mmap(memory, PAGE_BYTES)
-        self.held: dict[str, tuple[int, ...]] = {}
-        self.lifeline: Lifeline | None = None
-        self.pid = 0
-        self.pidfd = -1
-        self.born_at = 0.0
-        self.crashes = 0
-        self.due: float | None = 0.0
-        """When it is to be borne; None while it lives."""
-        self.starved_ns = -1
-        """How long it had waited for a processor when its silence was noticed; -1 while it beats."""
-
-    @property
-    def beat(self) -> float:
-        return float(BEAT.unpack_from(self.view)[0])
-
-    def renew(self, body: bytes, memory: int) -> None:
-        """Have another kind of worker in this place from now on."""
-        self.let_go()
-        self.view.close()
-        os.close(self.memory)
-        self.body, self.memory = body, memory
-        self.view = mmap.mmap(memory, PAGE_BYTES)
-
-    def let_go(self) -> None:
-        """Close all that was held for it."""
-        for descriptors in self.held.values():
-            close_all(descriptors)
-        self.held.clear()
 
 
 class Nursery:
@@ -104,7 +60,7 @@ class Nursery:
         self._keep_standby = True
         self._epoll = select.epoll()
         self._sources: dict[int, Callable[[float], None]] = {}
-        self._wards: list[_Ward] = []
+        self._wards: list[Ward] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._standby: Lifeline | None = None
         self._ready = False
@@ -162,17 +118,17 @@ class Nursery:
         self._keep_standby = standby
         for index, (body, size) in enumerate(places):
             if index == len(self._wards):
-                self._wards.append(_Ward(index, body, _memory(size)))
+                self._wards.append(Ward(index, body, make_memory(size)))
             ward = self._wards[index]
             there = bool(ward.lifeline or ward.pid)
             if there and ward.body == body:
                 self._link(ward)
             elif not there:
                 if ward.body != body:
-                    ward.renew(body, _memory(size))
+                    ward.renew(body, make_memory(size))
                 ward.due = now + grace_s
             else:
-                ward.renew(body, _memory(size))
+                ward.renew(body, make_memory(size))
                 if ward.lifeline is not None:
                     ward.lifeline.send("quit")
         for ward in self._wards[len(places) :]:
@@ -193,7 +149,7 @@ class Nursery:
         """
         index, pid = (int(word) for word in message.name.split())
         while index >= len(self._wards):  # places are filled in any order
-            self._wards.append(_Ward(len(self._wards), b"", _memory(0)))
+            self._wards.append(Ward(len(self._wards), b"", make_memory(0)))
             self._wards[-1].due = None
         ward = self._wards[index]
         if ward.pid and ward.pid != pid:
@@ -315,7 +271,7 @@ class Nursery:
             self._ready = False
             self._standby_at = float("-inf")  # this short life is no crash
 
-    def _bear(self, ward: _Ward, now: float) -> None:
+    def _bear(self, ward: Ward, now: float) -> None:
         assert self._standby is not None
         lifeline, theirs = pair()
         with theirs:
@@ -332,7 +288,7 @@ class Nursery:
         lifeline.send("go")
         self._link(ward)
 
-    def _give_back(self, ward: _Ward) -> None:
+    def _give_back(self, ward: Ward) -> None:
         """Hand the sockets of a place to its new worker, many in a message."""
         assert ward.lifeline is not None
         names: list[str] = []
@@ -346,7 +302,7 @@ class Nursery:
         if names:
             ward.lifeline.send("give", body=" ".join(names).encode(), descriptors=descriptors)
 
-    def _link(self, ward: _Ward) -> None:
+    def _link(self, ward: Ward) -> None:
         if ward.lifeline is None:
             return
         ours, theirs = socket.socketpair()
@@ -358,7 +314,7 @@ class Nursery:
 
     # -- life and death -------------------------------------------------------------------------------
 
-    def _hear(self, ward: _Ward, now: float) -> None:
+    def _hear(self, ward: Ward, now: float) -> None:
         lifeline = ward.lifeline
         if lifeline is None:
             return
@@ -380,7 +336,7 @@ class Nursery:
             if not ward.pid:
                 self._lose(ward, now)
 
-    def _know(self, ward: _Ward, pid: int, now: float) -> None:
+    def _know(self, ward: Ward, pid: int, now: float) -> None:
         """Remember the process of a ward, and notice its end from now on."""
         self._forget_process(ward)
         try:
@@ -391,24 +347,24 @@ class Nursery:
         ward.pid = pid
         self._add(ward.pidfd, lambda now: self._lose(ward, now))
 
-    def _hangs(self, ward: _Ward, now: float) -> bool:
+    def _hangs(self, ward: Ward, now: float) -> bool:
         """True when a worker is silent, unless it waits for a processor most of the time as all others do."""
         silent = now - max(ward.beat, ward.born_at)
         if silent < HANG_S / 2:
             ward.starved_ns = -1
             return False
-        starved = _starved_ns(ward.pid)
+        starved = ward.waited_ns()
         if ward.starved_ns < 0:
             ward.starved_ns = starved
         return silent > HANG_S and starved - ward.starved_ns < HANG_S * 1e9 / 4
 
-    def _kill(self, ward: _Ward) -> None:
+    def _kill(self, ward: Ward) -> None:
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(ward.pidfd, signal.SIGKILL)
         if not self._quitting:
             self._tell("media.worker_hung", {"pid": ward.pid, "worker": ward.index})
 
-    def _lose(self, ward: _Ward, now: float) -> None:
+    def _lose(self, ward: Ward, now: float) -> None:
         """A worker has died: its successor is due, at once if it lived well."""
         pid = ward.pid
         self._drop_lifeline(ward)
@@ -420,20 +376,18 @@ class Nursery:
         rest = min(LONGEST_REST_S, FIRST_REST_S * 2 ** (ward.crashes - 2)) if ward.crashes > 1 else 0.0
         if ward.crashes >= POISONED:
             ward.let_go()
-            size = os.fstat(ward.memory).st_size
-            os.ftruncate(ward.memory, 0)
-            os.ftruncate(ward.memory, size)
+            ward.forget()
         self._tell("media.worker_lost", {"pid": pid, "worker": ward.index, "rest_s": rest})
         ward.due = now + rest
         self._bear_all(now)
 
-    def _forget_process(self, ward: _Ward) -> None:
+    def _forget_process(self, ward: Ward) -> None:
         if ward.pidfd >= 0:
             self._remove(ward.pidfd)
             os.close(ward.pidfd)
         ward.pid, ward.pidfd = 0, -1
 
-    def _drop_lifeline(self, ward: _Ward) -> None:
+    def _drop_lifeline(self, ward: Ward) -> None:
         if ward.lifeline is not None:
             self._remove(ward.lifeline.fileno())
             ward.lifeline.close()
@@ -446,30 +400,3 @@ class Nursery:
     def _remove(self, descriptor: int) -> None:
         if self._sources.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
-
-
-def _memory(size: int) -> int:
-    """A file in memory of that size, and of a page at least."""
-    memory = os.memfd_create("sipcc-worker")
-    os.ftruncate(memory, max(size, PAGE_BYTES))
-    return memory
-
-
-def raise_descriptor_limit() -> int:
-    """Lift the soft limit of open files to the hard one, and return it.
-
-    A leg takes two descriptors: with the usual soft limit of 1024 a switch would stop at 250 calls.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # some kernels refuse an unlimited hard value
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-def _starved_ns(pid: int) -> int:
-    """How long a process has waited for a processor in its life; 0 when the kernel does not say."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -23,11 +23,11 @@ from mmap import mmap
 
 import msgspec
 
-from sipcc.nursery import BEAT, PAGE_BYTES
 from sipcc.rtp import wire
 from sipcc.rtp.flow import PlayEnded, RecordingEnded, RtpStats
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
 from sipcc.rtp.latch import Belief
+from sipcc.ward import BEAT, PAGE_BYTES
 
 COPY_BYTES = 4096
 """Room for one copy of a record; a record that needs more is left without what plays."""

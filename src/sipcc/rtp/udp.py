@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sipcc.nursery import raise_descriptor_limit
+from sipcc.lifeline import raise_descriptor_limit
 
 Address = tuple[str, int]
 Datagram = tuple[int, bytes, Address]
