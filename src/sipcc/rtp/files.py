@@ -36,10 +36,15 @@ _MAX_ITEM_MS = MAX_CLIP_S * 1000
 _BLOCK = 32768  # frames read at a time: what the thread holds and how long numpy keeps others waiting
 
 
+_Key = tuple[PlayItem, Coding]
+_Stamp = tuple[int, int]
+"""Time and size of a file."""
+
+
 class _Entry:
     __slots__ = ("checked_at", "clip", "stamp")
 
-    def __init__(self, clip: Clip, stamp: tuple[int, int], now: float) -> None:
+    def __init__(self, clip: Clip, stamp: _Stamp, now: float) -> None:
         self.clip = clip
         self.stamp = stamp
         self.checked_at = now
@@ -51,19 +56,20 @@ class ClipStore:
     def __init__(self, *, limit_bytes: int = CACHE_BYTES, executor: Executor | None = None) -> None:
         self._limit_bytes = limit_bytes
         self._executor = executor
-        self._entries: OrderedDict[tuple[str, Coding], _Entry] = OrderedDict()
-        self._reading: dict[tuple[str, Coding], asyncio.Future[Clip]] = {}
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._reading: dict[_Key, asyncio.Future[Clip]] = {}
         self.bytes = 0
         """Bytes that the cache holds."""
 
     def get(self, item: PlayItem, coding: Coding, *, now: float) -> Clip | None:
-        """The clip of `item` if it is at hand without touching the disk, else None: then `await load`."""
-        if not isinstance(item, PlayFile):
+        """The clip of `item` if it is at hand without disk or long sums, else None: then `await load`."""
+        of_file = isinstance(item, PlayFile)
+        if not of_file and law_of(coding[0]) is not None:
             return make_clip(item, coding)
-        entry = self._entries.get((item.path, coding))
-        if entry is None or now - entry.checked_at > RECHECK_S:
+        entry = self._entries.get((item, coding))
+        if entry is None or (of_file and now - entry.checked_at > RECHECK_S):
             return None
-        self._entries.move_to_end((item.path, coding))
+        self._entries.move_to_end((item, coding))
         return entry.clip
 
     async def load(self, item: PlayItem, coding: Coding, *, now: float) -> Clip:
@@ -72,9 +78,9 @@ class ClipStore:
         Several who wait for the same file share one reading.
         """
         clip = self.get(item, coding, now=now)
-        if clip is not None or not isinstance(item, PlayFile):
-            return clip if clip is not None else make_clip(item, coding)
-        key = (item.path, coding)
+        if clip is not None:
+            return clip
+        key = (item, coding)
         reading = self._reading.get(key)
         if reading is None:
             reading = asyncio.ensure_future(self._read(key, now))
@@ -82,12 +88,12 @@ class ClipStore:
             reading.add_done_callback(lambda _: self._reading.pop(key, None))
         return await asyncio.shield(reading)
 
-    async def _read(self, key: tuple[str, Coding], now: float) -> Clip:
-        path, coding = key
+    async def _read(self, key: _Key, now: float) -> Clip:
+        item, coding = key
         known = self._entries.get(key)
         stamp = known.stamp if known is not None else None
         loop = asyncio.get_running_loop()
-        new_stamp, clip = await loop.run_in_executor(self._executor, _read_if_changed, path, coding, stamp)
+        new_stamp, clip = await loop.run_in_executor(self._executor, _make_if_changed, item, coding, stamp)
         if clip is None and known is not None:
             known.checked_at = now
             return known.clip
@@ -98,14 +104,14 @@ class ClipStore:
             self._drop(key)
         return clip
 
-    def _keep(self, key: tuple[str, Coding], entry: _Entry) -> None:
+    def _keep(self, key: _Key, entry: _Entry) -> None:
         self._drop(key)
         self._entries[key] = entry
         self.bytes += entry.clip.size_bytes
         while self.bytes > self._limit_bytes and self._entries:
             self._drop(next(iter(self._entries)))
 
-    def _drop(self, key: tuple[str, Coding]) -> None:
+    def _drop(self, key: _Key) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.bytes -= entry.clip.size_bytes
@@ -114,9 +120,7 @@ class ClipStore:
 def make_clip(item: PlayItem, coding: Coding) -> Clip:
     """Code a tone or a silence; for a file, read it here and now (blocks: not in the loop)."""
     if isinstance(item, PlayFile):
-        clip = _read_if_changed(item.path, coding, None)[1]
-        assert clip is not None
-        return clip
+        return _read_if_changed(item.path, coding, None)[1] or Clip(b"")
     if isinstance(item, PlayStream):  # which no clip can hold
         return Clip(b"")
     duration_ms = min(max(item.duration_ms, 0), _MAX_ITEM_MS)
@@ -166,9 +170,13 @@ def fallback_clip(coding: Coding, error: str) -> Clip:
     return msgspec.structs.replace(code([tones.render(tones.FALLBACK)], coding), error=error)
 
 
-def _read_if_changed(
-    path: str, coding: Coding, stamp: tuple[int, int] | None
-) -> tuple[tuple[int, int], Clip | None]:
+def _make_if_changed(item: PlayItem, coding: Coding, stamp: _Stamp | None) -> tuple[_Stamp, Clip | None]:
+    if isinstance(item, PlayFile):
+        return _read_if_changed(item.path, coding, stamp)
+    return (0, 0), make_clip(item, coding)
+
+
+def _read_if_changed(path: str, coding: Coding, stamp: _Stamp | None) -> tuple[_Stamp, Clip | None]:
     """Stamp and clip of a file; no clip when its stamp is still `stamp`. Runs in a thread."""
     try:
         status = Path(path).stat()

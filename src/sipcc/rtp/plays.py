@@ -11,10 +11,12 @@ from sipcc.rtp import wire
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import CodecName, PlayEnded, PlayFlow, PlayItem, PlayStream, PromptMissing
 from sipcc.rtp.formats import spec
-from sipcc.rtp.frame import Coding, law_of
+from sipcc.rtp.frame import SAMPLE_RATE_HZ, Coding, law_of
 from sipcc.rtp.player import Clip, Player
 from sipcc.rtp.session import Session
 from sipcc.rtp.streaming import StreamPlayer
+
+_QUICK: Coding = ("PCMU", SAMPLE_RATE_HZ)
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -29,12 +31,14 @@ class Want(msgspec.Struct, frozen=True):
 class _Play:
     """What was asked for, and what was asked of it while its clips were being read."""
 
-    __slots__ = ("command", "paused", "position_ms")
+    __slots__ = ("command", "paused", "position_ms", "told")
 
     def __init__(self, command: wire.Play) -> None:
         self.command = command
         self.paused = False
         self.position_ms: int | None = None
+        self.told: set[int] = set()
+        """Items that were reported as unplayable."""
 
 
 class Plays:
@@ -65,11 +69,12 @@ class Plays:
         play = self._plays.get(session.id)
         if play is None or session.play_serial != want.serial:
             return False
-        if want.codec != self._coding_of(session):  # which has changed meanwhile
+        if want.codec not in (_QUICK, self._coding_of(session)):  # which has changed meanwhile
             self._fetch(session, play.command, now)
             return False
-        for item, clip in zip(want.items, clips, strict=True):
-            if clip.error:
+        for index, (item, clip) in enumerate(zip(want.items, clips, strict=True)):
+            if clip.error and index not in play.told:
+                play.told.add(index)
                 self._emit(PromptMissing(session.id, getattr(item, "path", ""), clip.error))
         if isinstance(session.player, Player):
             session.player.recode(clips, want.codec)
@@ -82,6 +87,7 @@ class Plays:
             session.player.paused = play.paused
             if play.position_ms is not None:
                 session.player.seek(play.position_ms)
+            self.recode(session, now)
         return True
 
     def recode(self, session: Session, now: float) -> None:
@@ -94,7 +100,7 @@ class Plays:
         if play is None or not isinstance(player, Player) or player.coding == coding:
             return
         if law_of(coding[0]) is None:
-            self._fetch(session, play.command, now)
+            self._want(session, play.command, coding, now)
 
     def pause(self, session: Session, paused: bool) -> None:
         """Let what plays be silent, or go on where it was."""
@@ -143,8 +149,18 @@ class Plays:
         return session.coding if session.params is not None else self._coding
 
     def _fetch(self, session: Session, command: wire.Play, now: float) -> None:
-        """Have the clips of a play in the codec of the leg, at once when they are at hand."""
+        """Have the clips of a play in the codec of the leg, at once when they are at hand.
+
+        To make packets takes longer than to read the file, up to a second for a long one. So a leg of
+        another codec begins with G.711, which the clock codes frame by frame, until its packets are there.
+        """
         coding = self._coding_of(session)
+        if law_of(coding[0]) is None:
+            at_hand = [self._clips.get(item, coding, now=now) for item in command.items]
+            coding = _QUICK if None in at_hand else coding
+        self._want(session, command, coding, now)
+
+    def _want(self, session: Session, command: wire.Play, coding: Coding, now: float) -> None:
         want = Want(session.id, session.play_serial, command.items, coding)
         clips = [self._clips.get(item, coding, now=now) for item in command.items]
         ready = [clip for clip in clips if clip is not None]

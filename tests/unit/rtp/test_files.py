@@ -268,6 +268,14 @@ def test_a_codec_that_we_cannot_encode_says_so(tmp_path: Path) -> None:
     assert (len(clip.payload), clip.packets) == (4000, ())
 
 
+async def test_tones_in_other_codecs_are_made_in_a_thread_and_kept() -> None:
+    store, tone = ClipStore(), PlayTone((450.0,), 200)
+    assert store.get(tone, ("opus", 48000), now=0.0) is None
+    clip = await store.load(tone, ("opus", 48000), now=0.0)
+    assert store.get(tone, ("opus", 48000), now=1e6) is clip
+    assert store.bytes == clip.size_bytes
+
+
 async def test_each_coding_has_its_own_clip_in_the_cache(tmp_path: Path) -> None:
     item = PlayFile(write(tmp_path / "a.wav", 8000))
     store = ClipStore()
