@@ -181,3 +181,36 @@ async def test_a_hold_leaves_no_delay_behind(stage: Stage) -> None:
     await send(one, later(jittered(speech(3), sigma_s=0.002), 200))
     assert two.party.received[count].at - begin <= 0.08
     assert two.party.tones(2.0) == [400]
+
+
+async def test_what_the_ear_did_is_told(stage: Stage) -> None:
+    one, two = await stage.join(), await stage.join("PCMA")
+    one.port.bridge(two.port)
+    trace = [packet for index, packet in enumerate(speech(4)) if index not in {60, 90, 120}]
+    await send(one, trace)
+    assert one.port.read_stats().concealed_ms in {60, 80}
+    assert one.port.read_stats().lost == 3
+    assert two.port.read_stats().concealed_ms == 0
+
+
+@pytest.mark.parametrize("way", ["relayed", "anchored", "alone"])
+async def test_packets_of_other_types_are_no_audio_and_no_loss(stage: Stage, way: str) -> None:
+    one, two = await stage.join(), await stage.join("PCMA" if way == "anchored" else "PCMU")
+    if way != "alone":
+        one.port.bridge(two.port)
+    one.configure(noise_payload_type=NOISE)
+    trace = [
+        replace(packet, kind="noise", payload=b"\x28") if 100 <= index < 103 else packet
+        for index, packet in enumerate(speech(4))
+    ]
+    await send(one, trace)
+    assert NOISE not in {item.payload_type for item in two.party.received}
+    assert one.port.read_stats().concealed_ms <= 20
+    assert one.port.read_stats().lost == 0
+    if way != "alone":
+        assert is_one_line(two)
+        assert two.party.tones(1.5) == [400]
+    one.configure(noise_payload_type=NOISE, receive=False)
+    count = len(two.party.received)
+    await send(one, later(trace, 200))
+    assert len(two.party.received) == count

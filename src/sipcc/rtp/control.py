@@ -238,7 +238,7 @@ class Control:
             for other in hearers
         )
         queueing = leg.receiving and (wanted or leg.tapped or leg.keying.slot >= 0)
-        if queueing and not leg.queueing:
+        if queueing != leg.queueing:
             leg.ear.clear()
         leg.queueing = queueing
 

@@ -21,7 +21,8 @@ from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.conceal import MAX_SAMPLES, Concealer
 from sipcc.rtp.flow import CodecName, Law
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE
-from sipcc.rtp.jitter import JitterBuffer, Piece
+from sipcc.rtp.jitter import MAX_DELAY_S, JitterBuffer, Piece
+from sipcc.rtp.stats import Playout
 from sipcc.rtp.transit import MARGIN_S
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ HASTE_S = 0.4
 """The same for one frame more, since packets come late already."""
 LONG_DELAY_S = 0.070
 """With more delay than this nobody waits for silence."""
+
+MAX_DELAY_MS = round(MAX_DELAY_S * 1000)
 
 _NOTHING = np.zeros(0, dtype=np.int16)
 _RISING = ((np.arange(FRAME_SAMPLES) + 0.5) / FRAME_SAMPLES).astype(np.float32)
@@ -123,6 +126,12 @@ class Ear:
                 return payload
         return self._take_slowly(now)
 
+    def playout(self) -> Playout:
+        """The figures, for reports and statistics."""
+        return Playout(
+            self.delay_ms, self.concealed_ms, self.late + self.discarded, self._buffer.plays, MAX_DELAY_MS
+        )
+
     @property
     def delay_ms(self) -> float:
         """How long the buffer holds the packets that travel fastest."""
@@ -140,7 +149,7 @@ class Ear:
 
     @property
     def discarded(self) -> int:
-        """Packets that were dropped: doubled, too many, or of no honest length."""
+        """Packets that were dropped: too many, or of no honest length."""
         return self._buffer.discarded
 
     @property

@@ -142,6 +142,7 @@ class MediaCore:
             now=now,
             extended=self._settings.extended_reports,
         )
+        session.reports.playout = session.ear.playout
         session.watch = Watch(self._limits)
         self._frames.assign(session)
         self._sessions[port_id] = session

@@ -66,17 +66,17 @@ class JitterBuffer:
     """Packets of one leg in order of their time; `whole` and `advance` take them off."""
 
     __slots__ = (
-        "_anchored", "_arrivals", "_at", "_countdown", "_end", "_expired", "_expired_next", "_frame",
-        "_gaps", "_largest", "_law", "_least", "_measure", "_missing", "_next_sequence", "_next_timestamp",
+        "_arrivals", "_at", "_countdown", "_end", "_expired", "_expired_next", "_frame", "_gaps",
+        "_largest", "_law", "_least", "_measure", "_missing", "_next_sequence", "_next_timestamp",
         "_packets", "_played", "_quiet", "_rate", "_room", "_second", "_skips", "_ssrc", "_taken_at",
-        "_transits", "_usual", "discarded", "held", "late", "resyncs", "want", "wanted_at",
+        "_transits", "_usual", "discarded", "held", "late", "plays", "resyncs", "want", "wanted_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.late = 0
         """Packets that came after their place was played."""
         self.discarded = 0
-        """Packets that were dropped: too much queued, doubled, or of no honest length."""
+        """Packets that were dropped: too much queued, or of no honest length."""
         self.resyncs = 0
         """How often a source changed, restarted or leapt."""
         self._transits = Transits()
@@ -102,7 +102,8 @@ class JitterBuffer:
         self._packets: list[Packet] = []
         self._ssrc = _UNKNOWN
         self._at = self._end
-        self._anchored = False
+        self.plays = False
+        """True from the first frame that was played."""
         self._usual = _UNKNOWN
         self._countdown = ADAPT_TAKES
         self._missing = 0
@@ -178,7 +179,7 @@ class JitterBuffer:
         fits = ahead >= -MAX_MISORDER and abs(moved - ahead * self._frame) <= self._rate
         if units and ahead >= 0 and self._is_out_of_time(ahead, moved, early, now):
             moved = self._shift(timestamp)
-        elif (early > self._room and not fits) or (early < -limit and self._anchored):
+        elif (early > self._room and not fits) or (early < -limit and self.plays):
             if ahead < 0 and not self._believe(sequence, fits=fits):
                 self.late += 1
                 return
@@ -188,15 +189,14 @@ class JitterBuffer:
         if self._missing and moved and (marker or not ahead) and not self._packets:
             self._begin_spurt(slot, now)
         place = slot if units else max(slot, self._at)
-        if place < self._at and self._anchored:
+        if place < self._at and self.plays:
             if not self._pull_back(slot, now):
                 return
         elif ahead < 0 and any(packet[0] == slot or packet[2] == sequence for packet in self._packets):
-            self.discarded += 1
             return
         else:
             transit = now - slot * self._second
-            if self._transits.note(transit) and ahead < 0 and self._anchored:
+            if self._transits.note(transit) and ahead < 0 and self.plays:
                 self._transits.remember(transit, now=now)
         self._insert((place, units, sequence, payload))
         self._expired = 0
@@ -205,7 +205,7 @@ class JitterBuffer:
         if slot + units >= self._end:
             self._end = slot + units
             self._next_timestamp = (timestamp + units) & _MASK
-        if not self._anchored:
+        if not self.plays:
             self._at = min(self._at, slot)
         if self._end - self._at > self._room:
             self._trim()
@@ -213,7 +213,7 @@ class JitterBuffer:
     def _is_out_of_time(self, ahead: int, moved: int, early: int, now: float) -> bool:
         """Whether the number of a packet follows, but its timestamp went back, or forward without time."""
         if moved < 0 or (ahead == 0 and moved < self._least * 2):
-            return self._anchored and moved != 0
+            return self.plays and moved != 0
         if ahead or moved == 0 or early <= 0 or not self._transits.known:
             return False
         transit = now - (self._end + moved) * self._second
@@ -251,7 +251,7 @@ class JitterBuffer:
         self._transits.begin(transit, transit + MARGIN_S, now=now)
         if self._missing and not self._packets:
             self._at = self._end
-            self._anchored = False
+            self.plays = False
             self._usual = _UNKNOWN
 
     def _begin_spurt(self, slot: int, now: float) -> None:
@@ -300,13 +300,12 @@ class JitterBuffer:
     @property
     def delay_s(self) -> float:
         """What the buffer adds to the fastest packets; 0 before the first look."""
-        return max(self.offset - self._transits.low, 0.0) if self._anchored else 0.0
+        return max(self.offset - self._transits.low, 0.0) if self.plays else 0.0
 
     def _pull_back(self, slot: int, now: float) -> bool:
         """A packet came after its time: wait longer from now on; true when it can still be played."""
         if not any(start <= slot < end for start, end in self._gaps):
-            self.discarded += 1  # it was there before
-            return False
+            return False  # it was there before
         transits, transit = self._transits, now - slot * self._second
         if not transits.note(transit):
             self.late += 1
@@ -352,7 +351,7 @@ class JitterBuffer:
 
     def begin(self, now: float) -> bool:
         """Begin a frame that `whole` did not give; false while the first packets are gathered."""
-        if not self._anchored:
+        if not self.plays:
             if not self._packets or not self._arrivals:
                 return False
             first = min(self._arrivals)
@@ -360,7 +359,7 @@ class JitterBuffer:
             if now - self._at * self._second < first + START_S:
                 return False
             self._drop_before(round((now - first - START_S - FRAME_S) * self._rate))
-            self._anchored = True
+            self.plays = True
             self._missing = 0
             self._transits.begin(first, first + START_S, now=now)
         elif now - self._taken_at >= SKIPPED_S:

@@ -316,6 +316,7 @@ class Session:
             srtp_rejected=self.rejected,
             send_rate_hz=self.params.clock_rate_hz if self.params is not None else 8000,
             alarms=self.watch.raised,
+            playout=self.ear.playout(),
         )
 
     @property
