@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -300,3 +301,62 @@ async def test_fax_tones_are_not_told_unasked(stage: Stage) -> None:
         leg.party.say(render(CNG))
     await asyncio.sleep(1)
     assert one.events == two.events == []
+
+
+# -- hook flash, clocks and codecs ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_a_hook_flash_reaches_the_other_leg(stage: Stage, codec: str) -> None:
+    one, two = await stage.join("PCMU"), await stage.join(codec)  # type: ignore[arg-type]
+    one.port.bridge(two.port)
+    await asyncio.sleep(0.3)
+    one.party.press("!")
+    await asyncio.sleep(0.7)
+    flashes = [item.payload for item in two.party.received if item.payload_type == 101]
+    assert {payload[0] for payload in flashes} == {16}
+    assert sum(payload[1] >> 7 for payload in flashes) == 3
+    assert told(one) == ""
+
+
+@pytest.mark.parametrize("ms", [100, 1000, 3000])
+async def test_a_press_is_as_long_at_another_clock_rate(stage: Stage, ms: int) -> None:
+    """PCMU with events at 8000 to a leg whose events run at 48000, as with Opus (FreeSWITCH #1724)."""
+    one, two = await stage.join(), await stage.join()
+    two.configure(codec="opus", payload_type=96, clock_rate_hz=48000, event_clock_rate_hz=48000)
+    one.port.bridge(two.port)
+    await asyncio.sleep(0.3)
+    one.party.press("6", duration_ms=ms)
+    await asyncio.sleep(ms / 1000 + 0.7)
+    events = [item for item in two.party.received if item.payload_type == 101]
+    first, last = events[0], events[-1]
+    units = (last.timestamp - first.timestamp) % 2**32 + int.from_bytes(last.payload[2:], "big")
+    assert units / 48 == pytest.approx(ms, abs=20)
+    assert [item.marker for item in events] == [True] + [False] * (len(events) - 1)
+    assert [item.payload[1] >> 7 for item in events][-4:] == [0, 1, 1, 1]
+    for before, after in itertools.pairwise(events[-3:]):
+        assert after.at - before.at == pytest.approx(0.02, abs=0.001)
+    audio_after = next(item for item in two.party.received if item.at > last.at and item.payload_type == 96)
+    passed = (audio_after.timestamp - first.timestamp) % 2**32 / 48000
+    assert passed == pytest.approx(audio_after.at - first.at, abs=0.021)
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 30, 40, 60])
+async def test_events_leave_20_ms_apart_whatever_the_packet_time(stage: Stage, ptime_ms: int) -> None:
+    """pjproject #1542: with large packets the three ends were far apart, or only one."""
+    one = await stage.join()
+    one.configure(ptime_ms=ptime_ms)
+    one.port.play([PlayTone((440.0,), 4000)])
+    await asyncio.sleep(0.5)
+    one.port.send_digits("42", duration_ms=100, gap_ms=100)
+    await asyncio.sleep(1)
+    events = [item for item in one.party.received if item.payload_type == 101]
+    assert len(events) == 14
+    for group in (events[:7], events[7:]):
+        assert len({item.timestamp for item in group}) == 1
+        assert all(b.at - a.at == pytest.approx(0.02, abs=0.001) for a, b in itertools.pairwise(group))
+        assert [item.payload[1] >> 7 for item in group] == [0] * 4 + [1] * 3
+    assert one.party.digits == "42"
+    assert one.party.breaks() == []
+    first, last = one.party.received[0], one.party.received[-1]
+    assert (last.timestamp - first.timestamp) % 2**32 / 8000 == pytest.approx(last.at - first.at, abs=0.061)

@@ -349,14 +349,6 @@ class DigitSender:
         return max(self.END_COPIES, -(-gap_ms // 20))
 
 
-def rescale(payload: bytes, source_hz: int, target_hz: int) -> bytes:
-    """An event's payload with its duration in the units of another clock, so that it is as long as before."""
-    if source_hz == target_hz or len(payload) < 4:
-        return payload
-    event, flags, duration = _EVENT.unpack_from(payload)
-    return _EVENT.pack(event, flags, min(duration * target_hz // source_hz, SEGMENT)) + payload[4:]
-
-
 def event_of(digit: str) -> int:
     """The event code of a key.
 

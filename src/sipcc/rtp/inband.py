@@ -45,6 +45,8 @@ _FLOOR_DBM0 = -34.0  # per tone: what must work ends at -25, less 2.3 dB of a to
 _FULL_SCALE = 32768.0
 _HEADROOM_DB = 3.14
 _FLOOR = np.float32(BLOCK * _FULL_SCALE**2 / 2 * 10 ** ((_FLOOR_DBM0 - _HEADROOM_DB) / 10))
+# 4 and 8 dB must work. Wider limits, or a share that forgives tones off their frequency, let through pairs
+# of flutes that happen to play a key.
 _TWIST_HIGH = np.float32(10 ** (5.5 / 10))  # high group stronger
 _TWIST_LOW = np.float32(10 ** (9.5 / 10))  # low group stronger
 _PEAK = np.float32(10 ** (6.5 / 10))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sipcc.rtp.codec import g711
-from sipcc.rtp.dtmf import DigitSender, KeyBegan, KeyEnded, KeyEvent, rescale
+from sipcc.rtp.dtmf import FLASH_KEY, DigitSender, KeyBegan, KeyEnded, KeyEvent
 from sipcc.rtp.flow import DigitBegan, DigitEnded, FaxHeard, Law, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES, SILENCE_BYTE
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEvent
@@ -119,20 +119,22 @@ def receive_event(
     if not session.receiving:
         return
     session.key_stamp = timestamp
+    flashes = session.keys.flashes
     events = session.keys.receive(ssrc, timestamp, payload, now=now)
     if events:
         report(session, events, now)
     relay, peer = session.relay, session.peer
+    if session.keys.flashes != flashes and peer is not None and not _reach(session, peer):
+        send(peer, FLASH_KEY, duration_ms=100, gap_ms=100)
+        session.owner.settle(peer, now=now)
     if relay is None or peer is None:
         return
-    if peer.event_type < 0 or timestamp == session.old_key or session.keying.secure:
+    if not _reach(session, peer) or timestamp == session.old_key or session.keying.secure:
         relay.skip(sequence)
         return
     placed = relay.place(ssrc, sequence, timestamp, 0, now)
     if placed is not None:
         out_sequence, out_timestamp, gap = placed
-        if isinstance(peer.digits, DigitSender):
-            payload = rescale(payload, session.keys.clock_rate_hz, peer.digits.clock_rate_hz)
         out_type = peer.event_type | (MARKER if gap else 0)
         packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
         peer.transmit(packet, len(payload))
@@ -154,10 +156,14 @@ def report(session: Session, events: Sequence[KeyEvent], now: float) -> None:
 
 
 def _reach(session: Session, peer: Session) -> bool:
-    """True when keys of a party reach its peer by themselves: relayed events, or tones in the audio."""
+    """True when keys of a party reach its peer by themselves: relayed events, or tones in the audio.
+
+    Events of another clock rate are not relayed: a press may need segments there that it has not here.
+    """
     if session.keying.method == "inband":
         return peer.keying.method == "inband"
-    return session.relay is not None and peer.event_type >= 0
+    alike = session.keys.clock_rate_hz == peer.keys.clock_rate_hz
+    return session.relay is not None and peer.event_type >= 0 and alike
 
 
 def _play_on(peer: Session, event: KeyEvent, owner: Owner, now: float) -> None:

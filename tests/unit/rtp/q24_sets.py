@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sipcc.rtp.codec import g711
+from sipcc.rtp.codec.base import make_decoder, make_encoder
+from sipcc.rtp.flow import CodecName
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEnded, ToneEvent
 from sipcc.rtp.tones import HIGH_HZ, KEYPAD, LOW_HZ
 
@@ -78,6 +80,16 @@ def through_law(pcm: Pcm, law: str) -> Pcm:
     """Coded and decoded."""
     coded = g711.ENCODER[law].take(pcm.view(np.uint16))  # type: ignore[index]
     return g711.DECODER[law].take(coded)  # type: ignore[index]
+
+
+def through_codec(pcm: Pcm, name: CodecName, clock_rate_hz: int, fmtp: str = "") -> Pcm:
+    """Coded and decoded frame by frame, with one codec for each row."""
+    rows = []
+    for row in pcm:
+        encoder, decoder = make_encoder(name, clock_rate_hz, fmtp), make_decoder(name, clock_rate_hz)
+        frames = [row[start : start + 160] for start in range(0, len(row) - 159, 160)]
+        rows.append(np.concatenate([decoder.decode(encoder.encode(frame)) for frame in frames]))
+    return np.array(rows)
 
 
 def listen(pcm: Pcm) -> list[list[tuple[int, ToneEvent]]]:

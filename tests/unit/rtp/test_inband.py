@@ -20,11 +20,13 @@ from tests.unit.rtp.q24_sets import (
     names,
     rows_of,
     start_of,
+    through_codec,
     through_law,
     to_pcm,
     with_noise,
 )
 
+from sipcc.rtp.flow import CodecName
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEnded
 from sipcc.rtp.keytones import KeySounder
 from sipcc.rtp.tones import CED, CNG, KEYPAD, render
@@ -99,6 +101,55 @@ def test_what_must_work(what: str, make: Callable[[str], Wave], law: str) -> Non
 def test_what_must_not_work(what: str, make: Callable[[str], Wave], law: str) -> None:
     batch, _ = rows_of(make, times=4)
     assert not any(listen(through_law(to_pcm(batch), law)))
+
+
+HARD: list[tuple[str, dict[str, object]]] = [
+    ("plain", {}),
+    ("faint", {"low_dbm": -25, "high_dbm": -25}),
+    ("loud", {"low_dbm": 0, "high_dbm": 0}),
+    ("high tone 4 dB up", {"low_dbm": -10, "high_dbm": -6}),
+    ("high tone 8 dB down", {"low_dbm": -6, "high_dbm": -14}),
+    ("1.5 % high", {"off": (0.015, 0.015)}),
+    ("1.5 % low", {"off": (-0.015, -0.015)}),
+]
+
+
+@pytest.mark.parametrize(
+    ("codec", "clock_rate_hz", "fmtp", "plain_ms", "hard_ms"),
+    [
+        ("G722", 8000, "", 40, 40),
+        ("opus", 48000, "maxaveragebitrate=24000", 40, 50),
+        # Opus at 12 kbit/s bends tones that are at a limit already: they have to sound a little longer.
+        ("opus", 48000, "maxaveragebitrate=12000", 50, 100),
+    ],
+    ids=["G722", "Opus 24k", "Opus 12k"],
+)
+@pytest.mark.parametrize(("what", "kinds"), HARD, ids=[what for what, _ in HARD])
+def test_through_codecs(
+    what: str,
+    kinds: dict[str, object],
+    codec: CodecName,
+    clock_rate_hz: int,
+    fmtp: str,
+    plain_ms: int,
+    hard_ms: int,
+) -> None:
+    batch, keys = rows_of(key(plain_ms if what == "plain" else hard_ms, **kinds), times=2, tail=800)
+    heard = listen(through_codec(to_pcm(batch), codec, clock_rate_hz, fmtp))
+    assert [names(events) for events in heard] == keys
+
+
+@pytest.mark.parametrize(
+    ("codec", "clock_rate_hz", "fmtp"),
+    [
+        ("G722", 8000, ""),
+        ("opus", 48000, "maxaveragebitrate=24000"),
+        ("opus", 48000, "maxaveragebitrate=12000"),
+    ],
+)
+def test_too_short_through_codecs(codec: CodecName, clock_rate_hz: int, fmtp: str) -> None:
+    batch, _ = rows_of(key(23), times=3, tail=800)
+    assert not any(listen(through_codec(to_pcm(batch), codec, clock_rate_hz, fmtp)))
 
 
 def spaced(on_ms: float, pause_ms: float, second: Callable[[str], str] = str) -> Callable[[str], Wave]:
