@@ -120,6 +120,11 @@ def audio(stats: RtpStats | None) -> str:
         parts.append(f"round trip {stats.rtt_ms:.0f} ms")
     if stats.mos is not None:
         parts.append(f"MOS {stats.mos:.2f}")
+    if stats.remote_mos is not None:
+        parts.append(f"MOS there {stats.remote_mos:.1f}")
+    if stats.burst_packets:
+        parts.append(f"bursts of {stats.burst_packets:.0f} packets")
+    parts.extend(f"alarm: {kind}" for kind in stats.alarms)
     return ", ".join(parts)
 
 

@@ -57,6 +57,8 @@ _COLUMNS: dict[str, Callable[[Cdr], object]] = {
     "recording": lambda record: record.recording,
     "recorded_s": lambda record: record.recorded,
     "mos": lambda record: record.stats.mos if record.stats else None,
+    "mos_cq": lambda record: record.stats.mos_cq if record.stats else None,
+    "alarms": lambda record: " ".join(record.stats.alarms) if record.stats else None,
     "jitter_ms": lambda record: record.stats.jitter_ms if record.stats else None,
     "lost": lambda record: record.stats.lost if record.stats else None,
     "rtt_ms": lambda record: record.stats.rtt_ms if record.stats else None,

@@ -14,6 +14,7 @@ from sipcc.records.cdr import Cdr
 from sipcc.records.eventlog import LogRow
 from sipcc.records.outcome import QueueOutcome
 from sipcc.records.tables import cdr, cdr_leg, event_log, queue_entry
+from sipcc.rtp.flow import RtpStats
 
 PAGE_ROWS = 500
 """Records read at a time."""
@@ -163,7 +164,7 @@ def _cdr_row(record: Cdr) -> dict[str, Any]:
         "duration": record.duration,
         "cause": _clip(record.cause, 32),
         "sip_status": record.sip_status,
-        "mos": record.stats.mos if record.stats else None,
+        **_quality(record.stats),
         "record": msgspec.json.encode(record),
     }
 
@@ -182,9 +183,19 @@ def _leg_rows(record: Cdr) -> list[dict[str, Any]]:
             "talked": leg.talked,
             "cause": _clip(leg.cause, 32),
             "sip_status": leg.sip_status,
+            **_quality(leg.stats),
         }
         for position, leg in enumerate(record.legs)
     ]
+
+
+def _quality(stats: RtpStats | None) -> dict[str, Any]:
+    """How a leg sounded, and the kinds of alarms that it raised."""
+    return {
+        "mos": stats.mos if stats else None,
+        "mos_cq": stats.mos_cq if stats else None,
+        "alarms": " ".join(stats.alarms) if stats and stats.alarms else None,
+    }
 
 
 def _entry_row(record: QueueOutcome) -> dict[str, Any]:

@@ -53,6 +53,8 @@ cdr = Table(
     Column("cause", String(32), nullable=False),
     Column("sip_status", Integer, nullable=False),
     Column("mos", Double),
+    Column("mos_cq", Double),
+    Column("alarms", String(64)),
     Column("record", LargeBinary, nullable=False),
     Index("ix_cdr_started", "started"),
     Index("ix_cdr_caller", "caller"),
@@ -74,6 +76,9 @@ cdr_leg = Table(
     Column("talked", Double, nullable=False),
     Column("cause", String(32), nullable=False),
     Column("sip_status", Integer, nullable=False),
+    Column("mos", Double),
+    Column("mos_cq", Double),
+    Column("alarms", String(64)),
     Index("ix_cdr_leg_agent", "agent"),
 )
 """One row for each party that was rung."""

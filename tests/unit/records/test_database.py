@@ -6,12 +6,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import OperationalError
 
 from sipcc.errors import ConfigError
+from sipcc.records import database, tables
 from sipcc.records.database import database_url, migrate, open_engine, sqlite_path
 from sipcc.records.tables import metadata
 
@@ -86,4 +89,32 @@ async def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> N
             await connection.execute(text("select name from sqlite_master where type='table'"))
         ).scalars()
         assert list(names) == ["queue_entry"]
+    await engine.dispose()
+
+
+async def test_records_of_an_older_revision_are_kept(tmp_path: Path) -> None:
+    """The tables as the first revision made them, with a call in them."""
+    engine = open_engine(str(tmp_path / "old.db"))
+
+    def make_old(connection: Connection) -> None:
+        config = AlembicConfig()
+        folder = Path(database.__file__).with_name("migrations")
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO cdr VALUES ('call-1','a','b',NULL,1.0,NULL,2.0,0.0,'normal',200,4.1,x'7b7d')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO cdr_leg VALUES ('call-1',0,'l1','sip:a',NULL,1.0,NULL,2.0,0.0,'normal',200)"
+        )
+
+    async with engine.begin() as connection:
+        await connection.run_sync(make_old)
+    await migrate(engine)
+    async with engine.connect() as connection:
+        [row] = (await connection.execute(select(tables.cdr))).all()
+        [leg] = (await connection.execute(select(tables.cdr_leg))).all()
+    assert (row.id, row.mos, row.mos_cq, row.alarms) == ("call-1", 4.1, None, None)
+    assert (leg.leg, leg.mos, leg.alarms) == ("l1", None, None)
     await engine.dispose()

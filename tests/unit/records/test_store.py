@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from sipcc.acd.events import QueueJoined, QueueLeft
 from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted, LegAnswered, LegEnded, LegStarted
 from sipcc.records.store import PAGE_ROWS, CdrFilter, is_passing
+from sipcc.records.tables import cdr, cdr_leg
+from sipcc.rtp.flow import RtpStats
 
 pytestmark = pytest.mark.realtime  # SQLite works in a thread, which a virtual clock would overtake
 
@@ -96,3 +99,25 @@ def test_what_may_pass() -> None:
     assert is_passing(ConnectionRefusedError())
     assert not is_passing(IntegrityError("x", None, Exception("unique")))
     assert not is_passing(ValueError())
+
+
+async def test_how_it_sounded_stands_in_columns(kept: Any) -> None:
+    bad = RtpStats(packets_received=90, lost=10, mos=3.2, mos_cq=3.1, alarms=("loss", "one_way_in"))
+    good = RtpStats(packets_received=90, mos=4.4, mos_cq=4.3)
+    for event in (
+        start(0.0, "call-q1"),
+        LegStarted(at=1.0, call="call-q1", leg="l1", target="sip:a@example.com"),
+        LegEnded(
+            at=2.0, call="call-q1", leg="l1", cause="normal", sip_status=200, ended_by="callee", stats=bad
+        ),
+        CallEndedEvent(at=3.0, call="call-q1", cause="normal", sip_status=200, ended_by="caller", stats=good),
+    ):
+        kept.bus.emit(event)
+    await kept.keeper.flush(5.0)
+    async with kept.keeper.store._engine.connect() as connection:
+        [whole] = (await connection.execute(select(cdr))).all()
+        [leg] = (await connection.execute(select(cdr_leg))).all()
+    assert (whole.mos, whole.mos_cq, whole.alarms) == (4.4, 4.3, None)
+    assert (leg.mos, leg.mos_cq, leg.alarms) == (3.2, 3.1, "loss one_way_in")
+    [record] = await kept.keeper.store.cdrs()
+    assert record.legs[0].stats == bad
