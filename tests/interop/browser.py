@@ -153,6 +153,7 @@ class Chromium(Program):
             "--no-proxy-server",
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
+            "--autoplay-policy=no-user-gesture-required",
             f"--ignore-certificate-errors-spki-list={trusts}",
             f"--user-data-dir={folder / 'profile'}",
             "--remote-debugging-port=0",

@@ -33,6 +33,8 @@ class Phone extends Events {
 
   watch(originator, session) {
     this.session = session;
+    if (session.connection && this.sound) this.sound.listen(session.connection);
+    session.on("icecandidate", (event) => this.trickle && event.ready());
     for (const name of ["progress", "accepted", "confirmed", "ended", "failed"])
       session.on(name, (event) => this.tell(name, { by: event.originator, ...outcome(event) }));
     if (originator === "remote") this.tell("incoming", { caller: session.remote_identity.uri.user });
@@ -63,6 +65,19 @@ class Phone extends Events {
 
   call(to) {
     this.ua.call(to, { mediaConstraints: { audio: true, video: false } });
+  }
+
+  // Call, or answer, and say a tone. Addresses are given with the offer, or after it (`trickle`).
+  talk(hertz, to = "", trickle = false) {
+    this.sound = new Sound();
+    const mediaStream = this.sound.tone(hertz);
+    const options = { mediaStream, pcConfig: { iceServers: [] } };
+    this.trickle = trickle;
+    if (to) this.ua.call(to, options);
+    else {
+      this.session.once("peerconnection", ({ peerconnection }) => this.sound.listen(peerconnection));
+      this.session.answer(options);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { Inviter, Messager, Registerer, Subscriber, UserAgent } from "/sip.js/lib/index.js";
+import { Inviter, Messager, Registerer, Subscriber, UserAgent, Web } from "/sip.js/lib/index.js";
 
 const outcome = (resolve) => ({
   onAccept: (response) => resolve(response.message.statusCode),
@@ -15,6 +15,10 @@ class Phone extends Events {
       authorizationUsername: user,
       authorizationPassword: password,
       logLevel: "error",
+      sessionDescriptionHandlerFactory: Web.defaultSessionDescriptionHandlerFactory(() =>
+        Promise.resolve(this.sound.tone(this.hertz)),
+      ),
+      sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] } },
       delegate: {
         onConnect: () => this.tell("connected"),
         onDisconnect: () => this.tell("disconnected"),
@@ -46,13 +50,19 @@ class Phone extends Events {
     );
   }
 
-  // Call; the status of the final answer.
-  call(to) {
-    const constraints = { audio: true, video: false };
-    const inviter = new Inviter(this.agent, UserAgent.makeURI(to), {
-      sessionDescriptionHandlerOptions: { constraints },
-    });
-    return new Promise((resolve) => inviter.invite({ requestDelegate: outcome(resolve) }));
+  // Call, and say a tone; the status of the final answer.
+  call(hertz, to) {
+    this.sound = new Sound();
+    this.hertz = hertz;
+    this.session = new Inviter(this.agent, UserAgent.makeURI(to));
+    this.session.delegate = {
+      onSessionDescriptionHandler: (handler) => this.sound.listen(handler.peerConnection),
+    };
+    return new Promise((resolve) => this.session.invite({ requestDelegate: outcome(resolve) }));
+  }
+
+  bye() {
+    return new Promise((resolve) => this.session.bye({ requestDelegate: outcome(resolve) }));
   }
 
   lamp(user) {
