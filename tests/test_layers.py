@@ -114,6 +114,7 @@ CORES = {
     "call/cause.py",
     "call/destination.py",
     "call/negotiate.py",
+    "call/browser.py",
     "call/codecs.py",
     "call/describing.py",
     "call/security.py",
