@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from sipcc.errors import CallRejected
-from sipcc.rtp.flow import Law
+from sipcc.rtp.flow import CodecName
 from sipcc.sip import SessionEvents
 from sipcc.sip.refer import Replaces, refer_to, status_of
 from sipcc.testing import audio, sdp
@@ -55,7 +55,7 @@ class FakeCall(SessionEvents):
         media: FakeMedia,
         *,
         role: Literal["caller", "callee"],
-        codecs: tuple[Law, ...],
+        codecs: tuple[CodecName, ...],
         name: str,
         late_offer: bool = False,
     ) -> None:
@@ -159,7 +159,7 @@ class FakeCall(SessionEvents):
         return await self.reinvite("sendrecv")
 
     async def reinvite(
-        self, direction: Direction, *, codecs: tuple[Law, ...] | None = None, timeout: float = 10.0
+        self, direction: Direction, *, codecs: tuple[CodecName, ...] | None = None, timeout: float = 10.0
     ) -> int:
         """Offer the audio anew and return the final status; 0 when none came."""
         self._direction = direction

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 
 from sipcc.rtp import dtmf, packet
-from sipcc.rtp.codec import g711
-from sipcc.rtp.flow import Law, PacketSockets
+from sipcc.rtp.codec import Encoder, g711, make_decoder, make_encoder
+from sipcc.rtp.flow import CodecName, PacketSockets
+from sipcc.rtp.formats import spec
 from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.audio import RATE_HZ, Samples
@@ -25,6 +26,14 @@ from sipcc.testing.wires import MemorySockets
 
 FRAME = 160
 FRAME_S = 0.02
+WARM_UP = 4000
+"""Samples before those that are asked for, by which decoders come to their state."""
+PAYLOAD_TYPES: dict[CodecName, int] = {
+    "PCMU": 0, "PCMA": 8, "G722": 9, "G729": 18, "opus": 111, "L16": 119,
+}  # fmt: skip
+"""The numbers under which fake parties receive codecs."""
+_CODECS = {number: name for name, number in PAYLOAD_TYPES.items()}
+
 HEARD_LIMIT = 50 * 900
 """Packets remembered: a quarter of an hour."""
 
@@ -49,7 +58,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str
     port: int
-    codec: Law
+    codec: CodecName
     payload_type: int
     event_payload_type: int | None = None
     send: bool = True
@@ -83,6 +92,7 @@ class FakeMedia:
         self._keys = dtmf.DigitSender()
         self._presses = dtmf.DigitReceiver()
         self._next = 0.0
+        self._encoder: tuple[CodecName, Encoder] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unwatch = _watch(sockets, self._drain)
 
@@ -123,14 +133,19 @@ class FakeMedia:
         begin = end - seconds
         sound = audio.silence(seconds)
         anchor: Received | None = None
+        decoders = {number: make_decoder(name) for number, name in _CODECS.items() if name != "G729"}
         for item in self.received:
-            if item.payload_type not in (0, 8):
+            decoder = decoders.get(item.payload_type)
+            if decoder is None:
                 continue
-            if anchor is None or anchor.ssrc != item.ssrc:
+            if anchor is None or (anchor.ssrc, anchor.payload_type) != (item.ssrc, item.payload_type):
                 anchor = item
             ahead = (item.timestamp - anchor.timestamp + 0x80000000) % 0x100000000 - 0x80000000
+            ahead = ahead * RATE_HZ // spec(_CODECS[item.payload_type]).clock_rate_hz
             start = round((anchor.at - begin) * RATE_HZ) + ahead
-            samples = g711.decode(item.payload, "PCMU" if item.payload_type == 0 else "PCMA")
+            if start < -WARM_UP:
+                continue
+            samples = decoder.decode(item.payload)
             first, last = max(start, 0), min(start + len(samples), len(sound))
             if first < last:
                 sound[first:last] = samples[first - start : last - start]
@@ -153,7 +168,7 @@ class FakeMedia:
             elif (item.sequence - before.sequence) % 0x10000 != 1:
                 found.append(f"at {item.at:.3f}: sequence {before.sequence} was followed by {item.sequence}")
         for item in self.received:
-            if item.payload_type not in (0, 8):
+            if item.payload_type not in _CODECS:
                 continue
             if audio_before is not None and audio_before.ssrc == item.ssrc:
                 step = (item.timestamp - audio_before.timestamp) % 0x100000000
@@ -205,14 +220,22 @@ class FakeMedia:
             if event is not None and peer.event_payload_type is not None:
                 data = self._build(event.payload, peer.event_payload_type, event.timestamp, event.marker)
             else:
-                coded = g711.encode(self._take_frame(), peer.codec)
+                coded = self._code(self._take_frame(), peer.codec)
                 data = self._build(coded, peer.payload_type, self._timestamp, self.sent == 0)
             if self.secret is not None:
                 data = self.secret.protect(data)
             self._sockets.send(self._rtp, data, (peer.host, peer.port))
             self.sequence = (self.sequence + 1) & 0xFFFF
             self.sent += 1
-        self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
+        step = FRAME if peer is None else FRAME * spec(peer.codec).clock_rate_hz // RATE_HZ
+        self._timestamp = (self._timestamp + step) & 0xFFFFFFFF
+
+    def _code(self, frame: Samples, codec: CodecName) -> bytes:
+        if codec == "PCMU" or codec == "PCMA":
+            return g711.encode(frame, codec)
+        if self._encoder is None or self._encoder[0] != codec:
+            self._encoder = codec, make_encoder(codec)
+        return self._encoder[1].encode(frame)
 
     def _build(self, payload: bytes, payload_type: int, timestamp: int, marker: bool) -> bytes:
         return packet.build(

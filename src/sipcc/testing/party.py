@@ -9,7 +9,7 @@ import msgspec
 
 from sipcc.clock import LoopClock
 from sipcc.ids import Ids
-from sipcc.rtp.flow import Law, PacketSockets
+from sipcc.rtp.flow import CodecName, PacketSockets
 from sipcc.rtp.udp import UdpSockets
 from sipcc.sip import Endpoint, SipSettings, SocketNetwork
 from sipcc.sip.settings import TlsSettings
@@ -49,7 +49,7 @@ class FakeParty:
         server: Address,
         network: HostNetwork | None = None,
         transport: TransportName = "udp",
-        codecs: tuple[Law, ...] = ("PCMU", "PCMA"),
+        codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
         tone_hz: float = 0.0,
         port: int = 0,
         seed: int | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sipcc.rtp.flow import Law
+from sipcc.rtp.flow import CodecName
 from sipcc.sip import Credentials, InviteSession, NameAddr, SipUri
 from sipcc.sip.nat import contact_transport
 from sipcc.sip.settings import TlsSettings
@@ -58,7 +58,7 @@ class FakePhone(FakeParty):
         domain: str = "",
         network: HostNetwork | None = None,
         transport: TransportName = "udp",
-        codecs: tuple[Law, ...] = ("PCMU", "PCMA"),
+        codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
         tone_hz: float = 0.0,
         behaviour: Behaviour | None = None,
         port: int = 0,

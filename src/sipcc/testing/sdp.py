@@ -1,7 +1,7 @@
 """The session descriptions of fake parties: written and read as text, apart from `sipcc.sip.sdp`.
 
 A second reading of the same rules, so that what the library says is checked by what a stranger would
-understand. It knows one audio stream, G.711 and telephone-event.
+understand. It knows one audio stream, our codecs and telephone-event.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import Literal, cast
 
 import msgspec
 
-from sipcc.rtp.flow import Law
-from sipcc.testing.media import Peer
+from sipcc.rtp.flow import CodecName
+from sipcc.testing.media import PAYLOAD_TYPES, Peer
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 EVENT_PAYLOAD_TYPE = 101
-_STATIC = {"PCMU": 0, "PCMA": 8}
-_NAMES = {0: "PCMU", 8: "PCMA"}
+_NAMES: dict[int, str] = {0: "PCMU", 8: "PCMA", 9: "G722", 18: "G729"}
+_RTPMAPS: dict[CodecName, str] = {"opus": "opus/48000/2"}
+"""All others have a clock of 8000."""
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +42,14 @@ def write(
     host: str,
     port: int,
     *,
-    codecs: tuple[Law, ...] = ("PCMU", "PCMA"),
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
     events: bool = True,
     direction: Direction = "sendrecv",
     version: int = 1,
     event_payload_type: int = EVENT_PAYLOAD_TYPE,
 ) -> bytes:
     """A description with one audio stream."""
-    formats = [_STATIC[codec] for codec in codecs] + ([event_payload_type] if events else [])
+    formats = [PAYLOAD_TYPES[codec] for codec in codecs] + ([event_payload_type] if events else [])
     lines = [
         "v=0",
         f"o=- 4711 {version} IN IP4 {host}",
@@ -56,7 +57,7 @@ def write(
         f"c=IN IP4 {host}",
         "t=0 0",
         f"m=audio {port} RTP/AVP {' '.join(map(str, formats))}",
-        *(f"a=rtpmap:{_STATIC[codec]} {codec}/8000" for codec in codecs),
+        *(f"a=rtpmap:{PAYLOAD_TYPES[codec]} {_RTPMAPS.get(codec, f'{codec}/8000')}" for codec in codecs),
     ]
     if events:
         lines += [f"a=rtpmap:{event_payload_type} telephone-event/8000", f"a=fmtp:{event_payload_type} 0-15"]
@@ -81,7 +82,10 @@ def read(body: bytes) -> Description:
     if first is None or origin is None or connection is None:
         raise ValueError(f"m=, o= or c= line missing or malformed: {text!r}")
     maps = {
-        int(pt): name for pt, name in re.findall(r"(?m)^a=rtpmap:([0-9]+) ([A-Za-z0-9-]+)/8000\b", section)
+        int(pt): name
+        for pt, name in re.findall(
+            r"(?m)^a=rtpmap:([0-9]+) (opus(?=/48000/2)|[A-Za-z0-9-]+(?=/8000\b))", section
+        )
     }
     formats = [int(pt) for pt in first[3].split()]
     event = next((pt for pt in formats if maps.get(pt, "").lower() == "telephone-event"), None)
@@ -101,14 +105,15 @@ def read(body: bytes) -> Description:
     )
 
 
-def peer_of(theirs: Description, codecs: tuple[Law, ...]) -> Peer | None:
+def peer_of(theirs: Description, codecs: tuple[CodecName, ...]) -> Peer | None:
     """How to send to them with the first of their codecs that we have; None when there is none."""
+    ours = {codec.upper(): codec for codec in codecs}
     for payload_type, name in theirs.codecs:
-        if name in codecs:
+        if name in ours:
             return Peer(
                 host=theirs.host,
                 port=theirs.port,
-                codec=name,
+                codec=ours[name],
                 payload_type=payload_type,
                 event_payload_type=theirs.event_payload_type,
                 send=theirs.direction in ("sendrecv", "recvonly") and theirs.host != "0.0.0.0",

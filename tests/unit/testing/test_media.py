@@ -64,7 +64,7 @@ async def test_keys_are_sent_and_received_within_the_unbroken_line() -> None:
 async def test_breaks_are_told() -> None:
     one, other = await pair(Link())
     await asyncio.sleep(0.2)
-    one._sequence += 5
+    one.sequence += 5
     one._timestamp -= 8000
     await asyncio.sleep(0.1)
     one._ssrc = 99

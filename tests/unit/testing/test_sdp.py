@@ -25,7 +25,7 @@ def test_static_types_need_no_rtpmap_and_the_stream_goes_before_the_session() ->
     )
     seen = sdp.read(body)
     assert seen.host == "192.0.2.2"
-    assert seen.codecs == ((18, "?"), (8, "PCMA"), (0, "PCMU"))
+    assert seen.codecs == ((18, "G729"), (8, "PCMA"), (0, "PCMU"))
     assert (seen.event_payload_type, seen.direction, seen.version) == (96, "sendonly", 9)
     peer = sdp.peer_of(seen, ("PCMU", "PCMA"))
     assert peer is not None
