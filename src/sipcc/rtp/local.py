@@ -173,7 +173,8 @@ class LocalEngine:
 
     async def _fetch(self, want: Want) -> None:
         assert self._core is not None
-        clips = [await self._clips.load(item, want.codec, now=self._now()) for item in want.items]
+        loads = [self._clips.load(item, want.codec, now=self._now()) for item in want.items]
+        clips = list(await asyncio.gather(*loads))
         self._core.supply(want, clips, now=self._now())
         self._flush()
 

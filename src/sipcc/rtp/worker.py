@@ -136,7 +136,8 @@ class Worker:
 
     async def _fetch(self, want: Want) -> None:
         now = time.monotonic()
-        clips = [await self._clips.load(item, want.codec, now=now) for item in want.items]
+        loads = [self._clips.load(item, want.codec, now=now) for item in want.items]
+        clips = list(await asyncio.gather(*loads))
         self._core.supply(want, clips, now=time.monotonic())
 
     def _wait(self, tick_at: float) -> bool:
