@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, Centre
 
-from sipcc.rtp import LocalEngine
+from sipcc.ids import Ids
+from sipcc.rtp import LocalEngine, wire
+from sipcc.rtp.engine import MediaCore
+from sipcc.rtp.files import ClipStore
+from sipcc.rtp.inherit import inherit, record_of
 from sipcc.rtp.packet import HEADER
 from sipcc.rtp.session import Session
 from sipcc.testing.audio import assert_silent
@@ -190,6 +194,44 @@ async def test_a_reinvite_after_the_numbers_have_wrapped_keeps_the_audio(tmp_pat
             assert await caller.reinvite("sendrecv") == 200
             await still_talking(caller, talk)
         assert session.rejected == caller.secret.refused == 0
+
+
+async def test_a_worker_that_dies_leaves_a_line_that_goes_on_under_its_key(tmp_path: Path) -> None:
+    """At roll-over counter 1: begun again at 0, the peer would hear nothing, and a key stream come twice."""
+    async with centre(tmp_path, carrier="required") as world:
+        world.carrier.srtp = Srtp()
+        await world.phone("1001")
+        caller = await world.carrier.call(ALICE)
+        await world.phones["1001"].next_call()
+        core = world.switch.engine._core  # type: ignore[attr-defined]
+        for port in core.port_ids():
+            core.session_of(port).line.next_sequence = 0xFFF0
+        await caller.answered()
+        await caller.hears(ALICE_HZ)
+        await asyncio.sleep(1)
+        session = session_of(world, caller)
+        now = asyncio.get_running_loop().time()
+        assert session.params is not None
+        record = record_of(session, (wire.Configure(session.id, session.params),), at=now)
+        assert record.mark is not None
+        assert record.mark.next_index > 0x10000
+        heir = MediaCore(
+            world.switch.config.media,
+            core._sockets,
+            Ids(),
+            clips=ClipStore(),
+            writer=core._control.tapings._writer,
+            wall_of=lambda at: at,
+        )
+        inherit(heir, [(record, (session.rtp_handle, session.rtcp_handle))], death=now + 0.3, now=now + 0.3)
+        successor = heir.session_of(session.id)
+        assert successor is not None
+        assert successor.shield is not None
+        assert caller.secret is not None
+        line = successor.line
+        assert line.next_sequence > session.line.next_sequence
+        packet = HEADER.pack(0x80, 0, line.next_sequence, line.next_timestamp, line.ssrc) + bytes(160)
+        assert caller.secret.open(successor.shield.protect(packet) or b"") == packet
 
 
 async def test_a_new_key_in_mid_call_takes_effect_and_the_old_one_is_dropped(tmp_path: Path) -> None:

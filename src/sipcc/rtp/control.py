@@ -326,6 +326,8 @@ def _guard(session: Session, params: StreamParams) -> None:
         session.shield = Shield(params.srtp)
     else:
         session.shield.rekey(params.srtp)
+    if session.shield is not None:
+        session.shield.mark(session.line.next_sequence)
 
 
 def _renumbered(params: StreamParams) -> dict[int, int]:

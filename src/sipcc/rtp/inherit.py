@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore, StandingSockets
 from sipcc.rtp.journal import LineRecord, PortRecord, RelayRecord, in_order, line_at
+from sipcc.rtp.line import Mark
 from sipcc.rtp.session import Session
+
+MISSED_REPORTS = 4
+"""RTCP packets that may have left since a record was written; they are sent seconds apart."""
 
 
 def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float) -> PortRecord:
@@ -35,6 +39,7 @@ def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float
         heard_at=session.heard_at,
         key_stamp=session.key_stamp,
         stats=session.stats(),
+        mark=None if session.shield is None else session.shield.mark(line.next_sequence),
     )
 
 
@@ -77,9 +82,20 @@ def inherit(
     for command in in_order(records.values()):
         core.execute(command, now=now)
     for record in records.values():
+        _protect(core, record)
         _believe(core, record, now)
     for record in records.values():
         _relay(core, records, record)
+
+
+def _protect(core: MediaCore, record: PortRecord) -> None:
+    """Go on under the same key where the line is now: no number of it is used twice (RFC 3711 §9.1)."""
+    session = core.session_of(record.port)
+    if session is None or session.shield is None or record.mark is None:
+        return
+    index, reports = record.mark
+    ahead = (session.line.next_sequence - record.line.sequence) & 0xFFFF
+    session.shield.resume(session.line.ssrc, Mark(index + ahead, reports + MISSED_REPORTS))
 
 
 def _believe(core: MediaCore, record: PortRecord, now: float) -> None:

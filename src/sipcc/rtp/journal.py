@@ -27,6 +27,7 @@ from sipcc.rtp import wire
 from sipcc.rtp.flow import PlayEnded, RecordingEnded, RtpStats
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
 from sipcc.rtp.latch import Belief
+from sipcc.rtp.line import Mark
 from sipcc.ward import BEAT, PAGE_BYTES
 
 COPY_BYTES = 4096
@@ -79,6 +80,8 @@ class PortRecord(msgspec.Struct, frozen=True):
     """How far the prompt of this port had come; -1 when there is none, or one that follows the clock."""
     recorded_since: float = -1.0
     """When its recording began; -1 when there is none."""
+    mark: Mark | None = None
+    """How far the line had come under its key; None without SRTP."""
     stats: RtpStats = RtpStats()
 
 

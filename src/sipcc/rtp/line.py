@@ -14,6 +14,7 @@ where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sipcc.ids import Ids
 from sipcc.rtp.frame import FRAME_S, SAMPLE_RATE_HZ
@@ -116,6 +117,15 @@ class OutgoingLine:
         self.next_sequence = (sequence + 1) & 0xFFFF
         self.next_timestamp = (self.next_timestamp + step) & TIMESTAMP_MASK
         self._due_at += step / self.rate_hz
+
+
+class Mark(NamedTuple):
+    """How far a line has come under its key (RFC 3711)."""
+
+    next_index: int
+    """Roll-over counter and sequence number of the next packet, as one number (§3.3.1)."""
+    reports: int
+    """How many RTCP packets were protected."""
 
 
 class RelayMap:

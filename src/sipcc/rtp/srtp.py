@@ -10,7 +10,8 @@ What `pylibsrtp` cannot do, and what follows from it:
 
 - It reads and sets no roll-over counter. After a port was moved the peer may send on at a counter that a
   new context does not know (RFC 4568 §7.1.4 makes only the side that moved take a new key). The counter is
-  found again by trying: see `Shield._seek`.
+  found again by trying: see `Shield._seek`. Our own is counted beside it, for a process that goes on with
+  our line: to begin again at 0 would be to use a key stream twice. See `Shield.mark` and `Shield.resume`.
 - It has no keys with an MKI, so descriptions with one are refused (`sipcc.call.security`).
 - A packet longer than `LONGEST` is not protected: it would not fit an Ethernet frame with its tag either.
 - Protecting the same sequence number twice is refused, as RFC 3711 §9.1 demands: a doubled packet of a relay
@@ -27,6 +28,7 @@ from typing import Final
 from pylibsrtp import Error, Policy, Session
 
 from sipcc.rtp.flow import SRTP_SUITES, SrtpKeys
+from sipcc.rtp.line import Mark
 
 PROFILES: Final = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -46,6 +48,7 @@ MOST_ROLL_OVERS: Final = 64
 """How far a roll-over counter is sought: a day of packets of 20 ms."""
 
 _HEADER = Struct("!BBHII")
+_EMPTY_REPORT = Struct("!BBHI")
 _REPLAYS: Final = frozenset({"replay check failed (bad index)", "replay check failed (index too old)"})
 _BAD_TAGS: Final = frozenset({"authentication failure", "unable to perform desired validation"})
 _STRIDE: Final = 0x7000
@@ -56,6 +59,7 @@ class Shield:
     """Protects what one leg sends, and lets through what its peer protected with the right key."""
 
     __slots__ = (
+        "_index",
         "_known",
         "_last",
         "_receive",
@@ -65,6 +69,7 @@ class Shield:
         "keys",
         "malformed",
         "replays",
+        "reports",
         "unprotectable",
     )
 
@@ -79,7 +84,10 @@ class Shield:
         """Packets that are none, and those of too many SSRCs."""
         self.unprotectable = 0
         """Packets of ours that were not sent: a sequence number used before, or too long."""
-        self._send = _context(keys.suite, keys.send, Policy.SSRC_ANY_OUTBOUND)
+        self._index = -1
+        self.reports = 0
+        """RTCP packets protected under this key."""
+        self._start_sending()
         self._start_receiving()
 
     @property
@@ -94,9 +102,30 @@ class Shield:
         """
         old, self.keys = self.keys, keys
         if (keys.suite, keys.send) != (old.suite, old.send):
-            self._send = _context(keys.suite, keys.send, Policy.SSRC_ANY_OUTBOUND)
+            self._start_sending()
         if (keys.suite, keys.receive) != (old.suite, old.receive):
             self._start_receiving()
+
+    def mark(self, sequence: int) -> Mark:
+        """Where our line stands under its key; `sequence` is that of the next packet.
+
+        It counts the wraps, so it must be called at the first packet of a key and then at least once in
+        32768 packets, which are eleven minutes.
+        """
+        if self._index < 0:
+            self._index = sequence
+        step = (sequence - self._index) & 0xFFFF
+        if step < 0x8000:
+            self._index += step
+        return Mark(self._index, self.reports)
+
+    def resume(self, ssrc: int, mark: Mark) -> None:
+        """Go on with the line of another process at `mark`, which may lie ahead of what was sent."""
+        self._index, self.reports = mark
+        for index in _way_to(mark.next_index - 1):
+            self._send.protect(_HEADER.pack(0x80, 0, index & 0xFFFF, 0, ssrc))
+        for _ in range(mark.reports):
+            self._send.protect_rtcp(_EMPTY_REPORT.pack(0x80, 201, 1, ssrc))
 
     # -- out --------------------------------------------------------------------------------------------
 
@@ -110,6 +139,7 @@ class Shield:
 
     def protect_rtcp(self, packet: bytes) -> bytes | None:
         """A compound RTCP packet of ours, protected; None when it must not be sent."""
+        self.reports += 1
         try:
             return self._send.protect_rtcp(packet)
         except (Error, ValueError):
@@ -137,6 +167,11 @@ class Shield:
             self._count(error)
             return None
         return clear if self._is_known(clear[4:8]) else None
+
+    def _start_sending(self) -> None:
+        self._send = _context(self.keys.suite, self.keys.send, Policy.SSRC_ANY_OUTBOUND)
+        self._index = -1
+        self.reports = 0
 
     def _start_receiving(self) -> None:
         self._receive = _context(self.keys.suite, self.keys.receive, Policy.SSRC_ANY_INBOUND)
@@ -187,7 +222,7 @@ class Shield:
         guide = _context(self.keys.suite, self.keys.receive, Policy.SSRC_ANY_OUTBOUND)
         goal = (roll_over << 16) + sequence - WINDOW
         try:
-            for index in [*range(goal % _STRIDE, goal, _STRIDE), goal]:
+            for index in _way_to(goal):
                 receive.unprotect(guide.protect(_HEADER.pack(0x80, 0, index & 0xFFFF, 0, ssrc)))
             clear: bytes = receive.unprotect(packet)
         except Error:
@@ -195,6 +230,11 @@ class Shield:
             return None
         self.bad_tags -= 1
         return clear if self._meet(clear[8:12]) else None
+
+
+def _way_to(index: int) -> list[int]:
+    """Numbers that lead a context from roll-over counter 0 to `index`, each of them a step ahead."""
+    return [*range(index % _STRIDE, index, _STRIDE), index] if index >= 0 else []
 
 
 def _context(suite: str, key: bytes, kind: int) -> Session:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.rtp import srtp_by_hand as by_hand
 
 from sipcc.rtp.flow import SRTP_SUITES, SrtpKeys
+from sipcc.rtp.line import Mark
 from sipcc.rtp.packet import HEADER
 from sipcc.rtp.srtp import LONGEST, MOST_ROLL_OVERS, MOST_SSRCS, PROFILES, WINDOW, Shield
 
@@ -372,3 +373,45 @@ def test_the_ssrcs_under_one_key_are_limited() -> None:
     assert far.unprotect_rtcp(reported(near, REPORT)) is None
     assert far.malformed == 2
     assert far.unprotect(sent(near, packet(2, ssrc=0))) is not None
+
+
+# -- another process goes on --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("roll_over", [0, 1, 5])
+def test_a_successor_goes_on_with_the_line_and_uses_no_number_twice(suite: str, roll_over: int) -> None:
+    own = keys(suite)
+    near, far = Shield(own), Shield(reverse(own))
+    last = roll_over * 0x10000 + 0x4321
+    near.mark(0x100)
+    for number in [*range(0x100, last, 0x3000), last]:
+        assert far.unprotect(sent(near, packet(number))) is not None
+        near.mark((number + 1) & 0xFFFF)
+    report = bytes.fromhex("80c9000100001234")
+    assert far.unprotect_rtcp(reported(near, report)) == report
+    mark = near.mark((last + 1) & 0xFFFF)
+    assert mark.next_index == last + 1
+    heir = Shield(own)
+    heir.resume(0x1234, Mark(mark.next_index + 10, mark.reports + 3))
+    assert heir.protect(packet(last + 10)) is None
+    assert far.unprotect(sent(heir, packet(last + 11))) == packet(last + 11)
+    assert far.unprotect_rtcp(reported(heir, report)) == report
+    assert far.rejected == 0
+    assert heir.mark((last + 12) & 0xFFFF) == Mark(last + 12, mark.reports + 4)
+
+
+def test_a_line_that_had_sent_nothing_is_taken_over_as_well() -> None:
+    own = keys()
+    near, far = Shield(own), Shield(reverse(own))
+    heir = Shield(own)
+    heir.resume(0x1234, near.mark(0))
+    assert far.unprotect(sent(heir, packet(0))) == packet(0)
+
+
+def test_a_new_key_counts_from_the_beginning() -> None:
+    near, _ = pair()
+    near.mark(0xFFFF)
+    assert near.mark(5).next_index == 0x10005
+    near.rekey(keys(seed=2))
+    assert near.mark(6) == Mark(6, 0)
