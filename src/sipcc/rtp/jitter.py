@@ -24,6 +24,8 @@ START_S = 0.024
 SLACK_S = FRAME_S + 0.002
 """A frame is cut when so much delay is not needed."""
 MAX_DELAY_S = 0.200
+LIES_TO_SEE = 5
+"""So many packets in a row whose timestamps are off by one and the same are of a clock of another rate."""
 MAX_AHEAD_S = 0.300
 """More than this is never queued; of what is beyond, the old is dropped."""
 MAX_PACKET_S = 0.060
@@ -67,9 +69,10 @@ class JitterBuffer:
 
     __slots__ = (
         "_arrivals", "_at", "_countdown", "_end", "_expired", "_expired_next", "_frame", "_gaps",
-        "_largest", "_law", "_least", "_measure", "_missing", "_next_sequence", "_next_timestamp",
-        "_packets", "_played", "_quiet", "_rate", "_room", "_second", "_skips", "_ssrc", "_taken_at",
-        "_transits", "_usual", "discarded", "held", "late", "plays", "resyncs", "want", "wanted_at",
+        "_largest", "_law", "_least", "_lies", "_measure", "_missing", "_moved", "_next_sequence",
+        "_next_timestamp", "_packets", "_played", "_quiet", "_rate", "_room", "_second", "_skips", "_ssrc",
+        "_taken_at", "_transits", "_usual", "discarded", "held", "late", "plays", "resyncs", "want",
+        "wanted_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -112,17 +115,14 @@ class JitterBuffer:
         self._quiet = _UNKNOWN
         self._skips: list[int] = []
         self._transits.clear()
-        self._expired = 0
-        self._expired_next = _UNKNOWN
+        self._expired, self._expired_next = 0, _UNKNOWN
+        self._lies = self._moved = 0
         self._taken_at = 0.0
         self.held = 0
         """Units that were taken off and are not played yet."""
         self.want = 0
         """-1 when a frame is to be cut, 1 when one is to be repeated; tell with `adjusted`."""
         self.wanted_at = 0.0
-
-    def __len__(self) -> int:
-        return len(self._packets)
 
     # -- in -----------------------------------------------------------------------------------------------
 
@@ -212,6 +212,10 @@ class JitterBuffer:
 
     def _is_out_of_time(self, ahead: int, moved: int, early: int, now: float) -> bool:
         """Whether the number of a packet follows, but its timestamp went back, or forward without time."""
+        self._lies = self._lies + 1 if ahead == 0 and moved == self._moved else 0
+        self._moved = moved
+        if self._lies >= LIES_TO_SEE and moved:
+            return True
         if moved < 0 or (ahead == 0 and moved < self._least * 2):
             return self.plays and moved != 0
         if ahead or moved == 0 or early <= 0 or not self._transits.known:
@@ -221,17 +225,14 @@ class JitterBuffer:
 
     def _shift(self, timestamp: int) -> int:
         """Let a timestamp follow on what came before; returns how far it then lies off."""
-        if abs(timestamp_delta(timestamp, self._next_timestamp)) >= self._least * 2:
+        if self._lies < LIES_TO_SEE and abs(self._moved) >= self._least * 2:
             self.resyncs += 1
         self._next_timestamp = timestamp
         self._end = max(self._end, self._at)
         return 0
 
     def _believe(self, sequence: int, *, fits: bool) -> bool:
-        """Whether a packet begins a new line that lies off the present one and has an old number.
-
-        `fits` says that number and timestamp agree, so that it may just be very late.
-        """
+        """Whether a packet with an old number begins a new line; if it `fits`, it may just be very late."""
         self._expired = self._expired + 1 if sequence == self._expired_next else 1
         self._expired_next = (sequence + 1) & 0xFFFF
         return self._expired >= (EXPIRED_TO_RESTART if fits else LEAPS_TO_RESTART)

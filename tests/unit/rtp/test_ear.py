@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,6 +25,7 @@ from sipcc.rtp import tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.ear import Ear
+from sipcc.rtp.flow import CodecName
 
 PHASES = [0.0005, 0.005, 0.011, 0.017]
 
@@ -476,7 +478,7 @@ def test_whatever_comes_frames_are_frames(steps: list[tuple[str, int, int, int, 
         else:
             packet = Arrival(now, sequence, timestamp, bytes(size), ssrc, size == 20, kind)
             give(ear, packet)
-    assert len(ear._buffer) <= 128
+    assert len(ear._buffer._packets) <= 128
 
 
 @pytest.mark.parametrize("step", [1, 7, 160, 100_000, -160])
@@ -489,7 +491,7 @@ def test_a_flood_is_bounded(step: int, size: int) -> None:
         if n % 2000 == 1999:
             frame = ear.take(now=now)
             assert frame is None or len(frame) == 160
-        assert len(ear._buffer) <= 128
+        assert len(ear._buffer._packets) <= 128
     assert len(ear._buffer._arrivals) <= 600
     assert ear.discarded + ear.late + ear.resyncs
 
@@ -559,3 +561,31 @@ def test_a_frame_that_is_wanted_in_loud_speech_is_made_up_in_the_end() -> None:
     assert 20 <= heard.concealed_ms <= 60
     assert heard.ear.late <= 1
     assert heard.delays_ms[-1] <= 45
+
+
+@pytest.mark.parametrize("step", [0, 1, 80, 159, 161, 240, 320, 960])
+def test_timestamps_that_count_at_another_rate_are_not_believed(step: int) -> None:
+    sent = [replace(packet, timestamp=5000 + n * step) for n, packet in enumerate(steady(10))]
+    heard = play(sent, extra_s=0.1)
+    audio = b"".join(heard.said())
+    assert sum(packet.payload not in audio for packet in sent) <= 12  # until it is seen through
+    assert heard.delays_ms[-1] <= 80
+    assert heard.ear.resyncs <= 8
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate_hz"), [("G722", 8000), ("opus", 48000), ("L16", 8000), ("L16", 16000), ("G729", 8000)]
+)
+def test_no_payload_of_any_codec_raises(codec: CodecName, rate_hz: int) -> None:
+    chance = random.Random(codec)
+    ear = Ear()
+    ear.configure(codec, rate_hz)
+    now, timestamp = START, 0
+    for number in range(400):
+        size = chance.choice([0, 1, 2, 3, 10, 20, 60, 160, 320, 640, 1400])
+        if chance.random() > 0.1:
+            ear.put(7, number, timestamp, False, chance.randbytes(size), now=now)
+        frame = ear.take(now=now + 0.011)
+        assert frame is None or (not isinstance(frame, bytes) and frame.shape == (160,))
+        now += 0.02
+        timestamp = (timestamp + rate_hz // 50) & 0xFFFFFFFF

@@ -120,7 +120,7 @@ def test_more_late_packets_than_anybody_counts(bench: Bench) -> None:
     first = bench.number - 4
     for n in range(2 * MAX_TRANSITS):
         bench.buffer.put(7, (first + n) & 0xFFFF, first * 160 + n % 600, False, PAYLOAD, now=bench.now)
-    assert len(bench.buffer) <= MAX_PACKETS
+    assert len(bench.buffer._packets) <= MAX_PACKETS
     assert bench.buffer.late + bench.buffer.discarded > 0
 
 
@@ -150,7 +150,7 @@ def test_honest_lengths_only(bench: Bench) -> None:
     for payload in (b"", b"x"):
         buffer.put(7, 1, 2, False, payload, now=bench.now)
     assert buffer.discarded == 7
-    assert len(buffer) == 0
+    assert buffer.queued == 0
 
 
 def test_a_packet_that_is_too_long_is_cut_to_60_ms(bench: Bench) -> None:
@@ -213,3 +213,12 @@ def test_a_flood_is_not_counted() -> None:
     assert len(transits.arrivals) == MAX_TRANSITS
     transits.clear()
     assert not transits.known
+
+
+def test_late_packets_beyond_all_measure_are_counted_and_no_more(bench: Bench) -> None:
+    missing = bench.number
+    bench.number += 1
+    bench.take()
+    bench.buffer._transits.arrivals.extend([START] * MAX_TRANSITS)
+    bench.put(missing, late_s=0.015)
+    assert bench.buffer.late == 1
