@@ -10,14 +10,12 @@ from sipcc.call.early import NOTHING, EarlyAudio, Heard
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.errors import LocalProtocolError
-from sipcc.rtp.flow import PlayItem, PlaySilence, PlayTone, RtpBegan, RtpPaused
+from sipcc.rtp.flow import RtpBegan, RtpPaused
+from sipcc.rtp.toneplan import RINGBACK
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call
     from sipcc.sip import Response
-
-RINGBACK: tuple[PlayItem, ...] = (PlayTone((450.0,), 1000), PlaySilence(4000))
-"""The Chinese ringing tone, for callers whose own phone does not make one any more."""
 
 
 class Hearing:
@@ -104,7 +102,7 @@ class Hearing:
             self._tell(180)
         elif self._early and (self._replace or not call.player.playing):
             self._ringing = True
-            call.player.start(RINGBACK, loop=True)
+            call.player.start(RINGBACK[call.context.settings.tones].items(), loop=True)
 
     def _stop_tone(self) -> None:
         if self._ringing:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sipcc.rtp.toneplan import Region
+
 
 class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to calls for one number."""
@@ -65,6 +67,9 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     early_media: Literal["pass", "tone", "off"] = "pass"
     """What a caller hears while a party rings: ``pass`` its early audio once that arrives, ringing before;
     ``tone`` our ringing tone as early audio; ``off`` only 180 Ringing, no audio."""
+    tones: Region = "cn"
+    """Whose ringing and busy tone callers hear: of China (``cn``), most of Europe (``eu``), Great Britain
+    (``uk``) or North America (``us``)."""
     transfer_timeout: Annotated[int, msgspec.Meta(ge=1, le=600)] = 30
     """Seconds that the target of a blind transfer may ring before the transferor gets its party back."""
     pickup: Literal["users", "own"] = "users"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sipcc.call.call import Call
 from sipcc.call.destination import DIALLED, Destination
-from sipcc.call.hearing import RINGBACK
 from sipcc.call.protocols import Handler
+from sipcc.rtp.toneplan import BUSY, RINGBACK
+
+BUSY_S = 5.0
+"""So long a caller that was answered hears that all is busy."""
 
 
 async def echo(call: Call) -> None:
@@ -22,10 +25,16 @@ async def ring_for_ever(call: Call) -> None:
 
 
 def refuse(status: int) -> Handler:
-    """A handler that refuses with `status`; a call that was answered already is hung up."""
+    """A handler that refuses with `status`; a call that was answered already is hung up.
+
+    With 486 it hears the busy tone first.
+    """
 
     async def handler(call: Call) -> None:
         if call.answered:
+            if status == 486:
+                call.player.start(BUSY[call.context.settings.tones].items(), loop=True)
+                await call.wait(BUSY_S)
             await call.hangup()
         else:
             await call.reject(status)
@@ -53,7 +62,7 @@ def bridge_to(target: str, *, timeout: float = 60.0) -> Handler:
 
     async def handler(call: Call) -> None:
         if call.answered:
-            call.player.start(RINGBACK, loop=True)
+            call.player.start(RINGBACK[call.context.settings.tones].items(), loop=True)
         place = target[:-1] + call.dialled if target.endswith(DIALLED) else target
         leg = await call.dial(place, timeout=timeout)
         await call.bridge(leg)
