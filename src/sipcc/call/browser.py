@@ -19,7 +19,7 @@ import msgspec
 
 from sipcc.call.security import Keyed, Keying
 from sipcc.errors import NoCommonCodec
-from sipcc.rtp.flow import BrowserParams, Identity
+from sipcc.rtp.flow import BrowserParams, Identity, StreamParams
 from sipcc.sip.sdp import Attribute, MediaDescription, SessionDescription
 
 PROTOCOL: Final = "UDP/TLS/RTP/SAVPF"
@@ -74,6 +74,15 @@ class BrowserKeying:
     def reopen(self) -> None:
         """Another browser answers, which has a certificate and names of its own."""
         self._far = None
+
+    def resume(self, remote: SessionDescription, params: StreamParams) -> None:
+        """The names and the role of before."""
+        audio, agreed = remote.audio, params.browser
+        if audio is not None and agreed is not None:
+            self._identity, self._setup = agreed.identity, agreed.setup
+            self._ufrag, self._password = agreed.local_ufrag, agreed.local_password
+            self._far = _Far(agreed.remote_ufrag, agreed.remote_password, agreed.fingerprints)
+            self._mid = audio.get("mid") or MID
 
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
         """The line of our offer, the first or a later one: the peer may take either DTLS role (§5.2.1)."""
@@ -180,6 +189,12 @@ class EitherKeying:
     def reopen(self) -> None:
         """As the one that was chosen."""
         self._chosen.reopen()
+
+    def resume(self, remote: SessionDescription, params: StreamParams) -> None:
+        """What was agreed says which one it was."""
+        self._decided = True
+        self._chosen = self._otherwise if params.browser is None else self._for_browsers
+        self._chosen.resume(remote, params)
 
     def offer(self) -> tuple[str, tuple[Attribute, ...]]:
         """Our offer decides as well: what answers it is of its kind."""

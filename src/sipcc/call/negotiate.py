@@ -74,7 +74,9 @@ class MediaNegotiation:
         Raises:
             ParseError: one of them is damaged.
         """
-        self._ledger.resume(SessionDescription.parse(local_body), SessionDescription.parse(remote_body))
+        remote = SessionDescription.parse(remote_body)
+        self._ledger.resume(SessionDescription.parse(local_body), remote)
+        self._keying.resume(remote, params)
         self.params, self.local_body = params, local_body
         self.local_hold, self.remote_hold = local_hold, held
 

@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from sipcc.errors import NoCommonCodec
-from sipcc.rtp.flow import SRTP_SUITES, BrowserParams, SrtpKeys
+from sipcc.rtp.flow import SRTP_SUITES, BrowserParams, SrtpKeys, StreamParams
 from sipcc.sip.sdes import CryptoLine, read_crypto
 from sipcc.sip.sdp import Attribute, MediaDescription, SessionDescription
 
@@ -40,7 +40,7 @@ class Keying(Protocol):
 
     @property
     def by_address(self) -> bool:
-        """True when audio goes to the address of the peer's description; False when ICE says where it goes."""
+        """True when audio goes to the address of the description; False when ICE says where it goes."""
         ...
 
     def place(self, host: str, port: int) -> None:
@@ -75,6 +75,10 @@ class Keying(Protocol):
         """The answer came from one fork of our INVITE, and that of another takes its place."""
         ...
 
+    def resume(self, remote: SessionDescription, params: StreamParams) -> None:
+        """Go on where another process stopped: the peer's last description, and what was agreed."""
+        ...
+
 
 class PlainKeying:
     """Audio in the clear (RFC 3551)."""
@@ -106,6 +110,9 @@ class PlainKeying:
         return Keyed()
 
     def reopen(self) -> None:
+        """Nothing."""
+
+    def resume(self, remote: SessionDescription, params: StreamParams) -> None:
         """Nothing."""
 
 
@@ -193,6 +200,13 @@ class SdesKeying:
     def reopen(self) -> None:
         """Another fork may be protected or not, as if it were the first to answer."""
         self._agreed = None
+
+    def resume(self, remote: SessionDescription, params: StreamParams) -> None:
+        """Protected as it was, and by the same keys."""
+        audio, keys = remote.audio, params.srtp
+        if audio is not None and keys is not None:
+            self._keys = {keys.suite: keys.send}
+            self._agreed = _Agreement(audio.protocol, keys.suite, keys.receive)
 
     # -- inside ---------------------------------------------------------------------------------
 

@@ -351,6 +351,37 @@ def test_what_is_asked_by_an_empty_reinvite_is_the_same_offer() -> None:
     assert lines_of(side.offer())[0].key == lines_of(first)[0].key
 
 
+def test_another_process_goes_on_with_the_same_keys() -> None:
+    before = Side(seed=1)
+    answer = before.negotiation.make_answer(description(SAVP, crypto(3, GCM)))
+    after = Side("optional", seed=7)
+    assert before.negotiation.params is not None
+    after.negotiation.resume(
+        answer,
+        description(SAVP, crypto(3, GCM)),
+        params=before.negotiation.params,
+        local_hold="",
+        held=False,
+    )
+    after.negotiation.make_answer(description(SAVP, crypto(1, CM), crypto(3, GCM), port=30002))
+    assert after.keys == before.keys
+    with pytest.raises(NoCommonCodec):
+        after.negotiation.make_answer(description(AVP))
+    plain = Side("optional", seed=8)
+    plain.negotiation.make_answer(description(AVP))
+    assert plain.negotiation.params is not None
+    after = Side("optional", seed=9)
+    after.negotiation.resume(
+        plain.negotiation.local_body,
+        description(AVP),
+        params=plain.negotiation.params,
+        local_hold="",
+        held=False,
+    )
+    after.negotiation.make_answer(description(AVP))
+    assert after.keys is None
+
+
 # -- the policy of a leg ----------------------------------------------------------------------------------
 
 
@@ -394,6 +425,10 @@ def test_plain_audio_knows_no_keys() -> None:
     plain = PlainKeying()
     plain.place("127.0.0.1", 20000)
     plain.reopen()
+    side = Side("optional", seed=1)
+    side.negotiation.make_answer(description(AVP))
+    assert side.negotiation.params is not None
+    plain.resume(SessionDescription.parse(description(AVP)), side.negotiation.params)
     offer = SessionDescription.parse(description(AVP, crypto()))
     plain.check(offer, offer.media[0], answered=False)
     assert plain.answer(offer, offer.media[0]) == (AVP, ())
