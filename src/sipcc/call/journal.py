@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 
 from sipcc.call.saving import SavedCall
+from sipcc.frames import bodies, frame
 from sipcc.log import get_logger
 
 _log = get_logger("sipcc.call")
@@ -24,7 +24,6 @@ VERSION = 1
 """Of the notes' form; a journal of another version is set aside and its calls are over."""
 REWRITE_BYTES = 4 * 1024 * 1024
 """So many bytes of dead notes may lie in the file."""
-_HEAD = 8
 _MAGIC = b"sipcc calls %d\n" % VERSION
 
 
@@ -44,27 +43,18 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Kept | Over)
 
 
-def frame(note: Kept | Over) -> bytes:
+def framed(note: Kept | Over) -> bytes:
     """One note as it stands in the file."""
-    body = _encoder.encode(note)
-    return len(body).to_bytes(4, "big") + crc32(body).to_bytes(4, "big") + body
+    return frame(_encoder.encode(note))
 
 
 def notes_of(data: bytes) -> Iterator[Kept | Over]:
     """The notes of a file, up to the first that is cut, damaged or of another form; never raises."""
-    at = len(_MAGIC)
-    if data[:at] != _MAGIC:
-        return
-    while at + _HEAD <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        body = data[at + _HEAD : at + _HEAD + size]
-        if len(body) < size or crc32(body) != int.from_bytes(data[at + 4 : at + _HEAD], "big"):
-            return
+    for body in bodies(data, magic=_MAGIC):
         try:
             yield _decoder.decode(body)
         except msgspec.MsgspecError:
             return
-        at += _HEAD + size
 
 
 def standing_in(data: bytes) -> dict[str, SavedCall]:
@@ -91,7 +81,7 @@ class CallJournal:
         """Begin to write; returns the conversations that an earlier process has left."""
         try:
             left = standing_in(self._path.read_bytes()) if self._path.exists() else {}
-            self._live = {call_id: frame(Kept(call)) for call_id, call in left.items()}
+            self._live = {call_id: framed(Kept(call)) for call_id, call in left.items()}
             self._rewrite()
         except OSError as error:
             self._fail(error)
@@ -106,7 +96,7 @@ class CallJournal:
 
     def note(self, call: SavedCall) -> None:
         """Write down how a conversation stands, if that is news."""
-        data = frame(Kept(call))
+        data = framed(Kept(call))
         before = self._live.get(call.id)
         if data != before:
             self._live[call.id] = data
@@ -116,7 +106,7 @@ class CallJournal:
         """Write down that a conversation is over, if it was up."""
         before = self._live.pop(call_id, None)
         if before is not None:
-            data = frame(Over(call_id))
+            data = framed(Over(call_id))
             self._append(data, len(before) + len(data))
 
     def _append(self, data: bytes, dead_bytes: int) -> None:

@@ -7,7 +7,9 @@ what is lost is counted. The folds live in memory, so the figures on a wallboard
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +27,8 @@ from sipcc.records.eventlog import REGISTRY, EventLog, Registry, printable
 from sipcc.records.kpi import KpiFold
 from sipcc.records.outcome import OutcomeFold, QueueOutcome
 from sipcc.records.settings import RecordSettings
-from sipcc.records.store import Item, RecordStore, is_passing
+from sipcc.records.spool import Spool, rows_of
+from sipcc.records.store import PAGE_ROWS, Item, RecordStore, is_passing
 from sipcc.records.writer import BatchWriter
 
 _log = get_logger("sipcc.records")
@@ -87,6 +90,7 @@ class RecordKeeper:
         self.outcomes = OutcomeFold()
         self.kpi = KpiFold(service_levels)
         self._keep: frozenset[str] = frozenset()
+        self._spool: Spool | None = None
         self.interrupted = 0
         """Calls of an earlier run that were closed at start, because it died with them."""
 
@@ -99,6 +103,7 @@ class RecordKeeper:
         self._engine = open_engine(self._settings.database)
         self._keep = frozenset(keep)
         path = sqlite_path(database_url(self._settings.database))
+        self._spool = self._make_spool(path)
         try:
             if path is not None:
                 probe(path)
@@ -120,6 +125,8 @@ class RecordKeeper:
             await self._writer.stop(timeout)
         if self._engine is not None:
             await self._engine.dispose()
+        if self._spool is not None:
+            self._spool.close()
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until all events so far are stored; False when `timeout` seconds did not suffice."""
@@ -166,23 +173,52 @@ class RecordKeeper:
         cdr = self.cdrs.apply(event, wall)
         outcomes = self.outcomes.apply(event, wall)
         self.kpi.apply(event, wall)
-        item = Item(row, () if cdr is None else (cdr,), tuple(outcomes))
+        number = self._spool.append(row) if self._spool is not None else 0
+        item = Item(row, () if cdr is None else (cdr,), tuple(outcomes), number)
         if self._writer is not None:
             self._writer.put(item, precious=cdr is not None or bool(outcomes))
+
+    def _make_spool(self, path: Path | None) -> Spool | None:
+        """Beside the database, or beside the recordings when the database is a server; none in memory."""
+        if path is not None:
+            return Spool(path.with_name(path.name + ".spool"))
+        if self._settings.database == ":memory:":
+            return None
+        return Spool(Path(self._settings.recordings).parent / "sipcc.spool")
 
     async def _store(self, items: Sequence[Item]) -> None:
         if not self._ready:
             await self._prepare()
-        await self.store.write(items)
+        spool = self._spool
+        if spool is None:
+            await self.store.write(items)
+        else:
+            await self.store.write(items, run=spool.run)
+            spool.stored(items[-1].number)
 
     async def _prepare(self) -> None:
         engine = self._opened()
         await migrate(engine)
+        if self._spool is not None:
+            await self._read_spools(self._spool)
         self.interrupted += await close_interrupted(engine, self._registry, keep=self._keep)
         for call in self._keep:
             await self._read_back(call)
         self._keep = frozenset()
         self._ready = True
+
+    async def _read_spools(self, spool: Spool) -> None:
+        """Store what runs before this one were told and could not store any more."""
+        for path in spool.leftovers():
+            run = path.name.rpartition(".")[2]
+            data = await asyncio.to_thread(path.read_bytes)
+            known = await self.store.stored_of(run)
+            items = [Item(row, number=number) for number, row in rows_of(data) if number > known]
+            for start in range(0, len(items), PAGE_ROWS):
+                await self.store.write(items[start : start + PAGE_ROWS], run=run)
+            if items:
+                _log.info("records.spool_read", run=run, events=len(items))
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _read_back(self, call: str) -> None:
         """Know of a call that goes on what the log knows, so that its record is one."""
@@ -225,11 +261,15 @@ async def close_interrupted(
         cdrs, outcomes = CdrFold(), OutcomeFold()
         changed: dict[str, QueueOutcome] = {}
         at = wall = 0.0
+        done: Cdr | None = None
         async for logged in log.read(call=call):
             if logged.event is not None:
                 at, wall = logged.event.at, logged.wall
-                cdrs.apply(logged.event, wall)
-                outcomes.apply(logged.event, wall)
+                done = cdrs.apply(logged.event, wall) or done
+                changed |= {outcome.entry: outcome for outcome in outcomes.apply(logged.event, wall)}
+        if done is not None:  # it ended in time, and only its record was not stored any more
+            await store.put([done], list(changed.values()))
+            continue
         if call not in cdrs.live:
             continue  # its first event is of another version: there is nothing to make a record from
         items: list[Item] = []

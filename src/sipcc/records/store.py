@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, exists, insert, select
+from sqlalchemy import Connection, Select, Table, delete, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.records.cdr import Cdr
 from sipcc.records.eventlog import LogRow
 from sipcc.records.outcome import QueueOutcome
-from sipcc.records.tables import cdr, cdr_leg, event_log, queue_entry
+from sipcc.records.tables import cdr, cdr_leg, event_log, queue_entry, spool_mark
 from sipcc.rtp.flow import RtpStats
 
 PAGE_ROWS = 500
@@ -29,6 +29,8 @@ class Item(msgspec.Struct, frozen=True):
     row: LogRow
     cdrs: tuple[Cdr, ...] = ()
     outcomes: tuple[QueueOutcome, ...] = ()
+    number: int = 0
+    """Of the row in the spool; 0 without one."""
 
 
 class CdrFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +57,26 @@ class RecordStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def write(self, items: Sequence[Item]) -> None:
-        """Append rows to the log and put their records in place, in one transaction."""
+    async def write(self, items: Sequence[Item], *, run: str = "") -> None:
+        """Append rows to the log and put their records in place, in one transaction.
+
+        `run` names the spool that the rows are numbered in: how far it is stored is marked as well.
+        """
         async with self._engine.begin() as connection:
             await connection.run_sync(_write, items)
+            if run:
+                await connection.run_sync(_mark, run, items[-1].number)
+
+    async def stored_of(self, run: str) -> int:
+        """Up to which number the rows of a spool are in the log."""
+        query = select(spool_mark.c.stored).where(spool_mark.c.run == run)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).scalar() or 0
+
+    async def put(self, cdrs: Sequence[Cdr], outcomes: Sequence[QueueOutcome]) -> None:
+        """Put records in place that follow from rows which are in the log already."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(_put, cdrs, outcomes)
 
     async def cdrs(
         self, where: CdrFilter | None = None, *, limit: int = 50, newest_first: bool = True
@@ -134,8 +152,22 @@ def is_passing(error: Exception) -> bool:
 
 def _write(connection: Connection, items: Sequence[Item]) -> None:
     connection.execute(insert(event_log), [msgspec.structs.asdict(item.row) for item in items])
-    cdrs = {record.id: record for item in items for record in item.cdrs}
-    outcomes = {record.entry: record for item in items for record in item.outcomes}
+    _put(
+        connection,
+        [record for item in items for record in item.cdrs],
+        [record for item in items for record in item.outcomes],
+    )
+
+
+def _mark(connection: Connection, run: str, stored: int) -> None:
+    changed = connection.execute(update(spool_mark).where(spool_mark.c.run == run).values(stored=stored))
+    if not changed.rowcount:
+        connection.execute(insert(spool_mark).values(run=run, stored=stored))
+
+
+def _put(connection: Connection, records: Sequence[Cdr], entries: Sequence[QueueOutcome]) -> None:
+    cdrs = {record.id: record for record in records}
+    outcomes = {record.entry: record for record in entries}
     if cdrs:
         connection.execute(delete(cdr_leg).where(cdr_leg.c.cdr.in_(cdrs)))
         _replace(connection, cdr, "id", {key: _cdr_row(record) for key, record in cdrs.items()})

@@ -39,6 +39,14 @@ event_log = Table(
 )
 """Every event, in the order in which it was told. Rows are never changed."""
 
+spool_mark = Table(
+    "spool_mark",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("stored", Integer, nullable=False),
+)
+"""Up to which row the spool of a run is in the log (`sipcc.records.spool`)."""
+
 cdr = Table(
     "cdr",
     metadata,

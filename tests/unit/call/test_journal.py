@@ -91,7 +91,7 @@ def test_a_journal_that_is_cut_at_any_byte_gives_what_was_whole(tmp_path: Path) 
 
 @given(st.data())
 def test_a_journal_with_a_bit_flipped_gives_a_prefix(data: st.DataObject) -> None:
-    whole = b"sipcc calls 1\n" + b"".join(module.frame(module.Kept(call(name))) for name in ("one", "two"))
+    whole = b"sipcc calls 1\n" + b"".join(module.framed(module.Kept(call(name))) for name in ("one", "two"))
     place = data.draw(st.integers(0, len(whole) * 8 - 1))
     damaged = bytearray(whole)
     damaged[place // 8] ^= 1 << place % 8
