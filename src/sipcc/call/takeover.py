@@ -82,6 +82,7 @@ async def _replace(context: CallContext, session: InviteSession, old: Leg, user:
         return
     try:
         leg.take_offer(body_of(session.request, SDP) or session.request.body)
+        leg.match(old if old.negotiation.params is not None else old.owner.call.leg)
         leg.accept()
     except (CallError, ParseError, LocalProtocolError) as error:
         _log.info("call.takeover_failed", user=user, error=str(error))
