@@ -52,6 +52,9 @@ class Party:
         self.packets: list[tuple[float, int, int, bytes]] = []
         """(when, payload type, timestamp, payload) of each packet that came."""
         self.talking = True
+        self._closed = False
+        self.lossy: random.Random | None = None
+        """Set for a bad way: 10 % lost, 5 % doubled, and up to 200 ms late, so in any order."""
         self.flood = 0
         """Packets of noise that are sent beside each frame."""
         self._sockets = stage.network.sockets(host)
@@ -99,7 +102,16 @@ class Party:
         self._sequence = (getattr(self, "_sequence", 0) + 1) & 0xFFFF
         timestamp = self._count * self.coding[1] // 50
         header = HEADER.pack(PLAIN, TYPES[self.coding[0]], self._sequence, timestamp, 0x77)
-        self._sockets.send(self._handle, header + payload, (self.port.host, self.port.port))
+        if self.lossy is None:
+            self._post(header + payload)
+            return
+        for _ in range(1 + (self.lossy.random() < 0.05)):
+            if self.lossy.random() >= 0.1:
+                self._loop.call_later(0.2 * self.lossy.random(), self._post, header + payload)
+
+    def _post(self, packet: bytes) -> None:
+        if not self._closed:
+            self._sockets.send(self._handle, packet, (self.port.host, self.port.port))
 
     def heard(self, coding: Coding | None = None) -> Pcm:
         """All that came in `coding`, one packet after the other."""
@@ -113,6 +125,7 @@ class Party:
         return [event for event in self.events if isinstance(event, PlayEnded)]
 
     def close(self) -> None:
+        self._closed = True
         self._task.cancel()
         self._sockets.close(self._handle)
 
@@ -364,6 +377,26 @@ async def test_the_consent_tone_is_heard_by_both_and_recorded(stage: Stage, tmp_
     agent.packets.clear()
     await asyncio.sleep(15.0)
     assert [hz for hz, _ in found(agent.heard())] == [500]
+
+
+@pytest.mark.parametrize("coding", [PCMU, OPUS], ids=names)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_bad_network_changes_nothing_of_the_length(
+    stage: Stage, tmp_path: Path, coding: Coding, seed: int
+) -> None:
+    """D09: 10 % lost, 200 ms of jitter, reordered, doubled; both sides are as long as the clock says."""
+    caller, agent = await stage.join(coding, 500), await stage.join(PCMU, 900)
+    caller.lossy, agent.lossy = random.Random(seed), random.Random(seed + 10)
+    caller.port.bridge(agent.port)
+    caller.port.record(str(tmp_path / "call.wav"))
+    await asyncio.sleep(20.0)
+    ended = await stop_recording(caller)
+    assert ended.seconds == pytest.approx(20.0, abs=0.02)
+    for side, hz in zip(audio.read_stereo(tmp_path / "call.wav")[:2], (500, 900), strict=True):
+        assert len(side) == pytest.approx(160_000, abs=160)
+        assert hz in [round(tone, -1) for tone in audio.find_tones(side[8000:16_000])]
+        for start in range(8000, 150_000, 8000):  # nowhere a second without it
+            assert tones.measure_level(side[start : start + 8000].astype(np.int16)) > -18
 
 
 async def test_a_flood_does_not_make_the_file_grow(stage: Stage, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from sipcc.rtp.flow import RecordingEnded
 from sipcc.rtp.recorder import RecordingResult
 from sipcc.rtp.wire import Closed
 
-PATIENCE_S = 5.0
-"""So long the end of a port waits for the disk; then it goes on without."""
+PATIENCE_S = 11.0
+"""So long the end of a port waits for a disk that stands still; then it goes on without."""
 
 
 class Taping:
