@@ -39,7 +39,7 @@ faults: setup
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q
 
-BENCHES := parse codec relay anchored router register blocked bombs halfopen lossy calls signalling
+BENCHES := parse codec relay anchored router register blocked bombs garbage halfopen lossy calls signalling
 
 bench: setup foreign
 	for bench in $(BENCHES); do $(BIN)/python -m benchmarks.$$bench || exit 1; done

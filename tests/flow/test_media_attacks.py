@@ -103,6 +103,25 @@ async def test_d01_a_steady_stream_at_one_port_gets_nothing_once_the_party_speak
     assert caller.tones(0.5) == [500]
 
 
+async def test_a_phone_behind_nat_is_believed_within_a_fifth_of_a_second(stage: Stage) -> None:
+    """While strangers spray its port."""
+    phone, stranger = stage.party("192.168.1.9", ssrc=1), Stranger(stage)
+    stage.network.add_nat("10.9.9.9", "192.168.1.9")
+    port = await stage.port(phone)
+    port.echo()
+    for _ in range(20):
+        stranger.sequence += 7  # not in order: nobody's audio
+        stranger.rtp(port.port)
+        await asyncio.sleep(0.02)
+    begun = asyncio.get_running_loop().time()
+    phone.say_tone(500)
+    stage.start(phone, port)
+    await asyncio.sleep(1)
+    assert phone.received[0].at - begun <= 0.2
+    assert phone.tones() == [500]
+    assert stranger.got == 0
+
+
 async def test_d01_a_flood_is_told_to_the_operator_once(stage: Stage) -> None:
     first, _, _, two = await talk(stage, 1)
     stranger = Stranger(stage)
