@@ -360,3 +360,93 @@ async def test_events_leave_20_ms_apart_whatever_the_packet_time(stage: Stage, p
     assert one.party.breaks() == []
     first, last = one.party.received[0], one.party.received[-1]
     assert (last.timestamp - first.timestamp) % 2**32 / 8000 == pytest.approx(last.at - first.at, abs=0.061)
+
+
+# -- changes in mid-key, rooms, many legs -----------------------------------------------------------------
+
+
+async def test_a_key_under_way_ends_when_its_leg_is_put_on_hold(stage: Stage) -> None:
+    one = await stage.join(events=None)
+    await asyncio.sleep(0.2)
+    one.party.say(key_sound("5", duration_ms=3000))
+    await asyncio.sleep(1)
+    one.configure(receive=False)
+    await asyncio.sleep(0.1)
+    assert [type(event) for event in one.events] == [DigitBegan, DigitEnded]
+    one.configure(receive=True)
+    one.party.say(key_sound("6"))
+    await asyncio.sleep(1)
+    assert told(one) == "56"
+
+
+async def test_the_method_changes_in_mid_call(stage: Stage) -> None:
+    """A re-INVITE without telephone-event, and one with it again; the far side gets each key once."""
+    one, two = await stage.join(), await stage.join(tone=900)
+    one.port.bridge(two.port)
+    await asyncio.sleep(0.3)
+    one.party.press("1")
+    await asyncio.sleep(0.5)
+    one.configure(event_payload_type=None)
+    one.party.say(key_sound("2"))
+    await asyncio.sleep(1)
+    one.configure()
+    one.party.press("3")
+    await asyncio.sleep(0.7)
+    assert told(one) == "123"
+    assert two.party.digits == "123"
+    assert two.party.breaks() == []
+
+
+async def test_keys_in_a_conference_are_told_and_heard_by_all(stage: Stage) -> None:
+    legs = [await stage.join(events=None) for _ in range(3)]
+    for leg in legs:
+        leg.port.join("room")
+        leg.party.be_silent()
+    await asyncio.sleep(0.3)
+    legs[0].party.say(key_sound("58"))
+    await asyncio.sleep(1)
+    assert [told(leg) for leg in legs] == ["58", "", ""]
+    assert [keys_in(leg.party.heard(1)) for leg in legs] == ["", "58", "58"]
+
+
+async def test_secret_keys_in_a_conference(stage: Stage) -> None:
+    legs = [await stage.join(events=None) for _ in range(3)]
+    for leg in legs:
+        leg.port.join("room")
+        leg.party.be_silent()
+    legs[0].port.secure_keys(True)
+    await asyncio.sleep(0.3)
+    legs[0].party.say(key_sound("58"))
+    await asyncio.sleep(1)
+    assert [told(leg) for leg in legs] == ["58", "", ""]
+    for leg in legs[1:]:
+        assert keys_in(leg.party.heard(1)) == ""
+        assert leaked_ms(leg.party.heard(1)) <= 10
+
+
+async def test_a_supervisor_hears_no_secret_key_either(stage: Stage) -> None:
+    one, two, supervisor = await stage.join(events=None), await stage.join(), await stage.join()
+    for leg in (two, supervisor):
+        leg.party.be_silent()
+    one.port.bridge(two.port)
+    supervisor.port.supervise(one.port, "listen")
+    one.port.secure_keys(True)
+    await asyncio.sleep(0.3)
+    one.party.say(key_sound("58"))
+    await asyncio.sleep(1)
+    assert told(one) == "58"
+    for leg in (two, supervisor):
+        assert keys_in(leg.party.heard(1)) == ""
+        assert leaked_ms(leg.party.heard(1)) <= 10
+        assert leg.party.digits == ""
+
+
+async def test_many_legs_at_once(stage: Stage) -> None:
+    """More than the bank of ears has room for at first; each is told its own keys."""
+    legs = [await stage.join(events=None) for _ in range(70)]
+    await asyncio.sleep(0.2)
+    numbers = [f"{index:02d}" for index in range(70)]
+    for leg, number in zip(legs, numbers, strict=True):
+        leg.party.say(key_sound(number))
+    await asyncio.sleep(1.2)
+    assert [told(leg) for leg in legs] == numbers
