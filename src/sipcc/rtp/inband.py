@@ -177,6 +177,7 @@ class ToneBank:
         self._tails: Floats = np.zeros((capacity, _TAIL), dtype=np.float32)
         self._before: Floats = np.zeros((capacity, 2 * len(_TONES_HZ)), dtype=np.float32)
         self._alert: npt.NDArray[np.bool_] = np.zeros(capacity, dtype=np.bool_)
+        self._faxes: npt.NDArray[np.bool_] = np.zeros(capacity, dtype=np.bool_)
         self._ears: list[_Ear | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
         self._room: Floats = np.zeros((0, FRAME_SAMPLES + _TAIL), dtype=np.float32)
@@ -192,9 +193,13 @@ class ToneBank:
         slot = self._free.pop()
         self._tails[slot] = 0.0
         self._before[slot] = 0.0
-        self._alert[slot] = False
+        self._alert[slot] = self._faxes[slot] = False
         self._ears[slot] = _Ear()
         return slot
+
+    def listen_for_fax(self, slot: int, on: bool) -> None:
+        """Let fax tones in a slot be told too, or only keys."""
+        self._faxes[slot] = on
 
     def remove(self, slot: int) -> list[ToneEvent]:
         """Give a slot back; the end of a key that sounds there."""
@@ -247,8 +252,10 @@ class ToneBank:
         power = squares[:, :, : len(_TONES_HZ)] + squares[:, :, len(_TONES_HZ) :]
         low, high = power[:, :, :4].max(axis=2), power[:, :, 4:8].max(axis=2)
         keyed = (np.minimum(low, high) > _FLOOR) & (low + high > _GLANCE * energy)
-        faxed = (power[:, :, _CNG:].max(axis=2) > _FAX_GLANCE * energy) & (energy > _FLOOR)
-        look = keyed.any(axis=1) | faxed.any(axis=1) | self._alert[rows]
+        look = keyed.any(axis=1) | self._alert[rows]
+        if (fax := self._faxes[rows]).any():
+            faxed = (power[:, :, _CNG:].max(axis=2) > _FAX_GLANCE * energy) & (energy > _FLOOR)
+            look |= faxed.any(axis=1) & fax
         events: list[ToneEvent] = []
         chosen = np.flatnonzero(look)
         if len(chosen):
@@ -289,7 +296,7 @@ class ToneBank:
                 alert = self._hear_key(slot, codes[index], start, events)
                 ear = self._ears[slot]
                 assert ear is not None
-                alert |= self._hear_fax(slot, ear, fax_codes[index], events)
+                alert |= self._hear_fax(slot, ear, fax_codes[index] if self._faxes[slot] else -1, events)
             self._alert[slot] = alert
 
     def _hear_key(self, slot: int, code: int, start: int, events: list[ToneEvent]) -> bool:
@@ -336,6 +343,7 @@ class ToneBank:
         self._tails = np.vstack([self._tails, np.zeros_like(self._tails)])
         self._before = np.vstack([self._before, np.zeros_like(self._before)])
         self._alert = np.concatenate([self._alert, np.zeros_like(self._alert)])
+        self._faxes = np.concatenate([self._faxes, np.zeros_like(self._faxes)])
         self._ears += [None] * old
         self._free = list(range(2 * old - 1, old - 1, -1))
 

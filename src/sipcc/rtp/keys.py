@@ -215,6 +215,8 @@ class Listener:
             state.slot = self._bank.add()
         elif not wanted:
             self.release(session, now)
+        if wanted:
+            self._bank.listen_for_fax(state.slot, state.fax)
         if not masking or not wanted:
             state.line = None
             state.covered = state.secure

@@ -96,6 +96,8 @@ def listen(pcm: Pcm) -> list[list[tuple[int, ToneEvent]]]:
     """Let a bank hear all rows frame by frame; per row (samples heard, event)."""
     bank = ToneBank()
     slots = [bank.add() for _ in range(len(pcm))]
+    for slot in slots:
+        bank.listen_for_fax(slot, True)
     row_of = {slot: row for row, slot in enumerate(slots)}
     heard: list[list[tuple[int, ToneEvent]]] = [[] for _ in slots]
     for start in range(0, pcm.shape[1] - 159, 160):
