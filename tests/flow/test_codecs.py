@@ -9,6 +9,7 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, WELCOME_HZ, Centre
 
 from sipcc.rtp import CodecName
 from sipcc.testing.fakecall import FakeCall
+from sipcc.testing.phone import Ignore
 
 EVERY = 'codecs = ["PCMU", "PCMA", "G722", "opus", "L16", "G729"]'
 
@@ -121,3 +122,20 @@ async def test_what_the_configuration_does_not_name_is_refused(tmp_path: Path) -
         call = await caller.call("4008123456")
         await call.ended()
         assert call.status == 488
+
+
+async def test_who_picks_a_call_up_speaks_the_codec_of_the_caller(tmp_path: Path) -> None:
+    async with Centre(tmp_path, config=config()) as centre:
+        alice = await centre.phone("1001", Ignore(), codecs=("PCMU", "PCMA"))
+        bob = await centre.phone("1002", codecs=("opus", "G722", "PCMU", "PCMA"))
+        caller = await centre.carrier.call("4008000005")
+        ringing = await alice.next_call()
+        await caller.ringing()
+        pickup = await bob.call("1001", headers=[("Replaces", f"{ringing.dialog};early-only")])
+        await pickup.answered()
+        await caller.answered()
+        await caller.hears(AGENT_HZ["1002"])
+        await pickup.hears(CALLER_HZ)
+        assert pickup.theirs is not None
+        assert [name for _, name in pickup.theirs.codecs] == ["PCMU"]
+        await caller.hangup()
