@@ -450,3 +450,13 @@ async def test_many_legs_at_once(stage: Stage) -> None:
         leg.party.say(key_sound(number))
     await asyncio.sleep(1.2)
     assert [told(leg) for leg in legs] == numbers
+
+
+async def test_audio_that_we_cannot_code_still_passes(stage: Stage) -> None:
+    """G.729 to a leg with events: nothing can be muted in it, so the relay stays, and events go besides."""
+    one, two = await stage.join(events=None), await stage.join()
+    for leg in (one, two):
+        leg.configure(codec="G729", payload_type=0)  # the parties send what they like under its number
+    one.port.bridge(two.port)
+    await asyncio.sleep(1)
+    assert len([item for item in two.party.received if item.payload_type == 0]) > 40

@@ -17,6 +17,7 @@ import numpy as np
 from sipcc.rtp.codec import g711
 from sipcc.rtp.dtmf import FLASH_KEY, DigitSender, KeyBegan, KeyEnded, KeyEvent
 from sipcc.rtp.flow import DigitBegan, DigitEnded, FaxHeard, Law, StreamParams
+from sipcc.rtp.formats import spec
 from sipcc.rtp.frame import FRAME_SAMPLES, SILENCE_BYTE
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEvent
 from sipcc.rtp.keytones import KeySounder
@@ -106,6 +107,7 @@ def masks(session: Session) -> bool:
         and peer is not None
         and peer is not session
         and peer.keying.method != "inband"
+        and spec(peer.codec).encodes  # what we cannot code can only pass as it is, tones and all
     )
 
 
