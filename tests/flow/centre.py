@@ -48,12 +48,15 @@ addresses = ["127.0.0.2"]
 [[users]]
 name = "1001"
 password = "secret-one-1"
+media = "rtp"
 [[users]]
 name = "1002"
 password = "secret-two-2"
+media = "rtp"
 [[users]]
 name = "1003"
 password = "secret-three-3"
+media = "rtp"
 
 [[agents]]
 name = "alice"
