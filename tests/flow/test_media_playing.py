@@ -15,16 +15,8 @@ from sipcc.ids import Ids
 from sipcc.rtp import LocalEngine, MediaSettings, PlayFile, PlaySilence, PlayTone, StreamParams, tones
 from sipcc.rtp.codec import make_decoder, make_encoder
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.flow import (
-    MediaEvent,
-    MediaPort,
-    PlayEnded,
-    PlayFlow,
-    PlayItem,
-    PlayStream,
-    PromptMissing,
-    RecordingEnded,
-)
+from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow, PromptMissing, RecordingEnded
+from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream
 from sipcc.rtp.frame import Coding
 from sipcc.rtp.packet import HEADER, PLAIN
 from sipcc.testing import audio

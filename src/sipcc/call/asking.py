@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sipcc.call.digits import Collected, Collector, CollectSettings, Matcher
 from sipcc.driver import Driver
-from sipcc.rtp.flow import DigitBegan, DigitEnded, PlayItem
+from sipcc.rtp.events import DigitBegan, DigitEnded
+from sipcc.rtp.flow import PlayItem
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call

@@ -10,7 +10,7 @@ from sipcc.call.cause import CAUSES
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.log import get_logger
-from sipcc.rtp.flow import (
+from sipcc.rtp.events import (
     DigitBegan,
     DigitEnded,
     FaxHeard,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 from sipcc.events import Event
-from sipcc.rtp.flow import AlarmKind, RtpStats
+from sipcc.rtp.events import AlarmKind
+from sipcc.rtp.flow import RtpStats
 
 EndedBy = Literal["caller", "callee", "us", "network"]
 
@@ -227,7 +228,7 @@ class RecordingStarted(Event, frozen=True, kw_only=True):
 
 
 class RecordingFinished(Event, frozen=True, kw_only=True):
-    """The recording is complete. `reason` as in `sipcc.rtp.flow.RecordingEnded`."""
+    """The recording is complete. `reason` as in `sipcc.rtp.events.RecordingEnded`."""
 
     call: str
     path: str

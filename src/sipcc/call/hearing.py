@@ -10,7 +10,7 @@ from sipcc.call.early import NOTHING, EarlyAudio, Heard
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.errors import LocalProtocolError
-from sipcc.rtp.flow import RtpBegan, RtpPaused
+from sipcc.rtp.events import RtpBegan, RtpPaused
 from sipcc.rtp.toneplan import RINGBACK
 
 if TYPE_CHECKING:

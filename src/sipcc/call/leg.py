@@ -17,14 +17,8 @@ from sipcc.call.legverbs import LegVerbs, Referring
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
-from sipcc.rtp.flow import (
-    DigitBegan,
-    DigitEnded,
-    MediaEvent,
-    MediaPort,
-    RecordingEnded,
-    RtpStats,
-)
+from sipcc.rtp.events import DigitBegan, DigitEnded, MediaEvent, RecordingEnded
+from sipcc.rtp.flow import MediaPort, RtpStats
 from sipcc.sip.multipart import body_of
 
 if TYPE_CHECKING:

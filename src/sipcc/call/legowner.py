@@ -11,7 +11,7 @@ from sipcc.errors import LocalProtocolError
 if TYPE_CHECKING:
     from sipcc.call.call import Call
     from sipcc.call.leg import Leg
-    from sipcc.rtp.flow import MediaEvent
+    from sipcc.rtp.events import MediaEvent
     from sipcc.sip import InboundRequest, Request, Response
 
 

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayEnded, PlayFlow, PlayItem, PlayStream
+from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow
+from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream
 
 _tokens = itertools.count(1)
 """Each play has a number of its own: a party that changes calls brings the ends of old plays along."""

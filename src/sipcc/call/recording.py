@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipcc.call import events
 from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
-from sipcc.rtp.flow import RecordingEnded
+from sipcc.rtp.events import RecordingEnded
 
 if TYPE_CHECKING:
     from sipcc.call.context import CallContext
@@ -66,6 +67,12 @@ class CallRecording:
         self._complete: asyncio.Future[None] | None = None
         self._leg: Leg | None = None
         self._consent = False
+        self._count = 0
+
+    def next_path(self) -> str:
+        """Where the next recording goes that was given no path: each of a call has a file of its own."""
+        name = self._call_id if not self._count else f"{self._call_id}-{self._count + 1}"
+        return str(Path(self._context.recordings) / f"{name}.wav")
 
     @property
     def leg_id(self) -> str:
@@ -76,6 +83,7 @@ class CallRecording:
         """Record at `leg`; when a recording runs already, nothing changes. Returns its path."""
         if self.path is None:
             self.path, self._leg = path, leg
+            self._count += 1
             self.paused = False
             self._complete = asyncio.get_running_loop().create_future()
             leg.on_recorded = self.on_ended

@@ -17,7 +17,8 @@ from sipcc.call.redirecting import Redirection
 from sipcc.errors import CallBlocked, CallRejected, SipccError, TransactionTimeout
 from sipcc.log import get_logger
 from sipcc.numbers import Number
-from sipcc.rtp.flow import MediaEvent, MediaPort
+from sipcc.rtp.events import MediaEvent
+from sipcc.rtp.flow import MediaPort
 from sipcc.sip.admission import Admitted
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.settings import TrunkSettings

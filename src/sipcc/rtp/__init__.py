@@ -14,38 +14,40 @@ from typing import TYPE_CHECKING, Any
 # Before numpy is loaded: its BLAS threads spin, and eat the core that the clock needs.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from sipcc.rtp.flow import (
+from sipcc.rtp.events import (
     AlarmKind,
     AudioTapped,
-    BrowserParams,
-    CodecName,
     DigitBegan,
     DigitEnded,
     FaxHeard,
+    MediaAlarm,
+    MediaEvent,
+    MediaTimedOut,
+    PlayEnded,
+    PromptMissing,
+    RecordingEnded,
+    RtpBegan,
+    RtpPaused,
+    WorkerLost,
+)
+from sipcc.rtp.flow import (
+    BrowserParams,
+    CodecName,
     Identity,
     KeyMethod,
     Law,
-    MediaAlarm,
     MediaEngine,
-    MediaEvent,
     MediaPort,
-    MediaTimedOut,
     PacketSockets,
-    PlayEnded,
     PlayFile,
     PlayItem,
     PlaySilence,
     PlayTone,
-    PromptMissing,
     RawPort,
-    RecordingEnded,
     Role,
-    RtpBegan,
-    RtpPaused,
     RtpStats,
     SrtpKeys,
     StreamParams,
-    WorkerLost,
 )
 from sipcc.rtp.settings import MediaSettings
 

@@ -18,8 +18,9 @@ from sipcc.ids import Ids
 from sipcc.rtp import wire
 from sipcc.rtp.codec.base import load_codecs
 from sipcc.rtp.control import Control
+from sipcc.rtp.events import MediaAlarm, MediaTimedOut, RtpBegan, RtpPaused
 from sipcc.rtp.files import ClipStore
-from sipcc.rtp.flow import MediaAlarm, MediaTimedOut, PacketSockets, RtpBegan, RtpPaused, RtpStats
+from sipcc.rtp.flow import PacketSockets, RtpStats
 from sipcc.rtp.keys import report
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine

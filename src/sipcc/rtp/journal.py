@@ -24,7 +24,8 @@ from mmap import mmap
 import msgspec
 
 from sipcc.rtp import wire
-from sipcc.rtp.flow import PlayEnded, RecordingEnded, RtpStats
+from sipcc.rtp.events import PlayEnded, RecordingEnded
+from sipcc.rtp.flow import RtpStats
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
 from sipcc.rtp.latch import Belief
 from sipcc.rtp.line import Mark

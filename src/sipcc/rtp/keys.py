@@ -16,7 +16,8 @@ import numpy as np
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.dtmf import FLASH_KEY, DigitSender, KeyBegan, KeyEnded, KeyEvent
-from sipcc.rtp.flow import DigitBegan, DigitEnded, FaxHeard, Law, StreamParams
+from sipcc.rtp.events import DigitBegan, DigitEnded, FaxHeard
+from sipcc.rtp.flow import Law, StreamParams
 from sipcc.rtp.formats import spec
 from sipcc.rtp.frame import FRAME_SAMPLES, SILENCE_BYTE
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEvent

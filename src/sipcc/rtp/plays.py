@@ -8,8 +8,9 @@ from typing import Literal
 import msgspec
 
 from sipcc.rtp import wire
+from sipcc.rtp.events import PlayEnded, PlayFlow, PromptMissing
 from sipcc.rtp.files import ClipStore
-from sipcc.rtp.flow import CodecName, PlayEnded, PlayFlow, PlayItem, PlayStream, PromptMissing
+from sipcc.rtp.flow import CodecName, PlayItem, PlayStream
 from sipcc.rtp.formats import spec
 from sipcc.rtp.frame import SAMPLE_RATE_HZ, Coding, law_of
 from sipcc.rtp.player import Clip, Player

@@ -23,14 +23,8 @@ from sipcc.errors import PortsExhausted
 from sipcc.ids import Ids
 from sipcc.log import get_logger
 from sipcc.rtp import wire
-from sipcc.rtp.flow import (
-    MediaPort,
-    MediaTimedOut,
-    PlayEnded,
-    RecordingEnded,
-    RtpStats,
-    WorkerLost,
-)
+from sipcc.rtp.events import MediaTimedOut, PlayEnded, RecordingEnded, WorkerLost
+from sipcc.rtp.flow import MediaPort, RtpStats
 from sipcc.rtp.journal import memory_bytes
 from sipcc.rtp.keeping import OwnWorkers, Workers, worker_command
 from sipcc.rtp.link import Done, FromWorker, Lead, Orders, Standing, StandingPort, ToWorker

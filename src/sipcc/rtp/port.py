@@ -9,7 +9,8 @@ from typing import Protocol
 from sipcc.log import get_logger
 from sipcc.rtp import wire
 from sipcc.rtp.dtmf import DIGITS
-from sipcc.rtp.flow import MediaEvent, MediaPort, PlayItem, PlayStream, RawPort, Role, RtpStats, StreamParams
+from sipcc.rtp.events import MediaEvent
+from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream, RawPort, Role, RtpStats, StreamParams
 
 _log = get_logger("sipcc.rtp")
 

@@ -16,14 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 from sipcc.rtp.consent import ConsentTone
 from sipcc.rtp.dtmf import DigitReceiver, DigitSender, EventFrame
 from sipcc.rtp.ear import Ear
-from sipcc.rtp.flow import (
-    AudioTapped,
-    CodecName,
-    Law,
-    PacketSockets,
-    RtpStats,
-    StreamParams,
-)
+from sipcc.rtp.events import AudioTapped
+from sipcc.rtp.flow import CodecName, Law, PacketSockets, RtpStats, StreamParams
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, Coding
 from sipcc.rtp.hearing import count_lengths, leave_relay, receive_other
 from sipcc.rtp.keys import KeyState

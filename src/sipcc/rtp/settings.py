@@ -84,8 +84,8 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """``pass`` passes video on as it comes when both parties of a conversation want it; else it is refused
     in its line, and the audio is taken."""
     t38: PassPolicy = "pass"
-    """``pass`` passes fax by T.38 on to the other party of a conversation, if that one takes it; else a change
-    to T.38 is refused with 488, and the audio goes on."""
+    """``pass`` passes fax by T.38 on to the other party of a conversation, if it takes that; else a change to
+    T.38 is refused with 488, and the audio goes on."""
     extended_reports: bool = True
     """True adds VoIP metrics (RTCP XR, RFC 3611) to the reports that peers get."""
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from sipcc.rtp.flow import RecordingEnded
+from sipcc.rtp.events import RecordingEnded
 from sipcc.rtp.recorder import RecordingResult
 from sipcc.rtp.wire import Closed
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from sipcc.rtp.flow import AlarmKind
+from sipcc.rtp.events import AlarmKind
 from sipcc.rtp.latch import FLOOD_PER_S
 from sipcc.rtp.stats import ReceiveStats, SendStats
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sipcc.rtp.flow import (
+from sipcc.rtp.events import (
     AudioTapped,
     DigitBegan,
     DigitEnded,
@@ -20,16 +20,13 @@ from sipcc.rtp.flow import (
     MediaTimedOut,
     PlayEnded,
     PlayFlow,
-    PlayItem,
     PromptMissing,
     RecordingEnded,
-    Role,
     RtpBegan,
     RtpPaused,
-    RtpStats,
-    StreamParams,
     WorkerLost,
 )
+from sipcc.rtp.flow import PlayItem, Role, RtpStats, StreamParams
 from sipcc.rtp.settings import MediaSettings
 
 LENGTH_BYTES = 4

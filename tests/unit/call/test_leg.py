@@ -12,7 +12,8 @@ from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import LocalProtocolError, NoCommonCodec, TransactionTimeout
-from sipcc.rtp.flow import DigitBegan, DigitEnded, RecordingEnded, RtpStats, StreamParams
+from sipcc.rtp.events import DigitBegan, DigitEnded, RecordingEnded
+from sipcc.rtp.flow import RtpStats, StreamParams
 from sipcc.sip import Request, Response
 from sipcc.sip.sdp import SessionDescription
 

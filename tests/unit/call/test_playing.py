@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 import pytest
 
 from sipcc.call.playing import PIECE_BYTES, Player
-from sipcc.rtp.flow import PlayEnded, PlayFile, PlayFlow, PlayItem
+from sipcc.rtp.events import PlayEnded, PlayFlow
+from sipcc.rtp.flow import PlayFile, PlayItem
 
 WELCOME = [PlayFile("welcome.wav")]
 MUSIC = [PlayFile("hold.wav")]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sipcc.rtp import wire
+from sipcc.rtp.events import PlayEnded, PlayFlow, PromptMissing
 from sipcc.rtp.files import ClipStore
-from sipcc.rtp.flow import PlayEnded, PlayFile, PlayFlow, PlayItem, PlayStream, PlayTone, PromptMissing
+from sipcc.rtp.flow import PlayFile, PlayItem, PlayStream, PlayTone
 from sipcc.rtp.frame import Coding
 from sipcc.rtp.player import Player
 from sipcc.rtp.plays import Plays

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from sipcc.rtp import wire
-from sipcc.rtp.flow import MediaEvent, PlayEnded, RtpStats, WorkerLost
+from sipcc.rtp.events import MediaEvent, PlayEnded, WorkerLost
+from sipcc.rtp.flow import RtpStats
 from sipcc.rtp.port import EnginePort
 
 

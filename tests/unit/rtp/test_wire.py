@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sipcc.rtp import wire
-from sipcc.rtp.flow import DigitBegan, PlayFile, PlayTone, RtpStats, StreamParams, WorkerLost
+from sipcc.rtp.events import DigitBegan, WorkerLost
+from sipcc.rtp.flow import PlayFile, PlayTone, RtpStats, StreamParams
 from sipcc.rtp.pool import split_ports
 from sipcc.rtp.settings import MediaSettings
 
