@@ -137,6 +137,7 @@ async def _join_all(
                 remote_rtcp_port=0,
                 codec=codec,
                 payload_type=0 if codec == "PCMU" else 8,
+                event_payload_type=101,
                 srtp=SrtpKeys(SUITE, OURS, THEIRS) if srtp[leg % len(srtp)] else None,
             )
         )

@@ -3,7 +3,7 @@
     python -m benchmarks.anchored [--smoke] [--json FILE]
 
 Every leg receives one packet and sends one packet per 20 ms; between the two lie the source check, the
-receive queue, the 20 ms clock and the change of law. The floor receives and sends as many packets and looks
+ear, the 20 ms clock and the change of law. The floor receives and sends as many packets and looks
 at none. Both are processes pinned to one core, with the generator on the other.
 """
 
