@@ -83,6 +83,7 @@ SHELLS = {
     "records/spool.py",
     "records/writer.py",
     "rtp/files.py",
+    "rtp/handle.py",
     "rtp/keeping.py",
     "rtp/local.py",
     "rtp/pool.py",

@@ -176,7 +176,11 @@ class Nursery:
             ward.due = None
             if ward.lifeline is not None:
                 ward.lifeline.send("quit")
-        if self._standby is not None:
+        self._release_standby()
+
+    def _release_standby(self) -> None:
+        """End the standby when all that it bore have ended: it buries them."""
+        if self._standby is not None and not any(ward.pid or ward.lifeline for ward in self._wards):
             self._standby.send("quit")
 
     def work(self, *, now: float) -> None:
@@ -370,6 +374,7 @@ class Nursery:
         self._drop_lifeline(ward)
         self._forget_process(ward)
         if self._quitting:
+            self._release_standby()
             return
         self.restarts += 1
         ward.crashes = ward.crashes + 1 if now - ward.born_at < HEALTHY_S else 0

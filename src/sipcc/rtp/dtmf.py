@@ -90,6 +90,20 @@ class DigitReceiver:
         self.malformed = 0
 
     @property
+    def standing(self) -> tuple[int, int, int, int, bool] | None:
+        """SSRC, timestamp, event and duration of the last press, and whether it is down; None without one."""
+        press = self._press or self._last
+        if press is None:
+            return None
+        return press.ssrc, press.timestamp, press.event, press.duration, press is self._press
+
+    def resume(self, ssrc: int, timestamp: int, event: int, duration: int, down: bool, *, now: float) -> None:
+        """Go on where another process stopped, so that no press is told twice."""
+        press = _Press(ssrc, timestamp, event, now)
+        press.duration = duration
+        self._press, self._last = (press, self._last) if down else (self._press, press)
+
+    @property
     def digit(self) -> str | None:
         """The key that is down now."""
         return DIGITS[self._press.event] if self._press is not None else None

@@ -240,6 +240,10 @@ class MediaCore:
         else:
             self._control.execute(session, command, now=now)
 
+    def resume_recording(self, session: Session, path: str, *, since: float, now: float) -> None:
+        """Go on with the recording of a port that a worker left when it died."""
+        self._control.tapings.record(session, path, now, since)
+
     def settle(self, session: Session, *, now: float) -> None:
         """Decide anew which way packets of a port go."""
         self._control.settle(session, now)

@@ -140,9 +140,10 @@ class _Side:
 class StereoGrid:
     """The two sides on their common grid, as a window that `take` moves on."""
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, *, now: float, base: int = 0) -> None:
+        """The grid begins at `now`; the first `base` samples of each side were handed out before."""
         self._start = now
-        self._base = 0
+        self._base = base
         self._sides = (_Side(), _Side())
         self._gaps: list[Gap] = []  # the last one may be open: its end is then beyond all time
         self.late = 0

@@ -8,6 +8,7 @@ from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore, StandingSockets
 from sipcc.rtp.journal import LineRecord, PortRecord, RelayRecord, in_order, line_at
 from sipcc.rtp.line import Mark
+from sipcc.rtp.player import Player
 from sipcc.rtp.session import Session
 
 MISSED_REPORTS = 4
@@ -38,6 +39,9 @@ def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float
         belief=None if gate is None else gate.belief,
         heard_at=session.heard_at,
         key_stamp=session.key_stamp,
+        key=session.keys.standing,
+        played_ms=session.player.position_ms if isinstance(session.player, Player) else -1,
+        recorded_since=session.recorder.since if session.recorder is not None else -1.0,
         stats=session.stats(),
         mark=None if session.shield is None else session.shield.mark(line.next_sequence),
     )
@@ -80,7 +84,7 @@ def inherit(
             line.ssrc, line.sequence, line.timestamp, due_at=line.due_at, started=line.started
         )
     for command in in_order(records.values()):
-        core.execute(command, now=now)
+        _execute(core, records[command.port], command, death=death, now=now)
     for record in records.values():
         _protect(core, record)
         _believe(core, record, now)
@@ -98,6 +102,19 @@ def _protect(core: MediaCore, record: PortRecord) -> None:
     session.shield.resume(session.line.ssrc, Mark(index + ahead, reports + MISSED_REPORTS))
 
 
+def _execute(core: MediaCore, record: PortRecord, command: wire.Command, *, death: float, now: float) -> None:
+    """Do a verb that was in force; one that has come some way goes on from there."""
+    session = core.session_of(command.port)
+    if isinstance(command, wire.Record) and session is not None and record.recorded_since >= 0:
+        core.resume_recording(session, command.path, since=record.recorded_since, now=now)
+        return
+    core.execute(command, now=now)
+    if isinstance(command, wire.Play) and record.played_ms >= 0:
+        running = not any(isinstance(verb, wire.PausePlaying) for verb in record.commands)
+        since_ms = round(max(0.0, death - record.at) * 1000) if running else 0
+        core.execute(wire.SeekPlaying(command.port, record.played_ms + since_ms), now=now)
+
+
 def _believe(core: MediaCore, record: PortRecord, now: float) -> None:
     """Believe the source that was believed, and learn another no longer than the dead would have."""
     session = core.session_of(record.port)
@@ -106,6 +123,8 @@ def _believe(core: MediaCore, record: PortRecord, now: float) -> None:
     session.gate.resume(record.belief, heard_at=now)  # it counts as one that still sends
     session.heard_at = record.heard_at
     session.key_stamp = record.key_stamp
+    if record.key is not None:
+        session.keys.resume(*record.key, now=now)
     core.settle(session, now=now)
 
 

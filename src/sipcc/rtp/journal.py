@@ -77,6 +77,8 @@ class PortRecord(msgspec.Struct, frozen=True):
     belief: Belief | None = None
     heard_at: float = float("-inf")
     key_stamp: int = -1
+    key: tuple[int, int, int, int, bool] | None = None
+    """The last press that its party sent (`sipcc.rtp.dtmf`)."""
     played_ms: int = -1
     """How far the prompt of this port had come; -1 when there is none, or one that follows the clock."""
     recorded_since: float = -1.0

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sipcc.rtp import wire
+from sipcc.rtp.load import EngineLoad
 
 
 class Lead(msgspec.Struct, frozen=True, tag="lead"):
@@ -27,6 +28,12 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     """So many orders were followed, and what came of them is told."""
 
     count: int
+
+
+class LoadNow(msgspec.Struct, frozen=True, tag="load"):
+    """How busy the worker is, once a second."""
+
+    load: EngineLoad
 
 
 class StandingPort(msgspec.Struct, frozen=True):
@@ -48,7 +55,7 @@ class Standing(msgspec.Struct, frozen=True, tag="standing"):
 
 
 ToWorker = wire.ToWorker | Lead
-FromWorker = wire.FromWorker | Standing | Done
+FromWorker = wire.FromWorker | Standing | Done | LoadNow
 
 
 class Orders:

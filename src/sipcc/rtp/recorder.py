@@ -62,11 +62,19 @@ class Recorder:
         *,
         now: float,
         on_ended: Callable[[RecordingResult], None],
+        since: float | None = None,
     ) -> None:
-        """Begin at `now`. `on_ended` is called once, in the thread of the writer."""
-        self._grid = StereoGrid(now=now)
+        """Begin at `now`. `on_ended` is called once, in the thread of the writer.
+
+        With `since` go on with a file that a worker left when it died: it began then, on the same clock, and
+        what could not be written meanwhile is silence in it.
+        """
+        written = 0 if since is None else _samples_in(path)
+        self.since = now if since is None else since
+        """When the recording began."""
+        self._grid = StereoGrid(now=self.since, base=written)
         self._writer = writer
-        self._job = writer.open(path, on_ended)
+        self._job = writer.open(path, on_ended, written=written)
         self._stopped = False
         self.deadline = now + FLUSH_S
         """When `expire` wants to be called, audio or not."""
@@ -151,12 +159,12 @@ class _Job:
 
     __slots__ = ("bytes", "dropped", "ended", "file", "on_ended", "path", "renderer", "waiting")
 
-    def __init__(self, path: str, on_ended: Callable[[RecordingResult], None]) -> None:
+    def __init__(self, path: str, on_ended: Callable[[RecordingResult], None], written: int) -> None:
         self.path = path
         self.on_ended = on_ended
         self.renderer = Renderer(make_decoder)
         self.file: FileIO | None = None
-        self.bytes = 0
+        self.bytes = 2 * written
         self.waiting = 0
         """Samples per side that wait for the disk; guarded by the writer's lock."""
         self.dropped = 0
@@ -166,8 +174,13 @@ class _Job:
         """Write `cut` and then the sizes; opens the file when it is the first. Raises OSError."""
         if self.file is None:
             _look_for_room(Path(self.path).parent, min_free_bytes)
-            self.file = FileIO(self.path, "w")
-            write_all(self.file, wav_header(0))
+            if self.bytes:
+                self.file = FileIO(self.path, "r+")
+                self.file.truncate(HEADER_BYTES + self.bytes)
+                self.file.seek(0, os.SEEK_END)
+            else:
+                self.file = FileIO(self.path, "w")
+                write_all(self.file, wav_header(0))
         if cut is not None:
             data = self.renderer.render(cut)
             write_all(self.file, data)
@@ -205,9 +218,9 @@ class RecordingWriter:
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def open(self, path: str, on_ended: Callable[[RecordingResult], None]) -> _Job:
-        """Begin a file; its directory is made when it is missing."""
-        job = _Job(path, on_ended)
+    def open(self, path: str, on_ended: Callable[[RecordingResult], None], *, written: int = 0) -> _Job:
+        """Begin a file, or go on behind its first `written` samples; its directory is made when missing."""
+        job = _Job(path, on_ended, written)
         if self._thread is None:
             self._closing = False
             self._thread = threading.Thread(target=self._run, name="sipcc-recordings", daemon=True)
@@ -282,6 +295,14 @@ class RecordingWriter:
             reason = _describe(error)
         if reason:
             job.end(reason)
+
+
+def _samples_in(path: str) -> int:
+    """How many samples of each side a recording has; 0 for a file that is not there."""
+    try:
+        return max(0, os.stat(path).st_size - HEADER_BYTES) // 2
+    except (OSError, ValueError):
+        return 0
 
 
 def wav_header(data_bytes: int) -> bytes:

@@ -18,11 +18,11 @@ class Tapings:
         self.endings: list[Taping] = []
         """Recordings that were told to stop and whose files are not known to be complete."""
 
-    def record(self, session: Session, path: str, now: float) -> None:
-        """Begin a recording; one that runs is ended."""
+    def record(self, session: Session, path: str, now: float, since: float | None = None) -> None:
+        """Begin a recording, or go on with one that began at `since`; one that runs is ended."""
         self.end(session, "stopped", now)
         taping = self._running[session.id] = Taping(session.id, path)
-        session.recorder = Recorder(path, self._writer, now=now, on_ended=taping.finish)
+        session.recorder = Recorder(path, self._writer, now=now, on_ended=taping.finish, since=since)
 
     def pause(self, session: Session, command: wire.PauseRecording, now: float) -> None:
         """Keep what is said out of the recording of a port, or take it in again."""

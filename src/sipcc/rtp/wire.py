@@ -1,12 +1,13 @@
 """What a media engine is told and what it tells, as structs: the same in this process and over a socket.
 
 A `MediaPort` turns each verb into one `Command`; the in-process engine executes it at once, the pool writes
-it to the worker's socket. On the socket each message is a msgpack map behind a 4-byte length; order is
+it to the worker's socket. On the socket each message is a msgpack map behind its length; order is
 kept per worker and so per port.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import TypeVar
 
 import msgspec
@@ -29,7 +30,9 @@ from sipcc.rtp.events import (
 from sipcc.rtp.flow import PlayItem, Role, RtpStats, StreamParams
 from sipcc.rtp.settings import MediaSettings
 
-LENGTH_BYTES = 4
+HEAD = struct.Struct(">II")
+"""Length of a message, and the same under `_MASK`: bytes that are not ours are told by the first eight."""
+_MASK = 0x5CC1A5A5
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Nothing of ours is near this; more means that the stream is out of step, and the worker is given up."""
 
@@ -295,7 +298,7 @@ _encoder = msgspec.msgpack.Encoder()
 def frame(message: object) -> bytes:
     """One message as it goes over the socket."""
     body = _encoder.encode(message)
-    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+    return HEAD.pack(len(body), len(body) ^ _MASK) + body
 
 
 class Framing:
@@ -315,14 +318,14 @@ class Framing:
         buffer += data
         messages = []
         start = 0
-        while len(buffer) - start >= LENGTH_BYTES:
-            size = int.from_bytes(buffer[start : start + LENGTH_BYTES], "big")
-            if size > MAX_MESSAGE_BYTES:
-                raise ValueError(f"a message of {size} bytes")
-            end = start + LENGTH_BYTES + size
+        while len(buffer) - start >= HEAD.size:
+            size, masked = HEAD.unpack_from(buffer, start)
+            if size ^ masked != _MASK or size > MAX_MESSAGE_BYTES:
+                raise ValueError(f"no message of ours, or one of {size} bytes")
+            end = start + HEAD.size + size
             if len(buffer) < end:
                 break
-            messages.append(self._decoder.decode(bytes(buffer[start + LENGTH_BYTES : end])))
+            messages.append(self._decoder.decode(bytes(buffer[start + HEAD.size : end])))
             start = end
         del buffer[:start]
         return messages

@@ -29,7 +29,7 @@ from sipcc.rtp.files import ClipStore
 from sipcc.rtp.inherit import inherit
 from sipcc.rtp.journal import Memory, PortRecord
 from sipcc.rtp.leaving import Legacy
-from sipcc.rtp.link import Done, FromWorker, Lead, Standing, ToWorker
+from sipcc.rtp.link import Done, FromWorker, Lead, LoadNow, Standing, ToWorker
 from sipcc.rtp.plays import Want
 from sipcc.rtp.recorder import RecordingWriter
 from sipcc.rtp.settings import MediaSettings
@@ -89,6 +89,7 @@ class Worker:
         self._loop = asyncio.new_event_loop()
         self._reading: set[asyncio.Task[None]] = set()
         self._running = True
+        self._working = False
         self._slice = 0
         self._slice_at = 0.0
         self._alone_since = float("inf")
@@ -101,6 +102,7 @@ class Worker:
         tick_at = time.monotonic()
         while self._running:
             now = time.monotonic()
+            late = now - tick_at
             self._memory.beat(now)
             self._core.tick(now=now)
             self._read_clips()
@@ -110,9 +112,17 @@ class Worker:
             if self._lifeline is None:
                 self._seek_keeper(now)
             tick_at = max(tick_at + self._period, now)
+            if self._core.deadline is not None:
+                self._note_load(now, late)
             if self._wait(tick_at):
                 self._hear(time.monotonic())
         self._end()
+
+    def _note_load(self, now: float, late: float) -> None:
+        ended = time.monotonic()
+        late = max(0.0, late) if self._working else 0.0  # it slept without a clock before
+        self._core.load.note(late=late, busy=ended - now, packets=self._core.drained, now=ended)
+        self._working = True
 
     def _end(self) -> None:
         self._core.shut(now=time.monotonic())
@@ -145,6 +155,7 @@ class Worker:
         timeout = max(0.0, tick_at - time.monotonic())
         if self._core.deadline is None and not self._core.endings and not self._reading:
             timeout = IDLE_S
+            self._working = False
         return bool(select.select([self._doors], [], [], timeout)[0])
 
     def _hear(self, now: float) -> None:
@@ -307,6 +318,8 @@ class Worker:
             if ports:
                 self._post(wire.StatsNow({port: self._core.stats_of(port) for port in ports}))
                 self._legacy.renew(ports)
+            if self._slice == 0:
+                self._post(LoadNow(self._core.load_now(now=now)))
 
     def _post(self, message: FromWorker) -> None:
         if self._link is not None:

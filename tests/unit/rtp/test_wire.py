@@ -49,7 +49,17 @@ def test_messages_survive_any_cut(kind: object, messages: list[object], step: in
     assert got == messages
 
 
-@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x01\xc1", b"\x00\x00\x00\x01\x80"])
+def framed(body: bytes) -> bytes:
+    """Any bytes behind the head of a message of ours."""
+    head = wire.frame(None)[: wire.HEAD.size]
+    size, masked = wire.HEAD.unpack(head)
+    return wire.HEAD.pack(len(body), masked ^ size ^ len(body)) + body
+
+
+NONSENSE = [b"\xff" * 8, bytes(8), b"\x00\x00\x00\x01\xc1\xc1\xc1\xc1", framed(b"\xc1"), framed(b"\x80")]
+
+
+@pytest.mark.parametrize("data", NONSENSE)
 def test_nonsense_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         wire.Framing(wire.ToWorker).receive(data)
