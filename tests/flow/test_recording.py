@@ -213,6 +213,25 @@ async def test_a_call_that_cannot_be_recorded(
             assert runs(left[4000:]) == nearly((round(CALLER_HZ), finished.seconds - 0.5))
 
 
+async def test_each_recording_of_a_call_has_its_own_file(tmp_path: Path) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        for seconds in (2, 3):
+            assert call.record() == call.record() == call.recording
+            await call.wait(seconds)
+            await call.stop_recording()
+        await call.hangup()
+
+    async with Centre(tmp_path, config=recording('format = "flac"'), apps={NUMBER: handler}) as centre:
+        caller = await centre.carrier.call(NUMBER)
+        await caller.ended()
+        await asyncio.sleep(5)
+        stored = [event for event in centre.events if isinstance(event, RecordingStored)]
+        lengths = [soundfile.info(event.stored).duration for event in stored]
+        assert lengths == [pytest.approx(2, abs=0.05), pytest.approx(3, abs=0.05)]
+        assert len({event.path for event in stored}) == 2
+
+
 @pytest.mark.parametrize(("format", "suffix"), [("flac", ".flac"), ("opus", ".ogg")])
 async def test_a_recording_is_compressed_after_the_call(tmp_path: Path, format: str, suffix: str) -> None:
     async def handler(call: Call) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sipcc.call import events
@@ -177,9 +176,7 @@ class Call(CallVerbs):
             consent: whether all parties hear a tone again and again; None goes by the settings.
         """
         self._check()
-        return self._recording.start(
-            self.leg, path or str(Path(self._context.recordings) / f"{self.id}.wav"), consent=consent
-        )
+        return self._recording.start(self.leg, path or self._recording.next_path(), consent=consent)
 
     def pause_recording(self, reason: str = "", *, mark: bool = False) -> None:
         """Keep what is said out of the recording, as while a card number is read; its time goes on.
