@@ -18,6 +18,7 @@ def check_surroundings(config: Config, report: Report) -> None:
     """Check that `config`, whose paths are absolute, fits this machine."""
     check_certificates(config.sip, report)
     _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
+    _check_codecs(config, report)
     try:
         file = sqlite_path(database_url(config.records.database))
         if file is None:
@@ -35,6 +36,21 @@ def check_surroundings(config: Config, report: Report) -> None:
                 f"the name {trunk.host!r} has no address",
                 "correct the name, or ask the name server of this machine",
             )
+
+
+def _check_codecs(config: Config, report: Report) -> None:
+    """Opus needs a library of the machine."""
+    places: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [(("media", "codecs"), config.media.codecs)]
+    places += [(("trunks", index, "codecs"), trunk.codecs) for index, trunk in enumerate(config.trunks)]
+    for place, codecs in places:
+        if "opus" not in codecs:
+            continue
+        from sipcc.rtp.codec import libopus  # brings numpy along
+
+        try:
+            libopus.load()
+        except ConfigError as error:
+            report.error(place, error.message, error.hint)
 
 
 def _check_folder(folder: Path, place: tuple[str, ...], report: Report) -> None:
