@@ -278,3 +278,13 @@ def test_no_stranger_takes_a_port_from_a_source_that_sends(
         gate.heard_at = now - 0.1
         assert gate.accept(source, ssrc, 0, sequence, now=now) is FOREIGN
     assert gate.target == SDP
+
+
+def test_a_source_that_proves_itself_by_its_key_need_not_be_learned() -> None:
+    gate = SourceGate(SDP, now=0.0)
+    assert gate.accept_proved(OTHER, now=100.0) is LATCHED  # no window is open, and nobody was heard
+    assert gate.accept_proved(OTHER, now=100.02) is A
+    assert gate.accept_proved(SAME_IP, now=100.04) is FOREIGN  # the accepted one still sends
+    assert gate.accept_proved(SAME_IP, now=100.5) is LATCHED
+    assert gate.accept_proved(SDP, now=100.52) is LATCHED  # what signalling says goes before all
+    assert (gate.target, gate.foreign) == (SDP, 1)
