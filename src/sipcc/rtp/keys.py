@@ -27,7 +27,8 @@ from sipcc.rtp.packet import HEADER, MARKER, PLAIN
 
 if TYPE_CHECKING:
     from sipcc.rtp.codec.g711 import Pcm
-    from sipcc.rtp.session import Owner, Session
+    from sipcc.rtp.portstate import Owner
+    from sipcc.rtp.session import Session
 
 MAX_WAITING = 16
 """Keys that wait to be played on; no hand is so fast that more would."""
