@@ -15,7 +15,8 @@ from sipcc.rtp.dtls import DtlsEndpoint
 from sipcc.rtp.flow import BrowserParams, SrtpKeys
 from sipcc.rtp.ice import Credentials, Denied, IceLite, is_no_place_for_media
 from sipcc.rtp.latch import Address, SourceGate, Verdict
-from sipcc.rtp.session import NOWHERE, Session
+from sipcc.rtp.portstate import NOWHERE
+from sipcc.rtp.session import Session
 from sipcc.rtp.srtp import Shield
 
 SLACK_S: Final = 0.05
