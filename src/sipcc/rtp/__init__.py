@@ -24,6 +24,7 @@ from sipcc.rtp.events import (
     MediaEvent,
     MediaTimedOut,
     PlayEnded,
+    PlayFlow,
     PromptMissing,
     RecordingEnded,
     RtpBegan,
@@ -42,6 +43,7 @@ from sipcc.rtp.flow import (
     PlayFile,
     PlayItem,
     PlaySilence,
+    PlayStream,
     PlayTone,
     RawPort,
     Role,
@@ -49,7 +51,7 @@ from sipcc.rtp.flow import (
     SrtpKeys,
     StreamParams,
 )
-from sipcc.rtp.settings import MediaSettings
+from sipcc.rtp.settings import MediaSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from sipcc.rtp.local import LocalEngine as LocalEngine
@@ -78,12 +80,15 @@ __all__ = [
     "PacketSockets",
     "PlayEnded",
     "PlayFile",
+    "PlayFlow",
     "PlayItem",
     "PlaySilence",
+    "PlayStream",
     "PlayTone",
     "PromptMissing",
     "RawPort",
     "RecordingEnded",
+    "RecordingSettings",
     "Role",
     "RtpBegan",
     "RtpPaused",

@@ -212,6 +212,20 @@ WRONG: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "[sip]\n",
+        "[media.recording]\nalarm_percent = [95, 85]\n[sip]\n",
+        "sipcc.toml:2 media.recording.alarm_percent",
+        "the alarm not below the warning",
+        "",
+    ),
+    (
+        "[sip]\n",
+        '[media.recording]\nformat = "mp3"\n[sip]\n',
+        "sipcc.toml:2 media.recording.format",
+        "found the text 'mp3'",
+        "",
+    ),
+    (
+        "[sip]\n",
         "[media]\nports = [20000]\n[sip]\n",
         "sipcc.toml:2 media.ports",
         "a list in [ ] of length 2",
