@@ -143,6 +143,7 @@ async def _join_all(
         )
         ports.append(port)
     for index, port in enumerate(ports):
+        await asyncio.sleep(0.001)  # calls come one after the other, not all in one tick of the engine
         if room != 2:
             port.join(f"room-{index // room}")
         elif index % 2:
