@@ -32,9 +32,10 @@ test: setup foreign lint bench-smoke fuzz-smoke
 unit: setup
 	$(BIN)/python -m pytest -q
 
-# What strangers and accidents can do: the reliability catalogue, in memory.
+# What strangers and accidents can do: the reliability catalogue; processes are killed KILL_ROUNDS times.
+KILL_ROUNDS ?= 20
 faults: setup
-	$(BIN)/python -m pytest tests/faults -q
+	KILL_ROUNDS=$(KILL_ROUNDS) $(BIN)/python -m pytest tests/faults tests/interop/test_kill.py -q
 
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q

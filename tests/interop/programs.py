@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -83,6 +84,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env={**os.environ, **(env or {})},
+                start_new_session=True,
             )
 
     @property
@@ -113,7 +115,7 @@ class Program:
             try:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)  # with those that would start it again
                 self.process.wait(5)
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):

@@ -202,6 +202,11 @@ def memory_bytes(pairs: int) -> int:
     return PAGE_BYTES + pairs * 2 * COPY_BYTES
 
 
+def _checksum(generation: int, data: bytes) -> int:
+    """Of the head too: a head that was written in part must not look like an empty record."""
+    return zlib.crc32(data, generation & 0xFFFFFFFF)
+
+
 class Memory:
     """The memory of one worker: its beat, how far it came with its orders, and a record for each port."""
 
@@ -256,7 +261,7 @@ class Memory:
         generation += 1
         self._generations[place] = generation
         start = PAGE_BYTES + (2 * place + generation % 2) * COPY_BYTES
-        whole = _COPY.pack(generation, len(data), zlib.crc32(data)) + data
+        whole = _COPY.pack(generation, len(data), _checksum(generation, data)) + data
         self._buffer[start : start + len(whole)] = whole
 
     def _copy(self, place: int, turn: int) -> tuple[int, bytes]:
@@ -266,7 +271,7 @@ class Memory:
         if size > COPY_BYTES - _COPY.size:
             return 0, b""
         data = bytes(self._buffer[start + _COPY.size : start + _COPY.size + size])
-        return (generation, data) if zlib.crc32(data) == checksum else (0, b"")
+        return (generation, data) if _checksum(generation, data) == checksum else (0, b"")
 
     def read(self, places: Iterable[int]) -> list[PortRecord]:
         """The records at these places; one that cannot be read is left out."""
