@@ -183,10 +183,7 @@ class Control:
             self._frames.listener.attend(leg, now)
             self._choose_way(leg)
         for leg in legs:
-            # who has no keys yet hears nothing: a prompt waits for them, and does not begin in the middle
-            playing = (leg.player is not None or leg.digits.busy) and (
-                leg.shield is not None or not leg.guarded
-            )
+            playing = (leg.player is not None or leg.digits.busy) and leg.keyed
             ticking = playing or leg.queueing or any(source.queueing for source in leg.sources)
             if not ticking:
                 leg.forget_pending()
@@ -199,8 +196,7 @@ class Control:
         if params is None or gate is None:
             return
         session.source = gate.source
-        keyed = session.shield is not None or not session.guarded
-        session.sending = params.send and keyed and can_send_to(*gate.source)
+        session.sending = params.send and session.keyed and can_send_to(*gate.source)
         reports = session.reports
         if session.muxed:
             reports.target = gate.source if can_send_to(*gate.source) else None

@@ -239,6 +239,11 @@ class PortState:
         return self.player is not None or self.loading or self.digits.busy
 
     @property
+    def keyed(self) -> bool:
+        """True when packets can leave as they must: in the clear, or with keys and a place to send to."""
+        return not self.guarded or (self.shield is not None and not self.unsettled)
+
+    @property
     def frame_units(self) -> int:
         """How far our RTP timestamp moves in 20 ms."""
         voice = self.voice

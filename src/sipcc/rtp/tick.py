@@ -121,7 +121,9 @@ def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) ->
     for session in sessions:
         if len(session.sources) <= 1:
             session.heard = _overhear(session)
-        frame, packet = _pull(session, at) if session.player is not None else (session.heard, None)
+        frame, packet = session.heard, None
+        if session.player is not None:  # it waits for keys, and does not begin in the middle
+            frame, packet = _pull(session, at) if session.keyed else (None, None)
         if session.consent is not None:
             frame = session.consent.mix(frame, session.law, at=at)
         if session.tapped:
