@@ -127,7 +127,12 @@ class CodecTable:
         return maps
 
     def choose(
-        self, audio: MediaDescription, *, answered: bool = False, prefer: CodecName | None = None
+        self,
+        audio: MediaDescription,
+        *,
+        answered: bool = False,
+        prefer: CodecName | None = None,
+        ours: bool = False,
     ) -> Agreed:
         """What we have in common with an audio line of the peer.
 
@@ -136,6 +141,7 @@ class CodecTable:
             answered: True when it answers our offer: the first of its codecs that we offered counts then, and
                 a number that it does not explain means what it meant in our offer.
             prefer: a codec that shall be taken if the line has it.
+            ours: True lets our order count, whatever the rules say.
 
         Raises:
             NoCommonCodec: there is nothing.
@@ -147,7 +153,7 @@ class CodecTable:
             known = [(entry, found) for entry, found in known if _key(entry) in offered]
         if not known:
             raise NoCommonCodec(f"none of {', '.join(self._codecs)} is offered")
-        entry, found = known[0] if answered else self._best(known, prefer)
+        entry, found = known[0] if answered else self._best(known, prefer, ours=ours)
         events = _events_for(maps, found.clock_rate_hz) if self.rules.key_events else None
         noise = None
         if self.rules.comfort_noise and found.clock_rate_hz == NOISE.rate_hz:
@@ -166,14 +172,15 @@ class CodecTable:
         )
 
     def _best(
-        self, known: list[tuple[RtpMap, CodecSpec]], prefer: CodecName | None
+        self, known: list[tuple[RtpMap, CodecSpec]], prefer: CodecName | None, *, ours: bool
     ) -> tuple[RtpMap, CodecSpec]:
         """Which of the offered ones we take: `prefer`, else by the rule of choice, and G.729 last."""
-        ours = [*self._codecs]
+        order = [*self._codecs]
+        ours = ours or self.rules.choice == "ours"
 
         def rank(index: int) -> tuple[bool, bool, int]:
             spec = known[index][1]
-            by_order = ours.index(spec.name) if self.rules.choice == "ours" else 0
+            by_order = order.index(spec.name) if ours else 0
             return spec.name != prefer, not spec.encodes, by_order
 
         return known[min(range(len(known)), key=rank)]

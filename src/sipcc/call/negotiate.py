@@ -298,7 +298,9 @@ class MediaNegotiation:
         if audio is None:
             raise NoCommonCodec("no audio is offered")
         self._keying.check(description, audio, answered=answered)
-        agreed = self._codecs.choose(audio, answered=answered, prefer=self._prefer)
+        # browsers put Opus first, which is dear; they all have G.711, and our order says what we want
+        ours = not self._keying.by_address
+        agreed = self._codecs.choose(audio, answered=answered, prefer=self._prefer, ours=ours)
         if self._keying.by_address:
             self._check_address(description, audio)
         return audio, agreed

@@ -94,8 +94,8 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     telephone network has nothing better than the first two. ``G729`` we cannot code: it is passed on between
     parties that have nothing else, and recorded, but no prompt is heard in it."""
     codec_choice: Literal["theirs", "ours"] = "theirs"
-    """Whose order decides which codec of an offer is taken. Browsers put ``opus`` first: ``ours`` takes G.711
-    of them when that stands first in `codecs`."""
+    """Whose order decides which codec of a telephone's offer is taken. With browsers it is always ours: they
+    put ``opus`` first, and have G.711 as well."""
     event_lines: Literal["all", "one"] = "all"
     """Whether we offer key events (RFC 4733) at the clock rate of each codec, or only at 8000: some phones
     take the wrong line of two."""

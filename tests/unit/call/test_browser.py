@@ -12,7 +12,7 @@ from sipcc.call.negotiate import MediaNegotiation
 from sipcc.call.security import PlainKeying
 from sipcc.errors import NoCommonCodec
 from sipcc.ids import Ids
-from sipcc.rtp.flow import BrowserParams, Identity, StreamParams
+from sipcc.rtp.flow import BrowserParams, CodecName, Identity, StreamParams
 
 IDENTITY = Identity(b"a certificate", b"a key")
 DIGEST = ":".join(["AB"] * 32)
@@ -58,12 +58,14 @@ a=rtpmap:96 VP8/90000
 """.replace("\n", "\r\n")
 
 
-def leg(*, keying: object = None, seed: int = 1) -> MediaNegotiation:
+def leg(
+    *, keying: object = None, seed: int = 1, codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+) -> MediaNegotiation:
     ids = Ids(random.Random(seed))
     return MediaNegotiation(
         host="192.0.2.1",
         port=20000,
-        codecs=("PCMU", "PCMA"),
+        codecs=codecs,
         keying=keying or BrowserKeying(IDENTITY, ids.bits),  # type: ignore[arg-type]
         ptime_ms=20,
         session_id=1,
@@ -225,6 +227,16 @@ def test_what_is_missing_or_out_of_form_is_refused(old: str, new: str) -> None:
         negotiation.make_answer(OFFER.replace(old, new).encode())
     assert negotiation.params is None
     answer_of(negotiation)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "taken"), [(("PCMA", "PCMU", "opus"), "PCMA"), (("opus", "PCMU"), "opus")]
+)
+def test_our_order_of_codecs_counts_with_browsers(codecs: tuple[CodecName, ...], taken: str) -> None:
+    negotiation = leg(codecs=codecs)
+    answer_of(negotiation)
+    assert negotiation.params is not None
+    assert negotiation.params.codec == taken
 
 
 def test_fingerprints_are_bounded() -> None:
