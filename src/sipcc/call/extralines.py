@@ -28,6 +28,8 @@ def why_not_to(host: str) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return "the audio's address is a name"
+    if address.version == 4 and address.is_link_local:  # where a cloud tells its secrets to whoever asks
+        return "audio is not sent to link-local addresses"
     return "audio is not sent to groups" if address.is_multicast or host == "255.255.255.255" else ""
 
 

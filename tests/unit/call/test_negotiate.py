@@ -66,8 +66,8 @@ def test_nothing_in_common_is_refused_and_leaves_no_open_offer(media: tuple[str,
     assert leg.params is not None
 
 
-@pytest.mark.parametrize("host", ["224.0.0.1", "255.255.255.255"])
-def test_audio_is_never_aimed_at_groups(host: str) -> None:
+@pytest.mark.parametrize("host", ["224.0.0.1", "255.255.255.255", "169.254.169.254"])
+def test_audio_is_never_aimed_at_groups_or_at_the_metadata_of_clouds(host: str) -> None:
     with pytest.raises(NoCommonCodec):
         make().make_answer(sdp(*BOTH, connection=host))
 
