@@ -197,8 +197,11 @@ class Nursery:
         for ward in self._wards:
             if ward.pid and (now >= self._kill_at or (on_time and self._hangs(ward, now))):
                 self._kill(ward)
-        if self._process is not None and now >= self._kill_at:
-            self._process.kill()
+        if self._process is not None:
+            if now >= self._kill_at:
+                self._process.kill()
+            if self._process.poll() is not None:
+                self._end_standby()
         self._bear_all(now)
 
     def close(self) -> None:
@@ -239,10 +242,13 @@ class Nursery:
             if message.kind == "ready":
                 self._ready = True
         if standby.lost:
-            self._lose_standby()
-            if not self._quitting and self._keep_standby:
-                self._tell("media.standby_lost", {})
+            self._end_standby()
         self._bear_all(now)
+
+    def _end_standby(self) -> None:
+        self._lose_standby()
+        if not self._quitting and self._keep_standby:
+            self._tell("media.standby_lost", {})
 
     def _lose_standby(self) -> None:
         self._ready = False

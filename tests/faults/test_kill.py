@@ -119,8 +119,8 @@ async def test_a_killed_worker_loses_no_packet(standby: bool) -> None:
             if standby or gap < OLDEST_S:
                 assert lost == 0
                 assert_unbroken(traffic)
-        for port in ports:
-            assert (await port.close()).packets_received > 30
+        for port in ports:  # the figures are those of the whole call, but for the last second of each life
+            assert (await port.close()).packets_received > 100
         assert len(pool.pids) == 1
 
 

@@ -6,6 +6,8 @@ import asyncio
 import socket
 from typing import Protocol, cast
 
+import msgspec
+
 from sipcc.errors import PortsExhausted
 from sipcc.log import get_logger
 from sipcc.rtp import wire
@@ -23,6 +25,12 @@ ANSWER_S = 2.0
 """Orders are followed within milliseconds; when none is for so long, the link is to blame and made anew."""
 RELINK_S = 0.1
 """So long after a link broke we ask for another: it may be the worker that died."""
+
+
+_SUMMED = (
+    *("packets_sent", "packets_received", "bytes_sent", "bytes_received", "lost", "ssrc_changes"),
+    *("foreign_packets", "malformed_packets", "discarded", "concealed_ms"),
+)
 
 
 class Pool(Protocol):
@@ -96,6 +104,9 @@ class Handle:
         self._orders = Orders()
         self._plays: dict[str, int] = {}
         self._recordings: dict[str, str] = {}
+        self._former: dict[str, RtpStats] = {}
+        """What ports had done under a process that died, as far as it was told."""
+        self._life = 0
         self._link: Link | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -209,6 +220,7 @@ class Handle:
     def _lose(self, port_id: str, *, tell: bool = True) -> None:
         port = self.ports.pop(port_id)
         self._forget(port_id)
+        self._former.pop(port_id, None)
         port.finish(self.stats.pop(port_id, RtpStats()), last=WorkerLost(port_id) if tell else None)
 
     def _forget(self, port_id: str) -> None:
@@ -220,7 +232,11 @@ class Handle:
     def take(self, message: object, link: Link) -> None:
         """Take a message of the worker."""
         if isinstance(message, wire.StatsNow):
-            self.stats.update((port, stats) for port, stats in message.ports.items() if port in self.ports)
+            self.stats.update(
+                (port, self._with_former(port, stats))
+                for port, stats in message.ports.items()
+                if port in self.ports
+            )
         elif isinstance(message, LoadNow):
             self.work = message.load
         elif isinstance(message, Done):
@@ -239,9 +255,19 @@ class Handle:
             self.standing.pop(message.port, None)
             self._forget(message.port)
             if port is not None:
-                port.finish(message.stats)
+                port.finish(self._with_former(message.port, message.stats))
+            self._former.pop(message.port, None)
         elif isinstance(message, wire.Event):
             self._deliver(message)
+
+    def _with_former(self, port: str, stats: RtpStats) -> RtpStats:
+        """The figures of a port over all processes that carried it."""
+        former = self._former.get(port)
+        if former is None:
+            return stats
+        summed = {name: getattr(former, name) + getattr(stats, name) for name in _SUMMED}
+        worst = max(former.max_jitter_ms, stats.max_jitter_ms)
+        return msgspec.structs.replace(stats, max_jitter_ms=worst, **summed)
 
     def _deliver(self, event: wire.Event) -> None:
         if isinstance(event, PlayEnded) and self._plays.get(event.port) == event.token:
@@ -266,6 +292,9 @@ class Handle:
 
     def _stand(self, standing: Standing, link: Link) -> None:
         """A worker says what it has: order again what is missing, and give up what it could not save."""
+        if self._life not in (0, standing.life):
+            self._former.update(self.stats)
+        self._life = standing.life
         ours = standing.epoch == self.pool.epoch
         if ours:
             self._orders.follow(standing.done)

@@ -52,6 +52,8 @@ class Standing(msgspec.Struct, frozen=True, tag="standing"):
     """Whose orders it follows; 0 for nobody's."""
     done: int
     ports: tuple[StandingPort, ...]
+    life: int = 0
+    """Tells this process from the one before it, whose figures are not in its own."""
 
 
 ToWorker = wire.ToWorker | Lead

@@ -247,7 +247,7 @@ class Worker:
         link.setblocking(False)
         self._link = link
         self._doors.register(link.fileno(), select.EPOLLIN)
-        self._post(Standing(self._epoch, self._executed, self._legacy.standing()))
+        self._post(Standing(self._epoch, self._executed, self._legacy.standing(), os.getpid()))
 
     def _lose_link(self) -> None:
         if self._link is not None:
