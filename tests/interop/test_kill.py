@@ -123,6 +123,7 @@ def test_everybody_ends_with_the_daemon(stage: Stage) -> None:
     assert len(everybody) == 5
     stage.traffic.wait(0.1)
     stage.centre.program.process.send_signal(signal.SIGTERM)
+    stage.centre.wait_output("switch.draining")
     stage.centre.program.process.send_signal(signal.SIGTERM)  # ends the calls at once
     assert stage.centre.program.wait(15) == 0
     assert stage.family.all() == []
