@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -45,13 +46,14 @@ class Family:
         return [pid for pid, _, words in _all() if any(word in words for word in mine)]
 
     def end(self) -> None:
-        """Kill whoever is left, the keeper first, so that nobody is started again."""
-        for pid in [self.keeper, self.control, *self.all()]:
-            if pid:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        """Kill whoever is left; all are stopped first, so that nobody starts another one meanwhile."""
+        for _ in range(2):  # one may have been started while the first were being stopped
+            for pid in self.all():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+        for pid in self.all():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _bred(self) -> list[tuple[int, int, list[str]]]:
         return [one for one in _all() if "sipcc.rtp.standby" in one[2] and self._address in one[2]]
