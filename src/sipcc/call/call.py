@@ -18,6 +18,7 @@ from sipcc.call.digits import CollectSettings, Matcher, OptionsMatcher, matcher_
 from sipcc.call.leg import Leg
 from sipcc.call.ringing import ring_targets
 from sipcc.call.rooms import ConferenceStay, Supervising, Supervision, join, supervise
+from sipcc.call.tapping import AudioTap
 from sipcc.call.verbs import CallVerbs
 
 if TYPE_CHECKING:
@@ -234,6 +235,15 @@ class Call(CallVerbs):
             ),
             undo=lambda leg: leg.hangup("cancelled"),
         )
+
+    def tap(self, leg: Leg | None = None) -> AudioTap:
+        """Listen in on what the caller, or another leg, says and hears: iterate over what is returned.
+
+        Raises:
+            CallEnded: the call is over.
+        """
+        self._check()
+        return AudioTap(leg or self.leg)
 
     async def join(self, conference: str, *, muted: bool = False) -> ConferenceStay:
         """Let the caller into a conference; it begins with its first member and ends with the last.

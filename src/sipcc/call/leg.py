@@ -17,13 +17,14 @@ from sipcc.call.legverbs import LegVerbs, Referring
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
-from sipcc.rtp.events import DigitBegan, DigitEnded, MediaEvent, RecordingEnded
+from sipcc.rtp.events import AudioTapped, DigitBegan, DigitEnded, MediaEvent, RecordingEnded
 from sipcc.rtp.flow import MediaPort, RtpStats
 from sipcc.sip.multipart import body_of
 
 if TYPE_CHECKING:
     from sipcc.call.report import Report
     from sipcc.call.ringing import Target
+    from sipcc.call.tapping import AudioTap
     from sipcc.sip import InboundRequest, InviteSession, Request, Response
     from sipcc.sip.session_api import HeaderList
 
@@ -75,6 +76,8 @@ class Leg(LegOffers, LegVerbs):
         """Under which name `CallContext.on_user_busy` counts this leg."""
         self.on_recorded: Callable[[RecordingEnded], None] | None = None
         """Told when a recording of this leg is complete; whoever records sets it."""
+        self.taps: list[AudioTap] = []
+        """Who is told what this party says and hears."""
         self.referrals = 0
         """How many transfers the far side has asked for."""
         self.refer_rate = TokenBucket(REFER_RATE, REFER_BURST)
@@ -396,6 +399,10 @@ class Leg(LegOffers, LegVerbs):
 
     def on_media(self, event: MediaEvent) -> None:
         """An event of the port."""
+        if isinstance(event, AudioTapped):
+            for tap in self.taps:
+                tap.put(event)
+            return
         if isinstance(event, RecordingEnded):
             if self.on_recorded is not None:
                 self.on_recorded(event)
@@ -415,5 +422,7 @@ class Leg(LegOffers, LegVerbs):
             self._change.set_result(None)
         if self._asked is not None:
             self._asked.cancel()
+        for tap in list(self.taps):
+            tap.close()
         self._stats = asyncio.ensure_future(self.media.close())
         self.owner.leg_ended(self)

@@ -151,6 +151,8 @@ class LegOffers:
             if self._leg.ended:
                 await old.close()  # the end of the leg has closed the port that it had then
             return False
+        if self._leg.taps:
+            port.tap(True)
         await old.close()
         return True
 
