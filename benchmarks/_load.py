@@ -13,27 +13,46 @@ import multiprocessing as mp
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import uvloop
 
 from benchmarks._report import cpu_seconds, median, pin
+from sipcc.lifeline import raise_descriptor_limit
 from sipcc.rtp import CodecName, LocalEngine, MediaSettings, StreamParams, WorkerPool
-from sipcc.rtp.flow import SrtpKeys
+from sipcc.rtp.flow import MediaPort, SrtpKeys
 from sipcc.rtp.packet import HEADER
-from sipcc.rtp.udp import UdpSockets, raise_descriptor_limit
+from sipcc.rtp.udp import UdpSockets
 
 ENGINE_HOST, PARTY_HOST = "127.0.0.1", "127.0.0.2"
 FRAME_S = 0.020
 SUBJECT_CORE, LOAD_CORE = 0, 1
-_processes = mp.get_context("spawn")
-
+WARM_UP_S = 1.0
+DRAIN_S = 0.002
+MAX_BURST = 200
+"""Packets that a generator which is late sends before it looks at what has come back."""
+PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 OURS, THEIRS = bytes(range(30)), bytes(range(100, 130))
 """Keys of the legs with SRTP: what the engine sends with, and what the parties send with."""
+
+processes = mp.get_context("spawn")
+
+
+class Plan(NamedTuple):
+    """What the legs of a load are like; each pattern is repeated over them."""
+
+    legs: int
+    codecs: tuple[CodecName, ...] = ("PCMU",)
+    srtp: tuple[bool, ...] = (False,)
+    keys: Literal["events", "inband"] = "events"
+    """Whether telephone events are agreed, or tones are looked for in the audio of each leg."""
+    room: int = 2
+    """Legs in each conversation or conference: bridged when it is two."""
 
 
 class Window(NamedTuple):
@@ -45,32 +64,29 @@ class Window(NamedTuple):
     received: int
 
 
-def generate(
-    pipe: Connection, legs: int, payload_types: tuple[int, ...], srtp: tuple[bool, ...] = (False,)
-) -> None:
+def generate(pipe: Connection, plan: Plan) -> None:
     """The generator: binds, says its ports, takes its targets, and sends until told to stop."""
     sockets = UdpSockets()
-    handles = [sockets.open(PARTY_HOST, 0) for _ in range(legs)]
+    handles = [sockets.open(PARTY_HOST, 0) for _ in range(plan.legs)]
     pipe.send([sockets.port_of(handle) for handle in handles])
     targets = [(ENGINE_HOST, port) for port in pipe.recv()]
-    kinds = [payload_types[leg % len(payload_types)] for leg in range(legs)]
+    legs = plan.legs
+    kinds = [PAYLOAD_TYPES[plan.codecs[leg % len(plan.codecs)]] for leg in range(legs)]
     payload = bytes(range(160))
     protect = None
-    if any(srtp):
+    if any(plan.srtp):
         from sipcc.rtp.srtp import Shield
 
         protect = Shield(SrtpKeys(SUITE, THEIRS, OURS)).protect
-    protected = [srtp[leg % len(srtp)] for leg in range(legs)]
+    protected = [plan.srtp[leg % len(plan.srtp)] for leg in range(legs)]
     sent = received = 0
     rounds, leg = 0, 0
-    begin = time.monotonic()
-    drain_at = begin
+    begin = drain_at = time.monotonic()
     while True:
-        due = begin + (rounds + leg / legs) * FRAME_S
         now = time.monotonic()
-        if now >= due:
-            header = HEADER.pack(0x80, kinds[leg], rounds & 0xFFFF, rounds * 160, leg + 1)
-            packet = header + payload
+        due = min(int((now - begin) / FRAME_S * legs) - rounds * legs - leg, MAX_BURST)
+        for _ in range(due):
+            packet = HEADER.pack(0x80, kinds[leg], rounds & 0xFFFF, rounds * 160, leg + 1) + payload
             if protect is not None and protected[leg]:
                 packet = protect(packet) or b""
             sockets.send(handles[leg], packet, targets[leg])
@@ -78,8 +94,8 @@ def generate(
             leg += 1
             if leg == legs:
                 leg, rounds = 0, rounds + 1
-        elif now >= drain_at:
-            drain_at = now + 0.002
+        if now >= drain_at:
+            drain_at = now + DRAIN_S
             received += len(sockets.drain())
             if pipe.poll():
                 if pipe.recv() == "stop":
@@ -87,12 +103,12 @@ def generate(
                 pipe.send((time.monotonic(), sent, received))
 
 
-def bare_relay(pipe: Connection, legs: int) -> None:
+def bare_relay(pipe: Connection, plan: Plan) -> None:
     """The floor: one epoll loop, woken for each packet, no look into it."""
     raise_descriptor_limit()
     epoll = select.epoll()
     sockets = []
-    for _ in range(legs):
+    for _ in range(plan.legs):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         sock.bind((ENGINE_HOST, 0))
@@ -114,73 +130,71 @@ def bare_relay(pipe: Connection, legs: int) -> None:
             send(data, target)
 
 
-def _settings(legs: int) -> MediaSettings:
-    return MediaSettings(address=ENGINE_HOST, ports=(40000, 40000 + 4 * legs + 99), workers=1)
+def settings_for(legs: int) -> MediaSettings:
+    """One worker with ports enough for so many legs, of which it refuses none for its load."""
+    return MediaSettings(
+        address=ENGINE_HOST, ports=(30000, 30000 + 4 * legs + 99), workers=1, max_busy=1.0, max_late_ms=1000.0
+    )
 
 
-async def _join_all(
-    engine: LocalEngine | WorkerPool,
-    party_ports: list[int],
-    codecs: tuple[CodecName, ...],
-    room: int = 2,
-    srtp: tuple[bool, ...] = (False,),
-) -> list[int]:
-    """Open a port for each party, and put each `room` of them together: bridged when it is two."""
-    ports = []
+def params_for(plan: Plan, leg: int, party_port: int) -> StreamParams:
+    """How the audio of a leg travels."""
+    codec = plan.codecs[leg % len(plan.codecs)]
+    return StreamParams(
+        remote_host=PARTY_HOST,
+        remote_port=party_port,
+        remote_rtcp_port=0,
+        codec=codec,
+        payload_type=PAYLOAD_TYPES[codec],
+        event_payload_type=101 if plan.keys == "events" else None,
+        srtp=SrtpKeys(SUITE, OURS, THEIRS) if plan.srtp[leg % len(plan.srtp)] else None,
+    )
+
+
+async def join_all(engine: LocalEngine | WorkerPool, plan: Plan, party_ports: list[int]) -> list[MediaPort]:
+    """Open a port for each party, and put each `room` of them together."""
+    ports: list[MediaPort] = []
     for leg, party_port in enumerate(party_ports):
-        codec = codecs[leg % len(codecs)]
-        port = await engine.open()
-        port.configure(
-            StreamParams(
-                remote_host=PARTY_HOST,
-                remote_port=party_port,
-                remote_rtcp_port=0,
-                codec=codec,
-                payload_type=0 if codec == "PCMU" else 8,
-                event_payload_type=101,
-                srtp=SrtpKeys(SUITE, OURS, THEIRS) if srtp[leg % len(srtp)] else None,
-            )
-        )
+        port: MediaPort = await engine.open()
+        port.configure(params_for(plan, leg, party_port))
         ports.append(port)
     for index, port in enumerate(ports):
         await asyncio.sleep(0.001)  # calls come one after the other, not all in one tick of the engine
-        if room != 2:
-            port.join(f"room-{index // room}")
+        if plan.room != 2:
+            port.join(f"room-{index // plan.room}")
         elif index % 2:
             port.bridge(ports[index - 1])
-    return [port.port for port in ports]
+    return ports
 
 
-def local_engine(pipe: Connection, legs: int, codecs: tuple[CodecName, ...]) -> None:
+def local_engine(pipe: Connection, plan: Plan) -> None:
     """A subject: the engine in the process of a library user, on uvloop."""
 
     async def run() -> None:
-        engine = LocalEngine(_settings(legs))
-        party_ports: list[int] = []
+        engine = LocalEngine(settings_for(plan.legs))
         pipe.send([])
-        party_ports = pipe.recv()
-        pipe.send(await _join_all(engine, party_ports, codecs))
+        ports = await join_all(engine, plan, pipe.recv())
+        pipe.send([port.port for port in ports])
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         await engine.stop()
 
     uvloop.run(run())
 
 
-class _Load:
-    """The generator as the measuring process sees it."""
+class Load:
+    """A generator as the measuring process sees it."""
 
-    def __init__(self, legs: int, payload_types: tuple[int, ...], srtp: tuple[bool, ...] = (False,)) -> None:
-        self.pipe, theirs = _processes.Pipe()
-        self.process = _processes.Process(
-            target=generate, args=(theirs, legs, payload_types, srtp), daemon=True
-        )
+    def __init__(self, plan: Plan, target: Callable[[Connection, Plan], None] = generate) -> None:
+        self.pipe, theirs = processes.Pipe()
+        self.process = processes.Process(target=target, args=(theirs, plan), daemon=True)
         self.process.start()
         self.ports: list[int] = self.pipe.recv()
         assert self.process.pid is not None
         pin(self.process.pid, LOAD_CORE)
 
-    def measure(self, pid: int, seconds: float, warm_up: float) -> Window:
-        time.sleep(warm_up)
+    def measure(self, pid: int, seconds: float) -> Window:
+        """What process `pid` did in so many seconds, once all is under way."""
+        time.sleep(min(seconds, WARM_UP_S))
         began, sent, received = self._count()
         cpu = cpu_seconds(pid)
         time.sleep(seconds)
@@ -198,65 +212,87 @@ class _Load:
         self.process.join(5)
 
 
-def measure_process(
-    target: Callable[..., None],
-    legs: int,
-    *,
-    seconds: float,
-    warm_up: float = 1.0,
-    payload_types: tuple[int, ...] = (0,),
-    codecs: tuple[CodecName, ...] = (),
-) -> Window:
-    """Measure `bare_relay` or `local_engine` in a process of its own."""
-    pipe, theirs = _processes.Pipe()
-    arguments = (theirs, legs, codecs) if codecs else (theirs, legs)
-    subject = _processes.Process(target=target, args=arguments, daemon=True)
-    subject.start()
+class Work(Protocol):
+    """What the ports of a worker do besides, before and behind the measured window."""
+
+    async def begin(self, ports: list[MediaPort]) -> None:
+        """All ports are joined."""
+        ...
+
+    async def end(self, ports: list[MediaPort]) -> None:
+        """The window is over, audio still comes."""
+        ...
+
+
+@contextmanager
+def standing_process(target: Callable[[Connection, Plan], None], plan: Plan, load: Load) -> Iterator[int]:
+    """`bare_relay` or `local_engine` in a process of its own, under `load`; gives its process id."""
+    pipe, theirs = processes.Pipe()
+    process = processes.Process(target=target, args=(theirs, plan), daemon=True)
+    process.start()
     first: list[int] = pipe.recv()
-    load = _Load(legs, payload_types)
     pipe.send(load.ports)
     load.pipe.send(first or pipe.recv())
-    assert subject.pid is not None
-    pin(subject.pid, SUBJECT_CORE)
-    window = load.measure(subject.pid, seconds, warm_up)
+    assert process.pid is not None
+    pin(process.pid, SUBJECT_CORE)
+    yield process.pid
     load.stop()
     pipe.send("stop")
-    subject.join(5)
-    return window
+    process.join(5)
 
 
-def measure_worker(
-    legs: int,
-    *,
-    seconds: float,
-    warm_up: float = 1.0,
-    payload_types: tuple[int, ...] = (0,),
-    codecs: tuple[CodecName, ...] = ("PCMU",),
-    room: int = 2,
-    srtp: tuple[bool, ...] = (False,),
-) -> Window:
-    """Measure one worker process of the pool, with `room` legs in each conversation or conference.
+@asynccontextmanager
+async def standing_worker(plan: Plan, load: Load) -> AsyncIterator[tuple[int, list[MediaPort]]]:
+    """One worker process of the pool, under `load`; gives its process id and its ports."""
+    pool = WorkerPool(settings_for(plan.legs))
+    await pool.start()
+    pid = pool.pids[0]
+    pin(pid, SUBJECT_CORE)
+    ports = await join_all(pool, plan, load.ports)
+    load.pipe.send([port.port for port in ports])
+    yield pid, ports
+    if pool.pids != [pid]:
+        raise SystemExit("the worker did not live: the load was too much for it, or the machine too busy")
+    load.stop()
+    await pool.stop()
 
-    `srtp` says of the first legs whether they are protected; the others follow the same pattern.
-    """
+
+def measure_process(target: Callable[[Connection, Plan], None], plan: Plan, *, seconds: float) -> Window:
+    """Measure `bare_relay` or `local_engine`."""
+    load = Load(plan)
+    with standing_process(target, plan, load) as pid:
+        return load.measure(pid, seconds)
+
+
+def measure_worker(plan: Plan, *, seconds: float, work: Work | None = None) -> Window:
+    """Measure one worker process of the pool."""
 
     async def run() -> Window:
-        pool = WorkerPool(_settings(legs))
-        await pool.start()
         loop = asyncio.get_running_loop()
-        load = await loop.run_in_executor(None, _Load, legs, payload_types, srtp)
-        load.pipe.send(await _join_all(pool, load.ports, codecs, room, srtp))
-        pid = pool.pids[0]
-        pin(pid, SUBJECT_CORE)
-        window = await loop.run_in_executor(None, load.measure, pid, seconds, warm_up)
-        load.stop()
-        await pool.stop()
+        load = await loop.run_in_executor(None, Load, plan)
+        async with standing_worker(plan, load) as (pid, ports):
+            if work is not None:
+                await work.begin(ports)
+            window = await loop.run_in_executor(None, load.measure, pid, seconds)
+            if work is not None:
+                await work.end(ports)
         return window
 
     return asyncio.run(run())
 
 
+def per_packet_us(window: Window) -> float:
+    """CPU of each packet that came out."""
+    return window.cpu_seconds * 1e6 / max(1, window.received)
+
+
+def per_frame_us(plan: Plan) -> Callable[[Window], float]:
+    """CPU of each leg in 20 ms, whatever came out."""
+    return lambda window: window.cpu_seconds * 1e6 / (plan.legs * window.seconds / FRAME_S)
+
+
 def compare(
+    plan: Plan,
     size: dict[str, object],
     unit: str,
     cost_us: Callable[[Window], float],
@@ -270,7 +306,8 @@ def compare(
     rows: list[dict[str, object]] = []
     for name, windows in subjects.items():
         costs = sorted(cost_us(window) for window in windows)
-        lost = 1 - sum(window.received for window in windows) / max(1, sum(window.sent for window in windows))
+        sent = sum(window.sent for window in windows)
+        seconds = sum(window.seconds for window in windows)
         floor_us = floor_us or median(costs)
         rows.append(
             {
@@ -280,8 +317,9 @@ def compare(
                 "min": costs[0],
                 "max": costs[-1],
                 "of floor": median(costs) / floor_us,
-                "core %": 100 * sum(w.cpu_seconds for w in windows) / sum(w.seconds for w in windows),
-                "lost %": max(0.0, 100 * lost),
+                "core %": 100 * sum(window.cpu_seconds for window in windows) / seconds,
+                "offered %": 100 * sent * FRAME_S / (plan.legs * seconds),
+                "lost %": max(0.0, 100 - 100 * sum(window.received for window in windows) / max(1, sent)),
             }
         )
     return rows

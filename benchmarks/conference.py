@@ -11,30 +11,22 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks._load import FRAME_S, Window, bare_relay, compare, measure_process, measure_worker
+from benchmarks._load import Plan, bare_relay, compare, measure_process, measure_worker, per_frame_us
 from benchmarks._report import show
 
 AIM = "at most half of a core"
 
 
-def _cost_us(window: Window, legs: int) -> float:
-    return window.cpu_seconds * 1e6 / (legs * window.seconds / FRAME_S)
-
-
 def measure(rooms: int, members: int, *, seconds: float, runs: int) -> list[dict[str, object]]:
-    legs = rooms * members
+    plan = Plan(rooms * members, codecs=("PCMU", "PCMA"), room=members)
+    pairs = plan._replace(legs=plan.legs + plan.legs % 2)
     floors, ours = [], []
     for _ in range(runs):
-        floors.append(measure_process(bare_relay, legs + legs % 2, seconds=seconds, payload_types=(0, 8)))
-        ours.append(
-            measure_worker(legs, seconds=seconds, payload_types=(0, 8), codecs=("PCMU", "PCMA"), room=members)
-        )
-    return compare(
-        {"conferences": rooms, "members": members},
-        "us/leg and tick",
-        lambda window: _cost_us(window, legs),
-        {"floor": floors, "worker": ours},
-    )
+        floors.append(measure_process(bare_relay, pairs, seconds=seconds))
+        ours.append(measure_worker(plan, seconds=seconds))
+    size: dict[str, object] = {"conferences": rooms, "members": members}
+    subjects = {"floor": floors, "worker": ours}
+    return compare(plan, size, "us/leg and tick", per_frame_us(plan), subjects)
 
 
 def main() -> None:
@@ -46,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [(200, 3), (1, 50)]
     if options.smoke:
-        sizes, options.seconds, options.runs = [(4, 3)], 0.3, 1
+        sizes, options.seconds, options.runs = [(4, 3)], 0.2, 1
     rows = [row for size in sizes for row in measure(*size, seconds=options.seconds, runs=options.runs)]
     show(f"conferences: CPU per leg and 20 ms (aim: {AIM})", rows, json_path=options.json)
 

@@ -4,33 +4,37 @@
 
 Every call is two legs with one codec; every packet is received, checked against its source, counted, put
 on the other leg's line (SSRC, sequence, timestamp, payload type) and sent. The floor looks at nothing and
-wakes for each packet. Both are processes pinned to one core, with the generator on the other.
+wakes for each packet. Both are processes pinned to one core, with the generator on the other; `offered` is
+the share of the packets that it managed to send. `--calls 1000` is 100,000 packets a second.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks._load import Window, bare_relay, compare, local_engine, measure_process, measure_worker
+from benchmarks._load import (
+    Plan,
+    bare_relay,
+    compare,
+    local_engine,
+    measure_process,
+    measure_worker,
+    per_packet_us,
+)
 from benchmarks._report import show
 
 AIM_US = 9.0
 
 
-def _cost_us(window: Window) -> float:
-    return window.cpu_seconds * 1e6 / max(1, window.received)
-
-
 def measure(calls: int, *, seconds: float, runs: int) -> list[dict[str, object]]:
-    legs = 2 * calls
+    plan = Plan(2 * calls)
     floors, workers, locals_ = [], [], []
     for _ in range(runs):
-        floors.append(measure_process(bare_relay, legs, seconds=seconds))
-        workers.append(measure_worker(legs, seconds=seconds))
-        locals_.append(measure_process(local_engine, legs, seconds=seconds, codecs=("PCMU",)))
-    return compare(
-        {"calls": calls}, "us/packet", _cost_us, {"floor": floors, "worker": workers, "in process": locals_}
-    )
+        floors.append(measure_process(bare_relay, plan, seconds=seconds))
+        workers.append(measure_worker(plan, seconds=seconds))
+        locals_.append(measure_process(local_engine, plan, seconds=seconds))
+    subjects = {"floor": floors, "worker": workers, "in process": locals_}
+    return compare(plan, {"calls": calls}, "us/packet", per_packet_us, subjects)
 
 
 def main() -> None:
@@ -42,7 +46,7 @@ def main() -> None:
     parser.add_argument("--json", help="also write the JSON here")
     options = parser.parse_args()
     if options.smoke:
-        options.calls, options.seconds, options.runs = [10], 0.3, 1
+        options.calls, options.seconds, options.runs = [10], 0.2, 1
     rows = [
         row for calls in options.calls for row in measure(calls, seconds=options.seconds, runs=options.runs)
     ]
