@@ -24,7 +24,7 @@ from sipcc.rtp.flow import PacketSockets, RtpStats
 from sipcc.rtp.keys import report
 from sipcc.rtp.latch import Address
 from sipcc.rtp.line import OutgoingLine
-from sipcc.rtp.load import EngineLoad, LoadMeter
+from sipcc.rtp.load import CountsOverflows, EngineLoad, LoadMeter
 from sipcc.rtp.passthrough import RawPorts
 from sipcc.rtp.player import Clip
 from sipcc.rtp.plays import Want
@@ -86,6 +86,7 @@ class MediaCore:
         self._control = Control(settings, self._sessions, self._frames, clips, writer, self.emit)
         self.load = LoadMeter(max_busy=settings.max_busy, max_late_ms=settings.max_late_ms)
         """What the shell measures of our ticks."""
+        self._overflows = 0
         self.drained = 0
         """Datagrams that the last tick took in."""
         self.crashes = 0
@@ -303,7 +304,7 @@ class MediaCore:
 
     def load_now(self, *, now: float) -> EngineLoad:
         """How loaded this engine is."""
-        return self.load.read(now=now, ports=len(self._sessions))
+        return self.load.read(now=now, ports=len(self._sessions), overflows=self._overflows)
 
     def stats_of(self, port_id: str) -> RtpStats:
         """The figures of a port at this moment; empty for one that is gone."""
@@ -377,6 +378,7 @@ class MediaCore:
 
     def _look_after(self, session: Session, now: float) -> None:
         session.count_arrivals()
+        self._count_overflows(session)
         session.reports.expire(now=now)
         if session.browser is not None:
             session.browser.expire(now=now)
@@ -397,6 +399,12 @@ class MediaCore:
             self.emit(MediaTimedOut(session.id, silent))
         elif silent + CHORES_S > limit:
             self.wake(session, session.last_life + limit)
+
+    def _count_overflows(self, session: Session) -> None:
+        if isinstance(self._sockets, CountsOverflows):
+            overflows = self._sockets.overflows(session.rtp_handle)
+            self._overflows += overflows - session.overflows
+            session.overflows = overflows
 
     def _note_pause(self, session: Session, now: float) -> None:
         silent = now - session.heard_at

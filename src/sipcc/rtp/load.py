@@ -9,6 +9,7 @@ they happen with nothing wrong.
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -18,6 +19,15 @@ STALE_S = 3.0
 _EDGES_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 LATE_SHARE = 0.05
 """More than this share of late ticks in a second counts."""
+
+
+@runtime_checkable
+class CountsOverflows(Protocol):
+    """Sockets that know what they had no room for."""
+
+    def overflows(self, handle: int) -> int:
+        """Datagrams that were dropped on `handle`, because nobody took them in time."""
+        ...
 
 
 class EngineLoad(msgspec.Struct, frozen=True, kw_only=True):

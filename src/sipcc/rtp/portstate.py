@@ -89,6 +89,7 @@ class PortState:
         "muxed",
         "noise_type",
         "number",
+        "overflows",
         "old_key",
         "owner",
         "packet_samples",
@@ -136,6 +137,8 @@ class PortState:
         self.id = port_id
         self.rtp_handle, self.rtcp_handle = handles
         self.number = 0
+        self.overflows = 0
+        """Datagrams that the kernel dropped, because we did not take them in time."""
         self.cname = ""
         self.params: StreamParams | None = None
         self.codec: CodecName = "PCMU"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,9 @@ MAX_SKIMMED = 4096
 """More than any socket holds: a flood does not keep `skim` from its end."""
 RECEIVE_BUFFER_BYTES = 262_144
 """SO_RCVBUF: a second of G.711 and some; the kernel caps it at net.core.rmem_max."""
+SO_MEMINFO = 55
+"""Linux: nine words about a socket's memory, of which the last counts the datagrams it had no room for."""
+SK_MEMINFO_BYTES = 9 * 4
 DSCP_EF = 46 << 2
 """Expedited forwarding (RFC 3246) in the place of the old TOS byte."""
 
@@ -109,6 +113,11 @@ class UdpSockets:
         """The local port of `handle`."""
         port: int = self._sockets[handle].getsockname()[1]
         return port
+
+    def overflows(self, handle: int) -> int:
+        """Datagrams that the kernel has dropped on `handle`, because nobody took them in time."""
+        figures = self._sockets[handle].getsockopt(socket.SOL_SOCKET, SO_MEMINFO, SK_MEMINFO_BYTES)
+        return int.from_bytes(figures[-4:], sys.byteorder)
 
     def close(self, handle: int) -> None:
         """Close the socket of `handle`; a handle that is not open is ignored."""

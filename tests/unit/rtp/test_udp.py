@@ -55,3 +55,18 @@ def test_a_taken_port_is_an_error(sockets: UdpSockets) -> None:
 def test_the_descriptor_limit_is_lifted(sockets: UdpSockets) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == hard
+
+
+def test_what_the_kernel_drops_is_counted() -> None:
+    sockets = UdpSockets()
+    handle = sockets.open("127.0.0.1", 0)
+    target = ("127.0.0.1", sockets.port_of(handle))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(5000):
+            sender.sendto(bytes(1200), target)
+    received = 0
+    while got := sockets.drain():
+        received += len(got)
+    assert received < 5000
+    assert sockets.overflows(handle) == 5000 - received
+    sockets.close_all()
