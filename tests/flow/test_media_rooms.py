@@ -209,3 +209,36 @@ async def test_a_tap_tells_what_is_said_and_heard(stage: Stage) -> None:
         pcm = np.frombuffer(b"".join(getattr(event, sound) for event in told[5:]), dtype="<i2")
         assert audio.find_tones(pcm.astype(np.int16))[0] == pytest.approx(tone, abs=2)
     assert (hears(customer), hears(agent)) == ({AGENT}, {CUSTOMER})
+
+
+async def test_a_supervisor_who_takes_a_call_brings_nobody_to_those_it_listened_to(stage: Stage) -> None:
+    _, agent, supervisor = await conversation(stage)
+    supervisor.port.supervise(agent.port, "listen")
+    friend = await stage.join("PCMU", tone=TONES[3])
+    supervisor.port.bridge(friend.port)
+    await asyncio.sleep(1)
+    assert hears(supervisor) == {TONES[3]}
+    assert hears(friend) == {SUPERVISOR}
+    assert hears(agent) == {CUSTOMER}
+
+
+async def test_who_talks_to_another_of_a_supervised_call_leaves_the_last_one(stage: Stage) -> None:
+    customer, agent, supervisor = await conversation(stage)
+    supervisor.port.supervise(agent.port, "listen")
+    second = await stage.join("PCMU", tone=TONES[3])
+    customer.port.bridge(second.port)
+    await asyncio.sleep(1)
+    assert hears(customer) == {TONES[3]}
+    assert hears(second) == {CUSTOMER}
+    assert hears(agent) == set()
+    assert hears(supervisor) == {CUSTOMER, TONES[3]}
+
+
+async def test_a_member_who_is_called_away_brings_nobody_into_the_conference(stage: Stage) -> None:
+    member, listener, other = await parties(stage, "PCMU", "PCMU", "PCMU")
+    member.port.join("sales")
+    listener.port.join("sales", role="listen")
+    member.port.bridge(other.port)
+    await asyncio.sleep(1)
+    assert hears(listener) == set()
+    assert (hears(member), hears(other)) == ({SUPERVISOR}, {CUSTOMER})

@@ -246,12 +246,14 @@ class Control:
             return
         if session.room is not None and session.room is other.room and session.peer is other:
             return
-        supervised = next((leg.room for leg in (session, other) if _is_supervised(leg)), None)
-        room = supervised or Room()
+        room = _supervised(session, other) or _supervised(other, session) or Room()
+        for talker in room.talkers():
+            if talker is not session and talker is not other:
+                self.leave(talker, now)
         for leg in (session, other):
             if leg.room is not room:
                 self.leave(leg, now)
-                self._enter(room, leg, "talk", None)
+            self._enter(room, leg, "talk", None)
         session.old_key, other.old_key = session.key_stamp, other.key_stamp
 
     def _join(self, session: Session, command: wire.Join, now: float) -> None:
@@ -340,7 +342,13 @@ def _coding(params: StreamParams) -> tuple[object, ...]:
     return params.codec, params.clock_rate_hz, params.fmtp, params.ptime_ms
 
 
-def _is_supervised(session: Session) -> bool:
-    """True for a leg that others listen to, and whose room therefore outlives its conversation."""
+def _supervised(session: Session, other: Session) -> Room | None:
+    """The room of a conversation that others listen to: it outlives that, and they hear the next one too.
+
+    No conference, whose listeners came for all of it, and none where `session` is one of the listeners.
+    """
     room = session.room
-    return room is not None and any(member.role != "talk" for member in room.members.values())
+    if room is None or room.name or room.members[session.id].role != "talk":
+        return None
+    listened = any(member.role != "talk" and member.session is not other for member in room.members.values())
+    return room if listened else None

@@ -58,6 +58,10 @@ class Room:
         """Whom a member hears."""
         return tuple(member.session for member in self.members.values() if member.heard_by(session))
 
+    def talkers(self) -> list[Session]:
+        """Whom all others hear."""
+        return [member.session for member in self.members.values() if member.role == "talk"]
+
     def hearers(self, session: Session) -> list[Session]:
         """Who hears a member."""
         member = self.members[session.id]
@@ -67,11 +71,7 @@ class Room:
         """The other party of a conversation: the only other member that talks, for one that talks."""
         if self.members[session.id].role != "talk":
             return None
-        others = [
-            member.session
-            for member in self.members.values()
-            if member.role == "talk" and member.session is not session
-        ]
+        others = [talker for talker in self.talkers() if talker is not session]
         return others[0] if len(others) == 1 else None
 
 
