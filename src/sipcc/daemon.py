@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import uvloop
 
 from sipcc.config import load, load_keeper
@@ -46,11 +47,13 @@ def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
     if kept is None and load_keeper(config_path):
         become_keeper()
     config = load(config_path)
+    if config.media.workers == "auto":
+        config = msgspec.structs.replace(config, media=msgspec.structs.replace(config.media, workers=-1))
     configure(level=config.log.level, style=config.log.style)
     switch = Switch(config)
     if kept is not None:
         switch.use(network=SocketNetwork(config.sip, holder=kept))
-        if config.media.workers:
+        if config.media.worker_count:
             switch.use(engine=WorkerPool(config.media, ids=switch.ids, workers=kept))
     uvloop.run(_serve(switch, kept, drain_timeout))
 

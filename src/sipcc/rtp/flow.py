@@ -9,12 +9,13 @@ events. `sipcc.rtp` and `sipcc.sip` are strangers: nothing here knows SDP.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 from sipcc.rtp.events import MediaEvent
+from sipcc.rtp.load import EngineLoad
 
 CodecName = Literal["PCMU", "PCMA", "G722", "opus", "L16", "G729"]
 """Encoding names as their rtpmaps have them."""
@@ -361,6 +362,11 @@ class RawPort(Protocol):
 
 class MediaEngine(Protocol):
     """Opens ports and owns what carries them."""
+
+    @property
+    def loads(self) -> Sequence[EngineLoad]:
+        """How loaded each process is that carries media."""
+        ...
 
     async def start(self) -> None:
         """Get ready; for a pool: start the workers."""

@@ -63,7 +63,7 @@ class WorkerPool:
         ids: Ids | None = None,
         workers: Workers | None = None,
     ) -> None:
-        """`settings.workers` says how many: -1 (or 0, which asks for none) means one per core.
+        """`settings.workers` says how many: -1 (or what asks for none) means one per core.
 
         `workers` starts and replaces them: the keeper of the daemon, or by default this process itself.
         """
@@ -107,7 +107,7 @@ class WorkerPool:
         Raises:
             ValueError: the port range is too small for the number of workers.
         """
-        count = self.settings.workers if self.settings.workers > 0 else os.cpu_count() or 1
+        count = self.settings.worker_count if self.settings.worker_count > 0 else os.cpu_count() or 1
         slices = split_ports(self.settings.ports, count)
         self.epoch = self._ids.bits(62) + 1
         self._workers = [Handle(self, index) for index in range(count)]

@@ -60,8 +60,9 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The address for the ``c=`` line when it differs from `address`, as behind a static NAT."""
     ports: tuple[Port, Port] = (20000, 29999)
     """First and last UDP port for RTP and RTCP; a leg takes an even port and the next one."""
-    workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] = 0
-    """Worker processes: 0 carries media in this process, -1 starts one per core."""
+    workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] | Literal["auto"] = "auto"
+    """Worker processes that carry media: 0 for none, so that this process does it; -1 for one per core.
+    ``auto`` is none in a program that has a switch in it, and one per core in the daemon."""
     standby: bool = True
     """Keep one process in waiting that has all imports behind it: it replaces a worker that dies within
     some milliseconds. False saves its memory (some 40 MB), and a replacement takes some 0.2 s."""
@@ -145,6 +146,11 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """The law of G.711 for a leg of which nothing is agreed yet."""
         laws = (law for name in self.codecs if (law := law_of(name)) is not None)
         return next(laws, "PCMU")
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes: 0 or less as in `workers`, and 0 for ``auto``."""
+        return 0 if self.workers == "auto" else self.workers
 
     @property
     def public_host(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sipcc.ids import Ids
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import Identity, MediaEngine
+    from sipcc.rtp.load import EngineLoad
 
 
 def media_engine(config: Config, ids: Ids) -> MediaEngine:
@@ -27,7 +29,7 @@ def media_engine(config: Config, ids: Ids) -> MediaEngine:
     ours = config.media
     on_trunks = (codec for trunk in config.trunks for codec in codecs_for(trunk, ours.codecs))
     media = msgspec.structs.replace(ours, codecs=tuple(dict.fromkeys([*ours.codecs, *on_trunks])))
-    return LocalEngine(media, ids=ids) if media.workers == 0 else WorkerPool(media, ids=ids)
+    return LocalEngine(media, ids=ids) if media.worker_count == 0 else WorkerPool(media, ids=ids)
 
 
 def browser_identity(config: Config, clock: LoopClock) -> Identity | None:
@@ -55,8 +57,19 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
 
 def call_journal(config: Config) -> CallJournal | None:
     """Where conversations are written down; None where no other process could go on with them."""
-    if config.media.workers == 0 or not config.daemon.journal:
+    if config.media.worker_count == 0 or not config.daemon.journal:
         return None
     from sipcc.call.journal import CallJournal
 
     return CallJournal(Path(config.daemon.journal))
+
+
+def media_figures(loads: Sequence[EngineLoad]) -> dict[str, int | float]:
+    """How loaded the media are; of several workers the worst counts."""
+    return {
+        "media_ports": sum(load.ports for load in loads),
+        "media_busy": max((round(load.busy, 3) for load in loads), default=0.0),
+        "media_late_ms": max((load.late_ms for load in loads), default=0.0),
+        "media_overflows": sum(load.overflows for load in loads),
+        "media_refused": sum(load.refused for load in loads),
+    }

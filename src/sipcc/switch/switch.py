@@ -33,7 +33,7 @@ from sipcc.switch.desk import Desk
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
-from sipcc.switch.parts import browser_identity, call_journal, media_engine, record_keeper
+from sipcc.switch.parts import browser_identity, call_journal, media_engine, media_figures, record_keeper
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
@@ -242,6 +242,7 @@ class Switch:
             "calls": len(self.calls),
             "calls_total": self.calls.total,
             "trunks_down": ", ".join(self.trunk_health.down()),
+            **media_figures(self.engine.loads),
             "traced_calls": len(self.tracing.trace),
             "traced_bytes": self.tracing.trace.size,
             **{name: counters[name] for name in sorted(counters)},
