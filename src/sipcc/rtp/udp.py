@@ -24,6 +24,9 @@ MAX_DATAGRAM = 2048
 MAX_ROUNDS = 8
 """Datagrams taken from one socket per drain. A flood on one port cannot hold the clock up: what is more
 stays in the kernel's queue until the next tick, and overflows there."""
+MAX_DRAINED = 2048
+"""Datagrams after which one drain ends, some 20 ms of work, so that an engine with too much to do still turns
+its clock and shows that it lives: more than that would look like one that hangs, and be killed for it."""
 MAX_SKIMMED = 4096
 """More than any socket holds: a flood does not keep `skim` from its end."""
 RECEIVE_BUFFER_BYTES = 262_144
@@ -136,12 +139,17 @@ class UdpSockets:
         self._epoll.close()
 
     def drain(self) -> list[Datagram]:
-        """All datagrams that wait, at most `MAX_ROUNDS` of each socket, as (handle, data, source)."""
+        """Datagrams that wait, at most `MAX_ROUNDS` of each socket, as (handle, data, source).
+
+        When there are more than `MAX_DRAINED`, sockets that were left out are the first of the next drain.
+        """
         got, self._kept = self._kept, []
         append = got.append
         receive = self._receive
-        room = len(receive) or 1
+        room = min(len(receive), MAX_DRAINED) or 1
         for _ in range(MAX_ROUNDS):
+            if len(got) >= MAX_DRAINED:
+                break
             ready = self._epoll.poll(0, room)
             if not ready:
                 break

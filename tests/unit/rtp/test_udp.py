@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sipcc.rtp import udp
 from sipcc.rtp.udp import MAX_ROUNDS, UdpSockets
 
 
@@ -31,6 +32,19 @@ def test_one_drain_takes_a_bounded_number_of_each_socket(sockets: UdpSockets) ->
         sockets.send(one, b"x", ("127.0.0.1", sockets.port_of(two)))
     assert len(sockets.drain()) == MAX_ROUNDS
     assert len(sockets.drain()) == 3
+
+
+def test_one_drain_takes_a_bounded_number_of_all_sockets(
+    sockets: UdpSockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp, "MAX_DRAINED", 4)
+    sender, *others = (sockets.open("127.0.0.1", 0) for _ in range(11))
+    for _ in range(2):
+        for other in others:
+            sockets.send(sender, b"x", ("127.0.0.1", sockets.port_of(other)))
+    drains = [sockets.drain() for _ in range(6)]
+    assert [len(got) for got in drains] == [4, 4, 4, 4, 4, 0]
+    assert {handle for handle, _, _ in [*drains[0], *drains[1], *drains[2]]} == {*others}, "all have a turn"
 
 
 def test_what_cannot_be_sent_is_counted(sockets: UdpSockets) -> None:
