@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -60,7 +59,7 @@ class Kept:
         """Take back what was held for a process before us."""
         give_up_at = time.monotonic() + START_WAIT_S
         while self._lifeline is not None and time.monotonic() < give_up_at:
-            select.select([self._lifeline], [], [], START_WAIT_S)
+            self._lifeline.wait(START_WAIT_S)
             message = self._lifeline.receive()
             if message is None:
                 if self._lifeline.lost:

@@ -11,6 +11,7 @@ import array
 import contextlib
 import os
 import resource
+import select
 import socket
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -82,6 +83,16 @@ class Lifeline:
             close_all(descriptors)
             return Message("")
         return Message(words[0].decode("latin-1"), words[1].decode("latin-1"), words[2], tuple(descriptors))
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Sleep until there is something to receive, for so long at most.
+
+        By poll: who starts a process with a lifeline may hold thousands of descriptors, so that ours has a
+        number that select refuses.
+        """
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        poll.poll(None if seconds is None else seconds * 1000)
 
     def close(self) -> None:
         """Close our end."""

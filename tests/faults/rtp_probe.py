@@ -85,8 +85,10 @@ class Party:
 class Traffic:
     """Parties that speak and listen in a thread of their own, until closed."""
 
-    def __init__(self, count: int, host: str = "127.0.0.3") -> None:
+    def __init__(self, count: int, host: str = "127.0.0.3", *, period_s: float = PERIOD_S) -> None:
+        self._ready = select.epoll()  # made before all sockets: select() takes only numbers below 1024
         self.parties = [Party(host, name) for name in range(count)]
+        self._period = period_s
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtp-probe", daemon=True)
 
@@ -118,12 +120,17 @@ class Traffic:
         heard = [party.heard for party in self.parties if party.heard.numbers]
         return max(one.longest_gap() for one in heard), sum(one.lost() for one in heard)
 
+    def unbroken(self) -> int:
+        """How many parties heard one stream: one SSRC, and each sequence number once, without a hole."""
+        heard = [party.heard for party in self.parties]
+        return sum(len(one.ssrcs) == 1 and one.steps() == {1} for one in heard)
+
     def _run(self) -> None:
-        ready = select.epoll()
         by_descriptor = {party.socket.fileno(): party for party in self.parties}
+        ready = self._ready
         for descriptor in by_descriptor:
             ready.register(descriptor, select.EPOLLIN)
-        spread = PERIOD_S / len(self.parties)
+        spread = self._period / len(self.parties)
         begin, done = time.monotonic(), 0
         while not self._ending.is_set():
             due = begin + done * spread
@@ -132,7 +139,7 @@ class Traffic:
                 self.parties[done % len(self.parties)].say()
                 done += 1
                 due = begin + done * spread
-            select.select([ready], [], [], max(0.0, due - time.monotonic()))
+            select.select([ready], [], [], max(0.0, due - time.monotonic()))  # by microseconds
             now = time.monotonic()
             for descriptor, _ in ready.poll(0):
                 by_descriptor[descriptor].hear(now)

@@ -28,20 +28,12 @@ from sipcc.rtp.events import (
     WorkerLost,
 )
 from sipcc.rtp.flow import PlayItem, Role, RtpStats, StreamParams
-from sipcc.rtp.settings import MediaSettings
 
 HEAD = struct.Struct(">II")
 """Length of a message, and the same under `_MASK`: bytes that are not ours are told by the first eight."""
 _MASK = 0x5CC1A5A5
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Nothing of ours is near this; more means that the stream is out of step, and the worker is given up."""
-
-
-class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """First message to a worker."""
-
-    settings: MediaSettings
-    """With the port range of this worker alone."""
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
@@ -242,7 +234,7 @@ Command = (
     | SecureKeys
     | Close
 )
-ToWorker = Hello | Open | Command | Quit
+ToWorker = Open | Command | Quit
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):

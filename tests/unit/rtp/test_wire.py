@@ -12,7 +12,6 @@ PARAMS = StreamParams(
     remote_host="127.0.0.1", remote_port=4000, remote_rtcp_port=4001, codec="PCMA", payload_type=8
 )
 COMMANDS = [
-    wire.Hello(MediaSettings()),
     wire.Open("a"),
     wire.Configure("a", PARAMS),
     wire.Play("a", (PlayFile("x.wav"), PlayTone((440.0,), 100)), True, False, 7),

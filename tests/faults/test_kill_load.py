@@ -1,0 +1,129 @@
+"""Media workers that are killed under many calls (reliability P4), and with many descriptors.
+
+The calls that live, the longest gap and the packets lost are printed (``-s``). ``KILL_CALLS=200`` in the
+environment, as ``make faults`` has it, is so many calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.faults.rtp_crowd import Crowd, Heard
+from tests.faults.rtp_probe import PERIOD_S
+from tests.faults.test_kill import LIVE_S, tell, until
+
+from sipcc.lifeline import raise_descriptor_limit
+from sipcc.rtp import MediaSettings, StreamParams, WorkerPool
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
+
+CALLS = int(os.environ.get("KILL_CALLS", "20"))
+ROUNDS = min(int(os.environ.get("KILL_ROUNDS", "1")), 10)
+MANY = 400
+"""Calls of which one worker has 1600 sockets, so that numbers of descriptors go beyond 1024."""
+
+
+@asynccontextmanager
+async def crowd_of(pool: WorkerPool, calls: int, period_s: float = PERIOD_S) -> AsyncIterator[Crowd]:
+    """So many bridged calls, all speaking."""
+    loop = asyncio.get_running_loop()
+    crowd = await loop.run_in_executor(None, lambda: Crowd(2 * calls, period_s=period_s))
+    try:
+        await pool.start()
+        ports = []
+        for number in crowd.ports:
+            port = await pool.open(near=ports[-1] if len(ports) % 2 else None)
+            port.configure(
+                StreamParams(
+                    remote_host=crowd.host,
+                    remote_port=number,
+                    remote_rtcp_port=0,
+                    codec="PCMU",
+                    payload_type=0,
+                    event_payload_type=101,
+                )
+            )
+            if len(ports) % 2:
+                port.bridge(ports[-1])
+            ports.append(port)
+        crowd.start([(port.host, port.port) for port in ports])
+        await asyncio.sleep(1.0)
+        yield crowd
+    finally:
+        await loop.run_in_executor(None, crowd.close)
+        await pool.stop()
+
+
+async def strike(crowd: Crowd, pool: WorkerPool, what: str) -> Heard:
+    """Kill a worker and measure until its successor has worked for a while."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(LIVE_S)
+    await loop.run_in_executor(None, crowd.forget)
+    await asyncio.sleep(0.5)
+    old = pool.pids[0]
+    os.kill(old, signal.SIGKILL)
+    await until(lambda: len(pool.pids) == pool.settings.workers and old not in pool.pids)
+    await asyncio.sleep(1.5)
+    heard = await loop.run_in_executor(None, crowd.heard)
+    tell(
+        f"{what}: {heard.alive // 2} of {heard.parties // 2} calls live, longest gap {heard.gap_s * 1000:.0f} ms,"
+        f" {heard.lost} of {heard.packets} packets lost"
+    )
+    return heard
+
+
+def settings(calls: int, **changes: object) -> MediaSettings:
+    """Workers for so many calls, of which none is refused for the load of the machine."""
+    values: dict[str, object] = {
+        "ports": (26000, 26000 + 4 * calls + 99),
+        "workers": 1,
+        "max_busy": 1.0,
+        "max_late_ms": 1000.0,
+    }
+    return MediaSettings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+async def test_no_packet_is_lost_under_load() -> None:
+    pool = WorkerPool(settings(CALLS, workers=2))
+    async with crowd_of(pool, CALLS) as crowd:
+        for number in range(ROUNDS):
+            heard = await strike(crowd, pool, f"kill -9 under load, round {number + 1}")
+            assert (heard.alive, heard.unbroken, heard.lost) == (2 * CALLS, 2 * CALLS, 0)
+
+
+async def test_a_worker_with_more_than_a_thousand_sockets_is_replaced_without_loss() -> None:
+    pool = WorkerPool(settings(MANY))
+    async with crowd_of(pool, MANY, period_s=0.2) as crowd:
+        assert pool.restarts == 0
+        heard = await strike(crowd, pool, "kill -9 of a worker with 1600 sockets")
+        assert (heard.alive, heard.unbroken, heard.lost) == (2 * MANY, 2 * MANY, 0)
+
+
+async def test_many_orders_one_by_one_do_not_make_a_worker_oversleep() -> None:
+    pool = WorkerPool(settings(4))
+    await pool.start()
+    for _ in range(1500):
+        await (await pool.open()).close()
+    await asyncio.sleep(0.8)
+    assert pool.restarts == 0
+    await pool.stop()
+
+
+async def test_a_process_with_more_than_a_thousand_descriptors_can_have_workers() -> None:
+    """Its standby gets a lifeline with a number that select() refuses."""
+    raise_descriptor_limit()
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    pool = WorkerPool(settings(4))
+    try:
+        await pool.start()
+        assert len(pool.pids) == 1
+        await (await pool.open()).close()
+    finally:
+        await pool.stop()
+        for descriptor in held:
+            os.close(descriptor)
