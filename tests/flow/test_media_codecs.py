@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 from tests.flow.coded import CodedParty
@@ -140,6 +141,26 @@ async def test_packet_times_mix(codecs: Codecs, codec: CodecName, left_ms: int, 
     left.port.bridge(right.port)
     await asyncio.sleep(2)
     assert left.tones() == {900}
+    assert right.tones() == {500}
+
+
+@pytest.mark.parametrize(("before", "after"), [(30, 60), (60, 30), (20, 60), (40, 10), (60, 20)])
+@pytest.mark.parametrize("codec", ["G722", "PCMU"])
+async def test_a_change_of_the_packet_time_leaves_no_gap(
+    codecs: Codecs, codec: CodecName, before: int, after: int
+) -> None:
+    left, right = await codecs.join("PCMA"), await codecs.join(codec, ptime_ms=before)
+    left.say_tone(500)
+    left.port.bridge(right.port)
+    await asyncio.sleep(1.02)
+    right.configure(ptime_ms=after)
+    await asyncio.sleep(1)
+    length = {rtp.timestamp: len(rtp.payload) for rtp in right.received}
+    assert set(length.values()) == {before * 8, after * 8}
+    starts = list(length)
+    assert [later - earlier for earlier, later in pairwise(starts)] == [
+        length[start] for start in starts[:-1]
+    ]
     assert right.tones() == {500}
 
 

@@ -144,13 +144,16 @@ class Control:
         session.measure = len if session.law is not None else partial(units_of, *session.coding)
         keys.configure(session, params)
         if before is None or _coding(before) != _coding(params):
-            session.voice = Voice(
+            voice = Voice(
                 params.codec,
                 params.clock_rate_hz,
                 fmtp=params.fmtp,
                 ptime_ms=params.ptime_ms,
                 complexity=self._complexity,
             )
+            if session.voice is not None:
+                voice.carry_on(session.voice)
+            session.voice = voice
             session.irregular = 0
         session.packet_samples = session.voice.samples if session.voice is not None else FRAME_SAMPLES
         can_be_cut = params.codec in {"PCMU", "PCMA", "G722", "L16"}

@@ -192,11 +192,14 @@ class Session(PortState):
         voice = self.voice
         if not self.sending or voice is None:
             return
-        if isinstance(frame, bytes) and self.packet_samples == FRAME_SAMPLES and self.law is not None:
+        whole = self.packet_samples == FRAME_SAMPLES and not voice.rest
+        if isinstance(frame, bytes) and whole and self.law is not None:
             self._send_audio(frame, FRAME_SAMPLES, at)
             return
+        begins = at - voice.waiting / SAMPLE_RATE_HZ  # by when its audio begins, no change of length is a gap
         for payload in voice.push(frame):
-            self._send_audio(payload, voice.units, at)
+            self._send_audio(payload, voice.units, begins)
+            begins += voice.samples / SAMPLE_RATE_HZ
 
     def send_packet(self, payload: bytes, at: float) -> None:
         """Send a packet of our codec that was made before, of one frame whose place in time is `at`."""

@@ -59,17 +59,28 @@ class Voice:
         self._encoder: Encoder | None = None
         if self.law is None and known.encodes:
             self._encoder = make_encoder(codec, clock_rate_hz, fmtp, packet_ms, complexity)
-        self._bytes = b""
+        self.rest = b""
+        """What waits to fill a packet of G.711."""
         self._pcm = SILENCE
+
+    @property
+    def waiting(self) -> int:
+        """Samples that wait to fill a packet."""
+        return len(self.rest) or len(self._pcm)
+
+    def carry_on(self, before: Voice) -> None:
+        """Take what waits in `before`: who asks for packets of another length misses nothing."""
+        if before.law is self.law:
+            self.rest, self._pcm = before.rest, before._pcm
 
     def push(self, frame: bytes | Pcm) -> list[bytes]:
         """Take a frame, as bytes in the leg's own law or as samples; returns the packets that are full."""
         if self.law is None:
             return self._push_samples(samples_of(frame, None))
-        waiting = self._bytes + (frame if isinstance(frame, bytes) else g711.encode(frame, self.law))
+        waiting = self.rest + (frame if isinstance(frame, bytes) else g711.encode(frame, self.law))
         size = self.samples
         packets = [waiting[start : start + size] for start in range(0, len(waiting) - size + 1, size)]
-        self._bytes = waiting[size * len(packets) :]
+        self.rest = waiting[size * len(packets) :]
         return packets
 
     def _push_samples(self, frame: Pcm) -> list[bytes]:
@@ -86,5 +97,5 @@ class Voice:
 
     def clear(self) -> None:
         """Drop what waits to fill a packet."""
-        self._bytes = b""
+        self.rest = b""
         self._pcm = self._pcm[:0]
