@@ -86,6 +86,7 @@ class MediaCore:
         self._control = Control(settings, self._sessions, self._frames, clips, writer, self.emit)
         self.load = LoadMeter(max_busy=settings.max_busy, max_late_ms=settings.max_late_ms)
         """What the shell measures of our ticks."""
+        self._meter = sockets if isinstance(sockets, CountsOverflows) else None
         self._overflows = 0
         self.drained = 0
         """Datagrams that the last tick took in."""
@@ -401,8 +402,8 @@ class MediaCore:
             self.wake(session, session.last_life + limit)
 
     def _count_overflows(self, session: Session) -> None:
-        if isinstance(self._sockets, CountsOverflows):
-            overflows = self._sockets.overflows(session.rtp_handle)
+        if self._meter is not None:
+            overflows = self._meter.overflows(session.rtp_handle)
             self._overflows += overflows - session.overflows
             session.overflows = overflows
 

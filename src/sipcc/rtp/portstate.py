@@ -16,7 +16,7 @@ from sipcc.rtp.line import OutgoingLine, RelayMap
 from sipcc.rtp.player import Player
 from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
-from sipcc.rtp.stats import ReceiveStats, SendStats, summarize
+from sipcc.rtp.stats import Arrived, ReceiveStats, SendStats, summarize
 from sipcc.rtp.streaming import StreamPlayer
 from sipcc.rtp.voice import Voice
 from sipcc.rtp.wire import Event
@@ -89,8 +89,8 @@ class PortState:
         "muxed",
         "noise_type",
         "number",
-        "overflows",
         "old_key",
+        "overflows",
         "owner",
         "packet_samples",
         "params",
@@ -232,7 +232,7 @@ class PortState:
         """True while audio comes, but for pauses of less than two seconds, and somebody wants to know."""
         self.beside: list[RawSession] = []
         """Raw ports of the same party."""
-        self._arrivals: list[tuple[tuple[int, int, int, int, int], int, float]] = []
+        self._arrivals: list[Arrived] = []
         self.owner = owner
         self._send = sockets.send
 
@@ -287,10 +287,7 @@ class PortState:
         kernel's work has pushed out of the cache since the packet before.
         """
         arrivals, self._arrivals = self._arrivals, []
-        receive = self.received.receive
-        audio = self.payload_type
-        for (_, second, sequence, timestamp, ssrc), size, now in arrivals:
-            receive(ssrc, sequence, timestamp, size, now=now, sampled=second & 0x7F == audio)
+        self.received.receive_all(arrivals, self.payload_type)
 
     def stats(self) -> RtpStats:
         """The figures as they stand."""

@@ -8,6 +8,7 @@ counted as received, so the loss of a path that doubles packets is not reported 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 MIN_SEQUENTIAL = 2
@@ -102,6 +103,17 @@ class SequenceTracker:
         self._bad = (sequence + 1) & 0xFFFF
         return Arrival.JUMP
 
+    def receive_row(self, count: int) -> None:
+        """Take `count` packets of a valid source that each follow on the one before, without a wrap."""
+        self.highest += count
+        self._seen = (self._seen << count | (1 << count) - 1) & _WINDOW_MASK
+        self.received += count
+
+    @property
+    def next_in_row(self) -> int:
+        """The number that the next packet of `receive_row` must have; -1 when there is none."""
+        return self.highest + 1 if self._probation == 0 else -1
+
     def _on_probation(self, sequence: int) -> Arrival:
         if sequence == (self.highest + 1) & 0xFFFF:
             self._probation -= 1
@@ -169,18 +181,24 @@ class JitterEstimator:
 
     def receive(self, timestamp: int, *, now: float) -> None:
         """Take the timestamp of a packet that arrived at `now`."""
-        last = self._arrival
-        if last >= 0.0:
-            moved = ((timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            step = (now - last) * self._rate - moved
+        self.receive_row(((timestamp, now),))
+
+    def receive_row(self, row: Iterable[tuple[int, float]]) -> None:
+        """Take timestamp and arrival of packets that came one after the other."""
+        rate, value, highest = self._rate, self.value, self.highest
+        before, last = self._timestamp, self._arrival
+        largest = _RESYNC_S * rate if last >= 0.0 else -1.0
+        for timestamp, now in row:
+            step = (now - last) * rate - ((timestamp - before + 0x80000000 & 0xFFFFFFFF) - 0x80000000)
             if step < 0.0:
                 step = -step
-            if step < _RESYNC_S * self._rate:
-                self.value = value = self.value + (step - self.value) / 16.0
-                if value > self.highest:
-                    self.highest = value
-        self._arrival = now
-        self._timestamp = timestamp
+            if step < largest:
+                value += (step - value) / 16.0
+                if value > highest:
+                    highest = value
+            before, last, largest = timestamp, now, _RESYNC_S * rate
+        self.value, self.highest = value, highest
+        self._timestamp, self._arrival = before, last
 
     @property
     def value_ms(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sipcc.rtp import xr
@@ -9,6 +10,9 @@ from sipcc.rtp.emodel import OF_CODEC, mos_of, rate
 from sipcc.rtp.flow import CodecName, RtpStats
 from sipcc.rtp.sequence import Arrival, JitterEstimator, SequenceTracker
 from sipcc.rtp.xr import BurstMeter, Bursts, VoipMetrics
+
+Arrived = tuple[tuple[int, int, int, int, int], int, float]
+"""Header of an accepted packet as it came, bytes of payload, and when it came."""
 
 NTP_UNIX_OFFSET_S = 2_208_988_800
 """Seconds from 1900 (NTP) to 1970 (Unix)."""
@@ -106,6 +110,32 @@ class ReceiveStats:
         if arrival is not Arrival.IN_ORDER:
             self._note(tracker, arrival, highest, sequence)
         return arrival
+
+    def receive_all(self, arrivals: Iterable[Arrived], audio: int) -> None:
+        """Count accepted packets in the order of their coming; those of payload type `audio` are sampled."""
+        row: list[tuple[int, float]] = []
+        size_of_row = 0
+        tracker, source = self.tracker, self.ssrc
+        follows = -1 if tracker is None else tracker.next_in_row
+        for (_, second, sequence, timestamp, ssrc), size, now in arrivals:
+            if sequence == follows and ssrc == source and second & 0x7F == audio:  # nearly always
+                row.append((timestamp, now))
+                size_of_row += size
+                follows += 1
+                continue
+            self._receive_row(row, size_of_row)
+            row, size_of_row = [], 0
+            self.receive(ssrc, sequence, timestamp, size, now=now, sampled=second & 0x7F == audio)
+            tracker, source = self.tracker, self.ssrc
+            follows = -1 if tracker is None else tracker.next_in_row
+        self._receive_row(row, size_of_row)
+
+    def _receive_row(self, row: list[tuple[int, float]], size: int) -> None:
+        if row and self.tracker is not None:
+            self.packets += len(row)
+            self.bytes += size
+            self.tracker.receive_row(len(row))
+            self._jitter.receive_row(row)
 
     def _note(self, tracker: SequenceTracker, arrival: Arrival, highest: int, sequence: int) -> None:
         """Take down what is missing, or what came after all."""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipcc.rtp.emodel import OF_CODEC, estimate_mos, rate
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.stats import (
+    Arrived,
     Playout,
     ReceiveStats,
     ReportBlock,
@@ -204,3 +207,30 @@ def test_reports_that_nothing_of_ours_comes() -> None:
     sent.packets += 250
     sent.receive_nothing(now=27.0)
     assert sent.unheard_since == 27.0
+
+
+_HEADERS = st.tuples(
+    st.integers(1, 2),  # a source
+    st.sampled_from([1, 1, 1, 1, 1, 2, 5, 0, -1, -3, 300, 4000, -2000]),  # how far its number leaps
+    st.sampled_from([160, 160, 160, 0, 320, 90000, -400]),  # and its timestamp
+    st.sampled_from([0, 0, 0, 0, 101]),  # payload type
+)
+
+
+@given(st.lists(_HEADERS, max_size=120), st.integers(0, 65535))
+def test_packets_counted_together_give_what_they_give_one_by_one(
+    steps: list[tuple[int, int, int, int]], sequence: int
+) -> None:
+    arrivals: list[Arrived] = []
+    timestamp = 1000
+    for number, (ssrc, leap, moved, kind) in enumerate(steps):
+        sequence, timestamp = (sequence + leap) & 0xFFFF, (timestamp + moved) & 0xFFFFFFFF
+        marked = kind | 0x80 if number % 7 == 0 else kind
+        arrivals.append(((0x80, marked, sequence, timestamp, ssrc), 160, number * 0.0201))
+    together, singly = ReceiveStats(), ReceiveStats()
+    for start in range(0, len(arrivals), 50):
+        together.receive_all(arrivals[start : start + 50], 0)
+    for (_, second, number, stamp, ssrc), size, now in arrivals:
+        singly.receive(ssrc, number, stamp, size, now=now, sampled=second & 0x7F == 0)
+    assert summarize(together, SendStats()) == summarize(singly, SendStats())
+    assert together.report_block(now=9.0) == singly.report_block(now=9.0)
