@@ -25,6 +25,18 @@ def test_a_test_that_is_named_is_there(file: str, test: str) -> None:
     assert not test or test in functions_of(path)
 
 
+def test_a_benchmark_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`benchmarks\.(\w+)", PAGE))
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not (ROOT / "benchmarks" / f"{name}.py").exists()] == []
+
+
+def test_each_goal_of_the_media_engine_has_a_row() -> None:
+    goals = [f"M{n}" for n in range(1, 31)] + [f"D0{n}" for n in range(1, 10)]
+    goals += ["H01", "H02", "H05", "H08", "H18", "P1", "P2", "P4", "P13"]
+    assert re.findall(r"^\| ([MDHP]\d+) \|", PAGE, re.MULTILINE) == goals
+
+
 def test_each_row_names_a_test() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "tests |" not in line]
     assert len(rows) > 40
