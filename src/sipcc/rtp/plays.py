@@ -72,7 +72,7 @@ class Plays:
             return False
         if want.codec not in (_QUICK, self._coding_of(session)):  # which has changed meanwhile
             self._fetch(session, play.command, now)
-            return False
+            return not session.loading
         for index, (item, clip) in enumerate(zip(want.items, clips, strict=True)):
             if clip.error and index not in play.told:
                 play.told.add(index)

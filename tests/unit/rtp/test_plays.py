@@ -66,6 +66,19 @@ async def test_a_leg_of_another_codec_begins_with_g711_and_goes_on_with_packets(
     assert stage.plays.wants == []
 
 
+async def test_a_leg_whose_codec_changed_while_clips_were_read_plays_what_is_at_hand(
+    prompt: PlayFile,
+) -> None:
+    stage = Stage(A)
+    await stage.clips.load(prompt, OPUS, now=0.0)
+    stage.play(prompt)
+    stage.leg.coding = OPUS
+    (want,) = stage.plays.wants
+    clip = await stage.clips.load(prompt, A, now=0.0)
+    assert stage.plays.supply(stage.leg, want, [clip], now=0.0)  # so the leg is settled, and the clock plays
+    assert stage.leg.player.coding == OPUS
+
+
 async def test_tones_for_other_codecs_are_not_made_in_the_loop() -> None:
     stage = Stage(OPUS)
     stage.play(PlayTone((440.0,), 1000))
