@@ -35,6 +35,7 @@ class Field:
         extra: more sections of the configuration.
         ports: how many ports there are for media.
         program: a Python program that takes the configuration, instead of the daemon.
+        options: what else `Centre` takes, such as `workers` and `media`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Field:
         extra: str = "",
         ports: int = 100,
         program: Path | None = None,
+        **options: Any,
     ) -> None:
         self.folder = folder
         self.programs: list[Program] = []
@@ -68,7 +70,7 @@ class Field:
                 _section("numbers", number=self._numbers[name], to=f"dial:{name}/138001380{index:02}")
             )
         lines += [_section("numbers", number=number, to=to) for number, to in (numbers or {}).items()]
-        self.centre = Centre(folder, sip=sip, extra="\n".join(lines), ports=ports, program=program)
+        self.centre = Centre(folder, sip=sip, extra="\n".join(lines), ports=ports, program=program, **options)
         self.programs.append(self.centre.program)
 
     def number(self, callee: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes the sound that SIPp plays: RTP in a pcap, a tone with keys pressed at known moments.
+"""Writes what SIPp plays: RTP in a pcap, a tone with keys pressed at known moments, or any datagrams.
 
 Made here and not by `sipcc.rtp`, so that what our engine reads was written by somebody else's reading of
 RFC 3550 and RFC 4733.
@@ -6,7 +6,9 @@ RFC 3550 and RFC 4733.
 
 from __future__ import annotations
 
+import random
 import struct
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sipcc.testing import audio
@@ -50,6 +52,78 @@ def write(
         records.append(_record(index * FRAME_S, rtp))
     path.write_bytes(b"".join(records))
     return path
+
+
+def write_packets(
+    path: Path,
+    *,
+    tone_hz: float,
+    sizes_ms: Sequence[tuple[float, int]],
+    codec: str = "PCMU",
+    ssrc: int = 0x4321,
+) -> Path:
+    """Write a tone in packets of changing length: `sizes_ms` are (until when in seconds, length in ms)."""
+    payload_type = 0 if codec == "PCMU" else 8
+    samples = audio.tone(tone_hz, sizes_ms[-1][0])
+    coded = audio.ulaw(samples) if codec == "PCMU" else audio.alaw(samples)
+    at, sequence, found = 0, 0, []
+    for until, length_ms in sizes_ms:
+        step = length_ms * 8
+        while at + step <= until * 8000:
+            body = rtp(payload_type, sequence, at, ssrc, coded[at : at + step], marker=not sequence)
+            found.append((at / 8000, body))
+            at, sequence = at + step, sequence + 1
+    return write_datagrams(path, found)
+
+
+def write_datagrams(path: Path, datagrams: Iterable[tuple[float, bytes]]) -> Path:
+    """Write datagrams as (when in seconds, payload); what they hold is theirs."""
+    records = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
+    records += [_record(at, body) for at, body in sorted(datagrams, key=lambda each: each[0])]
+    path.write_bytes(b"".join(records))
+    return path
+
+
+def rtp(
+    payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes, *, marker: bool = False
+) -> bytes:
+    """One packet (RFC 3550 §5.1)."""
+    second = payload_type | (0x80 if marker else 0)
+    head = struct.pack("!BBHII", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
+    return head + payload
+
+
+def write_damaged(
+    path: Path,
+    *,
+    tone_hz: float,
+    seconds: float,
+    loss: float = 0.1,
+    jitter_s: float = 0.2,
+    duplicates: float = 0.02,
+    ssrc: int = 0x5678,
+    seed: int = 1,
+) -> tuple[int, int]:
+    """Write a tone as a bad network brings it; returns how many packets were lost, and how many come.
+
+    Each packet is up to `jitter_s` late by itself, so that many overtake each other. The first and the last
+    one come in time, so that the beginning, the end and the loss between them are known.
+    """
+    chance = random.Random(seed)
+    frames = audio.payloads(audio.tone(tone_hz, seconds), "PCMU")
+    datagrams, lost = [], 0
+    for index, frame in enumerate(frames):
+        edge = index in (0, len(frames) - 1)
+        if not edge and chance.random() < loss:
+            lost += 1
+            continue
+        packet = rtp(0, index, index * UNITS, ssrc, frame, marker=not index)
+        copies = 1 if edge or chance.random() >= duplicates else 2
+        for _ in range(copies):
+            late = 0.0 if not index else jitter_s if edge else chance.random() * jitter_s
+            datagrams.append((index * FRAME_S + late, packet))
+    write_datagrams(path, datagrams)
+    return lost, len(datagrams)
 
 
 def _events(keys: tuple[tuple[float, str], ...], press_ms: int) -> dict[int, tuple[int, bytes]]:

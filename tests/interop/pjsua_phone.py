@@ -3,7 +3,8 @@
 PJSIP keeps global state and its own threads, so it lives outside the test process. Events carry ``at``,
 Unix time, and the number of their call, from 1. Commands: ``call URI``, ``message URI TEXT``, ``quit``,
 ``unregister``, and for the last call, or for call N as in ``2:hold``: ``answer [STATUS]``,
-``decline STATUS``, ``keys DIGITS``, ``info DIGITS`` (keys by INFO), ``hold``, ``unhold``, ``update``,
+``decline STATUS``, ``keys DIGITS``, ``info DIGITS`` (keys by INFO), ``tones DIGITS`` (keys in the audio,
+while its own sound pauses), ``hold``, ``unhold``, ``update``,
 ``transfer URI``, ``replace N`` (transfer to the party of call N), ``text TEXT`` (MESSAGE in the dialog),
 ``hangup``.
 """
@@ -65,7 +66,29 @@ class Call(pj.Call):
                 recorder = self.recorder or self.phone.recorder
                 if recorder is not None:
                     sound.startTransmit(recorder)
-        tell("media", call=self.number, status=[media.status for media in info.media], state=info.stateText)
+        status = [media.status for media in info.media]
+        tell("media", call=self.number, status=status, state=info.stateText, codecs=self._codecs(info))
+
+    def _codecs(self, info: Any) -> list[str]:
+        """Codec and clock rate of each stream that runs."""
+        streams = [self.getStreamInfo(i) for i, media in enumerate(info.media) if media.status == 1]
+        return [f"{stream.codecName}/{stream.codecClockRate}" for stream in streams]
+
+    def tones(self, digits: str) -> None:
+        """Play digits in the audio, and nothing else meanwhile."""
+        sound = self.getAudioMedia(-1)
+        if self.phone.player is not None:
+            self.phone.player.stopTransmit(sound)
+        generator = pj.ToneGenerator()
+        generator.createToneGenerator()
+        wanted = pj.ToneDigitVector()
+        for digit in digits:
+            each = pj.ToneDigit()
+            each.digit, each.on_msec, each.off_msec, each.volume = digit, 120, 120, 6000
+            wanted.append(each)
+        generator.playDigits(wanted)
+        generator.startTransmit(sound)
+        self.phone.generator = generator
 
     def onDtmfDigit(self, prm: Any) -> None:
         tell("digit", call=self.number, digit=prm.digit, method=prm.method)
@@ -121,6 +144,8 @@ class Phone:
         self.buddies: dict[str, Any] = {}
         self.answer_at = float("inf")
         self.player: Any = None
+        self.generator: Any = None
+        """Plays keys in the audio."""
         self.recorder: Any = None
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
@@ -143,11 +168,7 @@ class Phone:
         self.endpoint.transportCreate(KINDS[settings.get("transport", "udp")], transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
-        for codec in self.endpoint.codecEnum2():
-            first = settings.get("codec", "PCMU")
-            name = codec.codecId.split("/")[0]
-            priority = 255 if name == first else 200 if name in ("PCMU", "PCMA") else 0
-            self.endpoint.codecSetPriority(codec.codecId, priority)
+        self._choose_codecs(settings.get("codec", "PCMU"))
         if settings.get("play"):
             self.player = pj.AudioMediaPlayer()
             self.player.createPlayer(settings["play"])
@@ -155,6 +176,18 @@ class Phone:
             self.recorder = pj.AudioMediaRecorder()
             self.recorder.createRecorder(settings["record"])
         self.account = self._make_account()
+
+    def _choose_codecs(self, first: str) -> None:
+        """The codec `first`, and G.711 besides unless the settings say ``only``."""
+        others = () if self.settings.get("only") else ("PCMU", "PCMA")
+        for codec in self.endpoint.codecEnum2():
+            name = codec.codecId.split("/")[0]
+            priority = 255 if name == first else 200 if name in others else 0
+            self.endpoint.codecSetPriority(codec.codecId, priority)
+            if priority and self.settings.get("ptime"):
+                parameters = self.endpoint.codecGetParam(codec.codecId)
+                parameters.setting.frmPerPkt = self.settings["ptime"] // parameters.info.frameLen
+                self.endpoint.codecSetParam(codec.codecId, parameters)
 
     def _make_account(self) -> Account:
         settings = self.settings
@@ -188,6 +221,11 @@ class Phone:
                 self.answer_at = float("inf")
                 if self.call is not None:
                     self.command("answer", str(self.settings.get("answer", 200)))
+            if self.generator is not None and not self.generator.isBusy():
+                self.generator = None
+                tell("tones over")
+                if self.player is not None and self.call is not None:
+                    self.player.startTransmit(self.call.getAudioMedia(-1))
             if not lines and select.select([sys.stdin], [], [], 0)[0]:
                 lines = os.read(sys.stdin.fileno(), 65536).decode().splitlines() or ["quit"]
             if lines:
@@ -220,6 +258,8 @@ class Phone:
             self.call.answer(operation)
         elif name == "keys":
             self.call.dialDtmf(arguments[0])
+        elif name == "tones":
+            self.call.tones(arguments[0])
         elif name == "hold":
             self.call.setHold(pj.CallOpParam())
         elif name == "unhold":
@@ -260,7 +300,7 @@ class Phone:
                 call.hangup(pj.CallOpParam())
         for _ in range(20):
             self.endpoint.libHandleEvents(10)
-        self.player = self.recorder = None  # closing the recorder completes its file
+        self.player = self.recorder = self.generator = None  # closing the recorder completes its file
         self.calls.clear()
         self.buddies.clear()
         self.account.shutdown()

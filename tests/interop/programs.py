@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -178,6 +178,44 @@ class Softphone(Program):
             with contextlib.suppress(AssertionError):
                 self.wait(8)
         self.end()
+
+
+class Capture(Program):
+    """What goes over the loopback of this machine, captured by dumpcap and read by tshark.
+
+    Args:
+        folder: where the file is kept.
+        what: a capture filter, such as ``udp and host 127.0.0.3``.
+        name: of the file.
+    """
+
+    def __init__(self, folder: Path, what: str, *, name: str = "capture") -> None:
+        need("tshark")
+        need("dumpcap")
+        self.path = folder / f"{name}.pcapng"
+        command = ["dumpcap", "-q", "-i", "lo", "-f", what, "-s", "2000", "-w", str(self.path)]
+        super().__init__(name, command, folder)
+        wait_until(lambda: "File:" in self.output or not self.running, 5, self.tail)
+        if not self.running:
+            reason = f"nothing can be captured here: {self.tail(200).strip()}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+
+    def stop(self) -> None:
+        """End it in order; all that was seen before is in the file."""
+        self.end(5)
+
+    def rows(self, wanted: str, *fields: str, rtp: Iterable[int] = ()) -> list[list[str]]:
+        """The fields of each packet that a display filter passes; ports in `rtp` are read as RTP, their
+        odd neighbours as RTCP."""
+        options = [option for port in rtp for option in ("-d", f"udp.port=={port},rtp")]
+        options += [option for port in rtp for option in ("-d", f"udp.port=={port + 1},rtcp")]
+        options += [option for field in fields for option in ("-e", field)]
+        command = ["tshark", "-n", "-r", str(self.path), "-Y", wanted, *options, "-T", "fields"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 @contextlib.contextmanager

@@ -13,13 +13,23 @@ TAG = "[pid]SIPp[call_number]"
 CONTACT = "Contact: <sip:[local_ip]:[local_port];transport=[transport]>"
 
 
-def sdp(direction: str = "sendrecv", *, version: int = 1, address: str = "[media_ip]", codec: int = 0) -> str:
-    """A description of one audio stream on SIPp's media port."""
-    name = {0: "PCMU", 8: "PCMA"}[codec]
+def sdp(
+    direction: str = "sendrecv",
+    *,
+    version: int = 1,
+    address: str = "[media_ip]",
+    codec: int = 0,
+    ptime: int = 20,
+    events: bool = True,
+    more: str = "",
+) -> str:
+    """A description of one audio stream on SIPp's media port; `more` are lines of other media."""
+    name = {0: "PCMU", 8: "PCMA", 18: "G729"}[codec]
+    keys = "a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n" if events else ""
     return (
         f"v=0\no=- 53655765 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 {address}\nt=0 0\n"
-        f"m=audio [media_port] RTP/AVP {codec} 101\na=rtpmap:{codec} {name}/8000\n"
-        f"a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\na={direction}"
+        f"m=audio [media_port] RTP/AVP {codec}{' 101' if events else ''}\na=rtpmap:{codec} {name}/8000\n"
+        f"{keys}a=ptime:{ptime}\na={direction}" + (f"\n{more}" if more else "")
     )
 
 
@@ -197,9 +207,9 @@ class Script:
         self._steps.append(f"<pause {how}/>")
         return self
 
-    def play(self, sound: str = "audio") -> Script:
-        """Play the sound that the run was given, or one of its `keys`."""
-        self._steps.append(f'<nop><action><exec play_pcap_audio="@{sound.upper()}@"/></action></nop>')
+    def play(self, sound: str = "audio", *, kind: str = "audio") -> Script:
+        """Play the sound that the run was given, or one of its `keys`, as ``audio``, ``image``, ``video``."""
+        self._steps.append(f'<nop><action><exec play_pcap_{kind}="@{sound.upper()}@"/></action></nop>')
         return self
 
     def bye(self, *, cseq: int = 2) -> Script:
