@@ -30,6 +30,7 @@ from sipcc.rtp import (
     WorkerPool,
 )
 from sipcc.rtp.keeping import OwnWorkers
+from sipcc.rtp.settings import RecordingSettings
 from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.media import FakeMedia, Peer
@@ -184,6 +185,51 @@ async def test_a_port_taken_by_another_program_is_passed_over(engine: MediaEngin
             assert (await small.open()).port == 23412
         finally:
             await small.stop()
+
+
+async def limited(kind: str, **changes: object) -> MediaEngine:
+    """An engine of one process, with other limits than usual."""
+    asked = settings(workers=1, **changes)
+    engine: MediaEngine = LocalEngine(asked) if kind == "local" else WorkerPool(asked)
+    await engine.start()
+    return engine
+
+
+async def open_again_and_again(engine: MediaEngine) -> None:
+    for _ in range(100):
+        await (await engine.open()).close()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_engine_at_its_limit_takes_no_calls_but_the_second_legs_of_those_it_has(
+    kind: str, parties: Callable[[], FakeMedia]
+) -> None:
+    engine = await limited(kind, max_busy=1e-9)
+    try:
+        port = await engine.open()
+        join(port, parties(), 500)
+        with pytest.raises(PortsExhausted, match="limit"):
+            await open_again_and_again(engine)
+        await engine.open(near=port)
+    finally:
+        await engine.stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_recording_begins_on_a_disk_that_is_nearly_full(
+    kind: str, parties: Callable[[], FakeMedia], tmp_path: Path
+) -> None:
+    engine = await limited(kind, recording=RecordingSettings(min_free_mb=1 << 40))
+    try:
+        port = await engine.open()
+        events = join(port, parties(), 500)
+        port.record(str(tmp_path / "call.wav"))
+        await until(lambda: events)
+        assert isinstance(events[0], RecordingEnded)
+        assert "MB left on the disk" in events[0].reason
+    finally:
+        await engine.stop()
 
 
 async def test_strange_digits_are_refused(engine: MediaEngine) -> None:

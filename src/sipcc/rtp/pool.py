@@ -149,7 +149,7 @@ class WorkerPool:
         port_id = self._ids.uid("port")
         future: asyncio.Future[EnginePort] = asyncio.get_running_loop().create_future()
         worker.opening[port_id] = future
-        worker.order(wire.Open(port_id, beside))
+        worker.order(wire.Open(port_id, beside, near is not None))
         try:
             return await future
         except asyncio.CancelledError:

@@ -42,6 +42,8 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     port: str
     beside: str = ""
     """For a raw port: the port that carries the audio of the same party."""
+    joins: bool = False
+    """True for a port of a call that is there already: a worker at its limit opens that too."""
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure"):

@@ -75,7 +75,7 @@ class Worker:
         self._sockets = UdpSockets()
         offset = time.time() - time.monotonic()
         self._clips = ClipStore()
-        self._writer = RecordingWriter()
+        self._writer = RecordingWriter(min_free_mb=self._settings.recording.min_free_mb)
         self._core = MediaCore(
             self._settings,
             self._sockets,
@@ -295,7 +295,7 @@ class Worker:
             self._post(wire.Opened(message.port, self._settings.public_host, known.number))
             return
         try:
-            opened = self._core.open(message.port, now=now, beside=message.beside)
+            opened = self._core.open(message.port, now=now, beside=message.beside, joins=message.joins)
         except PortsExhausted as error:
             self._post(wire.OpenFailed(message.port, str(error)))
             return
