@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from tests.interop.centre import AGENT, CARRIER, PASSWORDS, Centre
+from tests.interop.centre import AGENT, CARRIER, PASSWORDS, WELCOME_HZ, Centre
 from tests.interop.family import Family
 
 from sipcc.sip.transport.base import Address
@@ -121,3 +121,39 @@ async def test_a_call_outlives_its_process_twice_and_is_recorded_in_one_piece(tm
         [recording] = record["recordings"]
         seconds = recording["seconds"]
         assert seconds > 1.0
+
+
+async def test_who_waits_in_a_queue_waits_on_and_is_served(tmp_path: Path) -> None:
+    async with Talk(tmp_path) as talk:
+        assert await talk.phone.unregister() == 200
+        caller = await talk.carrier.call(QUEUE)
+        await caller.answered()
+        await asyncio.sleep(0.5)
+        await talk.kill_control()
+        await asyncio.sleep(0.5)
+        assert caller.tones(0.3)  # music, from the new process
+        assert await talk.phone.register() == 200
+        agent = await talk.phone.next_call()
+        await agent.answered()
+        await talk.hear(caller, agent)
+        assert caller.media.breaks() == []
+        await agent.hangup()
+        assert await caller.ended(timeout=5) == "peer"
+        [record] = talk.centre.cdrs(1)
+        assert record["cause"] == "normal"
+        assert talk.centre.exits() == ["failed", "answered"]
+
+
+async def test_who_is_in_a_menu_begins_it_again(tmp_path: Path) -> None:
+    async with Talk(tmp_path) as talk:
+        caller = await talk.carrier.call("4008123456")
+        await caller.answered()
+        await caller.hears(WELCOME_HZ)
+        await talk.kill_control()
+        await caller.hears(WELCOME_HZ)
+        await caller.press("1")
+        agent = await talk.phone.next_call()
+        await agent.answered()
+        await talk.hear(caller, agent)
+        await caller.hangup()
+        assert await agent.ended(timeout=5) == "peer"

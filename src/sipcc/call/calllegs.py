@@ -77,6 +77,7 @@ class CallLegs(CallState):
         if leg is not self._leg:
             self._emit(events.LegAnswered(at=self._now(), call=self.id, leg=leg.id))
             self._tell_busy(leg, began=True)
+        self.note()
 
     def leg_ended(self, leg: Leg) -> None:
         """One of the legs is over."""
@@ -181,6 +182,7 @@ class CallLegs(CallState):
 
     def _caller_left(self, leg: Leg, at: float) -> None:
         self._leave(leg.end_cause)
+        self.note()
         if self._conversation is not None:
             self._conversation.ended(leg)
         if leg.role == "callee":  # it took the caller's place by a transfer, and is in the records as a leg

@@ -243,7 +243,7 @@ class CallState(CallerFacts):
             return
         saved = save_call(self.call)
         if saved is not None:
-            journal.note(saved)
+            journal.note(self.id, saved)
         else:
             journal.over(self.id)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from sipcc.bus import Bus
 from sipcc.call.diskwatch import DiskWatch
-from sipcc.call.journal import CallJournal
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
 from sipcc.call.recording import Finisher
@@ -17,6 +16,7 @@ from sipcc.call.settings import CallSettings
 from sipcc.call.tollguard import TollGuard
 from sipcc.clock import Clock
 from sipcc.ids import Ids
+from sipcc.journal import Journal
 from sipcc.rtp.flow import Identity, MediaEngine
 from sipcc.rtp.settings import MediaSettings
 from sipcc.tasks import TaskScope
@@ -24,6 +24,7 @@ from sipcc.tasks import TaskScope
 if TYPE_CHECKING:
     from sipcc.call.protocols import PromptSource
     from sipcc.call.ringing import Target
+    from sipcc.call.saving import SavedCall
     from sipcc.sip import Endpoint
     from sipcc.sip.settings import UserSettings
 
@@ -70,7 +71,7 @@ class CallContext:
     """The legs that are up on each trunk, both ways."""
     numbering: Numbering = field(default_factory=Numbering)
     """How numbers are written here and on each trunk."""
-    journal: CallJournal | None = None
+    journal: Journal[SavedCall] | None = None
     """Where conversations are written down, so that another process can go on with them."""
     conferences: Conferences = field(default_factory=Conferences)
     """Who is in which conference."""

@@ -14,6 +14,7 @@ EarlyPolicy = Literal["pass", "tone", "off"]
 """``pass`` lets the caller hear early audio of the far side; ``tone`` plays our ringing tone as early
 audio instead; ``off`` sends 180 and no audio before the answer."""
 
+
 class Heard(msgspec.Struct, frozen=True):
     """What the caller shall hear."""
 

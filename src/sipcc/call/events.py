@@ -101,6 +101,8 @@ class CallResumed(Event, frozen=True, kw_only=True):
     """The process that served a call died, and another one goes on with it; its audio never stopped."""
 
     call: str
+    talking: bool = True
+    """False for a caller who talked to nobody: its treatment begins anew."""
 
 
 class ConferenceJoined(Event, frozen=True, kw_only=True):

@@ -214,7 +214,11 @@ class Calls:
             self._forget(call)
 
     def resume(self, left: Mapping[str, SavedCall], trunks: Mapping[str, TrunkSettings]) -> list[str]:
-        """Go on with conversations that an earlier process has left; returns those that are lost."""
+        """Go on with calls that an earlier process has left; returns those that are lost.
+
+        Conversations go on. Whoever talked to nobody is treated from the beginning, as a call for the same
+        number is.
+        """
         lost = []
         for saved in left.values():
             resumed = resume_call(self._context, saved, trunks)
@@ -227,20 +231,24 @@ class Calls:
             self._context.scope.spawn(self._go_on(call, peer), name=call.id)
         return lost
 
-    async def _go_on(self, call: Call, peer: Leg) -> None:
-        """What is left of the treatment of a call whose handler is lost: the talk, and then its end."""
+    async def _go_on(self, call: Call, peer: Leg | None) -> None:
+        """What is left of a call whose handler is lost: the talk and then its end, or all of it anew."""
         structlog.contextvars.bind_contextvars(call_id=call.id)
-        _log.info("call.resumed", call_id=call.id)
+        _log.info("call.resumed", call_id=call.id, talking=peer is not None)
+        route = self._routes.find(call.called, call.trunk) if peer is None else None
+        if route is not None:
+            route.calls += 1
         try:
-            await call.converse(peer, resumed=True)
-            await call.free()
-        except CallEnded:
-            pass
-        except Exception:
-            _log.exception("call.resumption_crashed")
+            if peer is not None:
+                await self._treat(call, lambda resumed: _converse(resumed, peer))
+            elif route is not None:
+                await self._treat(call, route.handler)
+            elif not call.ended:
+                call.leg.hangup("unallocated")
         finally:
-            if not call.ended:
-                call.leg.hangup("normal")
+            if route is not None:
+                route.calls -= 1
+            call.note()
             self._forget(call)
 
     def _forget(self, call: Call) -> None:
@@ -249,10 +257,19 @@ class Calls:
             self._empty.set()
 
     async def _handle(self, call: Call, leg: Leg, handler: Handler) -> None:
-        """Run the handler; whatever it does, the caller's leg is over afterwards."""
+        """Take the caller's offer and run the handler; the caller's leg is over afterwards."""
+
+        async def offered(call: Call) -> None:
+            leg.take_offer(body_of(leg.session.request, SDP) or leg.session.request.body)
+            await handler(call)
+
+        await self._treat(call, offered)
+
+    @staticmethod
+    async def _treat(call: Call, handler: Handler) -> None:
+        """Run a handler; whatever it does, the caller's leg is over afterwards."""
         cause, status = "normal", None
         try:
-            leg.take_offer(body_of(leg.session.request, SDP) or leg.session.request.body)
             await handler(call)
             await call.free()  # a transfer may have the caller still
             status = None if call.answered else 480
@@ -275,6 +292,10 @@ class Calls:
         finally:
             if not call.ended:
                 call.leg.hangup(cause, status=status)
+
+
+async def _converse(call: Call, peer: Leg) -> None:
+    await call.converse(peer, resumed=True)
 
 
 async def _back_to_transferor(call: Call) -> bool:

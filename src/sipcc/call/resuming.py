@@ -39,24 +39,25 @@ class Adopting(Protocol):
 
 def resume_call(
     context: CallContext, saved: SavedCall, trunks: Mapping[str, TrunkSettings]
-) -> tuple[Call, Leg] | None:
-    """Take up a conversation: the call and its other party, ready for `Call.go_on`.
+) -> tuple[Call, Leg | None] | None:
+    """Take up a call: it and its other party, if there was one.
 
     None when a part of it is lost: what is left is hung up then, and its ports are closed.
     """
     engine = context.engine
     ports: list[MediaPort] = []
     sessions: list[InviteSession] = []
+    parties = [saved.caller] if saved.peer is None else [saved.caller, saved.peer]
     try:
         if not isinstance(engine, Adopting):
             raise KeyError("the media of this engine end with their process")
-        ports = [engine.adopt(leg.port) for leg in (saved.caller, saved.peer)]
-        sessions = [_session(context, leg, trunks) for leg in (saved.caller, saved.peer)]
+        ports = [engine.adopt(leg.port) for leg in parties]
+        sessions = [_session(context, leg, trunks) for leg in parties]
         call = _call(context, saved, sessions[0], trunks)
-        caller, peer = (
+        legs = [
             _leg(context, call, leg, port, session, trunks)
-            for leg, port, session in zip((saved.caller, saved.peer), ports, sessions, strict=True)
-        )
+            for leg, port, session in zip(parties, ports, sessions, strict=True)
+        ]
     except (KeyError, SipccError) as lost:
         _log.warning("call.not_resumed", call_id=saved.id, lost=str(lost))
         for session in sessions:
@@ -64,13 +65,20 @@ def resume_call(
         for port in ports:
             context.scope.spawn(_close(port), name=f"{saved.id}/close")
         return None
-    call.attach(caller)
-    call.adopt(peer)
+    call.attach(legs[0])
+    if saved.peer is None:
+        legs[0].media.stop_playing()
+    else:
+        call.adopt(legs[1])
     if saved.recording:
-        recorded = peer if saved.recorded == peer.id else caller
-        call.taping.go_on(recorded, saved.recording, paused=saved.recording_paused)
-    context.bus.emit(events.CallResumed(at=context.clock.now(), call=call.id))
-    return call, peer
+        call.taping.go_on(
+            next((leg for leg in legs if leg.id == saved.recorded), legs[0]),
+            saved.recording,
+            paused=saved.recording_paused,
+        )
+    talking = saved.peer is not None
+    context.bus.emit(events.CallResumed(at=context.clock.now(), call=call.id, talking=talking))
+    return call, legs[1] if talking else None
 
 
 def _call(

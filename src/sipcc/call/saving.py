@@ -36,14 +36,15 @@ class SavedLeg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A caller who talks to another party."""
+    """A caller, and the other party if they talk."""
 
     id: str
     called: str
     language: str
     variables: dict[str, str] = {}
     caller: SavedLeg
-    peer: SavedLeg
+    peer: SavedLeg | None = None
+    """None for a caller in a menu or a queue, whose treatment begins anew."""
     recording: str = ""
     """Path of the recording that runs."""
     recorded: str = ""
@@ -52,13 +53,12 @@ class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_call(call: Call) -> SavedCall | None:
-    """What is to be kept of a call; None unless two parties talk, and both dialogs are confirmed."""
+    """What is to be kept of a call; None for one that is over, or not confirmed yet by the caller's ACK."""
     talk = call.conversation
-    if call.ended or talk is None or talk.over or talk.parted:
+    caller = None if call.ended else save_leg(call.leg)
+    if caller is None:
         return None
-    caller, peer = save_leg(call.leg), save_leg(talk.peer)
-    if caller is None or peer is None:
-        return None
+    peer = None if talk is None or talk.over or talk.parted else save_leg(talk.peer)
     return SavedCall(
         id=call.id,
         called=call.called,

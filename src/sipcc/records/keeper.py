@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.bus import Bus
-from sipcc.call.events import CallEndedEvent
+from sipcc.call.events import BridgeEnded, CallEndedEvent, CallResumed
 from sipcc.clock import Clock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
@@ -91,6 +91,8 @@ class RecordKeeper:
         self.kpi = KpiFold(service_levels)
         self._keep: frozenset[str] = frozenset()
         self._spool: Spool | None = None
+        self._resumed: set[str] = set()
+        """Calls whose conversation another process has begun."""
         self.interrupted = 0
         """Calls of an earlier run that were closed at start, because it died with them."""
 
@@ -163,6 +165,22 @@ class RecordKeeper:
         return self._engine
 
     def _on_event(self, event: Event) -> None:
+        if isinstance(event, CallEndedEvent | BridgeEnded) and event.call in self._resumed:
+            self._close_visits(event)  # the queue that would tell of it died with its process
+        self._take(event)
+        if isinstance(event, CallResumed):
+            if event.talking:
+                self._resumed.add(event.call)
+            else:
+                self._close_visits(event)
+
+    def _close_visits(self, event: CallEndedEvent | BridgeEnded | CallResumed) -> None:
+        self._resumed.discard(event.call)
+        wall = round(self._clock.wall_of(event.at), 3)
+        for closing in self.outcomes.closing(event.at, wall, call=event.call):
+            self._bus.emit(closing)
+
+    def _take(self, event: Event) -> None:
         # To the millisecond, before folding: what is stored is then exactly what was folded.
         wall = round(self._clock.wall_of(event.at), 3)
         try:

@@ -153,11 +153,16 @@ class OutcomeFold:
                 pass
         return told
 
-    def closing(self, at: float, wall: float) -> list[Event]:
-        """The events that would close every open entry at the Unix time `wall`, whose `at` is given."""
+    def closing(self, at: float, wall: float, *, call: str = "") -> list[Event]:
+        """The events that would close every open entry, or those of `call`, at the Unix time `wall`.
+
+        `at` is the same time on the monotonic clock.
+        """
         told: list[Event] = []
         for draft in self._open.values():
             joined, exit_ = draft.joined, draft.exit
+            if call and joined.call != call:
+                continue
             for key, offer in draft.offers.items():
                 if offer.outcome is None:
                     told.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipcc.sip.admission import Admission, Admitted, Dropped, Refused
 from sipcc.sip.auth import Credentials, DigestServer
+from sipcc.sip.binding import Binding
 from sipcc.sip.build import response
 from sipcc.sip.endpoint import Endpoint
 from sipcc.sip.guard import AccountAttacked, Guard, GuardBanned
@@ -12,7 +13,7 @@ from sipcc.sip.message import Request, Response
 from sipcc.sip.notifications import Subscriber
 from sipcc.sip.notifier import Notifier
 from sipcc.sip.parser import parse_datagram
-from sipcc.sip.registrar import Binding, BindingsChanged, Rebound, Registrar
+from sipcc.sip.registrar import BindingsChanged, Rebound, Registrar
 from sipcc.sip.registration import Registration
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import SessionEvents, SessionListener, SessionPolicy, SessionState

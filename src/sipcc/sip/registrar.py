@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from sipcc.errors import ParseError
+from sipcc.sip.binding import Binding, Held, SavedContact, SavedContacts, read_back, write_down
 from sipcc.sip.build import response
 from sipcc.sip.fields import delta_seconds
 from sipcc.sip.grammar import format_params, quote
@@ -30,27 +31,6 @@ _ONE_HOUR = 3600
 _REPEATED = ("q", "+sip.instance", "reg-id")
 _SUPPORTED = "path, outbound, gruu"
 _MAX_REG_ID = 2**31 - 1
-
-
-class Binding(msgspec.Struct, frozen=True):
-    """One place where a user can be reached."""
-
-    uri: SipUri
-    """The Contact as a Request-URI: without ``?headers`` and ``method``, which may not stand in one."""
-    flow: Flow | None
-    """The way the REGISTER came; requests to this contact go back on it."""
-    received: Address
-    """Source address of the REGISTER."""
-    path: tuple[NameAddr, ...]
-    """Path values of the REGISTER: the Route of requests to this contact (RFC 3327)."""
-    q: float
-    """Preference of the user, 0 to 1."""
-    expires_at: float
-    """When it ends, in seconds of the clock that `now` comes from."""
-    instance: str
-    """The ``+sip.instance`` of the device without quotes and brackets, or ``""``."""
-    reg_id: int = 0
-    """Which of its flows this is, from 1; 0 for a device that does not speak RFC 5626."""
 
 
 class Rebound(msgspec.Struct, frozen=True):
@@ -67,18 +47,6 @@ class BindingsChanged(msgspec.Struct, frozen=True):
 
     aor: str
     count: int
-
-
-class _Held(msgspec.Struct):
-    """A binding with what only the registrar needs."""
-
-    binding: Binding
-    uri: SipUri
-    """The URI of the Contact as the phone wrote it."""
-    params: str
-    """The parameters of the Contact that the 200 repeats, as text: there may be many bindings."""
-    call_id: str
-    cseq: int
 
 
 class _Wish(NamedTuple):
@@ -103,7 +71,7 @@ class Registrar:
 
     def __init__(self, settings: SipSettings, *, secret: bytes = b"") -> None:
         self._settings = settings
-        self._bindings: dict[str, list[_Held]] = {}
+        self._bindings: dict[str, list[Held]] = {}
         self._sources: dict[Address, tuple[str, ...]] = {}
         self._ends: list[tuple[float, str]] = []
         self._count = 0
@@ -156,7 +124,7 @@ class Registrar:
                 changed.remove(old)
             if wish.expires:
                 binding = _binding(wish, flow, received, path, now)
-                changed.append(_Held(binding, wish.contact.uri, _repeated(wish.contact), call_id, cseq))
+                changed.append(Held(binding, wish.contact.uri, _repeated(wish.contact), call_id, cseq))
                 if old is not None and _has_moved(old.binding, binding):
                     moved.append(Rebound(aor, binding.instance, old.binding, binding))
         if len(changed) > self._settings.max_contacts and len(changed) > len(held):
@@ -192,7 +160,7 @@ class Registrar:
         device = self.device_of_gruu(uri)
         return device is not None and device.aor == aor
 
-    def _replace(self, aor: str, changed: list[_Held]) -> None:
+    def _replace(self, aor: str, changed: list[Held]) -> None:
         before = self._bindings.get(aor, [])
         for one in before:
             if one not in changed:
@@ -216,14 +184,14 @@ class Registrar:
                 if one.binding.instance and one.binding.instance not in kept:
                     self._temporary.drop(Device(aor, one.binding.instance))
 
-    def _note(self, aor: str, held: _Held) -> None:
+    def _note(self, aor: str, held: Held) -> None:
         source = held.binding.received
         aors = self._sources.get(source, ())
         if aor not in aors:
             self._sources[source] = (*aors, aor)
         heapq.heappush(self._ends, (held.binding.expires_at, aor))
 
-    def _forget(self, aor: str, held: _Held) -> None:
+    def _forget(self, aor: str, held: Held) -> None:
         source = held.binding.received
         others = [one for one in self._bindings.get(aor, ()) if one is not held]
         if any(one.binding.received == source for one in others):
@@ -259,6 +227,22 @@ class Registrar:
     def all_bindings(self) -> Iterator[tuple[str, Binding]]:
         """Every binding with its address of record; not to be kept while others change them."""
         return ((aor, one.binding) for aor, held in self._bindings.items() for one in held)
+
+    def save(self, aor: str, *, wall_of: Callable[[float], float]) -> SavedContacts:
+        """The bindings of `aor` that another process could use."""
+        return write_down(self._bindings.get(aor, ()), wall_of=wall_of)
+
+    def restore(
+        self, aor: str, saved: SavedContacts, *, flow_of: Callable[[SavedContact], Flow | None], ages: float
+    ) -> None:
+        """Take in the bindings that another process has left; `ages` takes a Unix time to our clock.
+
+        Raises:
+            ParseError: what was written down is damaged.
+        """
+        held = read_back(saved, flow_of=flow_of, ages=ages)
+        if held and aor not in self._bindings:
+            self._replace(aor, held)
 
     def device_of_gruu(self, uri: SipUri) -> Device | None:
         """The device that a GRUU says to lead to, registered or not; None for any other URI."""
@@ -328,7 +312,7 @@ class Registrar:
         """How many addresses of record have a binding."""
         return len(self._bindings)
 
-    def _written(self, held: _Held, request: Request, aor: str, gruu: bool, now: float) -> str:
+    def _written(self, held: Held, request: Request, aor: str, gruu: bool, now: float) -> str:
         """A Contact value for the 200: the URI as the phone wrote it, with the time that is left."""
         binding = held.binding
         params: dict[str, str] = {}
@@ -404,7 +388,7 @@ def _path(request: Request) -> tuple[NameAddr, ...]:
         raise _RefusedError(400, "Bad Path") from error
 
 
-def _same_device(held: _Held, wish: _Wish) -> bool:
+def _same_device(held: Held, wish: _Wish) -> bool:
     mine, theirs = held.binding.instance, _instance(wish.contact)
     if mine and theirs:
         return mine == theirs and held.binding.reg_id == wish.reg_id
@@ -421,7 +405,7 @@ def _repeated(contact: NameAddr) -> str:
     return format_params({name: contact.params[name] for name in _REPEATED if name in contact.params})
 
 
-def _check_order(held: _Held, call_id: str, cseq: int) -> None:
+def _check_order(held: Held, call_id: str, cseq: int) -> None:
     """A REGISTER that was overtaken by a later one must not undo it (RFC 3261 §10.3 step 7)."""
     if held.call_id == call_id and cseq <= held.cseq:
         raise _RefusedError(400, "CSeq Out Of Order")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sipcc.call.describing import codecs_for
+from sipcc.call.events import CallEndedEvent
+from sipcc.journal import Journal
+from sipcc.sip.binding import SavedContacts
 
 if TYPE_CHECKING:
     from sipcc.bus import Bus
-    from sipcc.call.journal import CallJournal
-    from sipcc.clock import LoopClock
+    from sipcc.call import Calls
+    from sipcc.call.saving import SavedCall
+    from sipcc.clock import Clock, LoopClock
     from sipcc.config import Config
     from sipcc.ids import Ids
     from sipcc.records import RecordKeeper
@@ -55,13 +59,37 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
     )
 
 
-def call_journal(config: Config) -> CallJournal | None:
-    """Where conversations are written down; None where no other process could go on with them."""
+def call_journal(config: Config) -> Journal[SavedCall] | None:
+    """Where calls are written down; None where no other process could go on with them."""
     if config.media.worker_count == 0 or not config.daemon.journal:
         return None
-    from sipcc.call.journal import CallJournal
+    from sipcc.call.saving import SavedCall
 
-    return CallJournal(Path(config.daemon.journal))
+    return Journal(Path(config.daemon.journal), SavedCall, name="calls", version=1)
+
+
+def phone_journal(config: Config) -> Journal[SavedContacts] | None:
+    """Where registrations are written down, beside the calls."""
+    if not config.daemon.journal:
+        return None
+    path = Path(config.daemon.journal)
+    return Journal(path.with_name(f"{path.stem}.phones"), SavedContacts, name="phones", version=1)
+
+
+def go_on(
+    calls: Calls,
+    left: Mapping[str, SavedCall],
+    *,
+    config: Config,
+    journal: Journal[SavedCall] | None,
+    bus: Bus,
+    clock: Clock,
+) -> None:
+    """Go on with the calls that a process before us has left; close the records of those that are lost."""
+    for lost in calls.resume(left, {trunk.name: trunk for trunk in config.trunks}):
+        if journal is not None:
+            journal.over(lost)
+        bus.emit(CallEndedEvent(at=clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us"))
 
 
 def media_figures(loads: Sequence[EngineLoad]) -> dict[str, int | float]:

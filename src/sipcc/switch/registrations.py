@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
-from sipcc.errors import SipccError, TransportError
+from sipcc.errors import ParseError, SipccError, TransportError
 from sipcc.ids import Ids
+from sipcc.journal import Journal
 from sipcc.log import get_logger
 from sipcc.sip import (
     Address,
@@ -26,6 +27,7 @@ from sipcc.sip import (
     local_host_towards,
     response,
 )
+from sipcc.sip.binding import SavedContact, SavedContacts
 from sipcc.sip.nat import contact_transport, is_address
 from sipcc.sip.registrar import Rebound
 from sipcc.sip.trunk import destination_of
@@ -47,8 +49,16 @@ class PhoneRegistrations:
     """Feeds REGISTER requests to the registrar, and tells when a user's phones come and go."""
 
     def __init__(
-        self, endpoint: Endpoint, registrar: Registrar, clock: Clock, on_change: Callable[[str, int], None]
+        self,
+        endpoint: Endpoint,
+        registrar: Registrar,
+        clock: Clock,
+        on_change: Callable[[str, int], None],
+        *,
+        journal: Journal[SavedContacts] | None = None,
     ) -> None:
+        """With a `journal` the phones are still known after a restart (`restore`)."""
+        self._journal = journal
         self._endpoint = endpoint
         self._registrar = registrar
         self._clock = clock
@@ -64,6 +74,8 @@ class PhoneRegistrations:
         self._closed = True
         await self._scope.close()
         self._driver.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _on_register(self, inbound: InboundRequest) -> None:
         request = inbound.request
@@ -76,7 +88,38 @@ class PhoneRegistrations:
             request, user, flow=inbound.flow, received=inbound.flow.remote, now=self._clock.now()
         )
         inbound.respond(answer)
+        self._write_down(user)
         self._driver.pump()
+
+    def _write_down(self, user: str) -> None:
+        if self._journal is None:
+            return
+        saved = self._registrar.save(user, wall_of=self._clock.wall_of)
+        if saved.contacts:
+            self._journal.note(user, saved)
+        else:
+            self._journal.over(user)
+
+    def restore(self, users: Container[str]) -> None:
+        """Know the phones again that were registered before this process; those of `users` alone."""
+        if self._journal is None:
+            return
+        now = self._clock.now()
+        ages = now - self._clock.wall_of(now)
+        for user, saved in self._journal.open().items():
+            if user not in users:
+                self._journal.over(user)
+                continue
+            with contextlib.suppress(ParseError):
+                self._registrar.restore(user, saved, flow_of=self._flow_of, ages=ages)
+        self._driver.pump()
+
+    def _flow_of(self, contact: SavedContact) -> Flow | None:
+        """The way to a phone; streams ended with the process that had them."""
+        if contact.transport != "udp":
+            return None
+        listeners = [one for one in self._endpoint.listeners if one.transport == "udp"]
+        return listeners[0].flow_to(Address(*contact.received)) if listeners else None
 
     def _on_flow_closed(self, flow: Flow) -> None:
         bindings = self._registrar.bound_to(flow)
@@ -105,6 +148,8 @@ class PhoneRegistrations:
                 self._follow(event.old, event.new)
             else:
                 _log.info("registration.changed", user=event.aor, contacts=event.count)
+                if not event.count:
+                    self._write_down(event.aor)
                 self._on_change(event.aor, event.count)
 
     def _follow(self, old: Binding, new: Binding) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
 from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
-from sipcc.call.events import CallEndedEvent
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
 from sipcc.call.treatments import plain_handler
@@ -33,7 +32,15 @@ from sipcc.switch.desk import Desk
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
-from sipcc.switch.parts import browser_identity, call_journal, media_engine, media_figures, record_keeper
+from sipcc.switch.parts import (
+    browser_identity,
+    call_journal,
+    go_on,
+    media_engine,
+    media_figures,
+    phone_journal,
+    record_keeper,
+)
 from sipcc.switch.places import Places
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
@@ -42,7 +49,6 @@ from sipcc.switch.trunks import Trunks
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
-    from sipcc.call.saving import SavedCall
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
@@ -188,22 +194,14 @@ class Switch:
             await self.engine.start()
             await self.acd.start()
             await self.endpoint.start()
-            self._resume(left)
+            self.phone_registrations.restore({user.name for user in self.config.users})
+            go_on(self.calls, left, config=self.config, journal=self._journal, bus=self.bus, clock=self.clock)
             self.trunk_health.start()
             self.trunk_registrations.start()
             self._running = True
         except BaseException:
             await self.stop()
             raise
-
-    def _resume(self, left: Mapping[str, SavedCall]) -> None:
-        """Go on with what a process before us has left, and close the records of what is lost."""
-        for lost in self.calls.resume(left, {trunk.name: trunk for trunk in self.config.trunks}):
-            if self._journal is not None:
-                self._journal.over(lost)
-            self.bus.emit(
-                CallEndedEvent(at=self.clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us")
-            )
 
     async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
         """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
@@ -310,7 +308,11 @@ class Switch:
             chance=self._chance,
         )
         self.phone_registrations = PhoneRegistrations(
-            self.endpoint, self.registrar, self.clock, self._phones_changed
+            self.endpoint,
+            self.registrar,
+            self.clock,
+            self._phones_changed,
+            journal=phone_journal(config),
         )
         self.trunk_registrations = TrunkRegistrations(
             self.endpoint, config.trunks, clock=self.clock, ids=self.ids

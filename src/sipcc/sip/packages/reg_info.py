@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from sipcc.sip.binding import Binding
 from sipcc.sip.packages.xml import HEAD, written
-from sipcc.sip.registrar import Binding
 from sipcc.sip.subscription import Document
 from sipcc.sip.uri import SipUri
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from sipcc.sip.packages import RegistrationPackage
 from sipcc.sip.packages.reg_info import KEPT_ENDED, MAX_CONTACTS, NAMESPACE
 from sipcc.sip.packages.xml import read
-from sipcc.sip.registrar import Binding
+from sipcc.sip.binding import Binding
 from sipcc.sip.transport.base import Address
 from sipcc.sip.uri import SipUri
 

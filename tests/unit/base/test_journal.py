@@ -1,4 +1,4 @@
-"""The journal of conversations: what a dead process leaves, whatever is left of its file."""
+"""A journal: what a dead process leaves, whatever is left of its file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.call import journal as module
-from sipcc.call.journal import CallJournal, standing_in
+from sipcc import journal as module
 from sipcc.call.saving import SavedCall, SavedLeg
+from sipcc.journal import Journal
 from sipcc.rtp.flow import StreamParams
 from sipcc.sip.reviving import SavedSession
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+
+
+def journal_at(path: Path) -> Journal[SavedCall]:
+    return Journal(path, SavedCall, name="calls", version=1)
+
+
+def standing_in(data: bytes) -> dict[str, SavedCall]:
+    return journal_at(Path("unused")).read(data)
 
 
 def leg(name: str) -> SavedLeg:
@@ -49,10 +57,10 @@ def call(name: str, **changes: object) -> SavedCall:
 
 
 def written(path: Path, *calls: SavedCall, over: tuple[str, ...] = ()) -> bytes:
-    journal = CallJournal(path)
+    journal = journal_at(path)
     journal.open()
     for each in calls:
-        journal.note(each)
+        journal.note(each.id, each)
     for name in over:
         journal.over(name)
     journal.close()
@@ -62,7 +70,7 @@ def written(path: Path, *calls: SavedCall, over: tuple[str, ...] = ()) -> bytes:
 def test_what_is_up_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "sipccd.calls"
     written(path, call("one"), call("two"), call("two", variables={"a": "b"}), over=("one", "unknown"))
-    assert CallJournal(path).open() == {"two": call("two", variables={"a": "b"})}
+    assert journal_at(path).open() == {"two": call("two", variables={"a": "b"})}
     # the file was written anew, with what is up alone
     assert standing_in(path.read_bytes()) == {"two": call("two", variables={"a": "b"})}
     assert path.stat().st_mode & 0o777 == 0o600
@@ -91,7 +99,7 @@ def test_a_journal_that_is_cut_at_any_byte_gives_what_was_whole(tmp_path: Path) 
 
 @given(st.data())
 def test_a_journal_with_a_bit_flipped_gives_a_prefix(data: st.DataObject) -> None:
-    whole = b"sipcc calls 1\n" + b"".join(module.framed(module.Kept(call(name))) for name in ("one", "two"))
+    whole = b"sipcc calls 1\n" + b"".join(module._framed(name, call(name)) for name in ("one", "two"))
     place = data.draw(st.integers(0, len(whole) * 8 - 1))
     damaged = bytearray(whole)
     damaged[place // 8] ^= 1 << place % 8
@@ -109,40 +117,40 @@ def test_any_bytes_are_read(data: bytes) -> None:
 def test_a_journal_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REWRITE_BYTES", 10_000)
     path = tmp_path / "sipccd.calls"
-    journal = CallJournal(path)
+    journal = journal_at(path)
     journal.open()
-    journal.note(call("stays"))
+    journal.note("stays", call("stays"))
     for number in range(200):
-        journal.note(call(f"call-{number}"))
+        journal.note(f"call-{number}", call(f"call-{number}"))
         journal.over(f"call-{number}")
     assert path.stat().st_size < 15_000
     journal.close()
-    assert set(CallJournal(path).open()) == {"stays"}
+    assert set(journal_at(path).open()) == {"stays"}
 
 
 def test_a_full_disk_ends_the_journal_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "sipccd.calls"
-    journal = CallJournal(path)
+    journal = journal_at(path)
     journal.open()
-    journal.note(call("one"))
+    journal.note("one", call("one"))
 
     def full(_descriptor: int, _data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    journal.note(call("two"))
+    journal.note("two", call("two"))
     journal.over("one")
     monkeypatch.undo()
     journal.close()
-    assert set(CallJournal(path).open()) == {"one"}
+    assert set(journal_at(path).open()) == {"one"}
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_not_to_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    journal = CallJournal(tmp_path / "file" / "sipccd.calls")
+    journal = journal_at(tmp_path / "file" / "sipccd.calls")
     assert journal.open() == {}
-    journal.note(call("one"))
+    journal.note("one", call("one"))
     journal.over("one")
     journal.close()
