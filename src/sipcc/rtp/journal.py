@@ -27,6 +27,7 @@ from sipcc.rtp import wire
 from sipcc.rtp.events import PlayEnded, RecordingEnded
 from sipcc.rtp.flow import RtpStats
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
+from sipcc.rtp.ice import BrowserProof
 from sipcc.rtp.latch import Belief
 from sipcc.rtp.line import Mark
 from sipcc.ward import BEAT, PAGE_BYTES
@@ -85,6 +86,8 @@ class PortRecord(msgspec.Struct, frozen=True):
     """When its recording began; -1 when there is none."""
     mark: Mark | None = None
     """How far the line had come under its key; None without SRTP."""
+    browser: BrowserProof | None = None
+    """What a browser had proved: its way, and its keys."""
     stats: RtpStats = RtpStats()
 
 
@@ -95,12 +98,13 @@ def line_at(record: PortRecord, death: float) -> LineRecord:
     if not line.started or not line.packet_ms or since <= 0:
         return line
     packets = math.ceil(since * 1000 / line.packet_ms) + 1
-    samples = packets * line.packet_ms * SAMPLE_RATE_HZ // 1000
+    sent_ms = packets * line.packet_ms
+    rates = (verb.params.clock_rate_hz for verb in record.commands if isinstance(verb, wire.Configure))
     return msgspec.structs.replace(
         line,
         sequence=(line.sequence + packets) & 0xFFFF,
-        timestamp=(line.timestamp + samples) & 0xFFFFFFFF,
-        due_at=line.due_at + samples / SAMPLE_RATE_HZ,
+        timestamp=(line.timestamp + sent_ms * next(rates, SAMPLE_RATE_HZ) // 1000) & 0xFFFFFFFF,
+        due_at=line.due_at + sent_ms / 1000,
     )
 
 

@@ -95,6 +95,15 @@ def test_a_number_is_never_used_twice(since: float) -> None:
     assert (line.timestamp - LINE.timestamp) & 0xFFFFFFFF == ahead * 160
 
 
+def test_a_line_of_another_clock_goes_on_at_its_own_rate() -> None:
+    params = msgspec.structs.replace(PARAMS, codec="opus", clock_rate_hz=48_000)
+    opus = record(commands=(wire.Configure("a", params),))
+    line = line_at(opus, 10.5)
+    ahead = (line.sequence - LINE.sequence) & 0xFFFF
+    assert (line.timestamp - LINE.timestamp) & 0xFFFFFFFF == ahead * 960
+    assert line.due_at - LINE.due_at == pytest.approx(ahead * 0.020)
+
+
 def test_a_line_that_is_silent_stays() -> None:
     quiet = record(line=msgspec.structs.replace(LINE, packet_ms=0))
     assert line_at(quiet, 12.0) == quiet.line
