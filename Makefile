@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN_PACKAGES := sip-tester baresip tshark chromium
+DEBIAN_PACKAGES := sip-tester baresip tshark chromium espeak-ng
 # Phones for pages in the browser, and what they need.
 NPM_PACKAGES := jssip@3.13.8 debug@4.4.3 ms@2.1.3 events@3.3.0 sdp-transform@2.15.0 sip.js@0.21.2
 
