@@ -242,3 +242,19 @@ async def test_a_member_who_is_called_away_brings_nobody_into_the_conference(sta
     await asyncio.sleep(1)
     assert hears(listener) == set()
     assert (hears(member), hears(other)) == ({SUPERVISOR}, {CUSTOMER})
+
+
+async def test_a_whisper_does_not_leave_its_room(stage: Stage) -> None:
+    legs = await parties(stage, "PCMU", "PCMU", "PCMU", "PCMU")
+    for leg in legs[:2]:
+        leg.port.join("sales")
+    spare = [await stage.join("PCMU") for _ in range(2)]
+    for leg in (*spare, legs[2]):
+        leg.port.join("board")
+    legs[3].port.join("sales", role="whisper", coached=legs[2].port)
+    await asyncio.sleep(1)
+    assert hears(legs[2]) == set()
+    assert hears(legs[3]) == {TONES[0], TONES[1]}
+    legs[2].port.join("sales")
+    await asyncio.sleep(1)
+    assert hears(legs[2]) == {TONES[0], TONES[1], TONES[3]}

@@ -56,16 +56,16 @@ class Room:
 
     def sources(self, session: Session) -> tuple[Session, ...]:
         """Whom a member hears."""
-        return tuple(member.session for member in self.members.values() if member.heard_by(session))
+        return tuple([member.session for member in self.members.values() if member.heard_by(session)])
 
     def talkers(self) -> list[Session]:
         """Whom all others hear."""
         return [member.session for member in self.members.values() if member.role == "talk"]
 
-    def hearers(self, session: Session) -> list[Session]:
+    def hearers(self, session: Session) -> Iterator[Session]:
         """Who hears a member."""
         member = self.members[session.id]
-        return [other for other in self if member.heard_by(other)]
+        return (other for other in self if member.heard_by(other))
 
     def partner(self, session: Session) -> Session | None:
         """The other party of a conversation: the only other member that talks, for one that talks."""
@@ -85,9 +85,14 @@ def mix(rooms: Iterable[Room]) -> None:
     starts: list[int] = []
     owners: list[int] = []
     talks: list[bool] = []
+    rows: dict[str, int] = {}
+    whisperers: list[Member] = []
     for room in rooms:
         starts.append(len(legs))
         for member in room.members.values():
+            rows[member.session.id] = len(legs)
+            if member.role == "whisper":
+                whisperers.append(member)
             legs.append(member.session)
             owners.append(len(starts) - 1)
             talks.append(member.role == "talk" and not member.muted and member.session.receiving)
@@ -99,25 +104,18 @@ def mix(rooms: Iterable[Room]) -> None:
     heard -= said
     speakers = np.add.reduceat(loud.astype(np.int32), starts)
     others = speakers[owners] - loud
-    silent: set[str] = set()
-    for row, leg in enumerate(legs):
-        if len(leg.sources) > 1:
-            whispers = [source for source in leg.sources if source.said is not None and _whispers(source)]
-            for source in whispers:
-                assert source.said is not None
-                heard[row] += samples_of(source.said, source.law)
-            if not others[row] and not whispers:
-                silent.add(leg.id)
+    for member in whisperers:
+        coached, whisper = member.coached, member.session.said
+        if coached is None or coached.room is not member.session.room or not member.heard_by(coached):
+            continue
+        if whisper is not None:
+            heard[rows[coached.id]] += samples_of(whisper, member.session.law)
+            others[rows[coached.id]] += 1
     np.clip(heard, -32768, 32767, out=heard)
     frames = heard.astype(np.int16)
     for row, leg in enumerate(legs):
         if len(leg.sources) > 1:
-            leg.heard = None if leg.id in silent else frames[row]
-
-
-def _whispers(source: Session) -> bool:
-    room = source.room
-    return room is not None and room.members[source.id].role == "whisper"
+            leg.heard = frames[row] if others[row] else None
 
 
 def _matrix(legs: Sequence[Session], talks: Sequence[bool]) -> tuple[Wide, npt.NDArray[np.bool_]]:
