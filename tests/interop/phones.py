@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tests.interop.centre import PASSWORDS
 from tests.interop.field import Field
 from tests.interop.programs import Softphone, wait_until
@@ -71,6 +72,18 @@ class Phones:
         one.tell(f"{calls[0]}:hangup")
         for phone, call in zip((one, two), calls, strict=True):
             phone.wait_event("call", call=call, state="DISCONNECTED")
+
+    def hears(self, phone: Softphone, call: int, *tones: int, seconds: float = 4.0) -> None:
+        """Wait until the last 0.3 s of a tape that still runs have these tones, and no other."""
+
+        def heard() -> set[int]:
+            data = (self.field.folder / f"{phone.name}-{call}.wav").read_bytes()  # tells no length yet
+            rate = int.from_bytes(data[24:28], "little") or 8000
+            samples = np.frombuffer(data[44 : len(data) // 2 * 2], dtype="<i2").astype(np.int16)
+            end = samples[-rate * 3 // 10 :]
+            return {round(hz, -1) for hz in map(round, audio.find_tones(end, rate))}
+
+        wait_until(lambda: heard() == set(tones), seconds, lambda: f"{tones} at {phone.name}: {heard()}")
 
     def tape(self, phone: Softphone, call: int) -> tuple[audio.Samples, int]:
         """What a phone heard in a call that is over, and its rate."""
