@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 HEADER = struct.Struct(">BBHII")
@@ -53,6 +54,8 @@ class Party:
         self.name = name
         self.to: tuple[str, int] | None = None
         self.heard = Heard()
+        self.stride = 1
+        """How far the sequence goes from each packet to the next."""
         self._sequence = name * 211 & 0x7FFF
         self._number = 0
 
@@ -61,18 +64,29 @@ class Party:
         if self.to is None:
             return
         header = HEADER.pack(0x80, 0, self._sequence & 0xFFFF, self._number * 160, 0x5000 + self.name)
-        self.socket.sendto(header + SAID.pack(self.name, self._number) + bytes(152), self.to)
-        self._sequence += 1
-        self._number += 1
+        packet = self.close_packet(header + SAID.pack(self.name, self._number) + bytes(152))
+        if packet is not None:
+            self.socket.sendto(packet, self.to)
+            self._sequence += self.stride
+            self._number += 1
+
+    def close_packet(self, packet: bytes) -> bytes | None:
+        """A packet as it is sent; None when it cannot be."""
+        return packet
+
+    def open_packet(self, data: bytes) -> bytes | None:
+        """The RTP packet in a datagram that came; None for what is none."""
+        return data
 
     def hear(self, now: float) -> None:
         """Take all that has come."""
         while True:
             try:
-                data = self.socket.recv(2048)
+                datagram = self.socket.recv(2048)
             except BlockingIOError:
                 return
-            if len(data) < 20 or data[1] & 0x7F:
+            data = self.open_packet(datagram)
+            if data is None or len(data) < 20 or data[1] & 0x7F:
                 continue
             _, _, sequence, stamp, ssrc = HEADER.unpack_from(data)
             self.heard.numbers.append(SAID.unpack_from(data, 12)[1])
@@ -85,9 +99,16 @@ class Party:
 class Traffic:
     """Parties that speak and listen in a thread of their own, until closed."""
 
-    def __init__(self, count: int, host: str = "127.0.0.3", *, period_s: float = PERIOD_S) -> None:
+    def __init__(
+        self,
+        count: int,
+        host: str = "127.0.0.3",
+        *,
+        period_s: float = PERIOD_S,
+        make: Callable[[str, int], Party] = Party,
+    ) -> None:
         self._ready = select.epoll()  # made before all sockets: select() takes only numbers below 1024
-        self.parties = [Party(host, name) for name in range(count)]
+        self.parties = [make(host, name) for name in range(count)]
         self._period = period_s
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtp-probe", daemon=True)

@@ -71,8 +71,8 @@ async def strike(crowd: Crowd, pool: WorkerPool, what: str) -> Heard:
     await asyncio.sleep(1.5)
     heard = await loop.run_in_executor(None, crowd.heard)
     tell(
-        f"{what}: {heard.alive // 2} of {heard.parties // 2} calls live, longest gap {heard.gap_s * 1000:.0f} ms,"
-        f" {heard.lost} of {heard.packets} packets lost"
+        f"{what}: {heard.alive // 2} of {heard.parties // 2} calls live, "
+        f"longest gap {heard.gap_s * 1000:.0f} ms, {heard.lost} of {heard.packets} packets lost"
     )
     return heard
 

@@ -118,6 +118,15 @@ class DtlsEndpoint:
         self._restart()
         return self._step(now)
 
+    def resume(self, keys: SrtpKeys) -> None:
+        """Go on with the keys of an association that another process had, and that died with it.
+
+        The association itself cannot be moved. So here, and only here, the peer may shake hands again; its
+        old keys stay in force until it has proved once more who it is.
+        """
+        self.keys = keys
+        self.state = "keyed"
+
     def receive(self, data: bytes, *, now: float) -> list[bytes]:
         """Take one datagram and return those to send back."""
         if self.state in ("failed", "closed"):
@@ -156,7 +165,7 @@ class DtlsEndpoint:
 
     def _admit_hello(self, data: bytes) -> bool:
         """Whether a ClientHello goes on; one of another client than before begins anew."""
-        if self.state == "keyed":
+        if self.state == "keyed" and self._ssl is not None:
             self.malformed += 1  # nobody renews keys in mid-call: the real peer has them
             return False
         random = data[_RANDOM]

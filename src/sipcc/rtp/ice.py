@@ -18,6 +18,7 @@ import msgspec
 
 from sipcc import stun
 from sipcc.bucket import TokenBucket
+from sipcc.rtp.flow import SrtpKeys
 from sipcc.rtp.latch import Address
 
 CONSENT_S: Final = 30.0
@@ -30,6 +31,23 @@ REFUSALS_PER_S, REFUSALS_AT_ONCE = 10.0, 20.0
 
 _PRIORITY, _USE_CANDIDATE, _CONTROLLED = 0x0024, 0x0025, 0x8029
 _KNOWN = frozenset({stun.USERNAME, stun.MESSAGE_INTEGRITY, _PRIORITY, _USE_CANDIDATE})
+
+
+class Proof(msgspec.Struct, frozen=True, array_like=True):
+    """What checks have proved, for a process that goes on with a port."""
+
+    pairs: tuple[tuple[Address, float], ...]
+    nominated: Address | None
+    before: tuple[Address, float] | None
+    checked_at: float
+
+
+class BrowserProof(msgspec.Struct, frozen=True, array_like=True):
+    """All that a browser has proved to a port: its ways, and the keys of its DTLS association."""
+
+    ice: Proof
+    keys: SrtpKeys | None
+
 
 Denied = Callable[[Address], bool]
 """True for an address that must not be sent to, whoever asks."""
@@ -80,6 +98,16 @@ class IceLite:
         self._pairs.clear()
         self._nominated = None
         self._take(credentials)
+
+    @property
+    def proof(self) -> Proof:
+        """What was proved so far."""
+        return Proof(tuple(self._pairs.items()), self._nominated, self._before, self.checked_at)
+
+    def resume(self, proof: Proof) -> None:
+        """Go on with what another process saw proved, under the same names."""
+        self._pairs = dict(proof.pairs)
+        self._nominated, self._before, self.checked_at = proof.nominated, proof.before, proof.checked_at
 
     def is_valid(self, source: Address) -> bool:
         """True for a source that has proved itself: only its packets are looked at."""

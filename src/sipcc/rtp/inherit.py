@@ -43,8 +43,19 @@ def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float
         played_ms=session.player.position_ms if isinstance(session.player, Player) else -1,
         recorded_since=session.recorder.since if session.recorder is not None else -1.0,
         stats=session.stats(),
-        mark=None if session.shield is None else session.shield.mark(line.next_sequence),
+        browser=None if session.browser is None else session.browser.proof,
+        mark=None
+        if session.shield is None
+        else session.shield.mark(line.next_sequence, _last_heard(session)),
     )
+
+
+def _last_heard(session: Session) -> tuple[int, int] | None:
+    """SSRC and number of the last packet of the party; its arrivals are counted already."""
+    received = session.received
+    if received.ssrc is None or received.tracker is None:
+        return None
+    return received.ssrc, received.tracker.highest
 
 
 NO_LINE = LineRecord(ssrc=0, sequence=0, timestamp=0, due_at=0.0, started=False, packet_ms=0)
@@ -86,20 +97,25 @@ def inherit(
     for command in in_order(records.values()):
         _execute(core, records[command.port], command, death=death, now=now)
     for record in records.values():
-        _protect(core, record)
+        _protect(core, record, now)
         _believe(core, record, now)
     for record in records.values():
         _relay(core, records, record)
 
 
-def _protect(core: MediaCore, record: PortRecord) -> None:
+def _protect(core: MediaCore, record: PortRecord, now: float) -> None:
     """Go on under the same key where the line is now: no number of it is used twice (RFC 3711 §9.1)."""
     session = core.session_of(record.port)
-    if session is None or session.shield is None or record.mark is None:
+    if session is None:
         return
-    index, reports = record.mark
-    ahead = (session.line.next_sequence - record.line.sequence) & 0xFFFF
-    session.shield.resume(session.line.ssrc, Mark(index + ahead, reports + MISSED_REPORTS))
+    if session.browser is not None and record.browser is not None:
+        session.browser.resume(record.browser, now=now)
+    if session.shield is None or record.mark is None:
+        return
+    index, reports, heard = record.mark
+    if record.relay is None:  # the numbers of a relay are those of its source: none is used again
+        index += (session.line.next_sequence - record.line.sequence) & 0xFFFF
+    session.shield.resume(session.line.ssrc, Mark(index, reports + MISSED_REPORTS, heard))
 
 
 def _execute(core: MediaCore, record: PortRecord, command: wire.Command, *, death: float, now: float) -> None:

@@ -126,6 +126,8 @@ class Mark(NamedTuple):
     """Roll-over counter and sequence number of the next packet, as one number (§3.3.1)."""
     reports: int
     """How many RTCP packets were protected."""
+    heard: int = -1
+    """Roll-over counter and sequence number of a packet of the peer; -1 before the first."""
 
 
 class RelayMap:

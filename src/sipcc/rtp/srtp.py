@@ -59,6 +59,9 @@ class Shield:
     """Protects what one leg sends, and lets through what its peer protected with the right key."""
 
     __slots__ = (
+        "_heard",
+        "_heard_ssrc",
+        "_hint",
         "_index",
         "_known",
         "_last",
@@ -106,9 +109,10 @@ class Shield:
         if (keys.suite, keys.receive) != (old.suite, old.receive):
             self._start_receiving()
 
-    def mark(self, sequence: int) -> Mark:
-        """Where our line stands under its key; `sequence` is that of the next packet.
+    def mark(self, sequence: int, heard: tuple[int, int] | None = None) -> Mark:
+        """Where both ways stand under their keys.
 
+        `sequence` is that of our next packet, `heard` the SSRC and sequence number of the last of the peer.
         It counts the wraps, so it must be called at the first packet of a key and then at least once in
         32768 packets, which are eleven minutes.
         """
@@ -117,11 +121,16 @@ class Shield:
         step = (sequence - self._index) & 0xFFFF
         if step < 0x8000:
             self._index += step
-        return Mark(self._index, self.reports)
+        if heard is not None:
+            ssrc, last = heard
+            known = ssrc == self._heard_ssrc and self._heard >= 0
+            self._heard = _nearest(self._heard, last) if known else last
+            self._heard_ssrc = ssrc
+        return Mark(self._index, self.reports, self._heard)
 
     def resume(self, ssrc: int, mark: Mark) -> None:
         """Go on with the line of another process at `mark`, which may lie ahead of what was sent."""
-        self._index, self.reports = mark
+        self._index, self.reports, self._hint = mark
         for index in _way_to(mark.next_index - 1):
             self._send.protect(_HEADER.pack(0x80, 0, index & 0xFFFF, 0, ssrc))
         for _ in range(mark.reports):
@@ -178,6 +187,7 @@ class Shield:
         self._known: set[bytes] = set()
         self._last = b""
         self._seeking = 1
+        self._heard = self._heard_ssrc = self._hint = -1
 
     def _count(self, error: Exception) -> bool:
         """Count a refused packet; True when its tag was wrong."""
@@ -216,8 +226,11 @@ class Shield:
         all: whoever has no key can cause no more work than that. libsrtp follows a counter over packets, so
         it is led there by packets of our own that step ahead under the peer's key.
         """
-        roll_over, self._seeking = self._seeking, (self._seeking + 1) % (MOST_ROLL_OVERS + 1)
         _, _, sequence, _, ssrc = _HEADER.unpack_from(packet)
+        if self._hint >= 0:
+            roll_over, self._hint = _nearest(self._hint, sequence) >> 16, -1
+        else:
+            roll_over, self._seeking = self._seeking, (self._seeking + 1) % (MOST_ROLL_OVERS + 1)
         receive = self._receive
         guide = _context(self.keys.suite, self.keys.receive, Policy.SSRC_ANY_OUTBOUND)
         goal = (roll_over << 16) + sequence - WINDOW
@@ -229,7 +242,13 @@ class Shield:
             receive.remove_stream(ssrc)
             return None
         self.bad_tags -= 1
+        self._heard, self._heard_ssrc = (roll_over << 16) + sequence, ssrc
         return clear if self._meet(clear[8:12]) else None
+
+
+def _nearest(index: int, sequence: int) -> int:
+    """The index with this sequence number that lies nearest to `index` (RFC 3711 §3.3.1)."""
+    return max(sequence, index + ((sequence - index + 0x8000) & 0xFFFF) - 0x8000)
 
 
 def _way_to(index: int) -> list[int]:

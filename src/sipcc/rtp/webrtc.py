@@ -13,7 +13,7 @@ from typing import Final
 
 from sipcc.rtp.dtls import DtlsEndpoint
 from sipcc.rtp.flow import BrowserParams, SrtpKeys
-from sipcc.rtp.ice import Credentials, Denied, IceLite, is_no_place_for_media
+from sipcc.rtp.ice import BrowserProof, Credentials, Denied, IceLite, is_no_place_for_media
 from sipcc.rtp.latch import Address, SourceGate, Verdict
 from sipcc.rtp.portstate import NOWHERE
 from sipcc.rtp.session import Session
@@ -118,6 +118,19 @@ class BrowserLeg:
             self._changed(now)
         self._follow(now)
 
+    @property
+    def proof(self) -> BrowserProof:
+        """What the browser has proved so far."""
+        return BrowserProof(self._ice.proof, self._dtls.keys)
+
+    def resume(self, proof: BrowserProof, *, now: float) -> None:
+        """Go on with a browser that has proved this to a process which died."""
+        self._ice.resume(proof.ice)
+        if proof.keys is not None:
+            self._dtls.resume(proof.keys)
+        self.target = self._ice.target(now=now)
+        self._changed(now)
+
     def receive(self, data: bytes, source: Address, *, now: float) -> bool:
         """Take a datagram; False when it is RTP or RTCP from a source that ICE has proved."""
         first = data[0] if data else 255
@@ -198,6 +211,8 @@ def tie(session: Session, params: BrowserParams, *, denied: Denied, now: float) 
             session.gate.source = leg.target or NOWHERE
         session.unsettled = True
         session.wake(at)
+        if session.line.on_anchor is not None:
+            session.line.on_anchor()  # whoever keeps a record of the port writes it anew
 
     session.browser = BrowserLeg(
         params, send=session.send_beside, changed=changed, wake=session.wake, denied=denied

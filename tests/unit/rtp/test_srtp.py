@@ -415,3 +415,23 @@ def test_a_new_key_counts_from_the_beginning() -> None:
     assert near.mark(5).next_index == 0x10005
     near.rekey(keys(seed=2))
     assert near.mark(6) == Mark(6, 0)
+
+
+@pytest.mark.parametrize(
+    ("heard", "comes"), [(0x2_FFF0, 0x3_0005), (0x3_0005, 0x2_FFF8), (0x16_8000, 0x16_8001)]
+)
+def test_a_successor_knows_the_counter_of_the_peer(heard: int, comes: int) -> None:
+    """No packet is lost in seeking it, though the peer has rolled over since it was written down."""
+    own = keys()
+    before, far = Shield(reverse(own)), Shield(own)
+    far.resume(0x1234, Mark(0x100, 0))
+    for number in [*range(0x100, heard, 0x3000), heard]:
+        assert before.unprotect(sent(far, packet(number))) is not None
+        mark = before.mark(0, (0x1234, number & 0xFFFF))
+    assert mark.heard == heard
+    heir = Shield(reverse(own))
+    heir.resume(0x9999, mark)
+    data = by_hand.protect_cm(own.send, packet(comes), comes >> 16, tag=10)
+    assert heir.unprotect(data) == packet(comes)
+    assert heir.mark(0, (0x1234, comes & 0xFFFF)).heard == comes
+    assert heir.rejected == 0

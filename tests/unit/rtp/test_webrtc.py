@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sipcc import stun
 from sipcc.rtp.dtls import DtlsEndpoint, make_identity
 from sipcc.rtp.flow import BrowserParams
-from sipcc.rtp.ice import CONSENT_S
+from sipcc.rtp.ice import CONSENT_S, BrowserProof
 from sipcc.rtp.latch import Address
 from sipcc.rtp.webrtc import BrowserLeg, denied_by
 
@@ -240,3 +240,56 @@ def test_noise_is_counted_and_answers_go_nowhere_else(noise: list[bytes]) -> Non
     assert browser.leg.target == PEER
     assert {to for _, to in browser.sent} <= {PEER, OTHER}
     assert browser.leg.keys is None
+
+
+def test_a_successor_goes_on_with_the_way_and_the_keys_of_a_browser() -> None:
+    before = Browser()
+    before.check(OTHER, nominate=False)
+    before.take(OTHER)
+    before.check()
+    before.take()
+    before.shake()
+    proof = msgspec.msgpack.decode(msgspec.msgpack.encode(before.leg.proof), type=BrowserProof)
+    after = Browser()
+    after.leg.resume(proof, now=3.0)
+    assert after.changes == [3.0]
+    assert after.leg.target == PEER
+    assert after.leg.keys == before.leg.keys
+    assert after.leg.receive(RTP, PEER, now=3) is False
+    assert after.leg.receive(RTP, OTHER, now=3) is False
+    after.check(now=4.0)
+    [answer] = after.take()
+    assert stun.HEADER.unpack_from(answer)[0] == stun.SUCCESS
+    assert after.leg.checked_at == 4.0
+    after.leg.expire(now=4.0 + CONSENT_S)
+    assert after.leg.target is None, "consent runs out as ever"
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_browser_may_shake_hands_anew_with_a_successor(right: bool) -> None:
+    """The association died with the process; keys change only for who proves again that it is the peer."""
+    before = Browser()
+    before.check()
+    before.take()
+    before.shake()
+    after = Browser()
+    after.leg.resume(before.leg.proof, now=3.0)
+    keys = after.leg.keys
+    if not right:
+        after.dtls = DtlsEndpoint(make_identity(wall=1_800_000_000.0), (OURS.fingerprint,), active=True)
+    after.shake(now=3.0)
+    assert (after.leg.keys is not keys) is right
+    assert after.leg.keys is not None
+    if right:
+        assert after.dtls.keys is not None
+        assert after.leg.keys.send == after.dtls.keys.receive
+
+
+def test_a_successor_of_one_that_had_proved_nothing_begins_from_nothing() -> None:
+    after = Browser()
+    after.leg.resume(Browser().leg.proof, now=3.0)
+    assert after.leg.target is None
+    after.check()
+    after.take()
+    after.shake()
+    assert after.leg.keys is not None
