@@ -28,15 +28,16 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The process ``sipccd``."""
 
     keeper: bool = True
-    """Let a keeper hold the sockets: it starts the switch again when it dies, and replaces media workers.
-    Without one the switch is a single process, with its workers."""
+    """Let a keeper hold the sockets: it starts the switch again when it dies, and calls go on. Without one a
+    crash of the switch ends them; media workers that die are replaced in either case."""
     socket: str = ""
     """Unix socket on which it answers ``sipccd ladder``, ``status``, ``bans`` and their like; empty takes
     ``sipccd.sock`` beside the database, or beside the recordings when the database is a URL."""
     journal: str = ""
-    """File in which conversations are written down while they last, so that another process can go on with
-    them when the daemon dies under them; it needs media workers. Empty takes ``sipccd.calls`` beside the
-    socket's default place; ``off`` writes none."""
+    """File in which calls are written down while they last, with their keys, so that another process can go
+    on with them when the daemon dies under them; it needs media workers. Registrations stand beside it, in a
+    file with the ending ``.phones``. Only their owner can read them. Empty takes ``sipccd.calls`` beside the
+    socket's default place; ``off`` writes neither."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

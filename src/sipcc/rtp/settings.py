@@ -31,14 +31,15 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Seconds from one consent tone to the next, 1400 Hz for half a second, which all parties of a recorded
     call hear; 12 to 15 is usual, 0 is off."""
     min_free_mb: Annotated[int, msgspec.Meta(ge=0)] = 100
-    """No recording begins on a disk with less space."""
+    """Free megabytes below which no recording begins."""
     alarm_percent: tuple[Percent, Percent] = (85.0, 95.0)
-    """How full the disk is when there is a warning, and when there is an alarm."""
+    """How full the disk of the recordings is when there is a warning, and when there is an alarm."""
     unrecorded: Literal["talk", "refuse", "end"] = "talk"
     """What becomes of a call that cannot be recorded: ``talk`` lets it go on, ``refuse`` ends one whose
     recording cannot begin, ``end`` also one whose recording breaks off."""
     format: Literal["wav", "flac", "opus"] = "wav"
-    """What recordings become when they are complete: ``flac`` loses nothing, ``opus`` (in OGG) is smaller."""
+    """What recordings become after the call: ``flac`` loses nothing, ``opus`` (in OGG) is smaller, ``wav``
+    leaves them as they are. The WAV goes when its copy was read back and found right."""
     waveform: bool = False
     """True draws a waveform of both sides, as JSON beside the recording."""
 
@@ -55,14 +56,16 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where media lives, how long it may be silent, and how the engine's clock runs."""
 
     address: str = "127.0.0.1"
-    """The local address that RTP sockets are bound to."""
+    """The local address of the audio's sockets; phones and carriers must be able to reach it."""
     advertise: str = ""
     """The address for the ``c=`` line when it differs from `address`, as behind a static NAT."""
     ports: tuple[Port, Port] = (20000, 29999)
-    """First and last UDP port for RTP and RTCP; a leg takes an even port and the next one."""
+    """First and last UDP port of the audio. A leg takes an even port and the next one, so a call of two
+    parties takes four; video and fax that are passed on take more. Firewalls must let all of them through."""
     workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] | Literal["auto"] = "auto"
     """Worker processes that carry media: 0 for none, so that this process does it; -1 for one per core.
-    ``auto`` is none in a program that has a switch in it, and one per core in the daemon."""
+    ``auto`` is none in a program that has a switch in it, and one per core in the daemon. Only with workers
+    do calls outlive the process that speaks SIP."""
     standby: bool = True
     """Keep one process in waiting that has all imports behind it: it replaces a worker that dies within
     some milliseconds. False saves its memory (some 40 MB), and a replacement takes some 0.2 s."""
@@ -72,15 +75,15 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How late the clock may be: when more than 5 % of its ticks are later for two seconds, new calls are
     refused with 503."""
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 30.0
-    """Seconds without RTP and RTCP after which a leg that should receive counts as dead."""
+    """Seconds after which a party is hung up from which neither audio nor a report comes."""
     hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
-    """The same for a leg on hold."""
+    """The same while the party is on hold."""
     alarm_after: Annotated[float, msgspec.Meta(ge=0)] = 5.0
     """Seconds of audio in one direction only until there is an alarm; 0 for none."""
     alarm_loss: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     """Fraction of packets lost within ten seconds that is an alarm, until it is half of it; 0 for none."""
     alarm_jitter_ms: Annotated[float, msgspec.Meta(ge=0)] = 60.0
-    """The same for jitter; 0 for none."""
+    """Milliseconds of jitter that are an alarm, until it is half of them; 0 for none."""
     video: PassPolicy = "refuse"
     """``pass`` passes video on as it comes when both parties of a conversation want it; else it is refused
     in its line, and the audio is taken."""
