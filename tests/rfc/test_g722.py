@@ -9,19 +9,17 @@ kinds; and libav's decoder and encoder against both.
 
 from __future__ import annotations
 
-import io
 import shutil
-import subprocess
 import zlib
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-import soundfile
 from av.audio.codeccontext import AudioCodecContext
 from G722 import G722
 from tests.rfc.g722_reference import Decoder, Encoder, H, SubBands, Synthesis
+from tests.speech import speak
 
 Samples = npt.NDArray[np.int16]
 
@@ -63,20 +61,11 @@ def test_our_library_decodes_the_sequence_of_the_itu() -> None:
 
 def speech() -> Samples:
     """Two seconds of speech at 16 kHz, or noise with its rhythm where espeak-ng is missing."""
-    program = shutil.which("espeak-ng")
-    if program is None:
+    if shutil.which("espeak-ng") is None:
         rng = np.random.default_rng(7)
         return (rng.normal(0, 4000, 32000) * np.abs(np.sin(np.arange(32000) / 2500))).astype(np.int16)
-    done = subprocess.run(
-        [program, "--stdout", "The quick brown fox, she said, sees six thousand sizzling dishes."],
-        capture_output=True,
-        check=True,
-    )
-    with soundfile.SoundFile(io.BytesIO(done.stdout)) as file:
-        spoken = file.read(dtype="float64")
-        rate = file.samplerate
-    times = np.arange(32000) * rate / 16000
-    return np.interp(times, np.arange(len(spoken)), spoken * 30000).astype(np.int16)
+    spoken = speak("The quick brown fox, she said, sees six thousand sizzling dishes.", rate_hz=16000)
+    return (spoken[:32000] * 30000).astype(np.int16)
 
 
 def signals() -> dict[str, Samples]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+from tests.speech import speak
 
 Pcm = npt.NDArray[np.int16]
 Wave = npt.NDArray[np.float64]
@@ -34,27 +34,17 @@ CHINESE = """
 """
 
 
-def to_8k(samples: Wave, rate: int) -> Wave:
-    """Resampled through the spectrum, so that nothing folds."""
-    count = round(len(samples) * RATE / rate)
-    spectrum = np.fft.rfft(samples)[: count // 2 + 1]
-    return np.fft.irfft(spectrum, n=count) * count / len(samples)
-
-
-def speak(voice: str, speed: int, pitch: int) -> Wave:
-    """What espeak-ng says with a voice, at 8 kHz and about -15 dBm0."""
+def speak_long(voice: str, speed: int, pitch: int) -> Wave:
+    """A page read by a voice, at about -15 dBm0."""
     text = CHINESE if voice.startswith(("cmn", "yue")) else ENGLISH
-    command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdin", "--stdout"]
-    wav = subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout
-    samples = np.frombuffer(wav[44 : len(wav) - len(wav) % 2], dtype="<i2").astype(np.float64)
-    spoken = to_8k(samples, 22050)
+    spoken = speak(text, voice=voice, speed=speed, pitch=pitch)
     return spoken * (4000.0 / np.sqrt(np.mean(spoken**2)))
 
 
 def speech() -> Wave:
     """All voices one after the other: about six minutes."""
     with ThreadPoolExecutor(2) as pool:
-        return np.concatenate(list(pool.map(lambda voice: speak(*voice), VOICES)))
+        return np.concatenate(list(pool.map(lambda voice: speak_long(*voice), VOICES)))
 
 
 def _note(hz: float, seconds: float, *, harmonics: int = 6, vibrato: float = 0.0, decay: float = 1.5) -> Wave:

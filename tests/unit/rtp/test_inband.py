@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.speech import need_speech
 from tests.unit.rtp import talk_off
 from tests.unit.rtp.q24_sets import (
     Pcm,
@@ -249,9 +248,7 @@ def test_our_own_key_tones() -> None:
 
 
 def test_deaf_to_speech() -> None:
-    if shutil.which("espeak-ng") is None:
-        assert not os.environ.get("CI"), "espeak-ng is missing: it speaks for the talk-off test"
-        pytest.skip("espeak-ng is missing: it speaks for the talk-off test")
+    need_speech()
     spoken = talk_off.speech()
     assert len(spoken) / 8000 / 60 >= 6.5
     for gain in (1.0, 0.25):
