@@ -34,7 +34,7 @@ def voiced(seconds: float) -> Pcm:
 def spoken(voice: str) -> Pcm:
     """A sentence, at 8 kHz."""
     text = "Thank you for calling. All our agents are busy now, please hold the line and we will be with you."
-    pcm: Pcm = (speak(text * 3, voice=voice) * 20000).astype(np.int16)
+    pcm: Pcm = (speak(text * 3, voice=voice, pitch=60) * 20000).astype(np.int16)
     return pcm
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from sipcc.sip.binding import Binding
 from sipcc.sip.packages import RegistrationPackage
 from sipcc.sip.packages.reg_info import KEPT_ENDED, MAX_CONTACTS, NAMESPACE
 from sipcc.sip.packages.xml import read
-from sipcc.sip.binding import Binding
 from sipcc.sip.transport.base import Address
 from sipcc.sip.uri import SipUri
 
