@@ -190,6 +190,7 @@ class Control:
             ticking = playing or leg.queueing or any(source.queueing for source in leg.sources)
             if not ticking:
                 leg.forget_pending()
+            leg.choose_pace()
             self._frames.activate(leg, ticking, now=now)
 
     def _readdress(self, session: Session) -> None:

@@ -32,8 +32,8 @@ class OutgoingLine:
     """SSRC, next sequence number, and the mapping of wall time to timestamps."""
 
     __slots__ = (
-        "_due_at",
         "_gap",
+        "due_at",
         "next_sequence",
         "next_timestamp",
         "on_anchor",
@@ -49,7 +49,8 @@ class OutgoingLine:
         """How many units the timestamp moves in a second."""
         self.next_sequence = ids.bits(15)  # RFC 3711 asks for room before the first wrap
         self.next_timestamp = ids.bits(32)
-        self._due_at = float("-inf")
+        self.due_at = float("-inf")
+        """The instant to which `next_timestamp` belongs."""
         self.started = False
         self._gap = False
         self.owner: RelayMap | None = None
@@ -57,17 +58,12 @@ class OutgoingLine:
         self.on_anchor: Callable[[], object] | None = None
         """Called when a relay maps its source onto the line anew."""
 
-    @property
-    def due_at(self) -> float:
-        """The instant to which `next_timestamp` belongs."""
-        return self._due_at
-
     def resume(self, ssrc: int, sequence: int, timestamp: int, *, due_at: float, started: bool) -> None:
         """Go on with the line of a worker that died."""
         self.ssrc = ssrc
         self.next_sequence = sequence
         self.next_timestamp = timestamp
-        self._due_at = due_at
+        self.due_at = due_at
         self.started = started
 
     def retune(self, rate_hz: int) -> None:
@@ -80,22 +76,34 @@ class OutgoingLine:
         """The timestamp of the instant `at`: what a sender report pairs with the NTP time."""
         if not self.started:
             return self.next_timestamp
-        return (self.next_timestamp + round((at - self._due_at) * self.rate_hz)) & TIMESTAMP_MASK
+        return (self.next_timestamp + round((at - self.due_at) * self.rate_hz)) & TIMESTAMP_MASK
 
     def follow(self, at: float) -> None:
         """Move the timestamp over the silence before `at`, when a frame leaves, if there was one."""
         self.owner = None
-        behind = at - self._due_at
+        behind = at - self.due_at
         if behind <= GAP_S:
             return
         self._gap = True
         if self.started:
             units = round(behind * self.rate_hz)
             self.next_timestamp = (self.next_timestamp + units) & TIMESTAMP_MASK
-            self._due_at += units / self.rate_hz
+            self.due_at += units / self.rate_hz
         else:
             self.started = True
-            self._due_at = at
+            self.due_at = at
+
+    def next(self, units: int, at: float) -> tuple[int, int, bool]:
+        """`follow` and `place` in one: for a frame of `units` that leaves at `at`."""
+        if at - self.due_at > GAP_S or self._gap:
+            self.follow(at)
+            return self.place(units)
+        self.owner = None
+        sequence, timestamp = self.next_sequence, self.next_timestamp
+        self.next_sequence = (sequence + 1) & 0xFFFF
+        self.next_timestamp = (timestamp + units) & TIMESTAMP_MASK
+        self.due_at += units / self.rate_hz
+        return sequence, timestamp, False
 
     def place(self, units: int) -> tuple[int, int, bool]:
         """Sequence, timestamp and marker for audio that lasts `units`; call `follow` before."""
@@ -105,7 +113,7 @@ class OutgoingLine:
         self._gap = False
         self.next_sequence = (sequence + 1) & 0xFFFF
         self.next_timestamp = (timestamp + units) & TIMESTAMP_MASK
-        self._due_at += units / self.rate_hz
+        self.due_at += units / self.rate_hz
         return sequence, timestamp, marker
 
     def note_relayed(self, sequence: int, step: int, units: int) -> None:
@@ -116,7 +124,7 @@ class OutgoingLine:
         step += units
         self.next_sequence = (sequence + 1) & 0xFFFF
         self.next_timestamp = (self.next_timestamp + step) & TIMESTAMP_MASK
-        self._due_at += step / self.rate_hz
+        self.due_at += step / self.rate_hz
 
 
 class Mark(NamedTuple):
@@ -168,6 +176,11 @@ class RelayMap:
             return self._anchor(ssrc, sequence, timestamp, units, now)
         out_sequence = (sequence + self.sequence_offset) & 0xFFFF
         out_timestamp = (timestamp + self.timestamp_offset) & TIMESTAMP_MASK
+        if out_timestamp == line.next_timestamp and out_sequence == line.next_sequence:  # nearly always
+            line.next_sequence = (out_sequence + 1) & 0xFFFF
+            line.next_timestamp = (out_timestamp + units) & TIMESTAMP_MASK
+            line.due_at += units / line.rate_hz
+            return out_sequence, out_timestamp, False
         step = (out_sequence - line.next_sequence) & 0xFFFF
         leap = ((out_timestamp - line.next_timestamp + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
         if step < MAX_LEAP_PACKETS and abs(leap) < line.rate_hz * MAX_LEAP_S:

@@ -97,6 +97,7 @@ class PortState:
         "payload_type",
         "peer",
         "phase",
+        "plain",
         "play_loop",
         "play_serial",
         "play_shared",
@@ -122,6 +123,7 @@ class PortState:
         "since",
         "source",
         "sources",
+        "speaker",
         "strict_units",
         "tapped",
         "timed_out",
@@ -194,6 +196,10 @@ class PortState:
         self.room: Room | None = None
         self.sources: tuple[Session, ...] = ()
         """Whom this party hears."""
+        self.plain = False
+        """True when nothing is to be done for it in a tick but to pass on what `speaker` says."""
+        self.speaker: Session | None = None
+        """The only one whom a plain leg hears by the clock."""
         self.peer: Session | None = None
         """The other party of a conversation of two; the session itself for an echo."""
         self.tapped = False
@@ -251,6 +257,17 @@ class PortState:
         """How far our RTP timestamp moves in 20 ms."""
         voice = self.voice
         return voice.units * FRAME_SAMPLES // voice.samples if voice is not None else FRAME_SAMPLES
+
+    def choose_pace(self) -> None:
+        """Look whether this leg is `plain`: after every change of what it hears or plays."""
+        self.plain = not (
+            len(self.sources) > 1
+            or self.player is not None
+            or self.consent is not None
+            or self.tapped
+            or self.digits.busy
+        )
+        self.speaker = self.sources[0] if self.sources and not self.hears_by_relay else None
 
     @property
     def hears_by_relay(self) -> bool:

@@ -107,34 +107,50 @@ class FrameClock:
 def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) -> list[Session]:
     """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
     rooms: dict[int, Room] = {}
+    listened: list[Session] = []
+    others: list[Session] = []
     for session in sessions:
         session.said = session.ear.take(now=at) if session.queueing else None
-        if len(session.sources) > 1 and session.room is not None:
-            rooms[id(session.room)] = session.room
-    if listened := [session for session in sessions if session.keying.slot >= 0]:
+        if session.keying.slot >= 0:
+            listened.append(session)
+        if not session.plain:
+            others.append(session)
+            if len(session.sources) > 1 and session.room is not None:
+                rooms[id(session.room)] = session.room
+    if listened:
         listener.hear(listened, at=at)
-    for session in sessions:
+    for session in others:
         if session.consent is not None:
             session.said = session.consent.mix(session.said, session.law, at=at)
     if rooms:
         mix(rooms.values())
     for session in sessions:
-        if len(session.sources) <= 1:
-            session.heard = _overhear(session)
-        frame, packet = session.heard, None
-        if session.player is not None:  # it waits for keys, and does not begin in the middle
-            frame, packet = _pull(session, at) if session.keyed else (None, None)
-        if session.consent is not None:
-            frame = session.consent.mix(frame, session.law, at=at)
-        if session.tapped:
-            session.tell_tap(frame)
-        if session.digits.busy and send_next(session, at):
-            continue  # a prompt goes on under the key, unheard
-        if packet is not None:
-            session.send_packet(packet, at)
-        elif frame is not None and not session.hears_by_relay:
-            session.send_frame(frame, at)
+        if not session.plain:
+            _let_hear(session, at)
+        elif (source := session.speaker) is not None and (said := source.said) is not None:
+            if isinstance(said, bytes) and source.law is not None and source.law != session.law:
+                said = _turn(said, source.law, session.law)
+            session.send_frame(said, at)
     return [session for session in sessions if session.unsettled]
+
+
+def _let_hear(session: Session, at: float) -> None:
+    """Send what a leg hears now: others, a prompt, a key."""
+    if len(session.sources) <= 1:
+        session.heard = _overhear(session)
+    frame, packet = session.heard, None
+    if session.player is not None:  # it waits for keys, and does not begin in the middle
+        frame, packet = _pull(session, at) if session.keyed else (None, None)
+    if session.consent is not None:
+        frame = session.consent.mix(frame, session.law, at=at)
+    if session.tapped:
+        session.tell_tap(frame)
+    if session.digits.busy and send_next(session, at):
+        return  # a prompt goes on under the key, unheard
+    if packet is not None:
+        session.send_packet(packet, at)
+    elif frame is not None and not session.hears_by_relay:
+        session.send_frame(frame, at)
 
 
 def _pull(session: Session, at: float) -> tuple[bytes | Pcm | None, bytes | None]:
@@ -155,7 +171,7 @@ def _turn(frame: bytes, law: Law, wanted: Law | None) -> bytes | Pcm:
     """A frame of one law in the other, or as samples."""
     if wanted is None:
         return g711.decode(frame, law)
-    return frame if law == wanted else g711.translate(frame, law, wanted)
+    return frame if law == wanted else frame.translate(g711.TRANSLATION[law, wanted])
 
 
 def _overhear(session: Session) -> bytes | Pcm | None:
