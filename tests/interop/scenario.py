@@ -150,7 +150,9 @@ class Script:
         return self.request("ACK", cseq=cseq, body=body, label=f"ack-{cseq}")
 
     def ack_refusal(self, *, cseq: int = 1) -> Script:
-        """The ACK to a refusal of the first INVITE."""
+        """The ACK to a refusal of the first INVITE, or as the called side of a later one."""
+        if not self.calls:
+            return self.request("ACK", cseq=cseq, label=f"INVITE-{cseq}")
         lines = [
             "ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK[pid]-[call_number]-invite",
