@@ -53,12 +53,13 @@ Port = Annotated[int, msgspec.Meta(ge=1024, le=65535)]
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where media lives, how long it may be silent, and how the engine's clock runs."""
+    """What carries audio, what is agreed on with phones, and when audio is lost or bad."""
 
     address: str = "127.0.0.1"
     """The local address of the audio's sockets; phones and carriers must be able to reach it."""
     advertise: str = ""
-    """The address for the ``c=`` line when it differs from `address`, as behind a static NAT."""
+    """Behind a static NAT: the address that peers are told in place of `address`. The ports must be forwarded
+    one to one."""
     ports: tuple[Port, Port] = (20000, 29999)
     """First and last UDP port of the audio. A leg takes an even port and the next one, so a call of two
     parties takes four; video and fax that are passed on take more. Firewalls must let all of them through."""
@@ -70,10 +71,11 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Keep one process in waiting that has all imports behind it: it replaces a worker that dies within
     some milliseconds. False saves its memory (some 40 MB), and a replacement takes some 0.2 s."""
     max_busy: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
-    """Share of a core that an engine or worker may use; above it new calls are refused with 503."""
-    max_late_ms: Annotated[float, msgspec.Meta(gt=0)] = 20.0
-    """How late the clock may be: when more than 5 % of its ticks are later for two seconds, new calls are
+    """Share of a core that an engine or worker may use; when it is more for two seconds, new calls are
     refused with 503."""
+    max_late_ms: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    """Milliseconds that the engine's clock may be late: when more than 5 % of its ticks are later for two
+    seconds, new calls are refused with 503."""
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """Seconds after which a party is hung up from which neither audio nor a report comes."""
     hold_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
