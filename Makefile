@@ -40,7 +40,8 @@ faults: setup
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q
 
-BENCHES := parse codec relay anchored router register blocked bombs garbage halfopen lossy calls signalling
+MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts conference srtp webrtc media_memory media_soak
+BENCHES := parse $(MEDIA_BENCHES) router register blocked bombs garbage halfopen lossy calls signalling
 
 bench: setup foreign
 	for bench in $(BENCHES); do $(BIN)/python -m benchmarks.$$bench || exit 1; done

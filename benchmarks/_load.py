@@ -192,6 +192,10 @@ class Load:
         assert self.process.pid is not None
         pin(self.process.pid, LOAD_CORE)
 
+    def begin(self, ports: list[int]) -> None:
+        """Tell where the other side listens."""
+        self.pipe.send(ports)
+
     def measure(self, pid: int, seconds: float) -> Window:
         """What process `pid` did in so many seconds, once all is under way."""
         time.sleep(min(seconds, WARM_UP_S))
@@ -232,7 +236,7 @@ def standing_process(target: Callable[[Connection, Plan], None], plan: Plan, loa
     process.start()
     first: list[int] = pipe.recv()
     pipe.send(load.ports)
-    load.pipe.send(first or pipe.recv())
+    load.begin(first or pipe.recv())
     assert process.pid is not None
     pin(process.pid, SUBJECT_CORE)
     yield process.pid
@@ -249,7 +253,7 @@ async def standing_worker(plan: Plan, load: Load) -> AsyncIterator[tuple[int, li
     pid = pool.pids[0]
     pin(pid, SUBJECT_CORE)
     ports = await join_all(pool, plan, load.ports)
-    load.pipe.send([port.port for port in ports])
+    load.begin([port.port for port in ports])
     yield pid, ports
     if pool.pids != [pid]:
         raise SystemExit("the worker did not live: the load was too much for it, or the machine too busy")

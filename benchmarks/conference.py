@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [(200, 3), (1, 50)]
     if options.smoke:
-        sizes, options.seconds, options.runs = [(4, 3)], 0.2, 1
+        sizes, options.seconds, options.runs = [(4, 3)], 0.1, 1
     rows = [row for size in sizes for row in measure(*size, seconds=options.seconds, runs=options.runs)]
     show(f"conferences: CPU per leg and 20 ms (aim: {AIM})", rows, json_path=options.json)
 

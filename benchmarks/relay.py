@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--json", help="also write the JSON here")
     options = parser.parse_args()
     if options.smoke:
-        options.calls, options.seconds, options.runs = [10], 0.2, 1
+        options.calls, options.seconds, options.runs = [10], 0.1, 1
     rows = [
         row for calls in options.calls for row in measure(calls, seconds=options.seconds, runs=options.runs)
     ]

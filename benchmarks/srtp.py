@@ -62,7 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     packets = 50_000
     if options.smoke:
-        options.calls, options.seconds, options.runs, packets = [10], 0.2, 1, 1000
+        options.calls, options.seconds, options.runs, packets = [10], 0.1, 1, 1000
     rows = [
         row for calls in options.calls for row in measure(calls, seconds=options.seconds, runs=options.runs)
     ]
