@@ -127,7 +127,8 @@ class Traffic:
             party.to = None
         self._ending.wait(0.1)
         self._ending.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         for party in self.parties:
             party.socket.close()
 

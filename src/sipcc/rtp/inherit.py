@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore, StandingSockets
-from sipcc.rtp.journal import LineRecord, PortRecord, RelayRecord, in_order, line_at
+from sipcc.rtp.flow import PlayStream
+from sipcc.rtp.journal import ROOM_VERBS, LineRecord, PortRecord, RelayRecord, in_order, line_at
 from sipcc.rtp.line import Mark
 from sipcc.rtp.player import Player
 from sipcc.rtp.session import Session
@@ -34,7 +35,7 @@ def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float
             started=line.started,
             packet_ms=session.packet_samples // 8 if sends else 0,
         ),
-        commands=commands,
+        commands=(*(verb for verb in commands if _outlives(verb)), *ways_of(session)),
         relay=None if line.owner is None else RelayRecord(*line.owner.mapping),
         belief=None if gate is None else gate.belief,
         heard_at=session.heard_at,
@@ -48,6 +49,34 @@ def record_of(session: Session, commands: tuple[wire.Command, ...], *, at: float
         if session.shield is None
         else session.shield.mark(line.next_sequence, _last_heard(session)),
     )
+
+
+def _outlives(command: wire.Command) -> bool:
+    """Not the verbs of rooms, which are told anew, nor speech that was fed: its audio dies with us.
+
+    Whoever fed it is told that it has ended, rather than wait for an end that never comes.
+    """
+    if isinstance(command, wire.Play):
+        return not any(isinstance(item, PlayStream) for item in command.items)
+    return type(command).__name__ not in ROOM_VERBS
+
+
+def ways_of(session: Session) -> tuple[wire.Command, ...]:
+    """The verbs that put a port where it is now, whatever verbs of whom have brought it there."""
+    room, port = session.room, session.id
+    if room is None:
+        return (wire.Echo(port),) if session.peer is session else ()
+    member = room.members[port]
+    mute = (wire.Mute(port, True),) if member.muted else ()
+    coached = member.coached.id if member.coached is not None else ""
+    if room.name:
+        return (wire.Join(port, room.name, member.role, coached), *mute)
+    first = next((talker.id for talker in room.talkers()), next(iter(room.members)))
+    if port == first:
+        return mute
+    if member.role == "talk" and len(room.talkers()) == 2:
+        return (wire.Bridge(port, first), *mute)
+    return (wire.Supervise(port, coached or first, member.role), *mute)
 
 
 def _last_heard(session: Session) -> tuple[int, int] | None:

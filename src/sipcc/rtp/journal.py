@@ -111,6 +111,8 @@ def line_at(record: PortRecord, death: float) -> LineRecord:
 # -- the verbs in force -------------------------------------------------------------------------------
 
 _WAYS = ("Bridge", "Echo", "Join", "Supervise")
+ROOM_VERBS = frozenset({*_WAYS, "Unbridge", "Leave", "Mute", "Close"})
+"""Verbs that change who hears whom, for others too."""
 _KEPT = (
     *("Configure", "Aim", "Notice", *_WAYS, "Mute", "SecureKeys", "Tap"),
     *("SetConsentTone", "Record", "PauseRecording", "Play", "PausePlaying"),
@@ -195,7 +197,12 @@ class PortBook:
 def in_order(records: Iterable[PortRecord]) -> list[wire.Command]:
     """All commands of all records: a port is bridged when the other one stands."""
     commands = [command for record in records for command in record.commands]
-    return sorted(commands, key=lambda command: _KEPT.index(type(command).__name__))
+    return sorted(commands, key=_rank)
+
+
+def _rank(command: wire.Command) -> tuple[int, bool]:
+    """Who talks is in a room before those who coach him come."""
+    return _KEPT.index(type(command).__name__), getattr(command, "role", "talk") != "talk"
 
 
 # -- memory -------------------------------------------------------------------------------------------

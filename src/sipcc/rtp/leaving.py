@@ -12,7 +12,7 @@ from functools import partial
 from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore
 from sipcc.rtp.inherit import record_of_port
-from sipcc.rtp.journal import Memory, PortBook, PortRecord
+from sipcc.rtp.journal import ROOM_VERBS, Memory, PortBook, PortRecord
 from sipcc.rtp.link import StandingPort
 from sipcc.rtp.settings import MediaSettings
 
@@ -28,6 +28,8 @@ class Legacy:
         self._book = PortBook()
         self._numbers: dict[str, int] = {}
         self._changed: set[str] = set()
+        self._moved: set[str] = set()
+        """Ports whose rooms have changed: all who are in them are recorded anew."""
         self._orders = memory.orders
         self.orders_changed = False
         """True until the orders that were followed are recorded."""
@@ -68,8 +70,14 @@ class Legacy:
         """A verb was ordered."""
         self._book.note(command)
         self._changed.add(command.port)
-        if isinstance(command, wire.Bridge):
-            self._changed.add(command.other)
+        if type(command).__name__ in ROOM_VERBS:
+            self._moved.update(self._neighbours(command.port))
+            self._moved.update((command.port, getattr(command, "other", command.port)))
+
+    def _neighbours(self, port: str) -> list[str]:
+        """Who shares a room with a port; their records name each other."""
+        session = self._core.session_of(port)
+        return [] if session is None or session.room is None else list(session.room.members)
 
     def told(self, event: wire.FromWorker) -> str:
         """Something happened; the name of the sockets when a port is gone."""
@@ -92,6 +100,9 @@ class Legacy:
 
     def write(self, now: float) -> None:
         """Record what has changed, and how far orders were followed."""
+        for port in self._moved:
+            self._changed.update((port, *self._neighbours(port)))
+        self._moved.clear()
         if self._changed:
             for port in self._changed:
                 self._record(port, now)

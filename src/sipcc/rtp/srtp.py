@@ -76,6 +76,10 @@ class Shield:
         "unprotectable",
     )
 
+    _heard: int
+    _heard_ssrc: int
+    _hint: int
+
     def __init__(self, keys: SrtpKeys) -> None:
         """Begin with fresh contexts. Raises ValueError for a suite or a length of key that there is not."""
         self.keys = keys
