@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sipcc.rtp.codec import g711
+from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import Law, Role
 from sipcc.rtp.frame import FRAME_SAMPLES
 from sipcc.rtp.voice import samples_of
@@ -112,10 +113,28 @@ def mix(rooms: Iterable[Room]) -> None:
             heard[rows[coached.id]] += samples_of(whisper, member.session.law)
             others[rows[coached.id]] += 1
     np.clip(heard, -32768, 32767, out=heard)
-    frames = heard.astype(np.int16)
+    _hand_out(legs, heard.astype(np.int16), others.tolist())
+
+
+def _hand_out(legs: Sequence[Session], frames: Pcm, others: Sequence[int]) -> None:
+    """Give each leg its row: coded in one go for all that send it as it is, as samples for the others."""
+    coded: dict[Law, tuple[list[int], list[Session]]] = {"PCMU": ([], []), "PCMA": ([], [])}
     for row, leg in enumerate(legs):
-        if len(leg.sources) > 1:
-            leg.heard = frames[row] if others[row] else None
+        if len(leg.sources) <= 1:
+            continue
+        if not others[row]:
+            leg.heard = None
+        elif leg.law is None or leg.tapped or leg.consent is not None:
+            leg.heard = frames[row]
+        else:
+            rows, hearers = coded[leg.law]
+            rows.append(row)
+            hearers.append(leg)
+    for law, (rows, hearers) in coded.items():
+        if rows:
+            together = g711.encode(frames[rows], law)
+            for place, leg in enumerate(hearers):
+                leg.heard = together[place * FRAME_SAMPLES : (place + 1) * FRAME_SAMPLES]
 
 
 def _matrix(legs: Sequence[Session], talks: Sequence[bool]) -> tuple[Wide, npt.NDArray[np.bool_]]:
