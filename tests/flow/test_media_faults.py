@@ -7,6 +7,7 @@ import gc
 import random
 import tracemalloc
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -344,3 +345,35 @@ def test_no_datagram_raises(datagrams: list[tuple[int, bytes]]) -> None:
         await stage.engine.stop()
 
     run_virtual(run())
+
+
+async def test_a_fault_of_ours_in_one_leg_leaves_the_clock_to_the_others() -> None:
+    stage = Stage(clock_ms=20)  # all in one phase
+    parties = [stage.party(f"10.0.1.{number}", ssrc=number) for number in range(1, 5)]
+    ports = [await stage.port(party, "PCMU" if party.host[-1] in "13" else "PCMA") for party in parties]
+    for party, port, codec in zip(parties, ports, ("PCMU", "PCMA") * 2, strict=True):
+        party.say_tone(500)
+        party.start(Peer(host=HOST, port=port.port, codec=codec, payload_type=0 if codec == "PCMU" else 8))
+    ports[0].bridge(ports[1])
+    ports[2].bridge(ports[3])
+    await asyncio.sleep(0.5)
+    core = stage.engine._core
+    assert core is not None
+    broken = core.session_of(ports[0].id)
+    assert broken is not None
+    broken.consent = object()  # type: ignore[assignment]
+    broken.watch = SimpleNamespace(raised=(), look=None)  # type: ignore[assignment]
+    ports[0].tap(True)  # so its frames go the long way
+    await asyncio.sleep(5)
+    assert core.crashes > 200
+    assert core.load_now(now=0.0).crashes == core.crashes
+    for party in parties[2:]:
+        assert len(party.heard(4.0)) == 32_000
+        audio.assert_tone(party.heard(4.0), 500)
+        assert party.breaks() == []
+    parties[0].muted = True
+    await asyncio.sleep(60)
+    assert [event.port for event in stage.events if isinstance(event, MediaTimedOut)] == [ports[0].id]
+    for party in parties:
+        party.close()
+    await stage.engine.stop()

@@ -79,7 +79,7 @@ class MediaCore:
         self._raw = RawPorts(sockets)
         self._limits = AlarmLimits(settings.alarm_after, settings.alarm_loss, settings.alarm_jitter_ms)
         self._receivers: dict[int, Callable[[bytes, Address, float], None]] = {}
-        self._frames = FrameClock(settings.clock_ms)
+        self._frames = FrameClock(settings.clock_ms, self._note_crash)
         self._chores: list[tuple[float, int, Session, bool]] = []
         self._order = count()
         self._events: list[wire.FromWorker] = []
@@ -91,8 +91,8 @@ class MediaCore:
         self.drained = 0
         """Datagrams that the last tick took in."""
         self.crashes = 0
-        """Datagrams that made us raise: a bug of ours each, and no harm to the others."""
-        self.last_crash: Exception | None = None
+        """Datagrams, frames and chores that made us raise: a bug of ours each, and no harm to others."""
+        self.last_crash: Exception | None = None  # until the shell has told it
 
     def _random(self) -> float:
         return self._ids.bits(32) / 2**32
@@ -242,6 +242,13 @@ class MediaCore:
         else:
             self._control.execute(session, command, now=now)
 
+    def obey(self, command: wire.Command, *, now: float) -> None:
+        """Do a verb that came from another process: one that makes us raise must not end all calls here."""
+        try:
+            self.execute(command, now=now)
+        except Exception as crash:
+            self._note_crash(crash)
+
     def resume_recording(self, session: Session, path: str, *, since: float, now: float) -> None:
         """Go on with the recording of a port that a worker left when it died."""
         self._control.tapings.record(session, path, now, since)
@@ -305,7 +312,9 @@ class MediaCore:
 
     def load_now(self, *, now: float) -> EngineLoad:
         """How loaded this engine is."""
-        return self.load.read(now=now, ports=len(self._sessions), overflows=self._overflows)
+        return self.load.read(
+            now=now, ports=len(self._sessions), overflows=self._overflows, crashes=self.crashes
+        )
 
     def stats_of(self, port_id: str) -> RtpStats:
         """The figures of a port at this moment; empty for one that is gone."""
@@ -350,10 +359,9 @@ class MediaCore:
 
     def tick(self, *, now: float) -> None:
         """Drain the sockets and do all that is due at `now`."""
-        datagrams = self._sockets.drain()
         receivers = self._receivers
         drained = 0
-        for handle, data, source in datagrams:
+        for handle, data, source in self._sockets.drain():
             drained += 1
             receive = receivers.get(handle)
             if receive is None:
@@ -361,18 +369,25 @@ class MediaCore:
             try:
                 receive(data, source, now)
             except Exception as crash:  # one datagram must never stop the others
-                self.crashes += 1
-                self.last_crash = crash
+                self._note_crash(crash)
         self.drained = drained
         self._frames.run(now=now, settle=self._control.settle)
         chores = self._chores
         while chores and chores[0][0] <= now:
             _, _, session, regular = heapq.heappop(chores)
             if self._sessions.get(session.id) is session:
-                self._look_after(session, now)
                 if regular:
-                    self._watch(session, now)
                     self._push(now + CHORES_S, session, regular=True)
+                try:
+                    self._look_after(session, now)
+                    if regular:
+                        self._watch(session, now)
+                except Exception as crash:
+                    self._note_crash(crash)
+
+    def _note_crash(self, crash: Exception) -> None:
+        self.crashes += 1
+        self.last_crash = crash
 
     def _push(self, at: float, session: Session, *, regular: bool) -> None:
         heapq.heappush(self._chores, (at, next(self._order), session, regular))

@@ -238,6 +238,8 @@ class Handle:
                 if port in self.ports
             )
         elif isinstance(message, LoadNow):
+            if message.load.crashes > self.work.crashes:
+                _log.error("media.crashed", worker=self.index, crashes=message.load.crashes)
             self.work = message.load
         elif isinstance(message, Done):
             self._orders.follow(message.count)

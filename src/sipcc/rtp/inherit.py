@@ -153,11 +153,11 @@ def _execute(core: MediaCore, record: PortRecord, command: wire.Command, *, deat
     if isinstance(command, wire.Record) and session is not None and record.recorded_since >= 0:
         core.resume_recording(session, command.path, since=record.recorded_since, now=now)
         return
-    core.execute(command, now=now)
+    core.obey(command, now=now)
     if isinstance(command, wire.Play) and record.played_ms >= 0:
         running = not any(isinstance(verb, wire.PausePlaying) for verb in record.commands)
         since_ms = round(max(0.0, death - record.at) * 1000) if running else 0
-        core.execute(wire.SeekPlaying(command.port, record.played_ms + since_ms), now=now)
+        core.obey(wire.SeekPlaying(command.port, record.played_ms + since_ms), now=now)
 
 
 def _believe(core: MediaCore, record: PortRecord, now: float) -> None:

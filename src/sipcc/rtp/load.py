@@ -43,6 +43,8 @@ class EngineLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Datagrams taken in."""
     overflows: int = 0
     """Datagrams that the kernel dropped since the start, because nobody took them in time."""
+    crashes: int = 0
+    """Faults of ours since the start, each kept to the leg that it happened to."""
     refused: int = 0
     """Ports refused since the start, because the engine was at its limit."""
 
@@ -101,10 +103,12 @@ class LoadMeter:
                 return 0.0 if index == 0 and not ticks else _EDGES_MS[min(index, len(_EDGES_MS) - 1)]
         return 0.0
 
-    def read(self, *, now: float, ports: int = 0, overflows: int = 0) -> EngineLoad:
+    def read(self, *, now: float, ports: int = 0, overflows: int = 0, crashes: int = 0) -> EngineLoad:
         """The figures of the last whole second."""
         last = EngineLoad() if self._stale(now) else self._last
-        return msgspec.structs.replace(last, ports=ports, overflows=overflows, refused=self.refused)
+        return msgspec.structs.replace(
+            last, ports=ports, overflows=overflows, crashes=crashes, refused=self.refused
+        )
 
     def refusal(self, *, now: float) -> str:
         """Why no port may be opened now; empty when one may."""

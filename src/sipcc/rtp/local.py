@@ -14,6 +14,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from sipcc.clock import Clock, LoopClock
 from sipcc.ids import Ids
+from sipcc.log import get_logger
 from sipcc.rtp import wire
 from sipcc.rtp.engine import MediaCore
 from sipcc.rtp.files import ClipStore
@@ -26,6 +27,11 @@ from sipcc.rtp.settings import MediaSettings
 from sipcc.rtp.taping import Taping
 from sipcc.rtp.udp import UdpSockets
 from sipcc.tasks import TaskScope
+
+CRASH_LOG_S = 10.0
+"""Faults of ours in the tick may come fifty times a second, and one says what there is to say."""
+
+_log = get_logger("sipcc.rtp")
 
 
 @runtime_checkable
@@ -64,6 +70,7 @@ class LocalEngine:
         self._reading = False
         self._flushing: asyncio.Handle | None = None
         self._stopped = False
+        self._tell_crash_at = 0.0
 
     @property
     def open_ports(self) -> int:
@@ -191,10 +198,18 @@ class LocalEngine:
         late = began - self._due_at if self._timer is not None else 0.0
         self._disarm()
         self._core.tick(now=began)
+        if self._core.last_crash is not None:
+            self._tell_crash(self._core, began)
         self._deliver()
         ended = self._now()
         self._core.load.note(late=max(0.0, late), busy=ended - began, packets=self._core.drained, now=ended)
         self._arm()
+
+    def _tell_crash(self, core: MediaCore, now: float) -> None:
+        if now >= self._tell_crash_at:
+            self._tell_crash_at = now + CRASH_LOG_S
+            _log.error("media.crashed", crashes=core.crashes, exc_info=core.last_crash)
+        core.last_crash = None
 
     def _arm(self) -> None:
         """Arm the next tick: a clock period ahead while packets come, else when something is due."""

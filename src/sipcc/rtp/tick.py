@@ -27,7 +27,11 @@ class FrameClock:
     Only legs that are `activate`d cost anything; a relayed or silent one has a phase but no tick.
     """
 
-    def __init__(self, clock_ms: int) -> None:
+    def __init__(self, clock_ms: int, on_crash: Callable[[Exception], None]) -> None:
+        """`on_crash` is told of a frame that made us raise."""
+        self._on_crash = on_crash
+        self._marred: set[int] = set()
+        """Phases in which that has happened: their rooms are done one by one, for the sake of the others."""
         self._period = clock_ms / 1000
         count = FRAME_MS // clock_ms
         self._active: list[dict[str, Session]] = [{} for _ in range(count)]
@@ -90,18 +94,32 @@ class FrameClock:
             self._skip_to(now)
         count = len(self._active)
         while (at := self._origin + self._ticks * self._period) <= now:
-            group = self._active[self._ticks % count]
+            phase = self._ticks % count
+            group = self._active[phase]
             self._ticks += 1
             if group:
                 sessions = list(group.values())
-                for session in run_frames(sessions, at=at, listener=self.listener):
-                    settle(session, now)
+                for part in _by_room(sessions) if phase in self._marred else (sessions,):
+                    try:
+                        for session in run_frames(part, at=at, listener=self.listener):
+                            settle(session, now)
+                    except Exception as crash:
+                        self._marred.add(phase)
+                        self._on_crash(crash)
 
     def _skip_to(self, now: float) -> None:
         """Leave out whole rounds, so that each leg keeps its phase on the grid."""
         rounds = int((now - self._origin - self._ticks * self._period) / FRAME_S)
         if rounds > 0:
             self._ticks += rounds * len(self._active)
+
+
+def _by_room(sessions: Sequence[Session]) -> list[list[Session]]:
+    """The same legs, those of one room together."""
+    parts: dict[object, list[Session]] = {}
+    for session in sessions:
+        parts.setdefault(session.id if session.room is None else id(session.room), []).append(session)
+    return list(parts.values())
 
 
 def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) -> list[Session]:

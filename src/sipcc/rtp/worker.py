@@ -17,6 +17,7 @@ import os
 import select
 import socket
 import time
+import traceback
 
 import msgspec
 
@@ -285,7 +286,7 @@ class Worker:
             self._executed += 1
         elif isinstance(message, wire.Command):
             self._legacy.note(message)
-            self._core.execute(message, now=now)
+            self._core.obey(message, now=now)
             self._executed += 1
         self._legacy.orders = (self._epoch, self._executed)
 
@@ -321,6 +322,13 @@ class Worker:
                 self._legacy.renew(ports)
             if self._slice == 0:
                 self._post(LoadNow(self._core.load_now(now=now)))
+                self._tell_crash()
+
+    def _tell_crash(self) -> None:
+        """Print the last fault of ours, once a second at most: what the log has of it is a number."""
+        crash, self._core.last_crash = self._core.last_crash, None
+        if crash is not None:
+            traceback.print_exception(crash)
 
     def _post(self, message: FromWorker) -> None:
         if self._link is not None:

@@ -99,5 +99,6 @@ def media_figures(loads: Sequence[EngineLoad]) -> dict[str, int | float]:
         "media_busy": max((round(load.busy, 3) for load in loads), default=0.0),
         "media_late_ms": max((load.late_ms for load in loads), default=0.0),
         "media_overflows": sum(load.overflows for load in loads),
+        "media_crashes": sum(load.crashes for load in loads),
         "media_refused": sum(load.refused for load in loads),
     }
