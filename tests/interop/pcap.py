@@ -103,27 +103,24 @@ def write_damaged(
     duplicates: float = 0.02,
     ssrc: int = 0x5678,
     seed: int = 1,
-) -> tuple[int, int]:
-    """Write a tone as a bad network brings it; returns how many packets were lost, and how many come.
+) -> Path:
+    """Write a tone as a bad network brings it: each packet is up to `jitter_s` late by itself.
 
-    Each packet is up to `jitter_s` late by itself, so that many overtake each other. The first and the last
-    one come in time, so that the beginning, the end and the loss between them are known.
+    So many overtake each other. The first one comes first and the last one last.
     """
     chance = random.Random(seed)
     frames = audio.payloads(audio.tone(tone_hz, seconds), "PCMU")
-    datagrams, lost = [], 0
+    datagrams = []
     for index, frame in enumerate(frames):
         edge = index in (0, len(frames) - 1)
         if not edge and chance.random() < loss:
-            lost += 1
             continue
         packet = rtp(0, index, index * UNITS, ssrc, frame, marker=not index)
         copies = 1 if edge or chance.random() >= duplicates else 2
         for _ in range(copies):
             late = 0.0 if not index else jitter_s if edge else chance.random() * jitter_s
             datagrams.append((index * FRAME_S + late, packet))
-    write_datagrams(path, datagrams)
-    return lost, len(datagrams)
+    return write_datagrams(path, datagrams)
 
 
 def _events(keys: tuple[tuple[float, str], ...], press_ms: int) -> dict[int, tuple[int, bytes]]:
