@@ -32,10 +32,13 @@ test: setup foreign lint bench-smoke fuzz-smoke
 unit: setup
 	$(BIN)/python -m pytest -q
 
-# What strangers and accidents can do: the reliability catalogue; processes are killed KILL_ROUNDS times.
+# What strangers and accidents can do: the reliability catalogue; processes are killed KILL_ROUNDS times,
+# and under KILL_CALLS calls.
 KILL_ROUNDS ?= 20
+KILL_CALLS ?= 200
 faults: setup
-	KILL_ROUNDS=$(KILL_ROUNDS) $(BIN)/python -m pytest tests/faults tests/interop/test_kill.py -q
+	KILL_ROUNDS=$(KILL_ROUNDS) KILL_CALLS=$(KILL_CALLS) $(BIN)/python -m pytest \
+	  tests/faults tests/interop/test_kill.py tests/interop/test_kill_load.py -q
 
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q

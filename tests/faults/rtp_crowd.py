@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -25,6 +27,8 @@ class Heard(NamedTuple):
     """The longest silence of any of them."""
     lost: int
     packets: int
+    paused_s: float
+    """The longest time for which the probe itself did not run."""
 
 
 def _speak(pipe: Connection, count: int, host: str, period_s: float) -> None:
@@ -44,8 +48,17 @@ def _speak(pipe: Connection, count: int, host: str, period_s: float) -> None:
         alive = sum(bool(party.heard.times) and party.heard.times[-1] > last - 1 for party in traffic.parties)
         packets = sum(len(party.heard.numbers) for party in traffic.parties)
         gap, lost = traffic.figures()
-        pipe.send(Heard(count, alive, traffic.unbroken(), gap, lost, packets))
+        pipe.send(Heard(count, alive, traffic.unbroken(), gap, lost, packets, traffic.paused))
     traffic.close()
+
+
+@dataclass
+class Seat:
+    """Where a party of a crowd listens, and where it is to speak to."""
+
+    host: str
+    port: int
+    to: tuple[str, int] | None = None
 
 
 class Crowd:
@@ -58,8 +71,9 @@ class Crowd:
         self._process.start()
         self.ports: list[int] = self._pipe.recv()
         """Where each party listens."""
+        self.seats = [Seat(host, port) for port in self.ports]
 
-    def start(self, targets: list[tuple[str, int]]) -> None:
+    def start(self, targets: Sequence[tuple[str, int] | None]) -> None:
         """Let everybody speak, each to his target."""
         self._pipe.send(targets)
 

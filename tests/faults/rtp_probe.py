@@ -110,6 +110,8 @@ class Traffic:
         self._ready = select.epoll()  # made before all sockets: select() takes only numbers below 1024
         self.parties = [make(host, name) for name in range(count)]
         self._period = period_s
+        self.paused = 0.0
+        """The longest time for which the probe itself did not run: the machine's share of a gap."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtp-probe", daemon=True)
 
@@ -136,6 +138,7 @@ class Traffic:
         """Begin to measure anew."""
         for party in self.parties:
             party.heard = Heard()
+        self.paused = 0.0
 
     def figures(self) -> tuple[float, int]:
         """The longest gap of any party in seconds, and how many packets were lost in all."""
@@ -161,8 +164,10 @@ class Traffic:
                 self.parties[done % len(self.parties)].say()
                 done += 1
                 due = begin + done * spread
+            asleep_until = max(due, time.monotonic())
             select.select([ready], [], [], max(0.0, due - time.monotonic()))  # by microseconds
             now = time.monotonic()
+            self.paused = max(self.paused, now - asleep_until, asleep_until - due)
             for descriptor, _ in ready.poll(0):
                 by_descriptor[descriptor].hear(now)
         ready.close()

@@ -72,7 +72,8 @@ async def strike(crowd: Crowd, pool: WorkerPool, what: str) -> Heard:
     heard = await loop.run_in_executor(None, crowd.heard)
     tell(
         f"{what}: {heard.alive // 2} of {heard.parties // 2} calls live, "
-        f"longest gap {heard.gap_s * 1000:.0f} ms, {heard.lost} of {heard.packets} packets lost"
+        f"longest gap {heard.gap_s * 1000:.0f} ms, {heard.lost} of {heard.packets} packets lost, "
+        f"the probe itself paused for {heard.paused_s * 1000:.0f} ms"
     )
     return heard
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Sequence
 
+from tests.faults.rtp_crowd import Seat
 from tests.faults.rtp_probe import Party
 
 
@@ -29,7 +31,7 @@ class Line:
             if text.startswith(start):
                 return text
 
-    def invite(self, number: str, party: Party, name: int) -> None:
+    def invite(self, number: str, party: Party | Seat, name: int) -> None:
         """Call a number; `party` is where audio goes."""
         body = describe(party)
         self.send(
@@ -41,7 +43,7 @@ class Line:
             f"Content-Length: {len(body)}\n\n" + body.replace("\r\n", "\n")
         )
 
-    def answer(self, invite: str, party: Party, name: int) -> None:
+    def answer(self, invite: str, party: Party | Seat, name: int) -> None:
         """Answer an INVITE with 200."""
         kept = re.findall(r"(?im)^(?:via|from|call-id|cseq|record-route):.*?\r\n", invite)
         to = header(invite, "To")
@@ -70,7 +72,7 @@ def header(text: str, name: str) -> str:
     return found[1]
 
 
-def describe(party: Party) -> str:
+def describe(party: Party | Seat) -> str:
     """SDP for the socket of a party."""
     return (
         f"v=0\r\no=- 1 1 IN IP4 {party.host}\r\ns=-\r\nc=IN IP4 {party.host}\r\nt=0 0\r\n"
@@ -87,7 +89,7 @@ def media_of(text: str) -> tuple[str, int]:
     return host[1], int(port[1])
 
 
-def bridge_calls(caller: Line, callee: Line, parties: list[Party], number: str) -> None:
+def bridge_calls(caller: Line, callee: Line, parties: Sequence[Party | Seat], number: str) -> None:
     """Bring up a call for each two parties; they know then where to speak to."""
     for name, (one, two) in enumerate(zip(parties[::2], parties[1::2], strict=True)):
         caller.invite(number, one, name)
