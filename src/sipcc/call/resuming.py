@@ -17,7 +17,7 @@ from sipcc.sip.auth import Credentials
 from sipcc.sip.reviving import revive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sipcc.call.context import CallContext
     from sipcc.call.saving import SavedCall, SavedLeg
@@ -44,15 +44,11 @@ def resume_call(
 
     None when a part of it is lost: what is left is hung up then, and its ports are closed.
     """
-    engine = context.engine
-    ports: list[MediaPort] = []
-    sessions: list[InviteSession] = []
     parties = [saved.caller] if saved.peer is None else [saved.caller, saved.peer]
+    ports, sessions, lost_part = _take_up(context, parties, trunks)
     try:
-        if not isinstance(engine, Adopting):
-            raise KeyError("the media of this engine end with their process")
-        ports = [engine.adopt(leg.port) for leg in parties]
-        sessions = [_session(context, leg, trunks) for leg in parties]
+        if lost_part is not None:
+            raise lost_part
         call = _call(context, saved, sessions[0], trunks)
         legs = [
             _leg(context, call, leg, port, session, trunks)
@@ -65,6 +61,8 @@ def resume_call(
         for port in ports:
             context.scope.spawn(_close(port), name=f"{saved.id}/close")
         return None
+    for leg in legs:
+        _count(context, leg)
     call.attach(legs[0])
     if saved.peer is None:
         legs[0].media.stop_playing()
@@ -79,6 +77,30 @@ def resume_call(
     talking = saved.peer is not None
     context.bus.emit(events.CallResumed(at=context.clock.now(), call=call.id, talking=talking))
     return call, legs[1] if talking else None
+
+
+def _take_up(
+    context: CallContext, parties: Sequence[SavedLeg], trunks: Mapping[str, TrunkSettings]
+) -> tuple[list[MediaPort], list[InviteSession], Exception | None]:
+    """All ports and dialogs that there are still, and why it is not all of them."""
+    ports: list[MediaPort] = []
+    sessions: list[InviteSession] = []
+    lost: Exception | None = None
+    for leg in parties:
+        try:
+            sessions.append(_session(context, leg, trunks))
+            ports.append(_port(context, leg))
+            if leg.trunk and leg.trunk not in trunks:
+                raise KeyError(f"trunk {leg.trunk} is configured no more")
+        except (KeyError, SipccError) as error:
+            lost = error
+    return ports, sessions, lost
+
+
+def _port(context: CallContext, saved: SavedLeg) -> MediaPort:
+    if not isinstance(context.engine, Adopting):
+        raise KeyError("the media of this engine end with their process")
+    return context.engine.adopt(saved.port)
 
 
 def _call(
@@ -109,8 +131,6 @@ def _call(
 
 def _session(context: CallContext, saved: SavedLeg, trunks: Mapping[str, TrunkSettings]) -> InviteSession:
     trunk = trunks.get(saved.trunk)
-    if saved.trunk and trunk is None:
-        raise KeyError(f"trunk {saved.trunk} is configured no more")
     admitted = Admitted(trunk=trunk, user=saved.user or None)
     session = revive(
         context.endpoint,
@@ -146,12 +166,16 @@ def _leg(
     )
     leg.attach(session)
     leg.state, leg.held = LegState.ANSWERED, saved.held
-    if trunk is not None:
-        context.trunk_calls.take(trunk.name, 0)
-    if saved.user:
-        # its queue has forgotten it: until the end it counts as a call of the user's own
-        context.on_user_busy(saved.user, leg.busy_id, True)
     return leg
+
+
+def _count(context: CallContext, leg: Leg) -> None:
+    """Count a leg among those of its trunk and its user; its end takes it away."""
+    if leg.trunk:
+        context.trunk_calls.take(leg.trunk, 0)
+    if leg.user:
+        # its queue has forgotten it: until the end it counts as a call of the user's own
+        context.on_user_busy(leg.user, leg.busy_id, True)
 
 
 async def _close(port: MediaPort) -> None:
