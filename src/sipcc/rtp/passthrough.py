@@ -122,7 +122,9 @@ class RawSession:
         self.control.aim((host, rtcp_port), now=now)
 
     def bridge(self, other: RawSession) -> None:
-        """Pass on what arrives, both ways."""
+        """Pass on what arrives, both ways; with itself there is no bridge."""
+        if other is self:
+            return
         self.unbridge()
         other.unbridge()
         for mine, theirs in ((self.media, other.media), (self.control, other.control)):

@@ -113,6 +113,14 @@ def test_taken_apart_nothing_passes() -> None:
     assert pair.wire.sent == []
 
 
+def test_a_port_is_no_party_of_its_own() -> None:
+    pair = Pair()
+    pair.one.bridge(pair.one)
+    pair.one.media.receive(b"x", PHONE, 0.1)
+    pair.two.media.receive(b"x", OTHER, 0.1)
+    assert pair.wire.sent == [(20, b"x", OTHER), (10, b"x", PHONE)]
+
+
 def test_a_port_of_zero_gets_nothing() -> None:
     pair = Pair()
     pair.two.aim(OTHER[0], 0, 0, now=1.0)
