@@ -34,6 +34,7 @@ WARM_UP_S = 1.0
 DRAIN_S = 0.002
 MAX_BURST = 200
 """Packets that a generator which is late sends before it looks at what has come back."""
+LOST = "the worker did not live: the load was too much for it, or the machine too busy"
 PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
@@ -254,9 +255,12 @@ async def standing_worker(plan: Plan, load: Load) -> AsyncIterator[tuple[int, li
     pin(pid, SUBJECT_CORE)
     ports = await join_all(pool, plan, load.ports)
     load.begin([port.port for port in ports])
-    yield pid, ports
+    try:
+        yield pid, ports
+    except FileNotFoundError:
+        raise SystemExit(LOST) from None
     if pool.pids != [pid]:
-        raise SystemExit("the worker did not live: the load was too much for it, or the machine too busy")
+        raise SystemExit(LOST)
     load.stop()
     await pool.stop()
 

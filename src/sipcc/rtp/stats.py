@@ -198,7 +198,7 @@ class ReceiveStats:
         expected = self.expected
         return self.lost / expected if expected else 0.0
 
-    def rating(self, delay_ms: float) -> float | None:
+    def rating(self, delay_ms: float, bursts: Bursts) -> float | None:
         """The rating R at a mouth-to-ear delay, or None before the first packet."""
         if not self.packets:
             return None
@@ -206,7 +206,7 @@ class ReceiveStats:
             loss=self.loss,
             delay_ms=delay_ms,
             codec=OF_CODEC[self.codec],
-            burst_ratio=self.bursts().burst_ratio,
+            burst_ratio=bursts.burst_ratio,
         )
 
     def note_sender_report(self, ssrc: int, ntp_middle: int, *, now: float, packets: int = 0) -> None:
@@ -319,9 +319,9 @@ def summarize(
 ) -> RtpStats:
     """The statistics of a port as the rest of the program sees them."""
     delay_ms = playout.delay_ms or received.jitter_ms
-    listening = received.rating(delay_ms)
-    conversing = received.rating(delay_ms + (sent.rtt_ms or 0.0) / 2)
     bursts = received.bursts()
+    listening = received.rating(delay_ms, bursts)
+    conversing = received.rating(delay_ms + (sent.rtt_ms or 0.0) / 2, bursts) if sent.rtt_ms else listening
     remote = sent.remote
     return RtpStats(
         packets_sent=sent.packets,
@@ -363,9 +363,9 @@ def voip_metrics(
     if tracker is None or received.ssrc is None or not tracker.valid:
         return None
     delay_ms = playout.delay_ms or received.jitter_ms
-    listening = received.rating(delay_ms)
-    conversing = received.rating(delay_ms + (sent.rtt_ms or 0.0) / 2)
     bursts = received.bursts()
+    listening = received.rating(delay_ms, bursts)
+    conversing = received.rating(delay_ms + (sent.rtt_ms or 0.0) / 2, bursts) if sent.rtt_ms else listening
     expected = received.expected
     return VoipMetrics(
         received.ssrc,
