@@ -267,7 +267,6 @@ class Control:
         coached = self._sessions.get(command.coached)
         if session.room is not room:
             self.leave(session, now)
-            self._rooms[command.room] = room  # leaving may have closed it
         self._enter(room, session, command.role, coached)
 
     def _supervise(self, session: Session, other_id: str, role: Role, now: float) -> None:
