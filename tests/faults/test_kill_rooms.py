@@ -176,7 +176,7 @@ async def test_taps_paused_recordings_and_the_consent_tone_go_on(tmp_path: Path)
 
 async def test_speech_that_is_made_while_it_is_heard_ends_after_a_kill() -> None:
     pool = WorkerPool(settings())
-    async with singers(pool) as (traffic, ports, parties):
+    async with singers(pool) as (traffic, ports, _):
         events: list[MediaEvent] = []
         ports[0].on_event = events.append
         speech = make_tone((1000.0,), 5000).tobytes()
@@ -186,3 +186,30 @@ async def test_speech_that_is_made_while_it_is_heard_ends_after_a_kill() -> None
         await until(lambda: PlayEnded in {type(event) for event in events}, 6.0)
         [ended] = [event for event in events if isinstance(event, PlayEnded)]
         assert (ended.token, ended.reason) == (5, "done")
+
+
+async def test_video_goes_on_beside_the_audio() -> None:
+    pool = WorkerPool(settings())
+    async with singers(pool) as (traffic, ports, _):
+        ports[0].bridge(ports[1])
+        cameras = [Party("127.0.0.3", 90), Party("127.0.0.3", 91)]
+        raws = [await pool.open_raw(beside=port) for port in ports[:2]]
+        for camera, raw in zip(cameras, raws, strict=True):
+            raw.aim(camera.host, camera.port, camera.port + 1)
+            camera.to = (raw.host, raw.port)
+        raws[0].bridge(raws[1])
+        for _ in range(2):
+            for camera in cameras:
+                camera.say()
+            await asyncio.sleep(0.2)
+            for camera in cameras:
+                camera.hear(0.0)
+            assert [camera.heard.numbers for camera in cameras] != [[], []]
+            await strike(traffic, pool, signal.SIGKILL, what="with video")
+        for camera in cameras:
+            camera.say()
+        await asyncio.sleep(0.2)
+        for camera in cameras:
+            camera.hear(0.0)
+            assert camera.heard.numbers == [0, 1, 2]
+            camera.socket.close()
