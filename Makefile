@@ -43,6 +43,12 @@ faults: setup
 interop: setup foreign
 	$(BIN)/python -m pytest tests/interop -q
 
+# Codecs, keys, conferences, fax, video and bad networks, with other people's phones.
+INTEROP_SMOKE := codecs keys conference fax_video networks
+
+interop-smoke: setup foreign
+	$(BIN)/python -m pytest $(INTEROP_SMOKE:%=tests/interop/test_%.py) -q
+
 MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts conference srtp webrtc media_memory media_soak
 BENCHES := parse $(MEDIA_BENCHES) router register blocked bombs garbage halfopen lossy calls signalling
 

@@ -126,8 +126,9 @@ def test_packets_of_any_length_become_those_that_each_party_asked_for(field: Fie
         found = [len(each[4]) for each in packets]
         assert list(dict.fromkeys(found)) == sizes
         assert sorted(found) == found
-        for (_, _, before, start, data), (_, _, after, end, _) in pairwise(packets):
-            assert ((after - before) & 0xFFFF, (end - start) & 0xFFFFFFFF) == (1, len(data))
+        for (at, _, before, start, data), (_, _, after, end, _) in pairwise(packets):
+            step = (after - before) & 0xFFFF, (end - start) & 0xFFFFFFFF
+            assert step == (1, len(data)), f"{party}, {at - packets[0][0]:.3f} s after the first one"
         heard = g711.decode(b"".join(each[4] for each in packets), law)  # type: ignore[arg-type]
         assert abs(len(heard) / 8000 - (packets[-1][0] - packets[0][0])) < 0.1
         audio.assert_tone(heard[4000:-4000], tone, what=party)
