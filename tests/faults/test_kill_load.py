@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tests.faults.rtp_crowd import Crowd, Heard
@@ -23,6 +24,7 @@ from sipcc.rtp import MediaSettings, StreamParams, WorkerPool
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 CALLS = int(os.environ.get("KILL_CALLS", "20"))
+SOAK_S = float(os.environ.get("SOAK_S", "6"))
 ROUNDS = min(int(os.environ.get("KILL_ROUNDS", "1")), 10)
 MANY = 400
 """Calls of which one worker has 1600 sockets, so that numbers of descriptors go beyond 1024."""
@@ -128,3 +130,42 @@ async def test_a_process_with_more_than_a_thousand_descriptors_can_have_workers(
         await pool.stop()
         for descriptor in held:
             os.close(descriptor)
+
+
+def descriptors(pid: int) -> int:
+    """How many a process has."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+async def test_calls_that_come_and_go_under_kills_leave_nothing() -> None:
+    """Five calls begin in each second, and the worker dies in every third; ``SOAK_S`` is for how long."""
+    pool = WorkerPool(settings(50))
+    await pool.start()
+
+    async def call() -> None:
+        one = await pool.open()
+        two = await pool.open(near=one)
+        one.bridge(two)
+        await asyncio.sleep(1.5)
+        await one.close()
+        await two.close()
+
+    try:
+        await asyncio.gather(*(call() for _ in range(5)))
+        await asyncio.sleep(0.2)
+        before = [descriptors(pid) for pid in (os.getpid(), pool.pids[0])]
+        calls: list[asyncio.Task[None]] = []
+        kills = 0
+        while len(calls) < 5 * SOAK_S:
+            calls.append(asyncio.create_task(call()))
+            await asyncio.sleep(0.2)
+            if len(calls) % 15 == 0:
+                kills += 1
+                os.kill(pool.pids[0], signal.SIGKILL)
+        await asyncio.gather(*calls)
+        await until(lambda: pool.restarts == kills and len(pool.pids) == 1)
+        await asyncio.sleep(0.2)
+        assert pool.open_ports == 0
+        assert [descriptors(pid) for pid in (os.getpid(), pool.pids[0])] == before
+    finally:
+        await pool.stop()
