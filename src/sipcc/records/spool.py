@@ -101,8 +101,12 @@ class Spool:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
             descriptor = os.open(fresh, flags, 0o600)
             data = _MAGIC + b"".join(data for _, data in self._waiting)
-            _write_whole(descriptor, data)
-            fresh.replace(self._path)
+            try:
+                _write_whole(descriptor, data)
+                fresh.replace(self._path)
+            except OSError:
+                os.close(descriptor)
+                raise
             os.close(self._file)
             self._file, self._bytes = descriptor, len(data)
         else:
