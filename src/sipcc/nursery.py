@@ -341,6 +341,8 @@ class Nursery:
                     close_all(ward.held.pop(message.name, ()))
                 elif message.kind == "relink":
                     self._link(ward)
+                elif message.kind == "leaving":
+                    ward.leaving = True
         if lifeline.lost and ward.lifeline is lifeline:
             self._drop_lifeline(ward)
             if not ward.pid:
@@ -377,9 +379,13 @@ class Nursery:
     def _lose(self, ward: Ward, now: float) -> None:
         """A worker has died: its successor is due, at once if it lived well."""
         pid = ward.pid
+        if pid:
+            self._hear(ward, now)  # its last words
         self._drop_lifeline(ward)
         self._forget_process(ward)
-        if self._quitting:
+        if self._quitting or ward.leaving:
+            ward.leaving = False
+            ward.let_go()
             self._release_standby()
             return
         self.restarts += 1

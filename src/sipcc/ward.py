@@ -35,6 +35,8 @@ class Ward:
         self.pidfd = -1
         self.born_at = 0.0
         self.crashes = 0
+        self.leaving = False
+        """True when it was told to end by whoever commands it."""
         self.due: float | None = 0.0
         """When it is to be borne; None while it lives."""
         self.starved_ns = -1

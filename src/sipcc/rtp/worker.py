@@ -280,6 +280,8 @@ class Worker:
             self._epoch, self._executed = message.epoch, message.done
         elif isinstance(message, wire.Quit):
             self._running = False
+            if self._lifeline is not None:
+                self._lifeline.send("leaving")
             return
         elif isinstance(message, wire.Open):
             self._open(message, now)

@@ -30,7 +30,9 @@ def live(index, body, lifeline, memory):
                 view[100:101] = b"G"
             if message.kind == "link":
                 lifeline.send("hold", "link", descriptors=message.descriptors)
-            if message.kind == "quit" or body == b"sick":
+            if body == b"told to end":
+                lifeline.send("leaving")
+            if message.kind == "quit" or body in (b"sick", b"told to end"):
                 return
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -117,6 +119,15 @@ def test_the_standby_is_replaced_and_the_workers_do_not_notice(stage: Stage) -> 
     os.kill(standby, signal.SIGKILL)
     stage.until(lambda: stage.nursery.standby_pid not in (0, standby))
     assert stage.nursery.pids == worker
+
+
+def test_who_was_told_to_end_is_neither_replaced_nor_reported(stage: Stage) -> None:
+    stage.begin(b"told to end")
+    stage.until(lambda: stage.links)
+    stage.until(lambda: not stage.nursery.pids)
+    assert stage.nursery._wards[0].due is None
+    assert stage.told == []
+    assert stage.nursery.restarts == 0
 
 
 def test_who_dies_again_and_again_rests_longer_and_longer(stage: Stage) -> None:
