@@ -94,7 +94,7 @@ class Journal(Generic[T]):
         if self._file is None:
             return
         try:
-            _write_whole(self._file, data)
+            write_whole(self._file, data)
             self._dead_bytes += dead_bytes
             if self._dead_bytes > REWRITE_BYTES:
                 self._rewrite()
@@ -104,14 +104,7 @@ class Journal(Generic[T]):
     def _rewrite(self) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(fresh, flags, 0o600)
-        try:
-            _write_whole(descriptor, self._magic + b"".join(self._live.values()))
-            fresh.replace(self._path)
-        except OSError:
-            os.close(descriptor)
-            raise
+        descriptor = write_anew(self._path, fresh, self._magic + b"".join(self._live.values()))
         self.close()
         self._file = descriptor
         self._dead_bytes = 0
@@ -125,6 +118,24 @@ def _framed(key: str, thing: object) -> bytes:
     return frame(_encoder.encode((key, thing)))
 
 
-def _write_whole(descriptor: int, data: bytes) -> None:
+def write_anew(path: Path, fresh: Path, data: bytes) -> int:
+    """Put a file with `data` in the place of `path`, by way of `fresh`; returns it open to append to.
+
+    Raises:
+        OSError: the disk did not take it; `path` is as before.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(fresh, flags, 0o600)
+    try:
+        write_whole(descriptor, data)
+        fresh.replace(path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of `data` in one go, or raise OSError."""
     if os.write(descriptor, data) < len(data):
         raise OSError("the disk took a part only")  # what follows would not be read

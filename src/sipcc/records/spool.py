@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from sipcc.frames import bodies, frame
+from sipcc.journal import write_anew, write_whole
 from sipcc.log import get_logger
 from sipcc.records.eventlog import LogRow
 
@@ -90,7 +91,7 @@ class Spool:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._file = os.open(self._path, flags, 0o600)
             data = _MAGIC + data
-        _write_whole(self._file, data)
+        write_whole(self._file, data)
         self._bytes += len(data)
 
     def _rewrite(self) -> None:
@@ -98,15 +99,8 @@ class Spool:
         assert self._file is not None
         if self._waiting:
             fresh = self._base.with_name(f".{self._base.name}.{self.run}")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-            descriptor = os.open(fresh, flags, 0o600)
             data = _MAGIC + b"".join(data for _, data in self._waiting)
-            try:
-                _write_whole(descriptor, data)
-                fresh.replace(self._path)
-            except OSError:
-                os.close(descriptor)
-                raise
+            descriptor = write_anew(self._path, fresh, data)
             os.close(self._file)
             self._file, self._bytes = descriptor, len(data)
         else:
@@ -133,8 +127,3 @@ def rows_of(data: bytes) -> Iterator[tuple[int, LogRow]]:
         except msgspec.MsgspecError:
             return
         yield numbered.number, numbered.row
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    if os.write(descriptor, data) < len(data):
-        raise OSError("the disk took a part only")

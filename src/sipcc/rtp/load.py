@@ -100,7 +100,7 @@ class LoadMeter:
         for index in reversed(range(len(self._late))):
             beyond += self._late[index]
             if beyond > ticks * LATE_SHARE:
-                return 0.0 if index == 0 and not ticks else _EDGES_MS[min(index, len(_EDGES_MS) - 1)]
+                return _EDGES_MS[min(index, len(_EDGES_MS) - 1)]
         return 0.0
 
     def read(self, *, now: float, ports: int = 0, overflows: int = 0, crashes: int = 0) -> EngineLoad:
