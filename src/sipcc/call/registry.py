@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sipcc.call.context import CallContext
     from sipcc.call.saving import SavedCall
     from sipcc.sip import InviteSession
-    from sipcc.sip.settings import TrunkSettings, UserSettings
+    from sipcc.sip.settings import TrunkSettings
 
 _log = get_logger("sipcc.call")
 
@@ -40,13 +40,11 @@ class Calls:
         context: CallContext,
         routes: Routes[Handler],
         *,
-        users: Iterable[UserSettings] = (),
         language: str = "en",
     ) -> None:
         context.endpoint.outbound.allow_also("REFER", "NOTIFY", "MESSAGE")
         context.endpoint.outbound.support_also("replaces", "norefersub")
         self._context = context
-        self._users = {user.name: user for user in users}
         self._routes = routes
         self._language = language
         self._live: dict[str, Call] = {}
@@ -100,7 +98,7 @@ class Calls:
         request = session.request
         trunk, user = _source_of(session)
         trunk_name = trunk.name if trunk is not None else None
-        identity = identify(request, trunk=trunk, user=user, users=self._users, numbering=context.numbering)
+        identity = identify(request, trunk=trunk, user=user, users=context.users, numbering=context.numbering)
         caller, called = identity.caller, identity.called
         route = self._routes.find(called, trunk_name)
         context.bus.emit(

@@ -374,7 +374,7 @@ class Switch:
                     language=settings.language,
                 )
             )
-        self.calls = Calls(context, routes, users=config.users, language=config.ivr.language)
+        self.calls = Calls(context, routes, language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite
         self._build_side_desks()
 
