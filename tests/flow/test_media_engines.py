@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.flow.realtime import parties_at
 
 from sipcc.errors import PortsExhausted
 from sipcc.rtp import (
@@ -31,7 +32,6 @@ from sipcc.rtp import (
 )
 from sipcc.rtp.keeping import OwnWorkers
 from sipcc.rtp.settings import RecordingSettings
-from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.media import FakeMedia, Peer
 
@@ -55,17 +55,8 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[MediaEngine]:
 
 @pytest.fixture
 async def parties() -> AsyncIterator[Callable[[], FakeMedia]]:
-    made: list[tuple[FakeMedia, UdpSockets]] = []
-
-    def make() -> FakeMedia:
-        sockets = UdpSockets()
-        made.append((FakeMedia(sockets, "127.0.0.3", ssrc=0x2000 + len(made)), sockets))
-        return made[-1][0]
-
-    yield make
-    for party, sockets in made:
-        party.close()
-        sockets.close_all()
+    with parties_at("127.0.0.3", ssrc=0x2000) as make:
+        yield make
 
 
 def join(port: MediaPort, party: FakeMedia, tone: float = 0) -> list[MediaEvent]:

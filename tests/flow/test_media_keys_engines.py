@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from tests.flow.realtime import parties_at
 from tests.flow.test_media_keys import key_sound, keys_in, leaked_ms
 
 from sipcc.rtp import (
@@ -21,7 +22,6 @@ from sipcc.rtp import (
     StreamParams,
     WorkerPool,
 )
-from sipcc.rtp.udp import UdpSockets
 from sipcc.testing import audio
 from sipcc.testing.media import FakeMedia, Peer
 
@@ -39,17 +39,8 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[MediaEngine]:
 
 @pytest.fixture
 async def parties() -> AsyncIterator[Callable[[], FakeMedia]]:
-    made: list[tuple[FakeMedia, UdpSockets]] = []
-
-    def make() -> FakeMedia:
-        sockets = UdpSockets()
-        made.append((FakeMedia(sockets, "127.0.0.4", ssrc=0x3000 + len(made)), sockets))
-        return made[-1][0]
-
-    yield make
-    for party, sockets in made:
-        party.close()
-        sockets.close_all()
+    with parties_at("127.0.0.4", ssrc=0x3000) as make:
+        yield make
 
 
 def join(port: MediaPort, party: FakeMedia, events: int | None) -> list[MediaEvent]:
