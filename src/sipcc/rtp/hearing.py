@@ -10,15 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipcc.rtp.keys import receive_event
-from sipcc.rtp.packet import HEADER, MARKER, PLAIN
 
 if TYPE_CHECKING:
     from sipcc.rtp.session import Session
 
 REGULAR_PACKETS = 250
 """So many packets of the right length, 5 s as a rule, make a sender one to be relayed again."""
-
-_pack = HEADER.pack
 
 
 def receive_other(
@@ -50,12 +47,7 @@ def _receive_noise(
     if peer.noise_type < 0:
         relay.skip(sequence)
         return
-    placed = relay.place(ssrc, sequence, timestamp, 0, now)
-    if placed is not None:
-        out_sequence, out_timestamp, gap = placed
-        out_type = peer.noise_type | (MARKER if gap else 0)
-        packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
-        peer.transmit(packet, len(payload))
+    session.relay_other(payload, peer.noise_type, ssrc=ssrc, sequence=sequence, timestamp=timestamp, now=now)
 
 
 def leave_relay(session: Session, now: float) -> None:

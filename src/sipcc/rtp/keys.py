@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sipcc.rtp.codec import g711
 from sipcc.rtp.dtmf import FLASH_KEY, DigitSender, KeyBegan, KeyEnded, KeyEvent
 from sipcc.rtp.events import DigitBegan, DigitEnded, FaxHeard
-from sipcc.rtp.flow import Law, StreamParams
+from sipcc.rtp.flow import StreamParams
 from sipcc.rtp.formats import spec
 from sipcc.rtp.frame import FRAME_SAMPLES, SILENCE_BYTE
 from sipcc.rtp.inband import ToneBank, ToneBegan, ToneEvent
 from sipcc.rtp.keytones import KeySounder
 from sipcc.rtp.mask import DELAY_S, MaskLine
-from sipcc.rtp.packet import HEADER, MARKER, PLAIN
+from sipcc.rtp.voice import decode_rows
 
 if TYPE_CHECKING:
     from sipcc.rtp.codec.g711 import Pcm
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 16
 """Keys that wait to be played on; no hand is so fast that more would."""
-
-_pack = HEADER.pack
 
 
 class KeyState:
@@ -136,12 +133,7 @@ def receive_event(
     if not _reach(session, peer) or timestamp == session.old_key or session.keying.secure:
         relay.skip(sequence)
         return
-    placed = relay.place(ssrc, sequence, timestamp, 0, now)
-    if placed is not None:
-        out_sequence, out_timestamp, gap = placed
-        out_type = peer.event_type | (MARKER if gap else 0)
-        packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
-        peer.transmit(packet, len(payload))
+    session.relay_other(payload, peer.event_type, ssrc=ssrc, sequence=sequence, timestamp=timestamp, now=now)
 
 
 def report(session: Session, events: Sequence[KeyEvent], now: float) -> None:
@@ -271,19 +263,12 @@ def _tell(session: Session, events: Sequence[ToneEvent], now: float) -> None:
 def _matrix(sessions: Sequence[Session]) -> Pcm:
     """What legs said, one row each; zeros where nothing was said."""
     rows: Pcm = np.zeros((len(sessions), FRAME_SAMPLES), dtype=np.int16)
-    coded: dict[Law, tuple[list[int], list[bytes]]] = {"PCMU": ([], []), "PCMA": ([], [])}
-    for row, session in enumerate(sessions):
-        said = session.said
-        if said is None or len(said) != FRAME_SAMPLES:
-            continue
-        if isinstance(said, bytes):
-            places, frames = coded[session.law or "PCMU"]
-            places.append(row)
-            frames.append(said)
-        else:
-            rows[row] = said
-    for law, (places, frames) in coded.items():
-        if places:
-            matrix = np.frombuffer(b"".join(frames), dtype=np.uint8).reshape(len(places), FRAME_SAMPLES)
-            rows[places] = g711.DECODER[law].take(matrix)
+    decode_rows(
+        [
+            (row, said, session.law)
+            for row, session in enumerate(sessions)
+            if (said := session.said) is not None and len(said) == FRAME_SAMPLES
+        ],
+        rows,
+    )
     return rows

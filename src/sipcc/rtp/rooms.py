@@ -18,7 +18,7 @@ from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import Law, Role
 from sipcc.rtp.frame import FRAME_SAMPLES
-from sipcc.rtp.voice import samples_of
+from sipcc.rtp.voice import decode_rows, samples_of
 
 if TYPE_CHECKING:
     from sipcc.rtp.session import Session
@@ -141,19 +141,10 @@ def _matrix(legs: Sequence[Session], talks: Sequence[bool]) -> tuple[Wide, npt.N
     """What talking legs said, one row a leg, zeros for the others; and which rows hold anything."""
     said = np.zeros((len(legs), FRAME_SAMPLES), dtype=np.int32)
     loud = np.zeros(len(legs), dtype=np.bool_)
-    coded: dict[Law, tuple[list[int], list[bytes]]] = {"PCMU": ([], []), "PCMA": ([], [])}
+    spoken = []
     for row, leg in enumerate(legs):
-        if not talks[row] or leg.said is None:
-            continue
-        loud[row] = True
-        if isinstance(leg.said, bytes):
-            rows, frames = coded[leg.law or "PCMU"]
-            rows.append(row)
-            frames.append(leg.said)
-        else:
-            said[row] = leg.said
-    for law, (rows, frames) in coded.items():
-        if rows:
-            matrix = np.frombuffer(b"".join(frames), dtype=np.uint8).reshape(len(rows), FRAME_SAMPLES)
-            said[rows] = g711.DECODER[law].take(matrix)
+        if talks[row] and leg.said is not None:
+            loud[row] = True
+            spoken.append((row, leg.said, leg.law))
+    decode_rows(spoken, said)
     return said, loud

@@ -181,6 +181,20 @@ class Session(PortState):
             else:
                 self.malformed += 1
 
+    def relay_other(
+        self, payload: bytes, kind: int, *, ssrc: int, sequence: int, timestamp: int, now: float
+    ) -> None:
+        """Relay a packet that is no audio (keys, comfort noise) under the peer's payload type `kind`."""
+        relay, peer = self.relay, self.peer
+        assert relay is not None
+        assert peer is not None
+        placed = relay.place(ssrc, sequence, timestamp, 0, now)
+        if placed is not None:
+            out_sequence, out_timestamp, gap = placed
+            out_type = kind | (MARKER if gap else 0)
+            packet = _pack(PLAIN, out_type, out_sequence, out_timestamp, peer.line.ssrc) + payload
+            peer.transmit(packet, len(payload))
+
     def record_said(self, frame: bytes | Pcm, at: float) -> None:
         """Record what the party said at `at`, as far as it may be heard."""
         if self.recorder is not None:

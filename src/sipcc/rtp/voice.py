@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.base import Encoder, make_encoder
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import CodecName, Law
 from sipcc.rtp.formats import COMPLEXITY, spec
-from sipcc.rtp.frame import SAMPLE_RATE_HZ, law_of, samples_of_ms
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, law_of, samples_of_ms
 
 SILENCE: Pcm = np.zeros(0, dtype=np.int16)
 
@@ -19,6 +22,24 @@ def samples_of(frame: bytes | Pcm | None, law: Law | None) -> Pcm:
     if frame is None:
         return SILENCE
     return g711.decode(frame, law or "PCMU") if isinstance(frame, bytes) else frame
+
+
+def decode_rows(
+    frames: Sequence[tuple[int, bytes | Pcm, Law | None]], out: npt.NDArray[np.int16] | npt.NDArray[np.int32]
+) -> None:
+    """Put frames, as (row, frame, law of its bytes), into rows of `out`; a law is decoded in one go."""
+    coded: dict[Law, tuple[list[int], list[bytes]]] = {"PCMU": ([], []), "PCMA": ([], [])}
+    for row, frame, law in frames:
+        if isinstance(frame, bytes):
+            rows, payloads = coded[law or "PCMU"]
+            rows.append(row)
+            payloads.append(frame)
+        else:
+            out[row] = frame
+    for law, (rows, payloads) in coded.items():
+        if rows:
+            matrix = np.frombuffer(b"".join(payloads), dtype=np.uint8).reshape(len(rows), FRAME_SAMPLES)
+            out[rows] = g711.DECODER[law].take(matrix)
 
 
 RAMP = np.arange(40, 0, -1, dtype=np.int32)
