@@ -102,9 +102,9 @@ class Browser(Party):
             if self._dtls.keys is not keys and self._dtls.keys is not None:
                 self.shield = Shield(self._dtls.keys)
                 self.handshakes += 1
-        assert self.to is not None
-        for answer in answers:
-            self.socket.sendto(answer, self.to)
+        if self.to is not None:  # None: the traffic is being ended, and this came late
+            for answer in answers:
+                self.socket.sendto(answer, self.to)
         return None
 
 

@@ -6,6 +6,7 @@ import asyncio
 import fractions
 import random
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -264,7 +265,10 @@ async def test_tshark_reads_all_of_it(
     await until(lambda: browser.tones() == [OUR_HZ], "our tone in the browser")
     await port.close()
     path = tmp_path / "browser.pcap"
-    [there] = {source for source, _, data in sockets.packets if source.port != port.port}
+    # a machine with several addresses checks the way from each; one of them speaks
+    there, _ = Counter(source for source, _, _ in sockets.packets if source.port != port.port).most_common(1)[
+        0
+    ]
     here = Address(port.host, port.port)
     # tshark learns from the descriptions what the packets are, by the address of the c= line
     offer = re.sub(r"(?m)^c=IN IP4 .*$", f"c=IN IP4 {there.host}\r", str(browser.pc.localDescription.sdp))
