@@ -29,6 +29,7 @@ from sipcc.acd.model import (
     Order,
     Release,
     Ring,
+    Stage,
     StopRinging,
     Strategy,
 )
@@ -88,7 +89,17 @@ class Floor:
 
     # Callers
 
-    def join(self, entry_id: str, queue: str, *, call: str, caller: str, priority: int, now: float) -> Entry:
+    def join(
+        self,
+        entry_id: str,
+        queue: str,
+        *,
+        call: str,
+        caller: str,
+        priority: int,
+        plan: tuple[Stage, ...] = (),
+        now: float,
+    ) -> Entry:
         """Let a caller in. The entry that comes back has ended already when the queue refuses it."""
         line = self.line(queue)
         self._count += 1
@@ -100,6 +111,7 @@ class Floor:
             caller=caller,
             priority=line.settings.priority + priority,
             joined=now,
+            plan=plan,
         )
         line.tally.joined += 1
         line.insert(entry)
@@ -112,6 +124,8 @@ class Floor:
         self.entries[entry_id] = entry
         if deadline is not None:
             self._alarms.add(deadline, f"entry:{entry_id}")
+        for stage in plan:
+            self._alarms.add(now + stage.after, "wake")
         return entry
 
     def line(self, queue: str) -> WaitingLine:
@@ -161,7 +175,8 @@ class Floor:
         if offer is None or offer.state is not OfferState.RESERVED:
             return False
         self.offers[offer_id] = offers_.step(offer, OfferInput.RING)
-        lease = now + self.line(offer.queue).settings.ring_timeout + offers_.RING_GRACE
+        accepting = self.staff.get(offer.agent).settings.accepting
+        lease = now + self.line(offer.queue).settings.ring_timeout + accepting + offers_.RING_GRACE
         self.staff.apply(offer.agent, AgentInput.RING, now=now, deadline=lease)
         return True
 

@@ -97,6 +97,26 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
         return None if at_rest else self.wish
 
 
+class Want(Protocol):
+    """Which agents a caller may have. Pure: same agent, same answer."""
+
+    def why_not(self, agent: Agent) -> str:
+        """The first thing that speaks against `agent`, in words; empty when it is admitted."""
+        ...
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a caller may have from some time of its wait on."""
+
+    after: float
+    """Seconds since the caller joined."""
+    want: Want
+    label: str
+    """What the stage is, for the decision trace: ``skills``, ``last agent``."""
+    skip_absent: bool = False
+    """True: passed over while nobody whom it admits is there; waiting for them would be in vain."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's visit to one queue."""
 
@@ -109,6 +129,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     """Queue priority plus caller priority; the higher goes first."""
     joined: float
+    plan: tuple[Stage, ...] = ()
+    """Whom this caller may have, and when, by `Stage.after`; before the first stage, and without any: every
+    member of the queue."""
     state: EntryState = EntryState.JOINED
     deadline: float | None = None
     """End of the longest wait, or of the time allowed for connecting."""

@@ -8,6 +8,7 @@ answer from the same input. Its rules:
 - An agent is offered one caller at most, however many queues it serves.
 - A caller is offered to agents that have not turned it down in this round; when there is no such agent
   free, a new round begins with those that are.
+- A caller with a plan is offered only to agents whom the stage that counts admits.
 - A caller that is being offered already is not offered further, but by a strategy that rings all, which
   adds agents that have become ready since.
 
@@ -20,7 +21,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Turn, Verdict
+from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, Turn, Verdict
+from sipcc.acd.plan import admitted, stage_at
 
 _MASK = (1 << 64) - 1
 
@@ -39,6 +41,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     tried: frozenset[str]
     """Agents that were kept back because this caller's round had passed them."""
     chosen: tuple[str, ...]
+    stage: Stage | None = None
+    """The stage of the caller's plan that counted."""
     fault: str = ""
     """What the strategy did wrong; the first agent in member order was taken instead."""
 
@@ -58,6 +62,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         place, entry = self.taken.get(agent.name, (self.place, ""))
         if place < self.place:
             return f"was picked for {entry}, which goes first"
+        if self.stage is not None and (why := self.stage.want.why_not(agent)):
+            return f"{self.stage.label}: {why}"
         if agent.name in self.tried:
             return "did not take this caller in the present round"
         return f"was not the choice of {self.strategy}"
@@ -139,12 +145,18 @@ def _pick(
     entry: Entry, bench: _Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
 ) -> Pick | None:
     strategy = bench.line.strategy
-    fresh = bench.free
+    stage, free = None, bench.free
+    if entry.plan:
+        stage = stage_at(entry, bench.team, now=now)
+        free = admitted(stage, bench.free.values())
+    fresh = free
     if entry.tried:
-        fresh = {name: agent for name, agent in bench.free.items() if name not in entry.tried}
+        fresh = {name: agent for name, agent in free.items() if name not in entry.tried}
     if entry.state is EntryState.OFFERING and not (strategy.rings_all and fresh):
         return None
-    candidates = fresh or bench.free
+    candidates = fresh or free
+    if not candidates:
+        return None
     turn = Turn(entry=entry, last=bench.last, bits=bits, now=now)
     chosen, fault = _ask(bench, candidates, turn)
     if not chosen:
@@ -158,6 +170,7 @@ def _pick(
         place=place,
         tried=entry.tried if fresh else frozenset(),
         chosen=chosen,
+        stage=stage,
         fault=fault,
     )
     return Pick(entry=entry.id, queue=entry.queue, agents=chosen, new_round=not fresh, trace=trace)
