@@ -27,6 +27,7 @@ _COMMANDS = {
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
+    "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
 }
 
 EXIT_FAILED = 1
