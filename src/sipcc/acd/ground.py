@@ -1,0 +1,162 @@
+"""What the floor stands on: agents, lines, entries and offers, and the ways in which each of them ends."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sipcc.acd import offer as offers_
+from sipcc.acd import queues as queues_
+from sipcc.acd import tell
+from sipcc.acd.agents import AgentInput
+from sipcc.acd.events import Exit, OfferOutcome
+from sipcc.acd.model import (
+    Entry,
+    Offer,
+    Order,
+    Release,
+    StopRinging,
+    Strategy,
+)
+from sipcc.acd.offer import OfferInput
+from sipcc.acd.queues import EntryInput, WaitingLine
+from sipcc.acd.router import Trace
+from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.staff import Alarms, Staff
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.events import Event
+
+
+class Ground:
+    """The state of a centre, and how entries and offers end."""
+
+    def __init__(
+        self,
+        agents: Sequence[AgentSettings],
+        queues: Sequence[QueueSettings],
+        *,
+        strategies: Mapping[str, Strategy],
+        new_id: Callable[[str], str],
+    ) -> None:
+        """Build an empty floor.
+
+        Args:
+            agents: In member order.
+            queues: Each with its rules.
+            strategies: The strategy of each queue, by the queue's name.
+            new_id: Makes an id from a prefix, as `sipcc.ids.Ids.uid` does.
+
+        Raises:
+            ConfigError: a name is given twice, or an agent serves an unknown queue.
+        """
+        self._events: list[Event] = []
+        self._orders: list[Order] = []
+        self._alarms = Alarms()
+        self.staff = Staff(agents, self._alarms, self._events)
+        self.lines: dict[str, WaitingLine] = {}
+        for index, queue in enumerate(queues):
+            if queue.name in self.lines:
+                raise ConfigError(f"queues[{index}].name", f"{queue.name!r} is given twice")
+            members = tuple(agent.name for agent in agents if queue.name in agent.queues)
+            self.lines[queue.name] = WaitingLine(queue, strategies[queue.name], members)
+        _check_queues(agents, self.lines)
+        self.entries: dict[str, Entry] = {}
+        """Entries that have not ended."""
+        self.offers: dict[str, Offer] = {}
+        """Offers that have not ended, those being cancelled included."""
+        self.traces: OrderedDict[str, Trace] = OrderedDict()
+        self.closed = False
+        self._new_id = new_id
+        self._count = 0
+
+    def line(self, queue: str) -> WaitingLine:
+        """The line of that name.
+
+        Raises:
+            LocalProtocolError: there is none.
+        """
+        try:
+            return self.lines[queue]
+        except KeyError:
+            known = ", ".join(sorted(self.lines)) or "none"
+            raise LocalProtocolError(f"there is no queue {queue!r}; known: {known}") from None
+
+    # The ends of things
+
+    def _refusal(self, line: WaitingLine) -> Exit | None:
+        if self.closed:
+            return "closed"
+        if line.settings.max_length and len(line) > line.settings.max_length:
+            return "full"
+        if line.settings.no_agent == "leave" and not self.staff.present(line.members):
+            return "no_agent"
+        return None
+
+    def _leave(self, entry: Entry, exit_: Exit, *, now: float) -> Entry:
+        """End an entry that is not answered, and whatever goes on for it."""
+        offers, agent = entry.offers, entry.agent
+        entry = queues_.step(entry, EntryInput.LEAVE, now=now, exit_=exit_, agent=None)
+        self.entries.pop(entry.id, None)
+        self.line(entry.queue).remove(entry)
+        self._tell_left(entry, now=now)
+        self._orders.append(Release(entry))
+        if agent is not None:  # answered, but the caller had gone: no talk, so no wrap-up and no blame
+            self.staff.apply(agent, AgentInput.RELEASE, now=now, reason="caller_left")
+        self._cancel(offers, now=now)
+        return entry
+
+    def _cancel(self, offer_ids: Iterable[str], *, now: float) -> None:
+        """Stop ringing; each agent is free again when its phone is silent."""
+        for offer_id in sorted(offer_ids):
+            offer = offers_.step(self.offers[offer_id], OfferInput.CANCEL, outcome="cancelled", status=487)
+            self.offers[offer_id] = offer
+            self._events.append(tell.offer_ended(offer, now=now))
+            self._orders.append(StopRinging(offer_id))
+            self.staff.hold(offer.agent, until=now + offers_.CANCEL_LEASE)
+
+    def _drop_cancelled(self, offer: Offer, *, now: float) -> None:
+        del self.offers[offer.id]
+        self.staff.apply(offer.agent, AgentInput.RELEASE, now=now, reason="offer_cancelled")
+
+    def _end_offer(self, offer: Offer, outcome: OfferOutcome, status: int, *, now: float) -> None:
+        offer = offers_.step(offer, OfferInput.FINISH, outcome=outcome, status=status)
+        del self.offers[offer.id]
+        self._events.append(tell.offer_ended(offer, now=now))
+
+    def _fail_offer(self, offer: Offer, outcome: OfferOutcome, status: int, *, now: float) -> None:
+        """A live offer was not answered: the caller waits on, the agent bears the consequence."""
+        self._end_offer(offer, outcome, status, now=now)
+        entry = self.entries[offer.entry]
+        left = entry.offers - {offer.id}
+        given = EntryInput.OFFER_LOST if left else EntryInput.LAST_OFFER_LOST
+        tried = entry.tried | {offer.agent}
+        self.entries[entry.id] = queues_.step(entry, given, now=now, offers=left, tried=tried)
+        agent, settings = self.staff.agents[offer.agent], self.lines[offer.queue].settings
+        verdict = offers_.judge(outcome, agent, settings, began=offer.began, now=now)
+        self.staff.apply(
+            offer.agent,
+            verdict.given,
+            now=now,
+            reason=verdict.reason,
+            deadline=verdict.deadline,
+            **verdict.changes,
+        )
+
+    def _wrap_up(self, name: str, settings: QueueSettings, *, now: float) -> None:
+        own = self.staff.agents[name].settings.wrap_up
+        seconds = settings.wrap_up if own is None else own
+        given, end = (AgentInput.TALK_ENDED, now + seconds) if seconds else (AgentInput.RELEASE, None)
+        self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, worked=True, entry=None)
+
+    def _tell_left(self, entry: Entry, *, now: float) -> None:
+        line = self.lines[entry.queue]
+        line.tally.left(entry, line.settings)
+        self._events.append(tell.left(entry, now=now))
+
+
+def _check_queues(agents: Sequence[AgentSettings], lines: Mapping[str, WaitingLine]) -> None:
+    for index, agent in enumerate(agents):
+        for queue in agent.queues:
+            if queue not in lines:
+                known = ", ".join(sorted(lines)) or "none"
+                raise ConfigError(f"agents[{index}].queues", f"no queue {queue!r}", hint=f"known: {known}")
