@@ -25,8 +25,9 @@ from sipcc.acd.model import (
     Strategy,
     Verdict,
 )
+from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome
-from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
 from sipcc.acd.snapshot import Snapshot, take
 from sipcc.acd.visit import Visit
 from sipcc.bus import Bus
@@ -47,7 +48,15 @@ class QueueHandle:
         self.name = name
         self._acd = acd
 
-    async def enter(self, call: Caller, *, priority: int = 0) -> QueueResult:
+    async def enter(
+        self,
+        call: Caller,
+        *,
+        priority: int = 0,
+        skills: str | None = None,
+        relax: Sequence[RelaxStep] = (),
+        plan: Plan | None = None,
+    ) -> QueueResult:
         """Put `call` into the line and stay until it has left, the talk with an agent included.
 
         Nothing that happens in a queue is an error: the result tells the exit. When the caller's leg is
@@ -56,8 +65,18 @@ class QueueHandle:
         Args:
             call: An answered call.
             priority: Added to the queue's; higher goes first.
+            skills: What this caller wants of an agent, such as ``billing >= 2``, in place of the queue's
+                `skills` and `relax`; empty for any member.
+            relax: What it is content with later; goes with `skills`.
+            plan: Stages made by other rules, in place of all of these.
+
+        Raises:
+            LocalProtocolError: `skills` or a step of `relax` cannot be read.
         """
-        return await self._acd.enter(self.name, call, priority=priority)
+        if plan is None:
+            now = self._acd.now()
+            plan = self._acd.planner.plan(self.name, call.caller, skills=skills, relax=relax, now=now)
+        return await self._acd.enter(self.name, call, priority=priority, plan=plan)
 
 
 class Acd:
@@ -96,6 +115,7 @@ class Acd:
             for queue in queues
         }
         self.floor = Floor(agents, queues, strategies=by_queue, new_id=ids.uid)
+        self.planner = Planner(queues)
         self.tasks = TaskScope("acd")
         self._rings = TaskScope("acd-rings")
         self._dialer, self._bus, self._clock, self._ids = dialer, bus, clock, ids
@@ -149,7 +169,7 @@ class Acd:
         self.floor.line(name)
         return QueueHandle(self, name)
 
-    async def enter(self, queue: str, call: Caller, *, priority: int = 0) -> QueueResult:
+    async def enter(self, queue: str, call: Caller, *, priority: int = 0, plan: Plan = ()) -> QueueResult:
         """See `QueueHandle.enter`."""
         if self._driver is None:
             raise LocalProtocolError("the ACD has not been started")
@@ -159,7 +179,13 @@ class Acd:
         self._visits[entry_id] = visit
         try:
             self.floor.join(
-                entry_id, queue, call=call.id, caller=call.caller, priority=priority, now=self.now()
+                entry_id,
+                queue,
+                call=call.id,
+                caller=call.caller,
+                priority=priority,
+                plan=plan,
+                now=self.now(),
             )
             if call.ended:
                 self.floor.hung_up(entry_id, now=self.now())
@@ -268,6 +294,8 @@ class Acd:
     def bridged(self, entry_id: str) -> Entry | None:
         """Begin the talk; None when the entry is over."""
         entry = self.floor.bridged(entry_id, now=self.now())
+        if entry is not None and entry.agent is not None:
+            self.planner.last_agents.talked(entry.caller, entry.agent, now=self.now())
         self._pump()
         return entry
 

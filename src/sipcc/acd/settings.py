@@ -38,6 +38,15 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return not self.uri
 
 
+class RelaxStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller is content with after some time in line."""
+
+    after: Annotated[float, Meta(gt=0)]
+    """Seconds since the caller joined."""
+    skills: str
+    """The condition from then on, in place of the one before; empty for any member."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One queue and its rules. All times are seconds."""
 
@@ -80,3 +89,15 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     no_agent: Literal["wait", "leave"] = "wait"
     """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
     while waiting. Offline and quarantined members are absent; paused and busy ones are present."""
+    skills: str = ""
+    """What an agent must know to be offered a caller of this queue: a condition over the levels in the
+    agents' `skills`, such as ``billing >= 2 and (english or mandarin) and not trainee``; a skill that an
+    agent has not got is at level 0. Empty for any member."""
+    relax: tuple[RelaxStep, ...] = ()
+    """What is wanted instead when a caller has waited for some time, by `after`."""
+    sticky: Seconds = 0.0
+    """Seconds that a caller waits for the agent who talked with it last, while that agent is busy; not at
+    all for one who is offline or quarantined, or does not meet `skills`. 0 for no such preference; 20 is a
+    good wait. Who talked with whom is known from the start of the process on."""
+    sticky_window: Seconds = 604800.0
+    """How long ago that talk may be: 7 days."""

@@ -26,6 +26,7 @@ from sipcc.config.names import Names, check_agents, check_numbers, check_unique
 from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
 from sipcc.config.protection import check_protection
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
+from sipcc.config.skills import check_skills
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
@@ -213,6 +214,7 @@ def _check_all(
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
     _check_queues(lists["queues"], data, report)
+    check_skills(lists["queues"], data, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
     if not data.get("numbers"):
