@@ -24,6 +24,7 @@ LAYERS = {
     "ivr": 3,
     "acd": 4,
     "records": 5,
+    "api": 6,
     "config": 7,
     "switch": 8,
     "daemon": 9, "keeper": 9, "cli": 9,
@@ -54,6 +55,8 @@ HOMES = {
     "websockets": ("sip/transport/ws.py",),
     "OpenSSL": ("rtp/dtls.py",),
     "cryptography": ("rtp/dtls.py",),
+    "litestar": ("api/",),
+    "uvicorn": ("api/server.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` names SQLAlchemy's errors and engine,
 `call/registry.py` binds the call to structlog's context."""
@@ -78,6 +81,9 @@ SHELLS = {
     "acd/service.py",
     "acd/visit.py",
     "acd/announce.py",
+    "api/commands.py",
+    "api/office.py",
+    "api/server.py",
     "config/surroundings.py",
     "ivr/flow.py",
     "ivr/prompts.py",

@@ -27,6 +27,7 @@ _COMMANDS = {
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
+    "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
 }
 

@@ -17,6 +17,7 @@ import msgspec
 
 from sipcc import plugins
 from sipcc.acd.settings import QueueSettings
+from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.findings import Finding, Report
@@ -214,6 +215,8 @@ def _check_all(
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
     _check_queues(lists["queues"], data, report)
+    if not report.has_error_below(("api",)):
+        check_api(config.api, lists["tokens"], names, report)
     check_skills(lists["queues"], data, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)

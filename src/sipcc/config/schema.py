@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
@@ -52,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dialling: DiallingSettings = DiallingSettings()
     toll: TollSettings = TollSettings()
     daemon: DaemonSettings = DaemonSettings()
+    api: ApiSettings = ApiSettings()
     users: tuple[UserSettings, ...] = ()
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
@@ -59,6 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     menus: tuple[MenuSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
+    tokens: tuple[TokenSettings, ...] = ()
 
 
 TABLES: dict[str, type[msgspec.Struct]] = {
@@ -71,6 +74,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "dialling": DiallingSettings,
     "toll": TollSettings,
     "daemon": DaemonSettings,
+    "api": ApiSettings,
 }
 """The sections that are written ``[name]``."""
 
@@ -82,5 +86,6 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "menus": MenuSettings,
     "numbers": NumberSettings,
     "routes": RouteSettings,
+    "tokens": TokenSettings,
 }
 """The sections that are written ``[[name]]``, once for each."""

@@ -79,12 +79,21 @@ class RecordStore:
             await connection.run_sync(_put, cdrs, outcomes)
 
     async def cdrs(
-        self, where: CdrFilter | None = None, *, limit: int = 50, newest_first: bool = True
+        self,
+        where: CdrFilter | None = None,
+        *,
+        limit: int = 50,
+        newest_first: bool = True,
+        after: tuple[float, str] | None = None,
     ) -> list[Cdr]:
-        """Up to `limit` records, by the time of their start."""
+        """Up to `limit` records, by the time of their start; those behind `after`, a start and an id."""
         columns = cdr.c
         order = (columns.started.desc(), columns.id) if newest_first else (columns.started, columns.id)
         query = _filtered(where or CdrFilter()).order_by(*order).limit(limit)
+        if after is not None:
+            started, key = after
+            beyond = columns.started < started if newest_first else columns.started > started
+            query = query.where(beyond | ((columns.started == started) & (columns.id > key)))
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         return [_cdr_decoder.decode(row.record) for row in rows]

@@ -92,6 +92,11 @@ def go_on(
         bus.emit(CallEndedEvent(at=clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us"))
 
 
+def host_of(listen: str) -> str:
+    """The host part of ``transport:host:port``."""
+    return listen.partition(":")[2].rpartition(":")[0]
+
+
 def media_figures(loads: Sequence[EngineLoad]) -> dict[str, int | float]:
     """How loaded the media are; of several workers the worst counts."""
     return {

@@ -29,6 +29,7 @@ from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.console import Console
 from sipcc.switch.desk import Desk
+from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
@@ -36,6 +37,7 @@ from sipcc.switch.parts import (
     browser_identity,
     call_journal,
     go_on,
+    host_of,
     media_engine,
     media_figures,
     phone_journal,
@@ -180,6 +182,7 @@ class Switch:
         self.clock = LoopClock()
         self._started_at = self.clock.now()
         self._scope = TaskScope("switch")
+        self.door = Door()
         self._build_signalling()
         self.engine = self._engine or media_engine(self.config, self.ids)
         self.prompts = PromptCatalogue(self.config.ivr)
@@ -198,6 +201,7 @@ class Switch:
             go_on(self.calls, left, config=self.config, journal=self._journal, bus=self.bus, clock=self.clock)
             self.trunk_health.start()
             self.trunk_registrations.start()
+            await self.door.open(self, self.config)
             self._running = True
         except BaseException:
             await self.stop()
@@ -213,6 +217,7 @@ class Switch:
         await self.calls.drain(0)
         self.lamps.close()
         for end in (
+            self.door.close,
             self.messages.close,
             self.trunk_health.stop,
             self.trunk_registrations.stop,
@@ -274,7 +279,7 @@ class Switch:
 
     def _build_signalling(self) -> None:
         config = self.config
-        self.domain = config.sip.domain or _host_of(config.sip.listen[0])
+        self.domain = config.sip.domain or host_of(config.sip.listen[0])
         self.trunks = TrunkTable(config.trunks)
         self.registrar = Registrar(config.sip, secret=os.urandom(32))
         self.endpoint = Endpoint(config.sip, network=self._network, clock=self.clock, ids=self.ids)

@@ -1,0 +1,108 @@
+"""Who may do what, as a core: roles, one table of permissions, and bearer tokens.
+
+A token has 256 random bits, so its plain SHA-256 can be kept: there is nothing to guess. Whoever reads
+the configuration cannot use the interface with what stands there. Refused are tokens of another form, and
+a role that is not in the row of the permission.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from sipcc.api.settings import Role, TokenSettings
+
+TOKEN_PREFIX = "sipcc_"
+"""Begins every token, so that scanners for leaked secrets know one."""
+
+TOKEN_BITS = 256
+
+DIGEST_LENGTH = 64
+"""Hex digits of a SHA-256."""
+
+
+class Permit(StrEnum):
+    """What a request needs."""
+
+    FLOOR = "floor"
+    """Read agents, queues and live calls."""
+    COMMAND_OWN = "command_own"
+    """Command the agent of the token."""
+    COMMAND_ALL = "command_all"
+    """Command any agent, and take callers out of queues."""
+    RECORDS = "records"
+    """Read call records."""
+    TRACES = "traces"
+    """Read why an offer went where it went, and which invariants are broken."""
+
+
+TABLE: dict[Permit, frozenset[Role]] = {
+    Permit.FLOOR: frozenset({"agent", "supervisor", "admin"}),
+    Permit.COMMAND_OWN: frozenset({"agent", "supervisor", "admin"}),
+    Permit.COMMAND_ALL: frozenset({"supervisor", "admin"}),
+    Permit.RECORDS: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
+}
+"""The whole role matrix."""
+
+
+def may(role: Role, permit: Permit) -> bool:
+    """True when `role` has `permit`."""
+    return role in TABLE[permit]
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """Who a request comes from."""
+
+    name: str
+    role: Role
+    agent: str
+    """The agent it speaks for; empty for other roles than ``agent``."""
+
+    def may_command(self, agent: str) -> bool:
+        """True when the bearer may command the agent called `agent`."""
+        if may(self.role, Permit.COMMAND_ALL):
+            return True
+        return may(self.role, Permit.COMMAND_OWN) and agent == self.agent
+
+
+def token_of(bits: int) -> str:
+    """The token made of `TOKEN_BITS` random bits."""
+    return f"{TOKEN_PREFIX}{bits:0{TOKEN_BITS // 4}x}"
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """True when `text` can be a digest; upper case is one too."""
+    return len(text) == DIGEST_LENGTH and all(char in "0123456789abcdef" for char in text.lower())
+
+
+class Tokens:
+    """The known tokens."""
+
+    def __init__(self, entries: Iterable[TokenSettings]) -> None:
+        self._known = [
+            (entry.digest.lower(), Bearer(entry.name, entry.role, entry.agent)) for entry in entries
+        ]
+
+    def bearer(self, authorization: str) -> Bearer | None:
+        """Who sends this ``Authorization`` header; None for nobody we know.
+
+        All digests are compared, each in constant time, so that the time tells nothing of them.
+        """
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        given, found = digest_of(token.strip()), None
+        for digest, bearer in self._known:
+            if hmac.compare_digest(digest, given):
+                found = bearer
+        return found

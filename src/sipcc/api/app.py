@@ -1,0 +1,38 @@
+"""Builds the application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from sipcc import __version__
+from sipcc.api.access import Tokens
+from sipcc.api.commands import COMMANDS
+from sipcc.api.office import REFUSALS, Office
+from sipcc.api.reads import READS
+from sipcc.api.schema import CentreApi
+from sipcc.api.settings import TokenSettings
+
+LARGEST_BODY = 64 * 1024
+"""Bytes of a request's body; a command has some hundred."""
+
+
+def make_api(centre: CentreApi, tokens: Sequence[TokenSettings]) -> Litestar:
+    """The interface over `centre`, for whoever holds one of `tokens`.
+
+    Its schema stands at ``/schema/openapi.json``.
+    """
+    return Litestar(
+        [*READS, *COMMANDS],
+        state=State({"office": Office(centre, Tokens(tokens))}),
+        exception_handlers=REFUSALS,
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="sipcc", version=__version__, path="/schema", render_plugins=[JsonRenderPlugin()]
+        ),
+    )

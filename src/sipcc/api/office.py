@@ -1,0 +1,108 @@
+"""What the handlers of one application share, who asks, and how a refusal is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Guard
+
+from sipcc.api.access import Bearer, Permit, Tokens, may
+from sipcc.api.requests import RequestIdReused, Requests
+from sipcc.api.schema import CentreApi, Problem
+from sipcc.errors import LocalProtocolError
+from sipcc.log import get_logger
+
+_log = get_logger("sipcc.api")
+
+WORDS = {401: "unauthorised", 403: "forbidden", 404: "unknown", 409: "conflict", 410: "gone"}
+"""The word of `Problem.error` for a status; others below 500 are ``invalid``, the rest ``failed``."""
+
+_NAMED = re.compile(r"field `([^`]*)`")
+
+
+class Office:
+    """The parts of one application."""
+
+    def __init__(self, centre: CentreApi, tokens: Tokens) -> None:
+        self.centre = centre
+        self.tokens = tokens
+        self.requests = Requests()
+
+
+def office_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Office:
+    """The office of the application that `connection` came to."""
+    office: Office = connection.app.state.office
+    return office
+
+
+def bearer_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Bearer:
+    """Who asks; there when a guard of `needs` has let the request in."""
+    bearer: Bearer = connection.state.bearer
+    return bearer
+
+
+def needs(permit: Permit) -> Guard:
+    """A guard that lets in whoever has `permit`."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        bearer = office_of(connection).tokens.bearer(connection.headers.get("authorization", ""))
+        if bearer is None:
+            raise NotAuthorizedException("send a known token as Authorization: Bearer TOKEN")
+        if not may(bearer.role, permit):
+            raise PermissionDeniedException(f"the role {bearer.role} has no {permit.value}")
+        connection.state.bearer = bearer
+
+    return guard
+
+
+def _refusal(status: int, problem: Problem) -> Response[Problem]:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return Response(problem, status_code=status, headers=headers, media_type="application/json")
+
+
+def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    status = error.status_code
+    message, path = error.detail, ""
+    if isinstance(error.extra, list) and error.extra:
+        first: dict[str, str] = error.extra[0]
+        message = first.get("message", message)
+        named = _NAMED.search(message)  # a missing or an unknown field stands only in the text
+        key = named[1] if named else first.get("key", "")
+        path = f"$.{key}" if key else "$"
+    word = WORDS.get(status, "invalid" if status < 500 else "failed")
+    return _refusal(status, Problem(error=word, message=message, path=path))
+
+
+def _on_conflict(_: Request[Any, Any, Any], error: LocalProtocolError) -> Response[Problem]:
+    return _refusal(409, Problem(error="conflict", message=str(error)))
+
+
+def _on_reused(_: Request[Any, Any, Any], error: RequestIdReused) -> Response[Problem]:
+    message = f"request_id {str(error)!r} was used for another request"
+    return _refusal(409, Problem(error="request_id_reused", message=message, path="$.request_id"))
+
+
+def _on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    _log.error("api.failed", path=request.url.path, exc_info=error)
+    return _refusal(500, Problem(error="failed", message="a fault on our side; the log tells more"))
+
+
+REFUSALS: dict[type[Exception] | int, Callable[..., Response[Problem]]] = {
+    HTTPException: _on_http,
+    LocalProtocolError: _on_conflict,
+    RequestIdReused: _on_reused,
+    Exception: _on_fault,
+}
+"""How each error is answered."""
+
+
+def encoded(value: msgspec.Struct) -> bytes:
+    """The JSON of `value`."""
+    return msgspec.json.encode(value)

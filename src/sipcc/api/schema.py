@@ -1,0 +1,125 @@
+"""What goes over HTTP, as structs: they are the only schema, and OpenAPI is made from them.
+
+`at`, `since`, `deadline` and `joined` are seconds of the switch's monotonic clock; what is between two of
+them is what matters. `wall` is Unix time.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from sipcc.acd import Acd, AgentSnapshot, QueueSnapshot, Verdict
+from sipcc.call import Calls
+from sipcc.clock import Clock
+from sipcc.records import Cdr, RecordKeeper
+
+RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+"""Made by the client, new for each command; the same id gets the same answer."""
+
+Verb = Literal["login", "logout", "ready", "pause", "end-wrap-up", "extend-wrap-up"]
+"""What an agent can be told."""
+
+
+class CentreApi(Protocol):
+    """What the interface is over; `sipcc.switch.Switch` is one once it has started."""
+
+    @property
+    def acd(self) -> Acd:
+        """Agents and queues."""
+        ...
+
+    @property
+    def calls(self) -> Calls:
+        """The live calls."""
+        ...
+
+    @property
+    def keeper(self) -> RecordKeeper:
+        """The records."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Gives wall times."""
+        ...
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Agents and queues as they stand."""
+
+    at: float
+    wall: float
+    agents: tuple[AgentSnapshot, ...]
+    queues: tuple[QueueSnapshot, ...]
+
+
+class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call that is up."""
+
+    call: str
+    caller: str
+    called: str
+    trunk: str | None
+
+
+class OfferTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an offer went to its agent, and why not to the others: the first predicate that failed for each."""
+
+    offer: str
+    verdicts: tuple[Verdict, ...]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The loop answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Invariants(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rules of the floor are broken now; the answer is 503 when there is one."""
+
+    ok: bool
+    violations: tuple[str, ...]
+
+
+class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Call records, newest first."""
+
+    records: tuple[Cdr, ...]
+    next: str | None
+    """Give it as ``after`` to have the next page; None at the end."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a command."""
+
+    request_id: RequestId
+    reason: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """Of a pause."""
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    """Of an extended wrap-up."""
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a withdrawal."""
+
+    request_id: RequestId
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller has left the queue."""
+
+    entry: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request was refused."""
+
+    error: str
+    """A word for programs: ``unauthorised``, ``forbidden``, ``unknown``, ``conflict``, ``request_id_reused``,
+    ``invalid``, ``gone``."""
+    message: str
+    path: str = ""
+    """Of ``invalid``: the field, as in ``$.request_id``."""
