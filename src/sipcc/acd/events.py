@@ -69,6 +69,8 @@ class QueueLeft(Event, frozen=True, kw_only=True):
     waited: float
     """Seconds from QueueJoined to now."""
     agent: str | None = None
+    to: str = ""
+    """The destination that the caller goes on to; empty for none."""
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):

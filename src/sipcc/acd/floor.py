@@ -12,8 +12,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipcc.acd import offer as offers_
+from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
-from sipcc.acd import tell
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.ground import Ground
@@ -70,6 +70,8 @@ class Floor(Ground):
         line.tally.joined += 1
         line.insert(entry)
         self._events.append(tell.joined(entry, line.position(entry)))
+        if not self.closed and (to := overflow.at_join(line, entry, self.entries, self.staff)):
+            return self._leave(entry, "overflowed", now=now, to=to)
         refusal = self._refusal(line)
         if refusal is not None:
             return self._leave(entry, refusal, now=now)
@@ -78,8 +80,8 @@ class Floor(Ground):
         self.entries[entry_id] = entry
         if deadline is not None:
             self._alarms.add(deadline, f"entry:{entry_id}")
-        for stage in plan:
-            self._alarms.add(now + stage.after, "wake")
+        for at in [*(now + stage.after for stage in plan), *overflow.alarms(line.settings, joined=now)]:
+            self._alarms.add(at, "wake")
         return entry
 
     def position(self, entry_id: str) -> int:
@@ -174,7 +176,9 @@ class Floor(Ground):
         entry = queues_.step(entry, EntryInput.PART, now=now)
         del self.entries[entry_id]
         self._events.append(tell.talk_ended(entry, now=now))
-        self._wrap_up(entry.agent or "", self.lines[entry.queue].settings, now=now)
+        line = self.lines[entry.queue]
+        wrap_up = self._wrap_up(entry.agent or "", line.settings, now=now)
+        line.tally.handle_time.add(entry.talked(now=now) + wrap_up)
         return entry.talked(now=now)
 
     # Time
@@ -219,6 +223,8 @@ class Floor(Ground):
         if not self.entries:
             return
         for line in self.lines.values():
+            for entry_id, to in overflow.due(line, self.entries, self.staff, now=now):
+                self._leave(self.entries[entry_id], "overflowed", now=now, to=to)
             if line.settings.no_agent == "leave" and len(line) and not self.staff.present(line.members):
                 for entry_id in line.ids:
                     self._leave(self.entries[entry_id], "no_agent", now=now)

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sipcc.acd import offer as offers_
+from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
-from sipcc.acd import tell
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.model import (
@@ -92,12 +92,13 @@ class Ground:
             return "no_agent"
         return None
 
-    def _leave(self, entry: Entry, exit_: Exit, *, now: float) -> Entry:
+    def _leave(self, entry: Entry, exit_: Exit, *, now: float, to: str = "") -> Entry:
         """End an entry that is not answered, and whatever goes on for it."""
-        offers, agent = entry.offers, entry.agent
-        entry = queues_.step(entry, EntryInput.LEAVE, now=now, exit_=exit_, agent=None)
+        offers, agent, line = entry.offers, entry.agent, self.line(entry.queue)
+        to = to or overflow.afterwards(line.settings, exit_)
+        entry = queues_.step(entry, EntryInput.LEAVE, now=now, exit_=exit_, agent=None, to=to)
         self.entries.pop(entry.id, None)
-        self.line(entry.queue).remove(entry)
+        line.remove(entry)
         self._tell_left(entry, now=now)
         self._orders.append(Release(entry))
         if agent is not None:  # answered, but the caller had gone: no talk, so no wrap-up and no blame
@@ -142,11 +143,13 @@ class Ground:
             **verdict.changes,
         )
 
-    def _wrap_up(self, name: str, settings: QueueSettings, *, now: float) -> None:
+    def _wrap_up(self, name: str, settings: QueueSettings, *, now: float) -> float:
+        """Let an agent rest after a talk; the seconds that it may."""
         own = self.staff.agents[name].settings.wrap_up
         seconds = settings.wrap_up if own is None else own
         given, end = (AgentInput.TALK_ENDED, now + seconds) if seconds else (AgentInput.RELEASE, None)
         self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, worked=True, entry=None)
+        return seconds
 
     def _tell_left(self, entry: Entry, *, now: float) -> None:
         line = self.lines[entry.queue]

@@ -145,6 +145,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     exit: Exit | None = None
     """The one way out; set when the caller has left the line."""
     left_at: float | None = None
+    to: str = ""
+    """The destination of a caller that goes on to somewhere else; empty otherwise."""
 
     def waited(self, *, now: float) -> float:
         """Seconds in line until now, or until the exit."""
@@ -231,6 +233,8 @@ class QueueResult(msgspec.Struct, frozen=True, kw_only=True):
     """Who answered."""
     ended_by: str = ""
     """Who ended the conversation: ``caller``, ``callee`` (the agent), ``us``, ``network``."""
+    to: str = ""
+    """The destination that the queue's settings name for this exit; empty for none."""
 
 
 class Ring(msgspec.Struct, frozen=True):

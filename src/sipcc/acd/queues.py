@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sipcc.acd import tables
+from sipcc.acd.estimate import HandleTime
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, EntryState, Line, Strategy
 from sipcc.acd.router import rank
@@ -99,6 +100,8 @@ class Tally(msgspec.Struct):
     """Sum of the waits of answered callers."""
     answered_in_time: int = 0
     """Answered within `QueueSettings.service_level`."""
+    handle_time: HandleTime = msgspec.field(default_factory=HandleTime)
+    """Of the talks so far."""
 
     def left(self, entry: Entry, settings: QueueSettings) -> None:
         """Count an entry that has just got its exit."""
@@ -115,7 +118,7 @@ class WaitingLine:
     def __init__(self, settings: QueueSettings, strategy: Strategy, members: tuple[str, ...]) -> None:
         self.settings = settings
         self.members = members
-        self.tally = Tally()
+        self.tally = Tally(handle_time=HandleTime(settings.handle_time))
         self.last = -1
         """`Agent.order` of the agent offered last: the memory of round-robin."""
         self._strategy = strategy

@@ -47,6 +47,19 @@ class RelaxStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The condition from then on, in place of the one before; empty for any member."""
 
 
+class OverflowRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a caller goes on from a queue to somewhere else."""
+
+    when: Literal["size", "wait", "estimate", "no_agent"]
+    """``size``: `at` callers stand in line when it comes. ``wait``: it has waited `at` seconds, also while
+    an agent rings. ``estimate``: it is expected to wait longer than `at` seconds from now. ``no_agent``: no
+    member is there, and it has waited `at` seconds."""
+    to: str
+    """The destination, as for a number: ``queue:help``."""
+    at: Seconds = 0.0
+    """Callers or seconds; more than 0, but for ``no_agent``."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One queue and its rules. All times are seconds."""
 
@@ -89,6 +102,14 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     no_agent: Literal["wait", "leave"] = "wait"
     """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
     while waiting. Offline and quarantined members are absent; paused and busy ones are present."""
+    overflow: tuple[OverflowRule, ...] = ()
+    """Looked at in this order when a caller comes and while it waits, before `max_length` and `no_agent`; the
+    first that applies sends the caller on, with exit ``overflowed``."""
+    then: str = ""
+    """The destination after ``timed_out``, ``full`` and ``no_agent``; empty for the prompt ``no_agents`` and
+    the end of the call."""
+    handle_time: Annotated[float, Meta(gt=0)] = 180.0
+    """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""
     skills: str = ""
     """What an agent must know to be offered a caller of this queue: a condition over the levels in the
     agents' `skills`, such as ``billing >= 2 and (english or mandarin) and not trainee``; a skill that an

@@ -30,6 +30,7 @@ def left(entry: Entry, *, now: float) -> QueueLeft:
         exit=entry.exit,
         waited=entry.waited(now=now),
         agent=entry.agent,
+        to=entry.to,
     )
 
 

@@ -153,4 +153,5 @@ def result_of(entry: Entry, *, now: float, talked: float = 0.0, ended_by: str = 
         talked=talked,
         agent=entry.agent,
         ended_by=ended_by,
+        to=entry.to,
     )

@@ -23,7 +23,7 @@ from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.findings import Finding, Report
 from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
-from sipcc.config.names import Names, check_agents, check_numbers, check_unique
+from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
 from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
 from sipcc.config.protection import check_protection
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
@@ -215,6 +215,7 @@ def _check_all(
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
     _check_queues(lists["queues"], data, report)
+    check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("api",)):
         check_api(config.api, lists["tokens"], names, report)
     check_skills(lists["queues"], data, report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sipcc.acd.settings import AgentSettings
+from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.call.destination import Destination
 from sipcc.call.settings import NumberSettings
 from sipcc.config.convert import did_you_mean
@@ -140,6 +140,22 @@ def check_target(text: str, path: Path, names: Names, report: Report) -> None:
         return
     if uri.scheme not in {"sip", "tel"}:
         report.error(path, f"{uri.scheme}: addresses cannot be called", "write sip:USER@HOST")
+
+
+def check_queue_exits(queues: Sequence[tuple[int, QueueSettings]], names: Names, report: Report) -> None:
+    """Check where callers go on to from each queue, and that no rule sends away everybody."""
+    for index, queue in queues:
+        path: Path = ("queues", index)
+        if queue.then:
+            check_destination(queue.then, (*path, "then"), names, report)
+        for place, rule in enumerate(queue.overflow):
+            check_destination(rule.to, (*path, "overflow", place, "to"), names, report)
+            if rule.when != "no_agent" and not rule.at:
+                report.error(
+                    (*path, "overflow", place, "at"),
+                    f'when = "{rule.when}" with at = 0 would let nobody wait',
+                    "write at = CALLERS" if rule.when == "size" else "write at = SECONDS",
+                )
 
 
 def check_agents(agents: Sequence[tuple[int, AgentSettings]], names: Names, report: Report) -> None:

@@ -44,6 +44,7 @@ from sipcc.switch.parts import (
     record_keeper,
 )
 from sipcc.switch.places import Places
+from sipcc.switch.queueing import Queueing
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
@@ -344,6 +345,7 @@ class Switch:
             clock=self.clock,
             ids=self.ids,
         )
+        self.queueing = Queueing(self.queue, self.handler_of)
         context = CallContext(
             endpoint=self.endpoint,
             engine=self.engine,
@@ -411,7 +413,7 @@ class Switch:
         if destination.kind == "menu":
             return self._menu_handler(name)
         if destination.kind == "queue":
-            return self._queue_handler(name)
+            return self.queueing.handler(name)
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
             raise ConfigError(
@@ -423,17 +425,6 @@ class Switch:
         async def handler(call: Call) -> None:
             destination = await self.menus.run(name, call)
             await self.handler_of(destination)(call)
-
-        return handler
-
-    def _queue_handler(self, name: str) -> Handler:
-        queue = self.queue(name)
-
-        async def handler(call: Call) -> None:
-            await call.answer()
-            result = await queue.enter(call)
-            if result.exit != "answered" and not call.ended:
-                await call.play("no_agents")
 
         return handler
 

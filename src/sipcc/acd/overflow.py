@@ -1,0 +1,106 @@
+"""Overflow: which callers of a line go on to somewhere else, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sipcc.acd.estimate import expected_wait
+from sipcc.acd.events import Exit
+from sipcc.acd.model import Entry, EntryState
+
+if TYPE_CHECKING:
+    from sipcc.acd.queues import WaitingLine
+    from sipcc.acd.settings import OverflowRule, QueueSettings
+    from sipcc.acd.staff import Staff
+
+_AFTERWARDS: frozenset[Exit] = frozenset({"timed_out", "full", "no_agent"})
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller's rules look at."""
+
+    joined: float
+    now: float
+    estimate: float
+    """Seconds that it is expected to wait from now."""
+    present: bool
+    """True when at least one member is there."""
+    ahead: int | None = None
+    """Callers in line before it came; None for one who is in line already."""
+
+
+def applies(rule: OverflowRule, standing: Standing) -> bool:
+    """True when `rule` sends a caller away who stands like this."""
+    in_time = standing.now < standing.joined + rule.at
+    match rule.when:
+        case "size":
+            return standing.ahead is not None and standing.ahead >= rule.at
+        case "wait":
+            return not in_time
+        case "estimate":
+            return standing.estimate > rule.at
+        case "no_agent":
+            return not standing.present and not in_time
+
+
+def destination(settings: QueueSettings, standing: Standing) -> str:
+    """Where the first rule that applies leads; empty when the caller stays."""
+    return next((rule.to for rule in settings.overflow if applies(rule, standing)), "")
+
+
+def afterwards(settings: QueueSettings, exit_: Exit) -> str:
+    """Where a caller goes that was not served: `QueueSettings.then`, after the exits that it is for."""
+    return settings.then if exit_ in _AFTERWARDS else ""
+
+
+def alarms(settings: QueueSettings, *, joined: float) -> list[float]:
+    """When a caller's rules are to be looked at again, beside each change on the floor."""
+    return [joined + rule.at for rule in settings.overflow if rule.at and rule.when in ("wait", "no_agent")]
+
+
+def at_join(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff: Staff) -> str:
+    """Where a caller goes who has just been put in line; empty when it may stay."""
+    if not line.settings.overflow:
+        return ""
+    before = line.ids[: line.position(entry) - 1]
+    ahead = sum(entries[name].state is EntryState.WAITING for name in before)
+    standing = Standing(
+        joined=entry.joined,
+        now=entry.joined,
+        estimate=_estimate(line, staff, ahead + 1),
+        present=staff.present(line.members),
+        ahead=len(line) - 1,
+    )
+    return destination(line.settings, standing)
+
+
+def due(
+    line: WaitingLine, entries: Mapping[str, Entry], staff: Staff, *, now: float
+) -> list[tuple[str, str]]:
+    """The callers in line that leave now, each with its destination."""
+    if not line.settings.overflow or not len(line):
+        return []
+    present, found, place = staff.present(line.members), list[tuple[str, str]](), 1
+    for entry_id in line.ids:
+        entry = entries[entry_id]
+        # who is being rung for is as good as answered, and keeps no agent from those behind
+        waits = entry.state is EntryState.WAITING
+        standing = Standing(
+            joined=entry.joined,
+            now=now,
+            estimate=_estimate(line, staff, place) if waits else 0.0,
+            present=present,
+        )
+        if to := destination(line.settings, standing):
+            found.append((entry_id, to))
+        else:
+            place += waits
+    return found
+
+
+def _estimate(line: WaitingLine, staff: Staff, place: int) -> float:
+    states = [staff.agents[name].state for name in line.members]
+    return expected_wait(place, line.tally.handle_time.mean, states)
