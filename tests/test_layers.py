@@ -46,7 +46,7 @@ HOMES = {
     "pyee": ("bus.py",),
     "pylibsrtp": ("rtp/srtp.py", "testing/srtp.py"),
     "uvloop": ("daemon.py", "rtp/worker.py"),
-    "sqlalchemy": ("records/", "cli/cdr.py"),
+    "sqlalchemy": ("records/", "cli/cdr.py", "cli/stored.py"),
     "alembic": ("records/",),
     "click": ("cli/",),
     "rich": ("cli/",),
@@ -58,8 +58,8 @@ HOMES = {
     "litestar": ("api/",),
     "uvicorn": ("api/server.py",),
 }
-"""Where each third-party package may be imported. `cli/cdr.py` names SQLAlchemy's errors and engine,
-`call/registry.py` binds the call to structlog's context."""
+"""Where each third-party package may be imported. `cli/cdr.py` and `cli/stored.py` name SQLAlchemy's errors
+and engine, `call/registry.py` binds the call to structlog's context."""
 
 EVERYWHERE = {"msgspec"}
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "unban": ("sipcc.cli.operator:unban", "Listen to a source again."),
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
+    "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
     "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),

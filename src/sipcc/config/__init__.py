@@ -1,7 +1,17 @@
 """The configuration file: TOML and environment in, one checked `Config` out."""
 
 from sipcc.config.findings import Finding
-from sipcc.config.load import check, load, load_keeper, load_records, load_socket
+from sipcc.config.load import check, load, load_keeper, load_records, load_service_levels, load_socket
 from sipcc.config.schema import Config, LogSettings
 
-__all__ = ["Config", "Finding", "LogSettings", "check", "load", "load_keeper", "load_records", "load_socket"]
+__all__ = [
+    "Config",
+    "Finding",
+    "LogSettings",
+    "check",
+    "load",
+    "load_keeper",
+    "load_records",
+    "load_service_levels",
+    "load_socket",
+]

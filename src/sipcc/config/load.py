@@ -72,6 +72,16 @@ def load_records(path: str | Path, environ: Mapping[str, str] | None = None) -> 
     return _load_part(Path(path), environ, {"records": RecordSettings}).records
 
 
+def load_service_levels(path: str | Path, environ: Mapping[str, str] | None = None) -> dict[str, float]:
+    """T of each queue's service level, from ``[[queues]]`` of the file `path`; secrets are not read.
+
+    Raises:
+        ConfigError: the file is no TOML, or a queue is wrong.
+    """
+    queues = _load_part(Path(path), environ, {"queues": QueueSettings}).queues
+    return {queue.name: queue.service_level for queue in queues}
+
+
 def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> Path:
     """The control socket of the daemon that runs with the file `path`; secrets are not read.
 
@@ -104,14 +114,19 @@ def _load_part(
     read: dict[str, Any] = {}
     if data is not None:
         report = Report(file.name, KeyLines(text or ""))
-        only: dict[str, Any] = {name: data.get(name, {}) for name in kinds}
+        only: dict[str, Any] = {name: data.get(name, [] if name in LISTS else {}) for name in kinds}
         values = os.environ if environ is None else environ
         prefixes = tuple(f"{PREFIX}{name.upper()}__" for name in kinds)
         mine = {name: value for name, value in values.items() if name.startswith(prefixes)}
-        apply_overrides(only, mine, kinds, {}, report)
+        tables = {name: kind for name, kind in kinds.items() if name in TABLES}
+        lists = {name: kind for name, kind in kinds.items() if name in LISTS}
+        apply_overrides(only, mine, tables, lists, report)
         for name, kind in kinds.items():
             section = resolve_secrets(only[name], values, file.resolve().parent, report, (name,))
-            read[name] = convert_table(kind, section, (name,), report)
+            if name in LISTS:
+                read[name] = tuple(item for _, item in convert_list(kind, section, (name,), report))
+            else:
+                read[name] = convert_table(kind, section, (name,), report)
     if not read or report.failed:
         first = report.findings[0]
         raise ConfigError(first.where, first.message, hint=first.hint)

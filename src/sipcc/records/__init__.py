@@ -1,7 +1,7 @@
 """The event log, and the records folded from it.
 
 `RecordKeeper` writes while a switch runs. `CdrFold`, `OutcomeFold` and `KpiFold` are the pure folds behind
-it; `EventLog` and `RecordStore` read.
+it; `EventLog` and `RecordStore` read, and `ReportFold` makes interval reports of what was read.
 """
 
 from sipcc.records.cdr import Cdr, CdrDigits, CdrFold, CdrLeg, CdrRecording
@@ -10,6 +10,7 @@ from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
 from sipcc.records.keeper import RecordCounters, RecordKeeper
 from sipcc.records.kpi import KpiFold, QueueFigures, ServiceLevels, figures_of
 from sipcc.records.outcome import OfferRecord, OutcomeFold, QueueOutcome
+from sipcc.records.report import HeatSpot, ReportFold, ReportRow, heat_map
 from sipcc.records.settings import RecordSettings
 from sipcc.records.store import CdrFilter, RecordStore
 
@@ -21,6 +22,7 @@ __all__ = [
     "CdrLeg",
     "CdrRecording",
     "EventLog",
+    "HeatSpot",
     "KpiFold",
     "LoggedEvent",
     "OfferRecord",
@@ -32,8 +34,11 @@ __all__ = [
     "RecordSettings",
     "RecordStore",
     "Registry",
+    "ReportFold",
+    "ReportRow",
     "ServiceLevels",
     "figures_of",
+    "heat_map",
     "migrate",
     "open_engine",
 ]

@@ -71,38 +71,38 @@ class QueueFigures(msgspec.Struct, kw_only=True):
     @property
     def asa(self) -> float | None:
         """Average speed of answer; None when nobody was answered."""
-        return _ratio(self.answer_wait, self.answered)
+        return ratio(self.answer_wait, self.answered)
 
     @property
     def aht(self) -> float | None:
         """Average handling time; None before the first conversation ended."""
-        return _ratio(self.talk + self.wrap_up, self.handled)
+        return ratio(self.talk + self.wrap_up, self.handled)
 
     @property
     def abandon_rate(self) -> float | None:
         """Abandoned / offered, short ones in neither."""
-        return _ratio(self.abandoned, self.offered)
+        return ratio(self.abandoned, self.offered)
 
     @property
     def answer_rate(self) -> float | None:
         """Answered by an agent / asked for an agent: every exit counts as asked."""
-        return _ratio(self.answered, sum(self.exits.values()))
+        return ratio(self.answered, sum(self.exits.values()))
 
     @property
     def service_levels(self) -> ServiceLevels:
         """F1 to F4 as the module's text defines them."""
         return ServiceLevels(
-            f1=_ratio(self.answered_in_time + self.abandoned_in_time, self.offered),
-            f2=_ratio(self.answered_in_time, self.answered),
-            f3=_ratio(self.answered_in_time, self.offered),
-            f4=_ratio(self.answered_in_time, self.offered - self.abandoned_in_time),
+            f1=ratio(self.answered_in_time + self.abandoned_in_time, self.offered),
+            f2=ratio(self.answered_in_time, self.answered),
+            f3=ratio(self.answered_in_time, self.offered),
+            f4=ratio(self.answered_in_time, self.offered - self.abandoned_in_time),
         )
 
-    def add_exit(self, exit_: Exit, waited: float) -> None:
-        """Count one caller who left after `waited` seconds."""
+    def add_exit(self, exit_: Exit, waited: float, *, threshold: float | None = None) -> None:
+        """Count one caller who left after `waited` seconds; `threshold` for another T than this queue's."""
         self.exits[exit_] = self.exits.get(exit_, 0) + 1
         self.longest_wait = max(self.longest_wait, waited)
-        in_time = waited <= self.threshold
+        in_time = waited <= (self.threshold if threshold is None else threshold)
         if exit_ == "answered":
             self.answered += 1
             self.answered_in_time += in_time
@@ -117,6 +117,21 @@ class QueueFigures(msgspec.Struct, kw_only=True):
         """Count one conversation."""
         self.handled += 1
         self.talk += talked
+
+    def merge(self, other: QueueFigures) -> None:
+        """Add what another one counted; the longest of both waits is the longest."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for exit_, count in other.exits.items():
+            self.exits[exit_] = self.exits.get(exit_, 0) + count
+        self.longest_wait = max(self.longest_wait, other.longest_wait)
+
+
+_SUMS = tuple(
+    name
+    for name in QueueFigures.__struct_fields__
+    if name not in ("queue", "threshold", "exits", "longest_wait")
+)
 
 
 class KpiFold:
@@ -200,5 +215,6 @@ def figures_of(
     return fold.queues
 
 
-def _ratio(part: float, whole: float) -> float | None:
+def ratio(part: float, whole: float) -> float | None:
+    """`part` / `whole`; None when there is nothing to divide by."""
     return part / whole if whole else None

@@ -1,0 +1,145 @@
+"""`sipccd report`: the figures of each interval, folded from the event log, also while the daemon runs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import get_args
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sipcc.cli.cdr_page import plain
+from sipcc.cli.stored import PIPE_WIDTH, Moment, config_of, database_of, source, with_log
+from sipcc.config import load_service_levels
+from sipcc.records.eventlog import EventLog
+from sipcc.records.export import iso_time, safe_cell
+from sipcc.records.report import By, Cell, ReportFold, ReportRow, heat_map, row_of, totals
+
+LEAD_S = 86_400.0
+"""How long before a report the log is read, for who was in which state when it began, and how long after
+its end for the ends of what began in it, in seconds."""
+
+
+@click.command()
+@source
+@click.option("--from", "since", type=Moment(), required=True, help="Begin: a date, or 8h, 7d ago.")
+@click.option("--to", "until", type=Moment(), help="End; now if not given.")
+@click.option(
+    "--interval", type=click.Choice(["15", "30", "60"]), default="60", show_default=True, help="Minutes."
+)
+@click.option("--by", type=click.Choice(get_args(By)), default="queue", show_default=True)
+@click.option("--threshold", type=float, help="T of the service levels in seconds, in place of the queues'.")
+@click.option("--totals", "only_totals", is_flag=True, help="One line for each key, over all intervals.")
+@click.option("--heat-map", "heat", is_flag=True, help="Callers by weekday and hour, as JSON.")
+@click.option("--json", "kind", flag_value="json", help="JSON, one line for each row.")
+@click.option("--csv", "kind", flag_value="csv", help="CSV with every figure.")
+@click.pass_context
+def report(
+    ctx: click.Context,
+    /,
+    since: float,
+    until: float | None,
+    interval: str,
+    by: By,
+    threshold: float | None,
+    only_totals: bool,
+    heat: bool,
+    kind: str | None,
+) -> None:
+    """Print the figures of each interval by queue, agent, number or trunk.
+
+    A caller counts in the interval in which it joined its queue.
+    """
+    now = time.time()
+    levels = _levels(ctx) if threshold is None else {}
+    fold = ReportFold(by, step=60.0 * int(interval), thresholds=levels, threshold=threshold or 20.0)
+    begin = fold.start_of(since)
+    end = now if until is None else until
+
+    async def read(log: EventLog) -> None:
+        async for _, wall, event in log.replay(from_wall=begin - LEAD_S):
+            if wall > end + LEAD_S:
+                break
+            fold.apply(event, wall)
+
+    with_log(database_of(ctx), read)
+    cells = fold.cells(since=begin, until=end, now=now)
+    if heat:
+        click.echo(msgspec.json.encode(heat_map(cells)))
+        return
+    _print(_rows(cells, only_totals), kind)
+
+
+def _levels(ctx: click.Context) -> Mapping[str, float]:
+    """T of each queue; a database that is read without a configuration has none."""
+    return load_service_levels(config_of(ctx)) if config_of(ctx).exists() else {}
+
+
+def _rows(cells: Mapping[tuple[float, str], Cell], only_totals: bool) -> list[ReportRow]:
+    if only_totals:
+        return [row_of(None, key, cell) for key, cell in totals(cells).items()]
+    return [row_of(start, key, cell) for (start, key), cell in cells.items()]
+
+
+def _print(rows: list[ReportRow], kind: str | None) -> None:
+    if kind == "json":
+        for row in rows:
+            click.echo(msgspec.json.encode(msgspec.to_builtins(row) | {"start": iso_time(row.start)}))
+    elif kind == "csv":
+        _print_csv(rows)
+    elif rows:
+        console = Console()
+        (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(_table(rows))
+    else:
+        click.echo("Nothing happened then.")
+
+
+def _print_csv(rows: list[ReportRow]) -> None:
+    """Every field is a column; the maps among them are JSON."""
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(ReportRow.__struct_fields__)
+    for row in rows:
+        cells = msgspec.to_builtins(row) | {"start": iso_time(row.start)}
+        writer.writerow(
+            msgspec.json.encode(cell).decode() if isinstance(cell, dict) else safe_cell(cell)
+            for cell in cells.values()
+        )
+
+
+def _table(rows: list[ReportRow]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("from", "key"):
+        table.add_column(name, no_wrap=True)
+    for name in ("offered", "answered", "lost", "short", "F1", "F2", "F3", "F4", "asa", "aht", "longest"):
+        table.add_column(name, justify="right")
+    for name in ("system", "agent", "within T", "occupancy"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        start = "" if row.start is None else datetime.fromtimestamp(row.start).strftime("%Y-%m-%d %H:%M")
+        counts = (row.offered, row.answered, row.abandoned, row.short)
+        levels = (row.sl_f1, row.sl_f2, row.sl_f3, row.sl_f4)
+        rates = (row.system_rate, row.agent_rate, row.within_rate, row.occupancy)
+        table.add_row(
+            start,
+            Text(plain(row.key)),
+            *map(str, counts),
+            *map(_percent, levels),
+            *map(_seconds, (row.asa, row.aht, row.longest_wait)),
+            *map(_percent, rates),
+        )
+    return table
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f}"
