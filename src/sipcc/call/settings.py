@@ -22,6 +22,10 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Language of the prompts; empty for the default of ``[ivr]``."""
     max_calls: int = 0
     """Calls at a time for this number; 0 for no limit. The next one gets 486."""
+    hours: str = ""
+    """The calendar of ``[[hours]]`` by which this number is open; empty for always."""
+    closed: str = ""
+    """The destination while that calendar is closed."""
 
 
 class DiallingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

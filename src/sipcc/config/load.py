@@ -21,6 +21,7 @@ from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.findings import Finding, Report
+from sipcc.config.hours import check_hours
 from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
@@ -229,6 +230,7 @@ def _check_all(
     check_agents(lists["agents"], names, report)
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
+    check_hours(lists["hours"], report)
     _check_queues(lists["queues"], data, report)
     check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("api",)):

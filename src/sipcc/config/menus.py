@@ -45,10 +45,11 @@ def check_prompts(config: Config, report: Report) -> None:
         if queue.music
     ]
     for index, number in enumerate(config.numbers):
-        destination = _parsed(number.to)
-        if destination is not None and destination.kind == "play":
-            language = number.language or config.ivr.language
-            places.append((("numbers", index, "to"), destination.argument, language))
+        language = number.language or config.ivr.language
+        for key in ("to", "closed"):
+            destination = _parsed(getattr(number, key))
+            if destination is not None and destination.kind == "play":
+                places.append((("numbers", index, key), destination.argument, language))
     for path, name, language in places:
         for gap in catalogue.missing([name], language):
             add = report.warn if gap.heard_in else report.error

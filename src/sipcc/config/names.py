@@ -16,7 +16,14 @@ from sipcc.errors import ParseError
 from sipcc.numbers import Plan, bare, parse
 from sipcc.sip.uri import SipUri
 
-_UNIQUE = ("users", "trunks", "agents", "queues", "routes")  # for menus, sipcc.ivr.check says it
+_UNIQUE = ("users", "trunks", "agents", "queues", "routes", "hours")  # for menus, sipcc.ivr.check says it
+
+_CALLED = {"hours": "calendar"}
+"""What one entry of a section is called, where that is not its name without the ``s``."""
+
+
+def _called(section: str) -> str:
+    return _CALLED.get(section, section.removesuffix("s"))
 
 
 class Names:
@@ -35,8 +42,7 @@ class Names:
         """Report `path` unless ``[[section]]`` has an entry called `name`."""
         known = self._places[section]
         if name not in known:
-            what = section.removesuffix("s")
-            report.error(path, f"there is no {what} {name!r}", did_you_mean(name, known))
+            report.error(path, f"there is no {_called(section)} {name!r}", did_you_mean(name, known))
 
 
 def _named(entries: Any) -> dict[str, int]:
@@ -57,10 +63,9 @@ def check_unique(data: Mapping[str, Any], report: Report) -> None:
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             name = entry.get("name") if isinstance(entry, dict) else None
             if isinstance(name, str) and first[name] != index:
-                what = section.removesuffix("s")
                 report.error(
                     (section, index, "name"),
-                    f"another {what} is called {name!r} already, at {section}[{first[name]}]",
+                    f"another {_called(section)} is called {name!r} already, at {section}[{first[name]}]",
                     "give each its own name",
                 )
 
@@ -90,6 +95,20 @@ def check_numbers(
         if entry.max_calls < 0:
             report.error((*path, "max_calls"), "expected 0 for no limit, or a positive number")
         check_destination(entry.to, (*path, "to"), names, report)
+        _check_closed(entry, path, names, report)
+
+
+def _check_closed(entry: NumberSettings, path: Path, names: Names, report: Report) -> None:
+    """A calendar and what happens while it is closed go together."""
+    if entry.hours:
+        names.need("hours", entry.hours, (*path, "hours"), report)
+        if not entry.closed:
+            hint = 'add closed = "...", as in "play:closed"'
+            report.error((*path, "hours"), "nothing says what happens while it is closed", hint)
+    if entry.closed:
+        check_destination(entry.closed, (*path, "closed"), names, report)
+        if not entry.hours:
+            report.error((*path, "closed"), "no calendar ever closes this number", 'add hours = "NAME"')
 
 
 def _meaning(number: str, plan: Plan | None) -> str:

@@ -10,6 +10,7 @@ from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.call.trunkroutes import RouteSettings
+from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.settings import RecordSettings
 from sipcc.rtp.settings import MediaSettings
@@ -59,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
+    hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     tokens: tuple[TokenSettings, ...] = ()
@@ -84,6 +86,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "agents": AgentSettings,
     "queues": QueueSettings,
     "menus": MenuSettings,
+    "hours": HoursSettings,
     "numbers": NumberSettings,
     "routes": RouteSettings,
     "tokens": TokenSettings,

@@ -1,8 +1,9 @@
 """What to say and what to ask: prompts, menus, flows."""
 
 from sipcc.ivr.check import Finding, check_menus
-from sipcc.ivr.events import MenuEntered, MenuLeft
+from sipcc.ivr.events import HoursOverridden, MenuEntered, MenuLeft
 from sipcc.ivr.flow import MenuFlow
+from sipcc.ivr.hours import Calendar, HoursSettings, OpenVerdict
 from sipcc.ivr.menu import Ask, Chosen, Menu
 from sipcc.ivr.prompts import MissingPrompt, PromptCatalogue
 from sipcc.ivr.say import say
@@ -10,8 +11,11 @@ from sipcc.ivr.settings import IvrSettings, MenuSettings
 
 __all__ = [
     "Ask",
+    "Calendar",
     "Chosen",
     "Finding",
+    "HoursOverridden",
+    "HoursSettings",
     "IvrSettings",
     "Menu",
     "MenuEntered",
@@ -19,6 +23,7 @@ __all__ = [
     "MenuLeft",
     "MenuSettings",
     "MissingPrompt",
+    "OpenVerdict",
     "PromptCatalogue",
     "check_menus",
     "say",

@@ -28,3 +28,12 @@ class MenuLeft(Event, frozen=True, kw_only=True):
     """Where the call goes next, as `sipcc.call.destination.Destination` writes it."""
     retries: int
     """How often the menu was played again."""
+
+
+class HoursOverridden(Event, frozen=True, kw_only=True):
+    """Somebody had a calendar open or closed whatever it says."""
+
+    calendar: str
+    state: Literal["open", "closed"]
+    until_wall: float
+    """The Unix time (seconds) at which it goes by its hours again."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
-from sipcc.call import Call, CallContext, Calls, Destination, Handler, Route, Routes
+from sipcc.call import Call, CallContext, Calls, Destination, Handler
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
 from sipcc.call.treatments import plain_handler
@@ -45,6 +45,7 @@ from sipcc.switch.parts import (
 )
 from sipcc.switch.places import Places
 from sipcc.switch.queueing import Queueing
+from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
@@ -368,20 +369,10 @@ class Switch:
             journal=self._journal,
         )
         self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
-        routes: Routes[Handler] = Routes(plan=self.numbering.home)
-        for number, trunk, handler in self._routed:
-            routes.add(Route(number, handler, trunk=trunk))
-        for settings in config.numbers:
-            routes.add(
-                Route(
-                    settings.number,
-                    self.handler_of(Destination.parse(settings.to)),
-                    trunk=settings.trunk,
-                    max_calls=settings.max_calls,
-                    language=settings.language,
-                )
-            )
-        self.calls = Calls(context, routes, language=config.ivr.language)
+        self.reception = Reception(
+            config, plan=self.numbering.home, bus=self.bus, clock=self.clock, handler_of=self.handler_of
+        )
+        self.calls = Calls(context, self.reception.routes(self._routed), language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite
         self._build_side_desks()
 

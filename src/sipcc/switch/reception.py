@@ -1,0 +1,90 @@
+"""What stands between a number and its treatment: opening hours, so far as its settings name any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sipcc.bus import Bus
+from sipcc.call import Call, Destination, Handler, NumberSettings, Route, Routes
+from sipcc.call.events import Decision
+from sipcc.clock import Clock
+from sipcc.config import Config
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.events import HoursOverridden
+from sipcc.ivr.hours import Calendar, State
+from sipcc.numbers import Plan
+
+
+class Reception:
+    """The way from a dialled number to its handler."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        plan: Plan,
+        bus: Bus,
+        clock: Clock,
+        handler_of: Callable[[Destination], Handler],
+    ) -> None:
+        self._config = config
+        self._plan = plan
+        self._bus = bus
+        self._clock = clock
+        self._handler_of = handler_of
+        self.calendars = {settings.name: Calendar(settings) for settings in config.hours}
+        """The calendars of ``[[hours]]`` by their names."""
+
+    def routes(self, routed: Iterable[tuple[str, str, Handler]]) -> Routes[Handler]:
+        """The table of numbers: those that a program has `routed`, as (number, trunk, handler), and ours."""
+        routes: Routes[Handler] = Routes(plan=self._plan)
+        for number, trunk, handler in routed:
+            routes.add(Route(number, handler, trunk=trunk))
+        for settings in self._config.numbers:
+            routes.add(
+                Route(
+                    settings.number,
+                    self._treatment(settings),
+                    trunk=settings.trunk,
+                    max_calls=settings.max_calls,
+                    language=settings.language,
+                )
+            )
+        return routes
+
+    def override(self, calendar: str, state: State, until: float) -> None:
+        """Have a calendar open or closed whatever it says, up to the Unix time `until` (seconds).
+
+        A time that is past goes back to what the calendar says. The override is told as HoursOverridden,
+        and is forgotten when the process ends.
+
+        Raises:
+            LocalProtocolError: there is no such calendar.
+        """
+        known = self.calendars.get(calendar)
+        if known is None:
+            names = ", ".join(sorted(self.calendars)) or "none"
+            raise LocalProtocolError(f"there is no calendar {calendar!r}; known: {names}")
+        known.override(state, until)
+        self._bus.emit(
+            HoursOverridden(at=self._clock.now(), calendar=calendar, state=state, until_wall=until)
+        )
+
+    def _treatment(self, settings: NumberSettings) -> Handler:
+        handler = self._handler_of(Destination.parse(settings.to))
+        if not settings.hours:
+            return handler
+        closed = self._handler_of(Destination.parse(settings.closed))
+        return self._by_hours(self.calendars[settings.hours], handler, closed)
+
+    def _by_hours(self, calendar: Calendar, opened: Handler, closed: Handler) -> Handler:
+        async def handler(call: Call) -> None:
+            verdict = calendar.is_open(self._clock.wall_of(self._clock.now()))
+            state = "open" if verdict.open else "closed"
+            self._decided(call, f"calendar {calendar.name}: {state}", verdict.detail)
+            await (opened if verdict.open else closed)(call)
+
+        return handler
+
+    def _decided(self, call: Call, what: str, why: str) -> None:
+        self._bus.emit(Decision(at=self._clock.now(), call=call.id, what=what, why=why))

@@ -1,0 +1,97 @@
+"""What stands between a number and its treatment: calls meet opening hours at the second."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.flow.centre import Centre
+
+from sipcc.call import events
+from sipcc.clock import LoopClock
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.events import HoursOverridden
+
+HOURS = """
+[[hours]]
+name = "office"
+week = { "mon-fri" = "09:00-18:00" }
+holidays = ["2026-10-01..2026-10-07"]
+workdays = ["2026-10-10"]
+[[numbers]]
+number = "4008100001"
+to = "reject:480"
+hours = "office"
+closed = "reject:603"
+"""
+
+
+def at(text: str) -> float:
+    """A time in Shanghai as Unix seconds."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
+
+
+def turn_to(centre: Centre, wall: float) -> None:
+    """Have the switch's clock show the Unix time `wall`."""
+    centre.switch.clock._offset = wall - asyncio.get_running_loop().time()
+
+
+async def status_of(centre: Centre, number: str, *, caller: str = "13800138000") -> int:
+    """How a call that is not answered ends."""
+    call = await centre.carrier.call(number, caller=caller)
+    await call.ended()
+    return call.status
+
+
+def decided(centre: Centre, begin: str) -> list[events.Decision]:
+    """The decisions that begin so."""
+    return [
+        event
+        for event in centre.events
+        if isinstance(event, events.Decision) and event.what.startswith(begin)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("local", "status", "why"),
+    [
+        ("2026-11-23 08:59:59", 603, "outside the hours of mon 2026-11-23"),
+        ("2026-11-23 09:00:00", 480, "mon 09:00-18:00"),
+        ("2026-11-23 17:59:59", 480, "mon 09:00-18:00"),
+        ("2026-11-23 18:00:00", 603, "outside the hours of mon 2026-11-23"),
+        ("2026-10-01 10:00:00", 603, "holiday 2026-10-01..2026-10-07"),
+        ("2026-10-10 10:00:00", 480, "make-up workday 2026-10-10 09:00-18:00"),
+    ],
+)
+async def test_the_hours_decide_at_the_second(tmp_path: Path, local: str, status: int, why: str) -> None:
+    async with Centre(tmp_path, extra=HOURS) as centre:
+        turn_to(centre, at(local))
+        assert await status_of(centre, "4008100001") == status
+        (decision,) = decided(centre, "calendar ")
+        state = "open" if status == 480 else "closed"
+        assert (decision.what, decision.why) == (f"calendar office: {state}", why)
+
+
+async def test_an_operator_closes_and_it_ends_by_itself(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=HOURS) as centre:
+        turn_to(centre, at("2026-11-23 10:00:00"))
+        until = at("2026-11-23 10:30:00")
+        centre.switch.reception.override("office", "closed", until)
+        assert await status_of(centre, "4008100001") == 603
+        assert "by an operator" in decided(centre, "calendar ")[0].why
+        told = [event for event in centre.events if isinstance(event, HoursOverridden)]
+        assert [(event.calendar, event.state, event.until_wall) for event in told] == [
+            ("office", "closed", until)
+        ]
+        turn_to(centre, until)
+        assert await status_of(centre, "4008100001") == 480
+
+
+async def test_an_unknown_calendar_is_told_with_the_known(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=HOURS) as centre:
+        with pytest.raises(LocalProtocolError, match="known: office"):
+            centre.switch.reception.override("home", "closed", 0.0)
+        assert isinstance(centre.switch.clock, LoopClock)
