@@ -118,6 +118,7 @@ CORES = {
     "call/trunkroutes.py",
     "call/routing.py",
     "call/tollguard.py",
+    "call/screening.py",
     "call/presentation.py",
     "call/numbering.py",
     "call/caller.py",

@@ -95,3 +95,48 @@ async def test_an_unknown_calendar_is_told_with_the_known(tmp_path: Path) -> Non
         with pytest.raises(LocalProtocolError, match="known: office"):
             centre.switch.reception.override("home", "closed", 0.0)
         assert isinstance(centre.switch.clock, LoopClock)
+
+
+SCREENING = """
+[screening]
+allow = ["13800138000"]
+deny = ["0108*"]
+anonymous = "reject"
+calls = 2
+window = 60.0
+to = "reject:607"
+[[numbers]]
+number = "4008100002"
+to = "reject:480"
+"""
+
+
+async def test_callers_from_a_trunk_are_screened(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=SCREENING) as centre:
+
+        async def call(caller: str) -> int:
+            return await status_of(centre, "4008100002", caller=caller)
+
+        assert [await call("13800138000") for _ in range(4)] == [480] * 4
+        assert await call("01081234567") == 607
+        assert await call("anonymous") == 607
+        assert [await call("13900139000") for _ in range(3)] == [480, 480, 607]
+        await asyncio.sleep(61.0)
+        assert await call("13900139000") == 480
+        told = [event for event in centre.events if isinstance(event, events.CallScreened)]
+        assert [event.why for event in told] == ["denied", "anonymous", "too_often"]
+        assert {event.to for event in told} == {"reject:607"}
+        assert [event.why for event in decided(centre, "screening: reject:607")] == [
+            "0108* is denied",
+            "calls without a number are rejected",
+            "more than 2 calls in 60 s",
+        ]
+
+
+async def test_users_of_ours_are_not_screened(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=SCREENING.replace("calls = 2", "calls = 1")) as centre:
+        phone = await centre.phone("1001")
+        for _ in range(3):
+            call = await phone.call("4008100002")
+            await call.ended()
+            assert call.status == 480

@@ -70,6 +70,19 @@ class DialBlocked(Event, frozen=True, kw_only=True):
     ``host``; `sipcc.call.tollguard` explains them."""
 
 
+class CallScreened(Event, frozen=True, kw_only=True):
+    """A caller from a trunk did not come through to the number that it dialled; see ``[screening]``."""
+
+    call: str
+    caller: str
+    """What people are shown: a number, or ``anonymous``."""
+    trunk: str
+    why: str
+    """``denied``, ``anonymous`` or ``too_often``; `sipcc.call.screening` explains them."""
+    to: str
+    """The destination that it got instead."""
+
+
 class LegRinging(Event, frozen=True, kw_only=True):
     """The other party sent 180 or 183."""
 

@@ -25,7 +25,13 @@ from sipcc.config.hours import check_hours
 from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
-from sipcc.config.numbers import check_dialling, check_toll, check_trunk_numbers, check_user_numbers
+from sipcc.config.numbers import (
+    check_dialling,
+    check_screening,
+    check_toll,
+    check_trunk_numbers,
+    check_user_numbers,
+)
 from sipcc.config.protection import check_protection
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
@@ -227,6 +233,8 @@ def _check_all(
         check_dialling(config.dialling, report)
     if not report.has_error_below(("toll",)):
         check_toll(config.toll, report)
+    if not report.has_error_below(("screening",)):
+        check_screening(config.screening, names, report)
     check_agents(lists["agents"], names, report)
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)

@@ -50,6 +50,9 @@ def check_prompts(config: Config, report: Report) -> None:
             destination = _parsed(getattr(number, key))
             if destination is not None and destination.kind == "play":
                 places.append((("numbers", index, key), destination.argument, language))
+    stopped = _parsed(config.screening.to)
+    if stopped is not None and stopped.kind == "play":
+        places.append((("screening", "to"), stopped.argument, config.ivr.language))
     for path, name, language in places:
         for gap in catalogue.missing([name], language):
             add = report.warn if gap.heard_in else report.error

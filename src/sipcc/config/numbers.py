@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import DiallingSettings, TollSettings
 from sipcc.call.tollguard import parse_hours
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
+from sipcc.config.names import Names, check_destination
 from sipcc.errors import LocalProtocolError, ParseError
 from sipcc.numbers import Pattern
 from sipcc.sip.headers import canonical
@@ -58,6 +60,13 @@ def check_toll(toll: TollSettings, report: Report) -> None:
             parse_hours(toll.night)
         except ValueError as error:
             report.error(("toll", "night"), str(error), 'as in "22:00-07:00"')
+
+
+def check_screening(screening: ScreeningSettings, names: Names, report: Report) -> None:
+    """Check ``[screening]``."""
+    for key in ("allow", "deny"):
+        _check_rules(getattr(screening, key), ("screening", key), report)
+    check_destination(screening.to, ("screening", "to"), names, report)
 
 
 def check_trunk_numbers(trunks: Sequence[tuple[int, TrunkSettings]], report: Report) -> None:

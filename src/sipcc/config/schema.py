@@ -8,6 +8,7 @@ import msgspec
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.api.settings import ApiSettings, TokenSettings
+from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.hours import HoursSettings
@@ -53,6 +54,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: LogSettings = LogSettings()
     dialling: DiallingSettings = DiallingSettings()
     toll: TollSettings = TollSettings()
+    screening: ScreeningSettings = ScreeningSettings()
     daemon: DaemonSettings = DaemonSettings()
     api: ApiSettings = ApiSettings()
     users: tuple[UserSettings, ...] = ()
@@ -75,6 +77,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "log": LogSettings,
     "dialling": DiallingSettings,
     "toll": TollSettings,
+    "screening": ScreeningSettings,
     "daemon": DaemonSettings,
     "api": ApiSettings,
 }

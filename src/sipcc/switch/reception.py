@@ -1,4 +1,4 @@
-"""What stands between a number and its treatment: opening hours, so far as its settings name any."""
+"""What stands between a number and its treatment: the screening of callers, and opening hours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler, NumberSettings, Route, Routes
-from sipcc.call.events import Decision
+from sipcc.call.caller import ANONYMOUS
+from sipcc.call.events import CallScreened, Decision
+from sipcc.call.screening import Screening
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.errors import LocalProtocolError
@@ -32,6 +34,8 @@ class Reception:
         self._bus = bus
         self._clock = clock
         self._handler_of = handler_of
+        self._screening = Screening(config.screening, plan)
+        self._stopped = handler_of(Destination.parse(config.screening.to))
         self.calendars = {settings.name: Calendar(settings) for settings in config.hours}
         """The calendars of ``[[hours]]`` by their names."""
 
@@ -39,12 +43,12 @@ class Reception:
         """The table of numbers: those that a program has `routed`, as (number, trunk, handler), and ours."""
         routes: Routes[Handler] = Routes(plan=self._plan)
         for number, trunk, handler in routed:
-            routes.add(Route(number, handler, trunk=trunk))
+            routes.add(Route(number, self._screened(handler), trunk=trunk))
         for settings in self._config.numbers:
             routes.add(
                 Route(
                     settings.number,
-                    self._treatment(settings),
+                    self._screened(self._treatment(settings)),
                     trunk=settings.trunk,
                     max_calls=settings.max_calls,
                     language=settings.language,
@@ -69,6 +73,35 @@ class Reception:
         self._bus.emit(
             HoursOverridden(at=self._clock.now(), calendar=calendar, state=state, until_wall=until)
         )
+
+    def _screened(self, handler: Handler) -> Handler:
+        """`handler` for callers who come through; users of ours always do."""
+
+        async def screened(call: Call) -> None:
+            stopped = call.trunk is not None and self._stops(call)
+            await (self._stopped if stopped else handler)(call)
+
+        return screened
+
+    def _stops(self, call: Call) -> bool:
+        now = self._clock.now()
+        identity = call.identity
+        anonymous = identity.private or identity.caller == ANONYMOUS
+        verdict = self._screening.judge(identity.number, anonymous=anonymous, now=now)
+        if verdict.passes:
+            return False
+        self._decided(call, f"screening: {self._config.screening.to}", verdict.detail)
+        self._bus.emit(
+            CallScreened(
+                at=now,
+                call=call.id,
+                caller=identity.caller,
+                trunk=call.trunk or "",
+                why=verdict.why,
+                to=self._config.screening.to,
+            )
+        )
+        return True
 
     def _treatment(self, settings: NumberSettings) -> Handler:
         handler = self._handler_of(Destination.parse(settings.to))
