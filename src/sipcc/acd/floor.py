@@ -268,6 +268,8 @@ class Floor(Ground):
             entry = queues_.step(entry, EntryInput.OFFER, now=now, offers=entry.offers | {offer.id})
             self._events.append(tell.offer_made(offer))
             self._orders.append(Ring(offer, line.settings.ring_timeout))
+        if line.ring_step:
+            self._alarms.add(now + line.ring_step, "wake")
         if pick.new_round:
             entry = replace(entry, tried=frozenset())
         self.entries[entry.id] = entry

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from sipcc.acd.effort import Effort
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.settings import AgentSettings
 
@@ -84,6 +85,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """The entry that this agent talks with."""
     external: frozenset[str] = frozenset()
     """Dialogs of the agent's own calls outside any queue."""
+    effort: Effort = Effort()
+    """Calls and time since login; see `sipcc.acd.effort`."""
 
     @property
     def name(self) -> str:
@@ -139,6 +142,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Agents that did not take this caller in the present round."""
     offers: frozenset[str] = frozenset()
     """Live offers, without those that are being cancelled."""
+    offered_at: float = 0.0
+    """When the newest offer was made."""
     agent: str | None = None
     """Who answered."""
     answered_at: float | None = None
@@ -187,7 +192,9 @@ class Strategy(Protocol):
 
     @property
     def rings_all(self) -> bool:
-        """True when agents that become ready later join the ringing of the same caller."""
+        """True when further agents may join the ringing of the same caller: for most strategies those that
+        become ready later. One with an attribute ``paced`` that is true is asked for them only every
+        `QueueSettings.ring_step` seconds."""
         ...
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
@@ -210,6 +217,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Those that wait or are being offered, best first."""
     last: int = -1
     """`Agent.order` of the agent offered last."""
+    ring_step: float = 0.0
+    """Seconds between two additions to the ringing of one caller."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -74,7 +74,9 @@ def step(entry: Entry, given: EntryInput, *, now: float, exit_: Exit | None = No
     """
     target = tables.advance(TABLE, entry.state, given, who=f"entry {entry.id}")
     fields: dict[str, Any] = {"state": target, **changes}
-    if given is _I.ANSWER:
+    if given is _I.OFFER:
+        fields["offered_at"] = now
+    elif given is _I.ANSWER:
         fields |= {"answered_at": now, "deadline": now + CONNECT_LEASE, "offers": frozenset()}
     elif given is _I.BRIDGE:
         fields |= {"exit": "answered", "left_at": entry.answered_at, "deadline": None}
@@ -121,6 +123,8 @@ class WaitingLine:
         self.tally = Tally(handle_time=HandleTime(settings.handle_time))
         self.last = -1
         """`Agent.order` of the agent offered last: the memory of round-robin."""
+        self.ring_step = settings.ring_step if getattr(strategy, "paced", False) else 0.0
+        """Seconds until the next agent joins the ringing of a caller; 0 for a strategy without pace."""
         self._strategy = strategy
         self._order: list[tuple[int, int, str]] = []
 
@@ -162,6 +166,7 @@ class WaitingLine:
             members=self.members,
             entries=tuple([entries[key[2]] for key in self._order]),
             last=self.last,
+            ring_step=self.ring_step,
         )
 
     @staticmethod

@@ -10,7 +10,7 @@ answer from the same input. Its rules:
   free, a new round begins with those that are.
 - A caller with a plan is offered only to agents whom the stage that counts admits.
 - A caller that is being offered already is not offered further, but by a strategy that rings all, which
-  adds agents that have become ready since.
+  adds agents that have become ready since, or one with a pace, which adds the next agent at its step.
 
 Each pick carries a `Trace`: for every member of the queue the first predicate that failed.
 """
@@ -145,6 +145,10 @@ def _pick(
     entry: Entry, bench: _Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
 ) -> Pick | None:
     strategy = bench.line.strategy
+    if entry.state is EntryState.OFFERING and not (
+        strategy.rings_all and entry.offered_at + bench.line.ring_step <= now
+    ):
+        return None
     stage, free = None, bench.free
     if entry.plan:
         stage = stage_at(entry, bench.team, now=now)
@@ -152,7 +156,7 @@ def _pick(
     fresh = free
     if entry.tried:
         fresh = {name: agent for name, agent in free.items() if name not in entry.tried}
-    if entry.state is EntryState.OFFERING and not (strategy.rings_all and fresh):
+    if entry.state is EntryState.OFFERING and not fresh:
         return None
     candidates = fresh or free
     if not candidates:

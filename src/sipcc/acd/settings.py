@@ -27,6 +27,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The queues that this agent serves."""
     skills: dict[str, int] = {}
     """Skill levels, for strategies that read them."""
+    weight: Annotated[float, Meta(ge=0)] = 1.0
+    """This agent's share of the calls, against the other free agents' weights, where the strategy is
+    ``weighted``. With 0 it gets a call only when all that are free have 0."""
     wrap_up: Seconds | None = None
     """Seconds of after-call work; None takes the queue's."""
     start: Literal["ready", "not_ready"] = "ready"
@@ -69,6 +72,8 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A name of the entry-point group ``sipcc.strategies``."""
     ring_timeout: Annotated[float, Meta(gt=0)] = 20.0
     """How long one agent is rung."""
+    ring_step: Annotated[float, Meta(gt=0)] = 5.0
+    """Seconds until the next agent rings too, where the strategy is ``ring-progressive``."""
     wrap_up: Seconds = 15.0
     """After-call work; 0 for none. An agent's own setting goes before this."""
     max_wait: Seconds = 300.0

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipcc.acd import agents
 from sipcc.acd.agents import AgentInput
+from sipcc.acd.effort import Crew, spent
 from sipcc.acd.events import AgentStateChanged
 from sipcc.acd.model import Agent, AgentState
 from sipcc.acd.settings import AgentSettings
@@ -52,6 +53,7 @@ class Staff:
             self.agents[agent.name] = Agent(settings=agent, order=order)
         self._alarms = alarms
         self._events = events
+        self._crew = Crew()
 
     def open(self, *, now: float) -> None:
         """Count the time of everybody's first state from now."""
@@ -72,6 +74,7 @@ class Staff:
         """Step the machine of one agent, tell the change, and set its alarms."""
         before = self.get(name)
         after = agents.step(before, given, now=now, reason=reason, **more)
+        after = self._counted(before, after, bool(more.get("worked")), now=now)
         self.agents[name] = after
         if after.deadline is not None and after.deadline != before.deadline:
             self._alarms.add(after.deadline, f"agent:{name}")
@@ -88,6 +91,24 @@ class Staff:
                 )
             )
         return after
+
+    def _counted(self, before: Agent, after: Agent, talked: bool, *, now: float) -> Agent:
+        """`after` with what was done in the state of `before`; see `sipcc.acd.effort`."""
+        was, is_ = _logged_in(before), _logged_in(after)
+        if after.state is before.state and was is is_:
+            return after
+        effort = before.effort
+        if not was:
+            effort = self._crew.newcomer(now=now)
+        else:
+            self._crew.drop(effort)
+            if after.state is not before.state:
+                effort = spent(effort, before.state, now - before.since)
+            if talked:
+                effort = replace(effort, calls=effort.calls + 1)
+        if is_:
+            self._crew.add(effort)
+        return replace(after, effort=effort)
 
     def hold(self, name: str, *, until: float) -> None:
         """Bring the lease of a reserved or ringing agent forward to `until`."""
@@ -126,3 +147,8 @@ class Staff:
         dialogs = agent.external | {dialog} if began else agent.external - {dialog}
         given = AgentInput.EXTERNAL_BEGAN if began else AgentInput.EXTERNAL_ENDED
         return self.apply(name, given, now=now, external=dialogs)
+
+
+def _logged_in(agent: Agent) -> bool:
+    """A phone that is lost is no logout, and who logs out in a call is there until its end."""
+    return agent.wish is not AgentState.OFFLINE or agent.state is not AgentState.OFFLINE

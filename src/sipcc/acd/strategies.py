@@ -1,13 +1,16 @@
 """The built-in strategies: who is asked first among the agents that could take a call.
 
-Each is pure and breaks ties by member order, so the same agents in the same state always give the same
-choice. They are registered under their names in the entry-point group ``sipcc.strategies``, like
-anybody else's.
+Each is pure, and what it says of order and ties is all there is: the same agents in the same state always
+give the same choice. Ties go to the agent that has been idle longest where the order is by work done, and
+at last to the first in member order, which is the order of the configuration. They are registered under
+their names in the entry-point group ``sipcc.strategies``, like anybody else's.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
@@ -18,6 +21,8 @@ from sipcc.errors import ConfigError
 GROUP = "sipcc.strategies"
 
 _LONGEST_IDLE = attrgetter("idle_since", "order")
+_FEWEST_CALLS = attrgetter("effort.calls", "idle_since", "order")
+_LEAST_TALK = attrgetter("effort.talked", "idle_since", "order")
 
 
 class Linear:
@@ -51,6 +56,25 @@ class Random:
         return (agents[turn.bits % len(agents)].name,)
 
 
+class Weighted:
+    """Any free agent, each with a chance in proportion to its weight.
+
+    An agent of weight 2 gets twice the calls of one of weight 1 while both are free. Weight 0 is asked
+    only when all that are free have 0; then all have the same chance.
+    """
+
+    rings_all: Final = False
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The agent in whose part of the summed `AgentSettings.weight` `Turn.bits` falls."""
+        sums = list(accumulate(agent.settings.weight for agent in agents))
+        if not sums[-1]:
+            return (agents[turn.bits % len(agents)].name,)
+        point = turn.bits / 2**64 * sums[-1]  # 53 bits: may round up to the sum itself
+        last = bisect_right(sums, sums[-1] * (1 - 2**-53))
+        return (agents[min(bisect_right(sums, point), last)].name,)
+
+
 class LongestIdle:
     """The agent that has been without a queue call for the longest time.
 
@@ -65,6 +89,46 @@ class LongestIdle:
         return (min(agents, key=_LONGEST_IDLE).name,)
 
 
+class FewestCalls:
+    """The agent that has taken the fewest queue calls since login; then the longest idle.
+
+    `sipcc.acd.effort` tells what counts, and why somebody new is not flooded.
+    """
+
+    rings_all: Final = False
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The agent with the smallest `Effort.calls`."""
+        return (min(agents, key=_FEWEST_CALLS).name,)
+
+
+class LeastTalk:
+    """The agent that has talked the fewest seconds with queue callers since login; then the longest idle."""
+
+    rings_all: Final = False
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The agent with the smallest `Effort.talked`."""
+        return (min(agents, key=_LEAST_TALK).name,)
+
+
+class LeastOccupied:
+    """The agent with the lowest occupancy since login; then the longest idle.
+
+    Occupancy is the part of its time at work, pauses left out, that an agent has talked or wrapped up.
+    """
+
+    rings_all: Final = False
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The agent with the smallest `Effort.occupancy`."""
+
+        def key(agent: Agent) -> tuple[float, float, int]:
+            return (agent.effort.occupancy(now=turn.now), agent.idle_since, agent.order)
+
+        return (min(agents, key=key).name,)
+
+
 class RingAll:
     """Every free agent at once; the first answer wins."""
 
@@ -75,12 +139,32 @@ class RingAll:
         return tuple(agent.name for agent in agents)
 
 
+class RingProgressive:
+    """The first free agent in member order, and every `QueueSettings.ring_step` seconds the next one too.
+
+    Those that were asked before ring on until their time is over; the first answer wins. When the last
+    phone that rings is silent, the next agent is asked at once.
+    """
+
+    rings_all: Final = True
+    paced: Final = True
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The first of `agents`."""
+        return (agents[0].name,)
+
+
 BUILT_IN: dict[str, type[Strategy]] = {
     "longest-idle": LongestIdle,
     "round-robin": RoundRobin,
     "linear": Linear,
     "random": Random,
+    "weighted": Weighted,
     "ring-all": RingAll,
+    "ring-progressive": RingProgressive,
+    "fewest-calls": FewestCalls,
+    "least-talk": LeastTalk,
+    "least-occupied": LeastOccupied,
 }
 """Our own, so that they work in a source tree that is not installed."""
 

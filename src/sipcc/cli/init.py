@@ -59,7 +59,7 @@ queues = ["main"]
 _TAIL = """
 [[queues]]
 name = "main"
-strategy = "longest-idle"        # or round-robin, linear, random, ring-all
+strategy = "longest-idle"        # or round-robin, linear, ring-all, fewest-calls, ...
 ring_timeout = 20.0
 wrap_up = 15.0
 max_wait = 300.0

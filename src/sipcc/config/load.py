@@ -17,6 +17,7 @@ import msgspec
 
 from sipcc import plugins
 from sipcc.acd.settings import QueueSettings
+from sipcc.acd.strategies import BUILT_IN
 from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
@@ -253,11 +254,10 @@ def _check_all(
 def _check_queues(
     queues: Sequence[tuple[int, QueueSettings]], data: Mapping[str, Any], report: Report
 ) -> None:
-    strategies = plugins.names("sipcc.strategies")
+    strategies = sorted({*BUILT_IN, *plugins.names("sipcc.strategies")})
     served = _served(data.get("agents"))
     for index, queue in queues:
-        # without installed metadata (a bare source tree) there is no list to compare with
-        if strategies and queue.strategy not in strategies:
+        if queue.strategy not in strategies:
             report.error(
                 ("queues", index, "strategy"),
                 f"unknown strategy {queue.strategy!r}",
