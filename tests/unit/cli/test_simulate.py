@@ -1,0 +1,87 @@
+"""`sipccd simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sipcc.cli.main import EXIT_CONFIG, main
+
+CONFIG = """
+[[queues]]
+name = "sales"
+wrap_up = 10.0
+
+[[queues]]
+name = "help"
+strategy = "round-robin"
+
+[[agents]]
+name = "alice"
+uri = "trunk/4008123456"
+start = "not_ready"
+queues = ["sales", "help"]
+
+[[agents]]
+name = "bob"
+user = "102"
+queues = ["sales"]
+
+[[trunks]]
+name = "trunk"
+host = "192.0.2.1"
+
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+
+[[users]]
+name = "102"
+password = "ohNoNotThisOne-11"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "sipcc.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def run(file: Path, *options: str) -> list[str]:
+    result = CliRunner().invoke(main, ["simulate", "-c", str(file), "--rate", "40", "--aht", "60", *options])
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+def test_a_line_for_each_queue_and_the_same_every_time(file: Path) -> None:
+    options = ["--calls", "200", "--patience", "60", "--answer", "3", "--declines", "0.1"]
+    first = run(file, *options)
+    assert [line.split()[:3] for line in first[1:]] == [
+        ["sales", "longest-idle", "200"],
+        ["help", "round-robin", "200"],
+    ]
+    assert run(file, *options) == first
+    assert run(file, *options, "--seed", "2") != first
+
+
+def test_another_strategy_meets_the_same_callers(file: Path) -> None:
+    [_, sales, helpers] = run(file, "--calls", "100", "--policy", "sales=linear", "--queue", "sales")
+    assert sales.split()[1] == "linear"
+    assert helpers.split()[2] == "0"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--policy", "sale=linear"], "'sale'"),
+        (["--policy", "sales"], "QUEUE=STRATEGY"),
+        (["--policy", "sales=liner"], "'liner'"),
+        (["--queue", "sale"], "known: help, sales"),
+    ],
+)
+def test_what_does_not_exist(file: Path, options: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, ["simulate", "-c", str(file), "--rate", "40", "--aht", "60", *options])
+    assert result.exit_code == EXIT_CONFIG
+    assert said in result.output
