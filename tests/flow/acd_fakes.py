@@ -15,9 +15,13 @@ from sipcc.bus import Bus
 from sipcc.clock import LoopClock
 from sipcc.errors import CallEnded
 from sipcc.ids import Ids
+from sipcc.rtp.events import DigitBegan, DigitEnded
 
 CANCEL_TAKES = 0.05
 """Seconds from our CANCEL to the phone's 487."""
+
+
+KeySink = Callable[[DigitBegan | DigitEnded], None]
 
 
 def now() -> float:
@@ -62,6 +66,7 @@ class FakeCaller:
         self.recordings = 0
         self.bridge_error: Exception | None = None
         self.record_error: Exception | None = None
+        self.key_sinks: list[KeySink] = []
         self._began = now()
 
     @property
@@ -106,6 +111,17 @@ class FakeCaller:
     async def _until_over(self, seconds: float) -> None:
         await asyncio.wait({self.over}, timeout=seconds)
         self._check()
+
+    def listen_keys(self, sink: KeySink) -> None:
+        self.key_sinks.append(sink)
+
+    def unlisten_keys(self, sink: KeySink) -> None:
+        self.key_sinks.remove(sink)
+
+    def press(self, key: str) -> None:
+        for sink in self.key_sinks[-1:]:
+            sink(DigitBegan("port", key))
+            sink(DigitEnded("port", key, 100))
 
     def record(self, path: str | None = None) -> str:
         if self.record_error is not None:

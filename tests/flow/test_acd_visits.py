@@ -410,3 +410,51 @@ async def test_the_trace_of_an_offer_can_be_read() -> None:
     ]
     assert it.acd.trace("offer-of-long-ago") == ()
     stay.cancel()
+
+
+KEYS = {"0": "menu:main", "*": "hangup"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("announced", [False, True])
+async def test_a_key_takes_a_caller_out_at_once_whatever_it_hears(key: str, announced: bool) -> None:
+    it = await centre("alice", keys=KEYS, announce_position=announced)
+    it.acd.pause("alice", "lunch")
+    caller = FakeCaller(prompt_takes=30.0)
+    stay = enter(it, caller)
+    await settle(5.0)
+    assert caller.playing == ("queue_position" if announced else "~hold")
+    caller.press("5")
+    await settle()
+    assert not stay.done()
+    caller.press(key)
+    await settle()
+    assert stay.done()
+    assert (await stay) == QueueResult(exit="key_exit", waited=5.0, to=KEYS[key])
+    assert (caller.playing, caller.key_sinks) == ("", [])
+    [left] = it.of(QueueLeft)
+    assert (left.exit, left.to, left.waited) == ("key_exit", KEYS[key], 5.0)
+    assert it.idle()
+
+
+async def test_a_key_while_an_agent_rings_stops_the_ringing() -> None:
+    it = await centre("alice", keys=KEYS)
+    it.dialer.default = ("answered", 15.0)
+    caller = FakeCaller()
+    stay = enter(it, caller)
+    await settle(5.0)
+    caller.press("0")
+    assert (await stay).exit == "key_exit"
+    await settle(CANCEL_TAKES)
+    assert it.dialer.cancelled == ["alice"]
+    assert it.state("alice") == "ready"
+
+
+async def test_keys_of_a_talk_are_no_concern_of_the_queue() -> None:
+    it = await centre("alice", keys=KEYS)
+    caller = FakeCaller()
+    stay = enter(it, caller)
+    await settle(5.0)
+    assert caller.key_sinks == []
+    caller.hang_up()
+    assert (await stay).exit == "answered"

@@ -59,3 +59,21 @@ async def test_queues_that_overflow_into_each_other_let_a_caller_go_after_five_h
         assert joined == ["sales", "help", "sales", "help", "sales", "help"]
         assert len(exits(centre)) == 6
         assert centre.switch.queueing._hops == {}
+
+
+@pytest.mark.parametrize("announced", ["false", "true"])
+async def test_a_key_leads_to_its_destination_and_is_not_heard_again_there(
+    tmp_path: Path, announced: str
+) -> None:
+    keys = f'keys = {{ "1" = "menu:main" }}\nannounce_position = {announced}'
+    async with Centre(tmp_path, config=config(keys)) as centre:
+        caller = await centre.carrier.call("4008000006")
+        await caller.answered()
+        await asyncio.sleep(1.0)
+        await caller.press("1")
+        await asyncio.sleep(0.2)
+        assert exits(centre) == [("sales", "key_exit", "menu:main")]
+        await caller.hears(WELCOME_HZ, timeout=1.0)
+        await asyncio.sleep(3.0)
+        assert len([event for event in centre.events if isinstance(event, QueueJoined)]) == 1
+        await caller.hangup()

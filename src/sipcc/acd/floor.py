@@ -97,12 +97,12 @@ class Floor(Ground):
         if entry is not None and entry.state is not EntryState.CONNECTED:
             self._leave(entry, queues_.hang_up_exit(entry, self.line(entry.queue).settings, now=now), now=now)
 
-    def leave(self, entry_id: str, exit_: Exit, *, now: float) -> bool:
-        """Take a caller out of the line; False when it is not in line any more."""
+    def leave(self, entry_id: str, exit_: Exit, *, now: float, to: str = "") -> bool:
+        """Take a caller out of the line, on its way to `to`; False when it is not in line any more."""
         entry = self.entries.get(entry_id)
         if entry is None or entry.state is EntryState.CONNECTED:
             return False
-        self._leave(entry, exit_, now=now)
+        self._leave(entry, exit_, now=now, to=to)
         return True
 
     def close(self, *, now: float) -> None:

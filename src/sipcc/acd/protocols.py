@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
 from sipcc.acd.events import OfferOutcome
 from sipcc.acd.settings import AgentSettings
+from sipcc.rtp.events import DigitBegan, DigitEnded
 
 
 class Talk(Protocol):
@@ -64,6 +66,14 @@ class Caller(Protocol):
 
     async def say(self, kind: str, value: object) -> None:
         """Say a value; cancelling stops the sound within 20 ms."""
+        ...
+
+    def listen_keys(self, sink: Callable[[DigitBegan | DigitEnded], None]) -> None:
+        """Give the caller's keys to `sink`, and to nobody else, until `unlisten_keys`."""
+        ...
+
+    def unlisten_keys(self, sink: Callable[[DigitBegan | DigitEnded], None]) -> None:
+        """Take back `listen_keys`."""
         ...
 
     def record(self, path: str | None = None) -> str:

@@ -285,9 +285,9 @@ class Acd:
         self.floor.hung_up(entry_id, now=self.now())
         self._pump()
 
-    def leave(self, entry_id: str, exit_: Exit) -> bool:
-        """Take a caller out; False when it has left already or talks."""
-        left = self.floor.leave(entry_id, exit_, now=self.now())
+    def leave(self, entry_id: str, exit_: Exit, to: str = "") -> bool:
+        """Take a caller out, on its way to `to`; False when it has left already or talks."""
+        left = self.floor.leave(entry_id, exit_, now=self.now(), to=to)
         self._pump()
         return left
 

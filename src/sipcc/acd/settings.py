@@ -113,6 +113,9 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     then: str = ""
     """The destination after ``timed_out``, ``full`` and ``no_agent``; empty for the prompt ``no_agents`` and
     the end of the call."""
+    keys: dict[Annotated[str, Meta(pattern="^[0-9A-D*#]$")], str] = {}
+    """Keys that take a waiting caller out of the queue, also during an announcement, each with the
+    destination that it leads to; the exit is ``key_exit``. Other keys do nothing."""
     handle_time: Annotated[float, Meta(gt=0)] = 180.0
     """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""
     skills: str = ""

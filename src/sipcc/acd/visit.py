@@ -6,6 +6,8 @@ Whatever ends it, its `finally` leaves nothing behind: no task, no sound, no leg
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sipcc.acd.announce import cut, entertain
@@ -15,6 +17,7 @@ from sipcc.acd.protocols import AgentLeg, Caller
 from sipcc.acd.settings import QueueSettings
 from sipcc.errors import CallEnded, SipccError
 from sipcc.log import get_logger
+from sipcc.rtp.events import DigitBegan, DigitEnded
 from sipcc.tasks import TaskScope
 
 _log = get_logger("sipcc.acd.visit")
@@ -37,8 +40,8 @@ class Host(Protocol):
         """The caller's leg is over."""
         ...
 
-    def leave(self, entry_id: str, exit_: Exit) -> bool:
-        """Take the caller out; False when it has left already or talks."""
+    def leave(self, entry_id: str, exit_: Exit, to: str = "") -> bool:
+        """Take the caller out, on its way to `to`; False when it has left already or talks."""
         ...
 
     def bridged(self, entry_id: str) -> Entry | None:
@@ -89,7 +92,8 @@ class Visit:
             name=f"entertain-{self._id}",
         )
         try:
-            await self._decided
+            with self._keys():
+                await self._decided
             if self._leg is not None:
                 await cut(show, call)
                 if call.ended:
@@ -107,6 +111,24 @@ class Visit:
             host.leave(self._id, "withdrawn")
         assert self._entry is not None  # woken without a leg, or refused by `bridged`: released
         return result_of(self._entry, now=host.now())
+
+    @contextmanager
+    def _keys(self) -> Iterator[None]:
+        """Let the caller's keys take it out of the line; the talk has its keys for itself."""
+        if not self._settings.keys:
+            yield
+            return
+        self.call.listen_keys(self._on_key)
+        try:
+            yield
+        finally:
+            self.call.unlisten_keys(self._on_key)
+
+    def _on_key(self, event: DigitBegan | DigitEnded) -> None:
+        if isinstance(event, DigitBegan) or self._leg is not None:
+            return  # at its end, for else whoever asks next would be told of that
+        if to := self._settings.keys.get(event.digit):
+            self._host.leave(self._id, "key_exit", to)
 
     async def _talk(self, entry: Entry, leg: AgentLeg) -> QueueResult:
         host, talked, ended_by = self._host, 0.0, "us"

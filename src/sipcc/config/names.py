@@ -167,6 +167,8 @@ def check_queue_exits(queues: Sequence[tuple[int, QueueSettings]], names: Names,
         path: Path = ("queues", index)
         if queue.then:
             check_destination(queue.then, (*path, "then"), names, report)
+        for key, to in queue.keys.items():
+            check_destination(to, (*path, "keys", key), names, report)
         for place, rule in enumerate(queue.overflow):
             check_destination(rule.to, (*path, "overflow", place, "to"), names, report)
             if rule.when != "no_agent" and not rule.at:

@@ -52,7 +52,7 @@ class Queueing:
     async def _go_on(self, call: Call, result: QueueResult) -> None:
         if result.exit == "answered" or call.ended:
             return
-        if result.to and self._may_hop(call, result):
+        if result.to and (result.exit == "key_exit" or self._may_hop(call, result)):
             await self._handler_of(Destination.parse(result.to))(call)
         else:
             await call.play("no_agents")

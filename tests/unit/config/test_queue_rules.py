@@ -30,6 +30,7 @@ def rule(when: str, at: float, to: str = "queue:help") -> dict[str, Any]:
     [
         ({"then": "menu:mian"}, "queues[0].then", "there is no menu 'mian'"),
         ({"then": "nowhere"}, "queues[0].then", "unknown destination 'nowhere'"),
+        ({"keys": {"1": "menu:mian"}}, "queues[0].keys.1", "there is no menu 'mian'"),
         (rule("wait", 5, "queue:hlep"), "queues[0].overflow[0].to", "there is no queue 'hlep'"),
         (rule("size", 0), "queues[0].overflow[0].at", 'when = "size" with at = 0'),
         (rule("wait", 0), "queues[0].overflow[0].at", 'when = "wait" with at = 0'),
@@ -43,7 +44,15 @@ def test_wrong_exits_name_place_and_cause(queue: dict[str, Any], where: str, cau
 
 
 @pytest.mark.parametrize(
-    "queue", [{}, {"then": "menu:main"}, rule("no_agent", 0), rule("size", 3), rule("wait", 0.5)]
+    "queue",
+    [
+        {},
+        {"keys": {"*": "hangup"}},
+        {"then": "menu:main"},
+        rule("no_agent", 0),
+        rule("size", 3),
+        rule("wait", 0.5),
+    ],
 )
 def test_right_exits(queue: dict[str, Any]) -> None:
     assert findings(**queue) == []
@@ -53,3 +62,9 @@ def test_right_exits(queue: dict[str, Any]) -> None:
 def test_a_rule_needs_a_known_trigger_and_a_destination(when: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         findings(overflow=[{"when": when, "at": 3} | ({"to": "echo"} if when == "somehow" else {})])
+
+
+@pytest.mark.parametrize("key", ["", "10", "x"])
+def test_a_key_is_one_key(key: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        findings(keys={key: "hangup"})
