@@ -134,7 +134,7 @@ class Acd:
         self.floor.staff.open(now=self.now())
         for agent in self.floor.staff.agents.values():
             settings = agent.settings
-            if not settings.registers or (self._presence is not None and self._presence.reachable(settings)):
+            if not settings.registers or self._present(settings):
                 self.floor.staff.registration(settings.name, True, now=self.now())
         self._pump()
 
@@ -237,16 +237,24 @@ class Acd:
         self._pump()
 
     def user_reachable(self, user: str, reachable: bool) -> None:
-        """A SIP user has bindings, or none any more: `agent_reachable` for each agent with that user."""
+        """A SIP user has bindings, or none any more: `agent_reachable` for each agent with that user.
+
+        An agent with several users is there while one of them is.
+        """
         for agent in list(self.floor.staff.agents.values()):
-            if agent.settings.user == user:
-                self.floor.staff.registration(agent.name, reachable, now=self.now())
+            settings = agent.settings
+            if settings.registers and user in settings.users:
+                elsewhere = len(settings.users) > 1 and self._present(settings)
+                self.floor.staff.registration(agent.name, reachable or elsewhere, now=self.now())
         self._pump()
 
     def agent_external(self, name: str, dialog: str, began: bool) -> None:
         """A call of the agent's own began or ended; `dialog` tells calls apart."""
         self.floor.staff.external(name, dialog, began, now=self.now())
         self._pump()
+
+    def _present(self, settings: AgentSettings) -> bool:
+        return self._presence is not None and self._presence.reachable(settings)
 
     # Views
 

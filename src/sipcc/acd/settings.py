@@ -11,6 +11,27 @@ Seconds = Annotated[float, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
+Key = Annotated[str, Meta(pattern="^[0-9A-D*#]?$")]
+
+
+class ContactSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place where an agent is rung: a softphone, a browser, a bound mobile number."""
+
+    to: Name
+    """A SIP user, whose registered phones are all rung, or a fixed contact such as
+    ``carrier/13800138000``."""
+    after: Seconds = 0.0
+    """Rung so many seconds after the offer began, or at once when nothing else of the agent rings. What
+    lies beyond the queue's `ring_timeout` is rung only then."""
+    accept_key: Key = ""
+    """The key that must be pressed here before the call is answered, as in `AgentSettings.accept_key`."""
+
+    @property
+    def fixed(self) -> bool:
+        """True for a contact that nobody registers: it is there without that."""
+        return "/" in self.to or ":" in self.to
+
+
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One agent: somebody whose phone can be rung for queued callers."""
 
@@ -21,6 +42,17 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     uri: str = ""
     """A fixed contact, such as a bound mobile number: ``carrier/13800138000``. It goes before `user`. Such
     an agent is there from the start, because nobody registers for it."""
+    accept_key: Key = ""
+    """The key, such as ``1``, that whoever answers at `uri` or `user` must press before the call counts as
+    answered; empty for none. A mobile's voicemail, or a voice that tells of a number out of use, presses
+    none: then it is hung up, the offer ends with ``no_answer``, and the caller waits on."""
+    accept_prompt: str = ""
+    """What is played meanwhile, again and again; empty for a beep."""
+    accept_timeout: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    """Seconds for pressing the key, after the answer; for `contacts` too."""
+    contacts: tuple[ContactSettings, ...] = ()
+    """More places where this agent is rung, beside `uri` or `user`; the first that answers has the call.
+    The agent is unreachable only when none of them can be rung."""
     display: str = ""
     """The name that people read; empty for `name`."""
     queues: tuple[str, ...] = ()
@@ -36,18 +68,26 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The state after login."""
 
     @property
+    def places(self) -> tuple[ContactSettings, ...]:
+        """Every place where this agent is rung, `uri` or `user` first, in the order of their delays."""
+        first = self.uri or self.user
+        own = (ContactSettings(to=first, accept_key=self.accept_key),) if first else ()
+        return tuple(sorted((*own, *self.contacts), key=lambda contact: contact.after))
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The users whose registered phones are this agent's."""
+        return tuple(place.to for place in self.places if not place.fixed)
+
+    @property
     def registers(self) -> bool:
         """True when registrations tell whether this agent can be reached."""
-        return not self.uri
+        return not any(place.fixed for place in self.places)
 
-
-class RelaxStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a caller is content with after some time in line."""
-
-    after: Annotated[float, Meta(gt=0)]
-    """Seconds since the caller joined."""
-    skills: str
-    """The condition from then on, in place of the one before; empty for any member."""
+    @property
+    def accepting(self) -> float:
+        """Seconds that an agent who has answered may take to accept; 0 when nobody is asked."""
+        return self.accept_timeout if any(place.accept_key for place in self.places) else 0.0
 
 
 class OverflowRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +101,15 @@ class OverflowRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The destination, as for a number: ``queue:help``."""
     at: Seconds = 0.0
     """Callers or seconds; more than 0, but for ``no_agent``."""
+
+
+class RelaxStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller is content with after some time in line."""
+
+    after: Annotated[float, Meta(gt=0)]
+    """Seconds since the caller joined."""
+    skills: str
+    """The condition from then on, in place of the one before; empty for any member."""
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +137,13 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Longest silence between two announcements of the position."""
     priority: int = 0
     """Added to the priority of each caller; the higher sum is served first, in all queues together."""
+    ageing: Seconds = 0.0
+    """Seconds of waiting that are worth one point of priority: with 60, a caller that has waited two minutes
+    longer stands before one with a priority higher by one. 0: however long it waits, the priority goes
+    first."""
+    weight: Annotated[float, Meta(gt=0)] = 1.0
+    """Where agents serve several queues, how fast waits count here, among callers of the same priority: with
+    2.0, one that has waited 10 s stands beside one of weight 1.0 that has waited 20 s."""
     short_abandon: Seconds = 5.0
     """A caller that hangs up sooner than this leaves with ``short_abandoned``."""
     service_level: Seconds = 20.0
@@ -107,17 +163,6 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     no_agent: Literal["wait", "leave"] = "wait"
     """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
     while waiting. Offline and quarantined members are absent; paused and busy ones are present."""
-    overflow: tuple[OverflowRule, ...] = ()
-    """Looked at in this order when a caller comes and while it waits, before `max_length` and `no_agent`; the
-    first that applies sends the caller on, with exit ``overflowed``."""
-    then: str = ""
-    """The destination after ``timed_out``, ``full`` and ``no_agent``; empty for the prompt ``no_agents`` and
-    the end of the call."""
-    keys: dict[Annotated[str, Meta(pattern="^[0-9A-D*#]$")], str] = {}
-    """Keys that take a waiting caller out of the queue, also during an announcement, each with the
-    destination that it leads to; the exit is ``key_exit``. Other keys do nothing."""
-    handle_time: Annotated[float, Meta(gt=0)] = 180.0
-    """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""
     skills: str = ""
     """What an agent must know to be offered a caller of this queue: a condition over the levels in the
     agents' `skills`, such as ``billing >= 2 and (english or mandarin) and not trainee``; a skill that an
@@ -130,3 +175,14 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     good wait. Who talked with whom is known from the start of the process on."""
     sticky_window: Seconds = 604800.0
     """How long ago that talk may be: 7 days."""
+    overflow: tuple[OverflowRule, ...] = ()
+    """Looked at in this order when a caller comes and while it waits, before `max_length` and `no_agent`; the
+    first that applies sends the caller on, with exit ``overflowed``."""
+    then: str = ""
+    """The destination after ``timed_out``, ``full`` and ``no_agent``; empty for the prompt ``no_agents`` and
+    the end of the call."""
+    keys: dict[Annotated[str, Meta(pattern="^[0-9A-D*#]$")], str] = {}
+    """Keys that take a waiting caller out of the queue, also during an announcement, each with the
+    destination that it leads to; the exit is ``key_exit``. Other keys do nothing."""
+    handle_time: Annotated[float, Meta(gt=0)] = 180.0
+    """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""

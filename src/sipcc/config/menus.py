@@ -44,6 +44,11 @@ def check_prompts(config: Config, report: Report) -> None:
         for index, queue in enumerate(config.queues)
         if queue.music
     ]
+    places += [
+        (("agents", index, "accept_prompt"), agent.accept_prompt, config.ivr.language)
+        for index, agent in enumerate(config.agents)
+        if agent.accept_prompt
+    ]
     for index, number in enumerate(config.numbers):
         language = number.language or config.ivr.language
         for key in ("to", "closed"):

@@ -183,15 +183,28 @@ def check_agents(agents: Sequence[tuple[int, AgentSettings]], names: Names, repo
     """Check that every agent has a phone and that its queues exist."""
     for index, agent in agents:
         path: Path = ("agents", index)
-        if not agent.user and not agent.uri:
+        if not agent.places:
             report.error(path, f"agent {agent.name!r} has no phone", 'add user = "..." or uri = "sip:..."')
         if agent.user and agent.uri:
-            report.warn((*path, "uri"), "user and uri are both given", "keep the one that is to be rung")
+            report.warn((*path, "uri"), "user and uri are both given", "keep the one, the other to contacts")
         if agent.user:
             names.need("users", agent.user, (*path, "user"), report)
         if agent.uri:
             check_target(agent.uri, (*path, "uri"), names, report)
+        for position, contact in enumerate(agent.contacts):
+            check_target(contact.to, (*path, "contacts", position, "to"), names, report)
+        _check_accepting(agent, path, report)
         for position, queue in enumerate(agent.queues):
             names.need("queues", queue, (*path, "queues", position), report)
         if not agent.queues:
             report.warn((*path, "name"), f"agent {agent.name!r} serves no queue", 'add queues = ["..."]')
+
+
+def _check_accepting(agent: AgentSettings, path: Path, report: Report) -> None:
+    """Check that there is something to accept where a prompt asks for it."""
+    if agent.accept_prompt and not agent.accepting:
+        report.warn(
+            (*path, "accept_prompt"),
+            "nobody hears it, because no key is asked for",
+            'add accept_key = "1", here or to a contact',
+        )

@@ -422,7 +422,7 @@ class Switch:
     def _user_busy(self, user: str, dialog: str, began: bool) -> None:
         self.lamps.user_busy(user, dialog, began)
         for agent in self.config.agents:
-            if agent.user == user and not agent.uri:
+            if user in agent.users:
                 self.acd.agent_external(agent.name, dialog, began)
 
     def _phones_changed(self, user: str, count: int) -> None:

@@ -25,7 +25,7 @@ def numbers_named(config: Config, places: Places) -> frozenset[tuple[str, str]]:
 
 
 def _targets(config: Config) -> Iterator[str]:
-    yield from (agent.uri for agent in config.agents if agent.uri)
+    yield from (place.to for agent in config.agents for place in agent.places if place.fixed)
     texts = [text for number in config.numbers for text in (number.to, number.closed)]
     texts.append(config.screening.to)
     for menu in config.menus:
