@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sipcc.config import load_records
 from sipcc.records.database import database_url, open_engine, sqlite_path
 from sipcc.records.eventlog import EventLog
+from sipcc.records.store import RecordStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +111,15 @@ def with_log(database: str, work: Callable[[EventLog], Coroutine[Any, Any, T]]) 
 
     async def read(engine: AsyncEngine) -> T:
         return await work(EventLog(engine))
+
+    return with_database(database, read)
+
+
+def with_store(database: str, work: Callable[[RecordStore], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` on the records in the database, which is only read."""
+
+    async def read(engine: AsyncEngine) -> T:
+        return await work(RecordStore(engine))
 
     return with_database(database, read)
 

@@ -1,7 +1,15 @@
 """The configuration file: TOML and environment in, one checked `Config` out."""
 
 from sipcc.config.findings import Finding
-from sipcc.config.load import check, load, load_keeper, load_records, load_service_levels, load_socket
+from sipcc.config.load import (
+    check,
+    load,
+    load_keeper,
+    load_memberships,
+    load_records,
+    load_service_levels,
+    load_socket,
+)
 from sipcc.config.schema import Config, LogSettings
 
 __all__ = [
@@ -11,6 +19,7 @@ __all__ = [
     "check",
     "load",
     "load_keeper",
+    "load_memberships",
     "load_records",
     "load_service_levels",
     "load_socket",

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from sipcc import plugins
-from sipcc.acd.settings import QueueSettings
+from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.acd.strategies import BUILT_IN
 from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
@@ -88,6 +88,18 @@ def load_service_levels(path: str | Path, environ: Mapping[str, str] | None = No
     """
     queues = _load_part(Path(path), environ, {"queues": QueueSettings}).queues
     return {queue.name: queue.service_level for queue in queues}
+
+
+def load_memberships(
+    path: str | Path, environ: Mapping[str, str] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """The queues of each agent, from ``[[agents]]`` of the file `path`; secrets are not read.
+
+    Raises:
+        ConfigError: the file is no TOML, or an agent is wrong.
+    """
+    agents = _load_part(Path(path), environ, {"agents": AgentSettings}).agents
+    return {agent.name: agent.queues for agent in agents}
 
 
 def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> Path:

@@ -124,3 +124,18 @@ def test_nothing_to_tell_and_no_database(config: Path, tmp_path: Path) -> None:
     assert nothing.stdout == "Nothing happened then.\n"
     lost = CliRunner().invoke(main, ["report", "--database", str(tmp_path / "x.db"), "--from", "1d"])
     assert (lost.exit_code, "there is no database" in lost.output) == (1, True)
+
+
+def export(config: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(main, ["export", *arguments, "--config", str(config)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_export_for_the_tools_of_others(config: Path, tmp_path: Path) -> None:
+    lines = export(config, "queue-log", "--to", "2023-11-15T00:15:30+00:00").splitlines()
+    names = [line.split("|")[4] for line in lines]
+    assert names == ["ADDMEMBER", "ENTERQUEUE", "CONNECT", "COMPLETECALLER", "ENTERQUEUE", "CONNECT"]
+    assert export(config, "asterisk-cdr", "--output", str(tmp_path / "Master.csv")) == ""
+    rows = list(csv.reader(io.StringIO((tmp_path / "Master.csv").read_text())))
+    assert [(len(row), row[2], row[14]) for row in rows] == [(18, "4008123456", "ANSWERED")] * 4
