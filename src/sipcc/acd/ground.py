@@ -147,8 +147,12 @@ class Ground:
         """Let an agent rest after a talk; the seconds that it may."""
         own = self.staff.agents[name].settings.wrap_up
         seconds = settings.wrap_up if own is None else own
+        limit = now + settings.max_wrap_up if settings.max_wrap_up else None
+        if limit is not None:
+            seconds = min(seconds, settings.max_wrap_up)
         given, end = (AgentInput.TALK_ENDED, now + seconds) if seconds else (AgentInput.RELEASE, None)
-        self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, worked=True, entry=None)
+        done = {"worked": True, "entry": None, "wrap_up_limit": limit}
+        self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, **done)
         return seconds
 
     def _tell_left(self, entry: Entry, *, now: float) -> None:

@@ -69,6 +69,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """False while the phone is not registered or could not be reached."""
     deadline: float | None = None
     """When `state` ends by itself: lease, wrap-up, quarantine."""
+    wrap_up_limit: float | None = None
+    """The latest end of the wrap-up, by `QueueSettings.max_wrap_up` of the queue of the last talk."""
     idle_since: float = 0.0
     """When the agent became ready after its last queue call, or logged in. Pauses and missed offers do
     not change it, so neither costs nor wins a place in the line of idle agents."""

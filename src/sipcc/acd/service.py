@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.events import Exit
 from sipcc.acd.floor import Floor
 from sipcc.acd.model import (
+    AgentState,
     Entry,
     Offer,
     OfferState,
@@ -226,8 +228,19 @@ class Acd:
         """End an agent's wrap-up now."""
         self._command(name, AgentInput.END_WRAP_UP)
 
+    def force(self, name: str, state: Literal["offline", "not_ready", "ready"], reason: str = "") -> None:
+        """Put an agent into a rest state for a supervisor; its wrap-up or quarantine ends, its calls go on.
+
+        While it is offered a call or talks, `state` comes after that. `reason` is told with the change.
+
+        Raises:
+            LocalProtocolError: unknown agent.
+        """
+        self.floor.staff.force(name, AgentState(state), now=self.now(), reason=reason)
+        self._pump()
+
     def extend_wrap_up(self, name: str, seconds: float) -> None:
-        """Move the end of an agent's wrap-up by `seconds`."""
+        """Move the end of an agent's wrap-up by `seconds`, up to `QueueSettings.max_wrap_up`."""
         self.floor.staff.extend_wrap_up(name, seconds, now=self.now())
         self._pump()
 

@@ -125,6 +125,9 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds until the next agent rings too, where the strategy is ``ring-progressive``."""
     wrap_up: Seconds = 15.0
     """After-call work; 0 for none. An agent's own setting goes before this."""
+    max_wrap_up: Seconds = 0.0
+    """The longest wrap-up after a call of this queue, an agent's own setting and extensions included; 0 for
+    no limit."""
     max_wait: Seconds = 300.0
     """After this the caller leaves with ``timed_out``, even while an agent rings; 0 for no limit."""
     max_length: Annotated[int, Meta(ge=0)] = 0

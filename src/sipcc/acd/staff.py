@@ -130,10 +130,33 @@ class Staff:
         """
         return self.apply(name, given, now=now, reason=reason)
 
+    def force(self, name: str, state: AgentState, *, now: float, reason: str = "") -> Agent:
+        """Put an agent into a rest state, whatever it does that is no call.
+
+        An offer, a talk or a call of the agent's own goes on, and `state` follows it. A wrap-up or quarantine
+        ends now. Who is offline is logged in for ``not_ready`` and ``ready``.
+
+        Raises:
+            LocalProtocolError: unknown agent, or `state` is no rest state.
+        """
+        given = _FORCED.get(state)
+        if given is None:
+            known = ", ".join(sorted(_FORCED))
+            raise LocalProtocolError(f"agent {name} cannot be forced into {state}: only into {known}")
+        agent = self.get(name)
+        if agent.state is AgentState.OFFLINE and state is not AgentState.OFFLINE:
+            self.apply(name, AgentInput.LOGIN, now=now, reason=reason)
+        agent = self.apply(name, given, now=now, reason=reason)
+        if agent.state is AgentState.WRAP_UP:
+            agent = self.apply(name, AgentInput.END_WRAP_UP, now=now, reason=reason)
+        return agent
+
     def extend_wrap_up(self, name: str, seconds: float, *, now: float) -> Agent:
-        """Move the end of the wrap-up by `seconds`."""
+        """Move the end of the wrap-up by `seconds`, but not beyond the limit of its queue."""
         agent = self.get(name)
         end = max(now, (agent.deadline or now) + seconds)
+        if agent.wrap_up_limit is not None:
+            end = min(end, agent.wrap_up_limit)
         return self.apply(name, AgentInput.EXTEND_WRAP_UP, now=now, deadline=end)
 
     def registration(self, name: str, reachable: bool, *, now: float) -> Agent:
@@ -152,3 +175,11 @@ class Staff:
 def _logged_in(agent: Agent) -> bool:
     """A phone that is lost is no logout, and who logs out in a call is there until its end."""
     return agent.wish is not AgentState.OFFLINE or agent.state is not AgentState.OFFLINE
+
+
+_FORCED = {
+    AgentState.OFFLINE: AgentInput.LOGOUT,
+    AgentState.NOT_READY: AgentInput.PAUSE,
+    AgentState.READY: AgentInput.MAKE_READY,
+}
+"""The rest states that a supervisor may force, and the command of the agent's own that leads there."""

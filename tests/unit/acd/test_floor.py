@@ -289,6 +289,18 @@ def test_an_agents_own_wrap_up_goes_before_the_queues() -> None:
         assert it.state(agent) is AgentState.READY
 
 
+def test_a_queue_caps_the_wrap_up() -> None:
+    it = Desk(agents("alice", wrap_up=30.0), QueueSettings(name="q", max_wrap_up=20.0))
+    it.join("e1")
+    it.answer("alice")
+    it.talk("e1")
+    it.part("e1")
+    it.at(it.now + 10.0)
+    assert it.floor.staff.extend_wrap_up("alice", 60.0, now=it.now).deadline == it.now + 10.0
+    it.at(it.now + 10.0)
+    assert it.state("alice") is AgentState.READY
+
+
 def test_an_unreachable_phone_is_offered_once() -> None:
     it = desk("alice")
     it.join("e1")

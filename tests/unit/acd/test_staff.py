@@ -94,3 +94,54 @@ def test_wrap_up_never_ends_in_the_past() -> None:
     it.apply("alice", AgentInput.TALK_ENDED, now=4.0, deadline=19.0)
     assert it.extend_wrap_up("alice", 30.0, now=5.0).deadline == 49.0
     assert it.extend_wrap_up("alice", -300.0, now=6.0).deadline == 6.0
+
+
+def in_wrap_up(**changes: object) -> Staff:
+    it, _, _ = staff()
+    it.registration("alice", True, now=1.0)
+    it.apply("alice", AgentInput.RESERVE, now=2.0, deadline=7.0, offer="o")
+    it.apply("alice", AgentInput.RING, now=2.0, deadline=20.0)
+    it.apply("alice", AgentInput.ANSWER, now=3.0)
+    it.apply("alice", AgentInput.TALK_ENDED, now=4.0, deadline=19.0, **changes)
+    return it
+
+
+def test_wrap_up_is_not_extended_beyond_its_limit() -> None:
+    it = in_wrap_up(wrap_up_limit=34.0)
+    assert it.extend_wrap_up("alice", 10.0, now=5.0).deadline == 29.0
+    assert it.extend_wrap_up("alice", 10.0, now=6.0).deadline == 34.0
+
+
+@pytest.mark.parametrize("state", [AgentState.OFFLINE, AgentState.NOT_READY, AgentState.READY])
+def test_a_forced_state_comes_at_once_to_whom_no_call_holds(state: AgentState) -> None:
+    offline, _, _ = staff()
+    assert offline.force("alice", state, now=1.0, reason="shift").state is state
+    assert in_wrap_up().force("alice", state, now=5.0).state is state
+    banned, _, _ = staff()
+    banned.registration("alice", True, now=1.0)
+    banned.apply("alice", AgentInput.RESERVE, now=2.0, deadline=7.0, offer="o")
+    banned.apply("alice", AgentInput.RING, now=2.0, deadline=20.0)
+    banned.apply("alice", AgentInput.QUARANTINE, now=20.0, deadline=80.0)
+    assert banned.force("alice", state, now=21.0).state is state
+
+
+def test_a_forced_state_follows_a_talk() -> None:
+    it, _, events = staff()
+    it.registration("alice", True, now=1.0)
+    it.apply("alice", AgentInput.RESERVE, now=2.0, deadline=7.0, offer="o")
+    it.apply("alice", AgentInput.RING, now=2.0, deadline=20.0)
+    it.apply("alice", AgentInput.ANSWER, now=3.0)
+    assert it.force("alice", AgentState.NOT_READY, now=4.0, reason="training").state is AgentState.TALKING
+    assert it.apply("alice", AgentInput.RELEASE, now=5.0).state is AgentState.NOT_READY
+    told = events[-1]
+    assert isinstance(told, AgentStateChanged)
+    assert told.reason == "training"
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in AgentState if state not in ("offline", "not_ready", "ready")]
+)
+def test_no_activity_can_be_forced(state: AgentState) -> None:
+    it, _, _ = staff()
+    with pytest.raises(LocalProtocolError, match=f"cannot be forced into {state}: only into not_ready, off"):
+        it.force("alice", state, now=1.0)
