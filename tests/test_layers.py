@@ -82,6 +82,8 @@ SHELLS = {
     "acd/visit.py",
     "acd/announce.py",
     "api/commands.py",
+    "api/feed.py",
+    "api/following.py",
     "api/office.py",
     "api/server.py",
     "config/surroundings.py",

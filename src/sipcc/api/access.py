@@ -38,6 +38,8 @@ class Permit(StrEnum):
     """Read call records."""
     TRACES = "traces"
     """Read why an offer went where it went, and which invariants are broken."""
+    EVENTS = "events"
+    """Follow all events, which tell of all callers."""
 
 
 TABLE: dict[Permit, frozenset[Role]] = {
@@ -46,6 +48,7 @@ TABLE: dict[Permit, frozenset[Role]] = {
     Permit.COMMAND_ALL: frozenset({"supervisor", "admin"}),
     Permit.RECORDS: frozenset({"supervisor", "admin", "auditor"}),
     Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.EVENTS: frozenset({"supervisor", "admin"}),
 }
 """The whole role matrix."""
 

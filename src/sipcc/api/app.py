@@ -12,23 +12,30 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from sipcc import __version__
 from sipcc.api.access import Tokens
 from sipcc.api.commands import COMMANDS
+from sipcc.api.feed import Feed
+from sipcc.api.following import FOLLOWING
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
+from sipcc.api.ring import EventRing
 from sipcc.api.schema import CentreApi
-from sipcc.api.settings import TokenSettings
+from sipcc.api.settings import ApiSettings, TokenSettings
 
 LARGEST_BODY = 64 * 1024
 """Bytes of a request's body; a command has some hundred."""
 
 
-def make_api(centre: CentreApi, tokens: Sequence[TokenSettings]) -> Litestar:
-    """The interface over `centre`, for whoever holds one of `tokens`.
+def make_api(
+    centre: CentreApi, tokens: Sequence[TokenSettings], settings: ApiSettings | None = None
+) -> Litestar:
+    """The interface over `centre`, for whoever holds one of `tokens`. It listens to the bus from now on.
 
     Its schema stands at ``/schema/openapi.json``.
     """
+    ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
+    feed = Feed(centre.bus, centre.clock, ring)
     return Litestar(
-        [*READS, *COMMANDS],
-        state=State({"office": Office(centre, Tokens(tokens))}),
+        [*READS, *COMMANDS, *FOLLOWING],
+        state=State({"office": Office(centre, Tokens(tokens), feed)}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,

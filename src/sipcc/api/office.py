@@ -14,7 +14,9 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
 from sipcc.api.access import Bearer, Permit, Tokens, may
+from sipcc.api.feed import Feed
 from sipcc.api.requests import RequestIdReused, Requests
+from sipcc.api.ring import Gone
 from sipcc.api.schema import CentreApi, Problem
 from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
@@ -30,9 +32,10 @@ _NAMED = re.compile(r"field `([^`]*)`")
 class Office:
     """The parts of one application."""
 
-    def __init__(self, centre: CentreApi, tokens: Tokens) -> None:
+    def __init__(self, centre: CentreApi, tokens: Tokens, feed: Feed) -> None:
         self.centre = centre
         self.tokens = tokens
+        self.feed = feed
         self.requests = Requests()
 
 
@@ -89,6 +92,10 @@ def _on_reused(_: Request[Any, Any, Any], error: RequestIdReused) -> Response[Pr
     return _refusal(409, Problem(error="request_id_reused", message=message, path="$.request_id"))
 
 
+def _on_gone(_: Request[Any, Any, Any], error: Gone) -> Response[Problem]:
+    return _refusal(410, Problem(error="gone", message=str(error), oldest=error.oldest))
+
+
 def _on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     _log.error("api.failed", path=request.url.path, exc_info=error)
     return _refusal(500, Problem(error="failed", message="a fault on our side; the log tells more"))
@@ -98,6 +105,7 @@ REFUSALS: dict[type[Exception] | int, Callable[..., Response[Problem]]] = {
     HTTPException: _on_http,
     LocalProtocolError: _on_conflict,
     RequestIdReused: _on_reused,
+    Gone: _on_gone,
     Exception: _on_fault,
 }
 """How each error is answered."""

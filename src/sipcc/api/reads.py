@@ -22,9 +22,15 @@ RECORDS = [needs(Permit.RECORDS)]
 @get("/state", guards=FLOOR)
 async def state(request: Request[Any, Any, Any]) -> State:
     """Agents and queues as they stand."""
-    centre = office_of(request).centre
-    seen = centre.acd.snapshot()
-    return State(at=seen.at, wall=centre.clock.wall_of(seen.at), agents=seen.agents, queues=seen.queues)
+    office = office_of(request)
+    seen, ring = office.centre.acd.snapshot(), office.feed.ring
+    return State(
+        at=seen.at,
+        wall=office.centre.clock.wall_of(seen.at),
+        cursor=ring.cursor_of(ring.last),
+        agents=seen.agents,
+        queues=seen.queues,
+    )
 
 
 @get("/agents", guards=FLOOR)

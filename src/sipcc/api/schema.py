@@ -11,8 +11,10 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from sipcc.acd import Acd, AgentSnapshot, QueueSnapshot, Verdict
+from sipcc.bus import Bus
 from sipcc.call import Calls
 from sipcc.clock import Clock
+from sipcc.ids import Ids
 from sipcc.records import Cdr, RecordKeeper
 
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -41,6 +43,16 @@ class CentreApi(Protocol):
         ...
 
     @property
+    def bus(self) -> Bus:
+        """Tells what happens."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """Makes ids."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """Gives wall times."""
         ...
@@ -51,6 +63,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float
     wall: float
+    cursor: str
+    """Follow ``/events`` from here to miss nothing."""
     agents: tuple[AgentSnapshot, ...]
     queues: tuple[QueueSnapshot, ...]
 
@@ -123,3 +137,5 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     path: str = ""
     """Of ``invalid``: the field, as in ``$.request_id``."""
+    oldest: str = ""
+    """Of ``gone``: the oldest cursor that can be followed from."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from litestar import Litestar
 
+from sipcc.api.office import Office
 from sipcc.errors import ConfigError
 
 GRACE = 2
@@ -74,9 +75,11 @@ class ApiServer:
             listener.close()
 
     async def stop(self) -> None:
-        """Let the requests end and close the listener."""
+        """End what is followed, let the other requests end, and close the listener."""
         if self._server is None or self._task is None:
             return
+        office: Office = self._app.state.office
+        office.feed.close()
         self._server.should_exit = True
         await self._task
         self._server = self._task = None

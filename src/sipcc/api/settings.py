@@ -15,6 +15,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     listen: str = ""
     """Address of the HTTP interface as ``HOST:PORT``, such as ``127.0.0.1:8080``; empty is none. It is not
     encrypted: beyond this machine, put a proxy with TLS before it."""
+    events_kept: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 10_000
+    """How many events are kept in memory for those who follow ``/events`` and come back, or are slow."""
 
 
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

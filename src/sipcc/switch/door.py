@@ -36,7 +36,7 @@ class Door:
         from sipcc.api.app import make_api
         from sipcc.api.server import ApiServer
 
-        server = ApiServer(make_api(centre, config.tokens), config.api.listen)
+        server = ApiServer(make_api(centre, config.tokens, config.api), config.api.listen)
         await server.start()
         self._server = server
         _log.info("switch.api_open", listen=config.api.listen, tokens=len(config.tokens))

@@ -18,6 +18,7 @@ MATRIX = {
     Permit.COMMAND_ALL:  (False, True,       True,  False),
     Permit.RECORDS:      (False, True,       True,  True),
     Permit.TRACES:       (False, True,       True,  True),
+    Permit.EVENTS:       (False, True,       True,  False),
 }  # fmt: skip
 
 
