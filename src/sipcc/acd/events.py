@@ -59,6 +59,19 @@ class OfferEnded(Event, frozen=True, kw_only=True):
     sip_status: int
 
 
+class RoutingFailed(Event, frozen=True, kw_only=True):
+    """A routing function of the user's own failed for a call, which went to the default instead."""
+
+    call: str
+    router: str
+    """The number or name that the function is routed under."""
+    reason: str
+    to: str
+    """The destination that the call went to."""
+    off: bool = False
+    """True when the function was late too often and is not asked again."""
+
+
 class QueueLeft(Event, frozen=True, kw_only=True):
     """A caller left a queue by exactly one exit. `agent` only with ``answered``."""
 

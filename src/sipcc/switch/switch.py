@@ -47,6 +47,7 @@ from sipcc.switch.places import Places
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.trunks import Trunks
@@ -105,6 +106,12 @@ class Switch:
             return handler
 
         return decorate
+
+    def router(
+        self, number: str, *, default: str, trunk: str = "", data: DataFunction | None = None
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Decorate a function that says where calls for `number` go; see `sipcc.switch.routers.routing`."""
+        return routing(self, number, default=default, trunk=trunk, data=data)
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
         """Decorate a coroutine that sees each text message first; what it returns True for is done with."""
