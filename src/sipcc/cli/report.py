@@ -20,6 +20,7 @@ from sipcc.cli.stored import PIPE_WIDTH, Moment, config_of, database_of, source,
 from sipcc.config import load_service_levels
 from sipcc.records.eventlog import EventLog
 from sipcc.records.export import iso_time, safe_cell
+from sipcc.records.fcr import FcrFold
 from sipcc.records.report import By, Cell, ReportFold, ReportRow, heat_map, row_of, totals
 
 LEAD_S = 86_400.0
@@ -38,6 +39,7 @@ its end for the ends of what began in it, in seconds."""
 @click.option("--threshold", type=float, help="T of the service levels in seconds, in place of the queues'.")
 @click.option("--totals", "only_totals", is_flag=True, help="One line for each key, over all intervals.")
 @click.option("--heat-map", "heat", is_flag=True, help="Callers by weekday and hour, as JSON.")
+@click.option("--fcr", type=float, metavar="HOURS", help="First-contact resolution in this window, as JSON.")
 @click.option("--json", "kind", flag_value="json", help="JSON, one line for each row.")
 @click.option("--csv", "kind", flag_value="csv", help="CSV with every figure.")
 @click.pass_context
@@ -51,6 +53,7 @@ def report(
     threshold: float | None,
     only_totals: bool,
     heat: bool,
+    fcr: float | None,
     kind: str | None,
 ) -> None:
     """Print the figures of each interval by queue, agent, number or trunk.
@@ -58,6 +61,9 @@ def report(
     A caller counts in the interval in which it joined its queue.
     """
     now = time.time()
+    if fcr is not None:
+        click.echo(_first_contacts(ctx, 3600.0 * fcr, since, now if until is None else until, now))
+        return
     levels = _levels(ctx) if threshold is None else {}
     fold = ReportFold(by, step=60.0 * int(interval), thresholds=levels, threshold=threshold or 20.0)
     begin = fold.start_of(since)
@@ -75,6 +81,20 @@ def report(
         click.echo(msgspec.json.encode(heat_map(cells)))
         return
     _print(_rows(cells, only_totals), kind)
+
+
+def _first_contacts(ctx: click.Context, window: float, since: float, until: float, now: float) -> bytes:
+    """The figures as JSON; the log is read from one window before to one after."""
+    contacts = FcrFold(window)
+
+    async def read(log: EventLog) -> None:
+        async for _, wall, event in log.replay(from_wall=since - window):
+            if wall > until + window:
+                break
+            contacts.apply(event, wall)
+
+    with_log(database_of(ctx), read)
+    return msgspec.json.encode(contacts.result(since=since, until=until, now=now))
 
 
 def _levels(ctx: click.Context) -> Mapping[str, float]:

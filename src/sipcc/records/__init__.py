@@ -7,6 +7,7 @@ it; `EventLog` and `RecordStore` read, and `ReportFold` makes interval reports o
 from sipcc.records.cdr import Cdr, CdrDigits, CdrFold, CdrLeg, CdrRecording
 from sipcc.records.database import migrate, open_engine
 from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
+from sipcc.records.fcr import FcrFold, FirstContacts
 from sipcc.records.keeper import RecordCounters, RecordKeeper
 from sipcc.records.kpi import KpiFold, QueueFigures, ServiceLevels, figures_of
 from sipcc.records.outcome import OfferRecord, OutcomeFold, QueueOutcome
@@ -22,6 +23,8 @@ __all__ = [
     "CdrLeg",
     "CdrRecording",
     "EventLog",
+    "FcrFold",
+    "FirstContacts",
     "HeatSpot",
     "KpiFold",
     "LoggedEvent",

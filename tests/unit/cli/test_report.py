@@ -139,3 +139,8 @@ def test_export_for_the_tools_of_others(config: Path, tmp_path: Path) -> None:
     assert export(config, "asterisk-cdr", "--output", str(tmp_path / "Master.csv")) == ""
     rows = list(csv.reader(io.StringIO((tmp_path / "Master.csv").read_text())))
     assert [(len(row), row[2], row[14]) for row in rows] == [(18, "4008123456", "ANSWERED")] * 4
+
+
+def test_first_contact_resolution(config: Path) -> None:
+    told = json.loads(report(config, "--fcr", "1"))
+    assert (told["first_calls"], told["repeated"], told["mature"]) == (1, 1, True)
