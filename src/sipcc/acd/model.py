@@ -221,6 +221,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """`Agent.order` of the agent offered last."""
     ring_step: float = 0.0
     """Seconds between two additions to the ringing of one caller."""
+    ageing: float = 0.0
+    """Seconds of waiting that are worth one point of priority; 0: priority is strict."""
+    weight: float = 1.0
+    """How fast the waits of this queue's callers count against those of other queues."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

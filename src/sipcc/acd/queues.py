@@ -126,7 +126,7 @@ class WaitingLine:
         self.ring_step = settings.ring_step if getattr(strategy, "paced", False) else 0.0
         """Seconds until the next agent joins the ringing of a caller; 0 for a strategy without pace."""
         self._strategy = strategy
-        self._order: list[tuple[int, int, str]] = []
+        self._order: list[tuple[float, float, int, str]] = []
 
     def __len__(self) -> int:
         return len(self._order)
@@ -139,7 +139,7 @@ class WaitingLine:
     @property
     def ids(self) -> list[str]:
         """The entries in line, best first."""
-        return [key[2] for key in self._order]
+        return [key[3] for key in self._order]
 
     def insert(self, entry: Entry) -> None:
         """Give `entry` its place."""
@@ -148,13 +148,13 @@ class WaitingLine:
     def remove(self, entry: Entry) -> None:
         """Take `entry` out, if it is in line."""
         index = bisect_left(self._order, self._key(entry))
-        if index < len(self._order) and self._order[index][2] == entry.id:
+        if index < len(self._order) and self._order[index][3] == entry.id:
             del self._order[index]
 
     def position(self, entry: Entry) -> int:
         """1 for the head of the line; 0 when `entry` is not in line."""
         index = bisect_left(self._order, self._key(entry))
-        found = index < len(self._order) and self._order[index][2] == entry.id
+        found = index < len(self._order) and self._order[index][3] == entry.id
         return index + 1 if found else 0
 
     def view(self, entries: dict[str, Entry]) -> Line:
@@ -164,11 +164,13 @@ class WaitingLine:
             strategy=self._strategy,
             strategy_name=self.settings.strategy,
             members=self.members,
-            entries=tuple([entries[key[2]] for key in self._order]),
+            entries=tuple([entries[key[3]] for key in self._order]),
             last=self.last,
+            ageing=self.settings.ageing,
+            weight=self.settings.weight,
             ring_step=self.ring_step,
         )
 
-    @staticmethod
-    def _key(entry: Entry) -> tuple[int, int, str]:
-        return (*rank(entry), entry.id)
+    def _key(self, entry: Entry) -> tuple[float, float, int, str]:
+        """As the router ranks at any time: within one line, ageing moves everybody alike."""
+        return (*rank(entry, now=0.0, ageing=self.settings.ageing), entry.id)

@@ -3,8 +3,10 @@
 `decide` is a pure function over frozen data, so the live centre, a simulator and a test get the same
 answer from the same input. Its rules:
 
-- Callers are looked at best first, in all queues together: priority, then the order of joining. A caller
-  is never passed over in favour of a later one of the same priority for an agent that both could have.
+- Callers are looked at best first, in all queues together: priority, aged by the wait where the queue says
+  so; then the wait, weighed by the queue's weight; then the order of joining (`rank`). A caller is never
+  passed over in favour of a later one of the same priority and the same queue settings for an agent that
+  both could have.
 - An agent is offered one caller at most, however many queues it serves.
 - A caller is offered to agents that have not turned it down in this round; when there is no such agent
   free, a new round begins with those that are.
@@ -17,7 +19,8 @@ Each pick carries a `Trace`: for every member of the queue the first predicate t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -113,7 +116,7 @@ def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bi
                 benches[line.queue] = bench
     taken: dict[str, tuple[int, str]] = {}
     picks: list[Pick] = []
-    for entry in _in_order([bench.line for bench in benches.values()]):
+    for entry in _in_order([bench.line for bench in benches.values()], now=now):
         bench = benches[entry.queue]
         if not bench.free:
             continue
@@ -130,15 +133,32 @@ def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bi
     return picks
 
 
-def _in_order(lines: Sequence[Line]) -> Sequence[Entry]:
+def _in_order(lines: Sequence[Line], *, now: float) -> Iterable[Entry]:
+    """The callers of all lines, best first; no further than somebody asks."""
     if len(lines) == 1:
         return lines[0].entries
-    return sorted((entry for line in lines for entry in line.entries), key=rank)
+    return (entry for _, entry in heapq.merge(*[_ranked(line, now=now) for line in lines]))
 
 
-def rank(entry: Entry) -> tuple[int, int]:
-    """The sort key of callers: the higher priority first, then who joined first."""
-    return (-entry.priority, entry.number)
+def _ranked(line: Line, *, now: float) -> Iterator[tuple[tuple[float, float, int], Entry]]:
+    for entry in line.entries:
+        yield rank(entry, now=now, ageing=line.ageing, weight=line.weight), entry
+
+
+def rank(
+    entry: Entry, *, now: float = 0.0, ageing: float = 0.0, weight: float = 1.0
+) -> tuple[float, float, int]:
+    """The sort key of callers: priority and what the wait adds to it, then the weighed wait, then who joined.
+
+    Args:
+        entry: The caller.
+        now: When; of no account among callers of the same settings.
+        ageing: Seconds of waiting that are worth one point of priority; 0 for none.
+        weight: How much a second of waiting counts.
+    """
+    waited = now - entry.joined
+    priority = entry.priority + waited / ageing if ageing else entry.priority
+    return (-priority, -weight * waited, entry.number)
 
 
 def _pick(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Strategy, Turn, Verdict
 from sipcc.acd.router import Pick, decide, rank
@@ -222,8 +224,12 @@ def floors(draw: st.DrawFn) -> tuple[list[Line], dict[str, Agent]]:
             number += 1
             tried = draw(st.frozensets(st.sampled_from(names), max_size=2))
             callers.append(entry(number, queue=queue, priority=draw(st.integers(0, 1)), tried=tried))
-        strategy = draw(st.sampled_from([Linear(), LongestIdle(), RoundRobin(), Random(), RingAll()]))
-        lines.append(line(*callers, members=members, strategy=strategy, queue=queue))
+        known: list[Strategy] = [Linear(), LongestIdle(), RoundRobin(), Random(), RingAll()]
+        strategy = draw(st.sampled_from(known))
+        ageing, weight = draw(st.sampled_from([0.0, 0.5, 60.0])), draw(st.sampled_from([0.5, 1.0, 3.0]))
+        callers.sort(key=partial(rank, now=NOW, ageing=ageing, weight=weight))
+        plain = line(members=members, strategy=strategy, queue=queue)
+        lines.append(replace(plain, entries=tuple(callers), ageing=ageing, weight=weight))
     return lines, agents
 
 
@@ -245,6 +251,11 @@ def test_laws(floor: tuple[list[Line], dict[str, Agent]], bits: int) -> None:
         assert {verdict.agent for verdict in verdicts if verdict.chosen} == set(pick.agents)
         assert all(verdict.reason for verdict in verdicts if not verdict.chosen)
     everyone = {caller.id: caller for each in lines for caller in each.entries}
+    key = {
+        caller.id: rank(caller, now=NOW, ageing=each.ageing, weight=each.weight)
+        for each in lines
+        for caller in each.entries
+    }
     served = {pick.entry for pick in picks}
     left_over = {n for n, a in agents.items() if a.state is AgentState.READY and a.not_before <= NOW} - set(
         rung
@@ -255,4 +266,4 @@ def test_laws(floor: tuple[list[Line], dict[str, Agent]], bits: int) -> None:
         assert not left_over & set(members[caller.queue]), "somebody waits though an agent is free"
         for pick in picks:  # no overtaking: whoever was served instead goes before
             if set(pick.agents) & set(members[caller.queue]):
-                assert rank(everyone[pick.entry]) < rank(caller)
+                assert key[pick.entry] < key[caller.id]

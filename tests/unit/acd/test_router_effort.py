@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.unit.acd.floor_desk import Desk, desk
 
@@ -119,14 +121,14 @@ def test_the_order_of_four_hundred_calls_is_the_documented_one(strategy: str) ->
     calls, talked, idle = dict.fromkeys(NAMES, 0), dict.fromkeys(NAMES, 0.0), dict.fromkeys(NAMES, 0.0)
     last = -1
     for number, length in enumerate(lengths):
-        documented = {
+        documented: dict[str, Callable[[int], tuple[float, ...]]] = {
             "linear": lambda i: (i,),
-            "round-robin": lambda i, last=last: (i <= last, i),
+            "round-robin": lambda i, last=last: (i <= last, i),  # type: ignore[misc]
             "longest-idle": lambda i: (idle[NAMES[i]], i),
             "fewest-calls": lambda i: (calls[NAMES[i]], idle[NAMES[i]], i),
             "least-talk": lambda i: (talked[NAMES[i]], idle[NAMES[i]], i),
-        }[strategy]
-        last = min(range(len(NAMES)), key=documented)
+        }
+        last = min(range(len(NAMES)), key=documented[strategy])
         assert call(centre, f"c{number}", float(length)) == NAMES[last]
         calls[NAMES[last]] += 1
         talked[NAMES[last]] += length
