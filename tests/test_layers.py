@@ -57,6 +57,7 @@ HOMES = {
     "cryptography": ("rtp/dtls.py",),
     "litestar": ("api/",),
     "uvicorn": ("api/server.py",),
+    "prometheus_client": ("api/metrics.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` and `cli/stored.py` name SQLAlchemy's errors
 and engine, `call/registry.py` binds the call to structlog's context."""

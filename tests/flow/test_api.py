@@ -91,6 +91,29 @@ async def test_a_call_is_seen_from_the_queue_to_its_record(tmp_path: Path) -> No
         assert page["next"] is None
 
 
+async def test_the_figures_for_prometheus(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        caller = await api.centre.carrier.call("4008000006")
+        await until(lambda: bool(api.centre.told("QueueJoined")))
+        await asyncio.sleep(7.0)
+        lines = (await api.get("/metrics")).text.splitlines()
+        assert 'sipcc_calls_active{direction="in",trunk="carrier"} 1.0' in lines
+        assert 'sipcc_queue_waiting{queue="sales"} 1.0' in lines
+        assert 'sipcc_queue_waiting{queue="help"} 0.0' in lines
+        assert 'sipcc_agents{queue="sales",state="offline"} 3.0' in lines
+        await caller.hangup()
+        await until(lambda: bool(api.centre.told("CallEndedEvent")))
+        said = await api.get("/metrics")
+        assert said.headers["content-type"].startswith("text/plain")
+        lines = said.text.splitlines()
+        assert 'sipcc_queue_waiting{queue="sales"} 0.0' in lines
+        assert 'sipcc_queue_wait_seconds_bucket{le="5.0",queue="sales"} 0.0' in lines
+        assert 'sipcc_queue_wait_seconds_bucket{le="10.0",queue="sales"} 1.0' in lines
+        assert 'sipcc_queue_abandoned_total{queue="sales"} 1.0' in lines
+        assert 'sipcc_calls_total{direction="in",disposition="normal",trunk="carrier"} 1.0' in lines
+        assert not any(line.startswith("sipcc_calls_active{") for line in lines)
+
+
 async def test_records_come_in_pages(tmp_path: Path) -> None:
     async with client(tmp_path) as api:
         for _ in range(5):
@@ -197,6 +220,7 @@ async def test_wrong_queries(tmp_path: Path) -> None:
         ("/calls", ["agent", "supervisor", "admin"]),
         ("/records/calls", ["supervisor", "admin", "auditor"]),
         ("/health/invariants", ["supervisor", "admin", "auditor"]),
+        ("/metrics", ["supervisor", "admin", "auditor"]),
     ],
 )
 async def test_who_may_read(tmp_path: Path, path: str, roles: list[Role]) -> None:

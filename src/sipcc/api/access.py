@@ -40,6 +40,8 @@ class Permit(StrEnum):
     """Read why an offer went where it went, and which invariants are broken."""
     EVENTS = "events"
     """Follow all events, which tell of all callers."""
+    METRICS = "metrics"
+    """Read the figures for Prometheus."""
 
 
 TABLE: dict[Permit, frozenset[Role]] = {
@@ -49,6 +51,7 @@ TABLE: dict[Permit, frozenset[Role]] = {
     Permit.RECORDS: frozenset({"supervisor", "admin", "auditor"}),
     Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
     Permit.EVENTS: frozenset({"supervisor", "admin"}),
+    Permit.METRICS: frozenset({"supervisor", "admin", "auditor"}),
 }
 """The whole role matrix."""
 

@@ -14,6 +14,7 @@ from sipcc.api.access import Tokens
 from sipcc.api.commands import COMMANDS
 from sipcc.api.feed import Feed
 from sipcc.api.following import FOLLOWING
+from sipcc.api.metrics import Figures, metrics
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
 from sipcc.api.ring import EventRing
@@ -34,8 +35,8 @@ def make_api(
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
     feed = Feed(centre.bus, centre.clock, ring)
     return Litestar(
-        [*READS, *COMMANDS, *FOLLOWING],
-        state=State({"office": Office(centre, Tokens(tokens), feed)}),
+        [*READS, *COMMANDS, *FOLLOWING, metrics],
+        state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request, Response
@@ -21,6 +21,9 @@ from sipcc.api.schema import CentreApi, Problem
 from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
 
+if TYPE_CHECKING:
+    from sipcc.api.metrics import Figures
+
 _log = get_logger("sipcc.api")
 
 WORDS = {401: "unauthorised", 403: "forbidden", 404: "unknown", 409: "conflict", 410: "gone"}
@@ -32,11 +35,17 @@ _NAMED = re.compile(r"field `([^`]*)`")
 class Office:
     """The parts of one application."""
 
-    def __init__(self, centre: CentreApi, tokens: Tokens, feed: Feed) -> None:
+    def __init__(self, centre: CentreApi, tokens: Tokens, feed: Feed, figures: Figures) -> None:
         self.centre = centre
         self.tokens = tokens
         self.feed = feed
+        self.figures = figures
         self.requests = Requests()
+
+    def close(self) -> None:
+        """Listen to the bus no more; who follows events comes to an end."""
+        self.feed.close()
+        self.figures.close()
 
 
 def office_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Office:

@@ -79,7 +79,7 @@ class ApiServer:
         if self._server is None or self._task is None:
             return
         office: Office = self._app.state.office
-        office.feed.close()
+        office.close()
         self._server.should_exit = True
         await self._task
         self._server = self._task = None

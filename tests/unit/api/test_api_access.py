@@ -19,6 +19,7 @@ MATRIX = {
     Permit.RECORDS:      (False, True,       True,  True),
     Permit.TRACES:       (False, True,       True,  True),
     Permit.EVENTS:       (False, True,       True,  False),
+    Permit.METRICS:      (False, True,       True,  True),
 }  # fmt: skip
 
 
