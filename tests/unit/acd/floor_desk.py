@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
 from sipcc.acd import strategies
 from sipcc.acd.agents import AgentInput
+from sipcc.acd.events import OfferMade
 from sipcc.acd.floor import Floor
 from sipcc.acd.invariants import violations
-from sipcc.acd.model import AgentState, Release, Ring, StopRinging
+from sipcc.acd.model import AgentState, EntryState, Release, Ring, StopRinging
+from sipcc.acd.router import rank
 from sipcc.acd.settings import AgentSettings, QueueSettings
 
 
@@ -97,6 +99,23 @@ class Desk:
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if type(event) is kind]
+
+
+def overtaken(floor: Floor, made: Iterable[OfferMade]) -> list[str]:
+    """Who waits, right after a decision, though an agent was given to somebody who comes later.
+
+    A caller comes before another one with a higher priority, or with the same one and an earlier joining;
+    it counts for the agents of its own queue. For callers without a plan.
+    """
+    waiting = [entry for entry in floor.entries.values() if entry.state is EntryState.WAITING]
+    if not waiting:
+        return []
+    return [
+        f"{entry.id} by {offer.entry} for {offer.agent}"
+        for offer in made
+        for entry in waiting
+        if rank(entry) < rank(floor.entries[offer.entry]) and offer.agent in floor.lines[entry.queue].members
+    ]
 
 
 def agents(*names: str, queues: tuple[str, ...] = ("q",), **more: Any) -> list[AgentSettings]:

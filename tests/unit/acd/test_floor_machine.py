@@ -8,6 +8,7 @@ from itertools import count
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.unit.acd.floor_desk import overtaken
 
 from sipcc.acd import strategies
 from sipcc.acd.agents import TABLE, AgentInput
@@ -76,7 +77,9 @@ class FloorMachine(RuleBasedStateMachine):
         while True:
             self.floor.route(now=self.now, bits=self.now.__hash__())
             orders = self.floor.orders()
-            for event in self.floor.events():
+            events = self.floor.events()
+            assert overtaken(self.floor, [event for event in events if isinstance(event, OfferMade)]) == []
+            for event in events:
                 self.told[type(event).__name__] += 1
                 if isinstance(event, QueueLeft):
                     self.exits[event.entry] += 1
@@ -205,6 +208,8 @@ class FloorMachine(RuleBasedStateMachine):
         if not hasattr(self, "floor"):
             return
         assert violations(self.floor, now=self.now) == []
+        offered = Counter(offer.agent for offer in self.floor.offers.values())
+        assert all(live == 1 for live in offered.values()), "an agent is offered one caller at a time"
         assert all(times == 1 for times in self.exits.values())
         inside = sum(1 for entry in self.floor.entries.values() if entry.exit is None)
         assert self.told[QueueJoined.__name__] == self.told[QueueLeft.__name__] + inside
