@@ -18,6 +18,7 @@ import msgspec
 from sipcc import plugins
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.acd.strategies import BUILT_IN
+from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
@@ -256,6 +257,7 @@ def _check_all(
     check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("api",)):
         check_api(config.api, lists["tokens"], names, report)
+    check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)

@@ -13,6 +13,7 @@ from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, 
 from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
+from sipcc.records.alerts import AlertSettings
 from sipcc.records.settings import RecordSettings
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
@@ -65,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
+    alerts: tuple[AlertSettings, ...] = ()
     tokens: tuple[TokenSettings, ...] = ()
 
 
@@ -92,6 +94,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "hours": HoursSettings,
     "numbers": NumberSettings,
     "routes": RouteSettings,
+    "alerts": AlertSettings,
     "tokens": TokenSettings,
 }
 """The sections that are written ``[[name]]``, once for each."""

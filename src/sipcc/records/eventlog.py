@@ -18,6 +18,7 @@ import sipcc.acd.events
 import sipcc.call.events
 import sipcc.ivr.events
 from sipcc.events import Event
+from sipcc.records import events as records_events
 from sipcc.records.tables import event_log
 
 PAGE_ROWS = 1000
@@ -101,7 +102,7 @@ def events_in(*modules: ModuleType) -> list[type[Event]]:
     ]
 
 
-REGISTRY = Registry(events_in(sipcc.call.events, sipcc.ivr.events, sipcc.acd.events))
+REGISTRY = Registry(events_in(sipcc.call.events, sipcc.ivr.events, sipcc.acd.events, records_events))
 """All events of this version."""
 
 

@@ -15,12 +15,14 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft
 from sipcc.bus import Bus
 from sipcc.call.events import BridgeEnded, CallEndedEvent, CallResumed
 from sipcc.clock import Clock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.log import get_logger
+from sipcc.records.alerts import AlertFold, AlertSettings
 from sipcc.records.cdr import Cdr, CdrFold
 from sipcc.records.database import database_url, migrate, open_engine, probe, sqlite_path
 from sipcc.records.eventlog import REGISTRY, EventLog, Registry, printable
@@ -30,8 +32,12 @@ from sipcc.records.settings import RecordSettings
 from sipcc.records.spool import Spool, rows_of
 from sipcc.records.store import PAGE_ROWS, Item, RecordStore, is_passing
 from sipcc.records.writer import BatchWriter
+from sipcc.tasks import TaskScope
 
 _log = get_logger("sipcc.records")
+
+ALERT_EVERY_S = 5.0
+"""How often alerts are judged while nothing happens, in seconds."""
 
 
 class RecordCounters(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +70,8 @@ class RecordKeeper:
         service_levels: Mapping[str, float] | None = None,
         figures_since: float | None = None,
         queue_limit: int = 20_000,
+        alerts: Sequence[AlertSettings] = (),
+        members: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Take the settings; nothing is opened before `start`.
 
@@ -76,6 +84,8 @@ class RecordKeeper:
             figures_since: Unix time from which `kpi` counts what earlier runs logged, such as midnight;
                 None to begin at zero.
             queue_limit: events kept in memory at most while the database does not take them.
+            alerts: rules whose alerts are told on the bus.
+            members: the agents of each queue, for rules about them.
         """
         self._settings = settings
         self._bus = bus
@@ -89,6 +99,9 @@ class RecordKeeper:
         self.cdrs = CdrFold()
         self.outcomes = OutcomeFold()
         self.kpi = KpiFold(service_levels)
+        self.alerts = AlertFold(alerts, self.kpi, members=members or {})
+        self._watches = bool(alerts)
+        self._scope = TaskScope("records.alerts")
         self._keep: frozenset[str] = frozenset()
         self._spool: Spool | None = None
         self._resumed: set[str] = set()
@@ -119,9 +132,12 @@ class RecordKeeper:
         self._writer = BatchWriter(self._store, passing=is_passing, limit=self._limit)
         self._writer.start()
         self._bus.on_all(self._on_event)
+        if self._watches:
+            self._scope.spawn(self._watch(), name="watch")
 
     async def stop(self, timeout: float = 5.0) -> None:
         """Stop listening, store what is queued within `timeout` seconds, and close the database."""
+        await self._scope.close()
         if self._writer is not None:
             self._bus.off_all(self._on_event)
             await self._writer.stop(timeout)
@@ -168,11 +184,23 @@ class RecordKeeper:
         if isinstance(event, CallEndedEvent | BridgeEnded) and event.call in self._resumed:
             self._close_visits(event)  # the queue that would tell of it died with its process
         self._take(event)
+        if self._watches and isinstance(event, QueueJoined | QueueLeft | AgentStateChanged):
+            self._judge(event.at)
         if isinstance(event, CallResumed):
             if event.talking:
                 self._resumed.add(event.call)
             else:
                 self._close_visits(event)
+
+    def _judge(self, at: float) -> None:
+        for alert in self.alerts.judge(now=at, wall=self._clock.wall_of(at)):
+            self._bus.emit(alert)
+
+    async def _watch(self) -> None:
+        """Judge also while nothing happens: waits grow, and windows move on."""
+        while True:
+            await asyncio.sleep(ALERT_EVERY_S)
+            self._judge(self._clock.now())
 
     def _close_visits(self, event: CallEndedEvent | BridgeEnded | CallResumed) -> None:
         self._resumed.discard(event.call)
@@ -191,6 +219,7 @@ class RecordKeeper:
         cdr = self.cdrs.apply(event, wall)
         outcomes = self.outcomes.apply(event, wall)
         self.kpi.apply(event, wall)
+        self.alerts.apply(event, wall)
         number = self._spool.append(row) if self._spool is not None else 0
         item = Item(row, () if cdr is None else (cdr,), tuple(outcomes), number)
         if self._writer is not None:
@@ -250,6 +279,8 @@ class RecordKeeper:
         if self._figures_since is not None:
             async for _, wall, event in self.log.replay(from_wall=self._figures_since):
                 self.kpi.apply(event, wall)
+                if not isinstance(event, AgentStateChanged):  # nobody is what they were in a run before this
+                    self.alerts.apply(event, wall)
 
     def _may_pass(self, error: Exception) -> bool:
         """A database that is locked or unreachable may come; a file that cannot be made will not."""

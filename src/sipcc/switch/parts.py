@@ -56,6 +56,11 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
         clock,
         service_levels={queue.name: queue.service_level for queue in config.queues},
         figures_since=midnight.timestamp(),
+        alerts=config.alerts,
+        members={
+            queue.name: [agent.name for agent in config.agents if queue.name in agent.queues]
+            for queue in config.queues
+        },
     )
 
 

@@ -1,0 +1,113 @@
+"""Alert rules: once up, once down, with room between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.records.conftest import WALL, Kept
+
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft
+from sipcc.config import check, load
+from sipcc.events import Event
+from sipcc.records.alerts import AlertFold, AlertSettings
+from sipcc.records.events import AlertCleared, AlertRaised
+from sipcc.records.kpi import KpiFold
+
+
+def rule(metric: Any, threshold: float, **more: Any) -> AlertSettings:
+    return AlertSettings(name="low", queue="sales", metric=metric, threshold=threshold, **more)
+
+
+def exit_(at: float, kind: Any) -> QueueLeft:
+    return QueueLeft(at=at, entry=f"e{at}", queue="sales", call="c", exit=kind, waited=10.0)
+
+
+def joined(at: float, entry: str = "e1") -> QueueJoined:
+    return QueueJoined(at=at, entry=entry, queue="sales", call="c", caller="x", priority=0, position=1)
+
+
+def told(settings: AlertSettings, events: list[Event], *, until: int) -> list[tuple[str, float, float]]:
+    """Name, second and value of each alert, when it is judged every second."""
+    kpi = KpiFold({"sales": 20.0})
+    fold = AlertFold([settings], kpi, members={"sales": ("alice",)})
+    found: list[tuple[str, float, float]] = []
+    for second in range(until):
+        for event in events:
+            if second <= event.at < second + 1:
+                kpi.apply(event, event.at)
+                fold.apply(event, event.at)
+        for alert in fold.judge(now=float(second), wall=float(second)):
+            assert isinstance(alert, AlertRaised | AlertCleared)
+            fold.apply(alert, float(second))
+            found.append((type(alert).__name__, alert.at, alert.value))
+    return found
+
+
+def test_a_rate_is_raised_once_and_cleared_once_beyond_the_hysteresis() -> None:
+    kinds = ["answered"] * 15 + ["abandoned"] * 5 + ["answered"] * 15
+    events: list[Event] = [exit_(float(at), kind) for at, kind in enumerate(kinds)]
+    assert told(rule("answer_rate", 80.0), events, until=60) == [
+        ("AlertRaised", 19.0, 75.0),
+        ("AlertCleared", 33.0, 85.29),
+    ]
+
+
+def test_too_few_callers_are_not_judged_and_an_empty_window_clears() -> None:
+    few: list[Event] = [exit_(float(at), "abandoned") for at in range(19)]
+    assert told(rule("abandon_rate", 10.0), few, until=60) == []
+    alert = rule("abandon_rate", 10.0, min_sample=19, window=100.0)
+    assert told(alert, few, until=200) == [("AlertRaised", 18.0, 100.0), ("AlertCleared", 118.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "events", "expected"),
+    [
+        (rule("longest_wait", 30.0), [joined(0.0), exit_(50.0, "abandoned")], [31.0]),
+        (rule("waiting", 1.0), [joined(0.0), joined(5.0, "e2")], [5.0]),
+        (rule("service_level", 80.0, min_sample=1), [exit_(3.0, "abandoned")], [3.0]),
+        (rule("service_level", 80.0, min_sample=1), [exit_(3.0, "answered")], []),
+    ],
+)
+def test_metrics(settings: AlertSettings, events: list[Event], expected: list[float]) -> None:
+    assert [at for name, at, _ in told(settings, events, until=60) if name == "AlertRaised"] == expected
+
+
+def test_nobody_is_ready() -> None:
+    ready = AgentStateChanged(at=5.0, agent="alice", before="offline", after="ready")
+    found = told(rule("agents_ready", 1.0), [ready], until=10)
+    assert found == [("AlertRaised", 0.0, 0.0), ("AlertCleared", 5.0, 1.0)]
+
+
+async def test_a_keeper_tells_alerts_on_the_bus_and_knows_them_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "sipcc.db"
+    for expected in (["AlertRaised"], []):
+        kept = Kept(path, alerts=[rule("waiting", 0.0)], figures_since=WALL - 60.0)
+        heard: list[Event] = []
+        kept.bus.on_all(heard.append)
+        await kept.keeper.start()
+        kept.bus.emit(joined(1.0, f"e{len(expected)}"))
+        kept.bus.emit(joined(2.0, "e3"))
+        await kept.keeper.stop()
+        assert [type(event).__name__ for event in heard if not isinstance(event, QueueJoined)] == expected
+
+
+TEXT = """
+[[queues]]
+name = "sales"
+[[alerts]]
+name = "low"
+queue = "sales"
+metric = "answer_rate"
+threshold = 80
+"""
+
+
+def test_the_configuration_has_alerts_and_knows_their_queues(tmp_path: Path) -> None:
+    path = tmp_path / "sipcc.toml"
+    path.write_text(TEXT)
+    assert load(path, {}).alerts == (rule("answer_rate", 80.0),)
+    path.write_text(TEXT.replace('queue = "sales"', 'queue = "sale"'))
+    (finding,) = [finding for finding in check(path, {}) if finding.severity == "error"]
+    assert (finding.message, finding.hint) == ("there is no queue 'sale'", "did you mean 'sales'?")
