@@ -74,9 +74,10 @@ def judge(
 ) -> Consequence:
     """How an agent fares after an offer that ended with `outcome`.
 
-    Only silence counts as a miss: to decline is an act of somebody who is there. An agent that
-    registers is offline until it registers again when its phone cannot be reached; nobody registers for
-    a fixed contact, so that one is tried again after a quarantine.
+    Only silence counts as a miss: to decline is an act of somebody who is there. Misses are forgotten by an
+    answer, by a login or registration, and when the agent says that it is ready. An agent that registers is
+    offline until it registers again when its phone cannot be reached, unless `QueueSettings.unreachable`
+    says otherwise; nobody registers for a fixed contact, so that one is tried again after a quarantine.
     """
     if outcome == "cancelled":
         return Consequence(AgentInput.RELEASE, "offer_cancelled", None, {})
@@ -84,11 +85,11 @@ def judge(
         "no_answer": queue.no_answer_backoff,
         "declined": queue.reject_backoff,
         "busy": queue.busy_backoff,
-        "failed": queue.busy_backoff,
+        "failed": queue.failed_backoff,
     }.get(outcome, 0.0)
     changes = backed_off(agent, outcome, pause, began=began, now=now)
     if outcome == "unreachable":
-        if agent.settings.registers:
+        if agent.settings.registers and queue.unreachable == "offline":
             return Consequence(AgentInput.UNREACHABLE, outcome, None, changes)
         return Consequence(AgentInput.QUARANTINE, outcome, now + queue.quarantine, changes)
     if outcome != "no_answer":

@@ -165,7 +165,13 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reject_backoff: Seconds = 10.0
     """After a declined offer the agent is left alone this long."""
     busy_backoff: Seconds = 5.0
-    """After a busy signal or a failure on our side."""
+    """After a busy signal."""
+    failed_backoff: Seconds = 5.0
+    """After an offer that failed for any other cause, such as a fault of the phone or on our side."""
+    unreachable: Literal["offline", "quarantine"] = "offline"
+    """What becomes of an agent with registered phones of which none could be reached: offline until one
+    registers again, or quarantined, and tried with the next offer after `quarantine` seconds. Agents with a
+    fixed contact are always quarantined, because nobody registers for them."""
     no_answer_backoff: Seconds = 0.0
     """After an unanswered offer."""
     record: bool = False

@@ -52,7 +52,13 @@ def test_the_first_outcome_stays() -> None:
 
 
 QUEUE = QueueSettings(
-    name="q", reject_backoff=10, busy_backoff=5, no_answer_backoff=3, max_misses=2, quarantine=60
+    name="q",
+    reject_backoff=10,
+    busy_backoff=5,
+    failed_backoff=7,
+    no_answer_backoff=3,
+    max_misses=2,
+    quarantine=60,
 )
 
 
@@ -62,7 +68,7 @@ QUEUE = QueueSettings(
         ("cancelled", 1, AgentInput.RELEASE, None, {}),
         ("declined", 1, AgentInput.REFUSE, None, {"not_before": 130.0, "backoff_cause": "declined"}),
         ("busy", 1, AgentInput.REFUSE, None, {"not_before": 125.0, "backoff_cause": "busy"}),
-        ("failed", 1, AgentInput.REFUSE, None, {"not_before": 125.0, "backoff_cause": "failed"}),
+        ("failed", 1, AgentInput.REFUSE, None, {"not_before": 127.0, "backoff_cause": "failed"}),
         ("unreachable", 0, AgentInput.UNREACHABLE, None, {}),
         (
             "no_answer",
@@ -94,6 +100,12 @@ def test_each_outcome_has_its_consequence(
 def test_a_fixed_contact_that_cannot_be_reached_is_tried_again_after_quarantine() -> None:
     mobile = ringing_agent(settings=AgentSettings(name="bob", uri="carrier/13800138000"))
     found = judge("unreachable", mobile, QUEUE, began=100.0, now=120.0)
+    assert (found.given, found.deadline) == (AgentInput.QUARANTINE, 180.0)
+
+
+def test_an_unreachable_phone_may_be_tried_again_before_it_registers() -> None:
+    queue = QueueSettings(name="q", unreachable="quarantine", quarantine=60)
+    found = judge("unreachable", ringing_agent(), queue, began=100.0, now=120.0)
     assert (found.given, found.deadline) == (AgentInput.QUARANTINE, 180.0)
 
 
