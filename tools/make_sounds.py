@@ -38,6 +38,7 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "all_busy": "All our agents are busy. Thank you for waiting.",
         "no_agents": "Sorry, nobody can take your call at the moment. Please call again later.",
         "queue_position": "Your position in the queue is",
+        "queue_wait": "The expected waiting time is about",
         "queue_next": "You are the next caller in the queue.",
         "closed": "You are calling outside our hours of service.",
         "record_notice": "This call may be recorded.",
@@ -64,6 +65,8 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "no_agents": "hen3 bao4 qian4, zan4 shi2 wu2 ren2 jie1 ting1, qing3 shao1 hou4 zai4 bo1.",
         # 您的排队位置是第
         "queue_position": "nin2 de5 pai2 dui4 wei4 zhi4 shi4 di4",
+        # 预计等待时间约
+        "queue_wait": "yu4 ji4 deng3 dai4 shi2 jian1 yue1",
         # 您是下一位。
         "queue_next": "nin2 shi4 xia4 yi2 wei4.",
         # 现在是非工作时间。

@@ -458,3 +458,25 @@ async def test_keys_of_a_talk_are_no_concern_of_the_queue() -> None:
     assert caller.key_sinks == []
     caller.hang_up()
     assert (await stay).exit == "answered"
+
+
+async def test_a_caller_is_told_its_wait_and_comforted_between() -> None:
+    it = await centre(
+        "alice",
+        announce_wait=True,
+        announce_every=100.0,
+        handle_time=90.0,
+        comfort=("please_wait",),
+        comfort_every=40.0,
+    )
+    it.dialer.default = ("answered", 0.0)
+    enter(it, FakeCaller("c1"))
+    await settle()
+    caller = FakeCaller("c2")
+    stay = enter(it, caller)
+    await settle(60.0)
+    assert caller.heard == [
+        *[(0, "~hold"), (0, ""), (0, "queue_wait"), (2, "duration 120"), (3, "~hold")],
+        *[(43, ""), (43, "please_wait"), (45, "~hold")],
+    ]
+    stay.cancel()

@@ -65,12 +65,10 @@ def at_join(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff
     """Where a caller goes who has just been put in line; empty when it may stay."""
     if not line.settings.overflow:
         return ""
-    before = line.ids[: line.position(entry) - 1]
-    ahead = sum(entries[name].state is EntryState.WAITING for name in before)
     standing = Standing(
         joined=entry.joined,
         now=entry.joined,
-        estimate=_estimate(line, staff, ahead + 1),
+        estimate=expected(line, entry, entries, staff),
         present=staff.present(line.members),
         ahead=len(line) - 1,
     )
@@ -99,6 +97,13 @@ def due(
         else:
             place += waits
     return found
+
+
+def expected(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff: Staff) -> float:
+    """Seconds that a caller in line is expected to wait from now."""
+    before = line.ids[: line.position(entry) - 1]
+    ahead = sum(entries[name].state is EntryState.WAITING for name in before)
+    return _estimate(line, staff, ahead + 1)
 
 
 def _estimate(line: WaitingLine, staff: Staff, place: int) -> float:

@@ -18,6 +18,7 @@ from sipcc.acd.floor import Floor
 from sipcc.acd.model import (
     AgentState,
     Entry,
+    EntryState,
     Offer,
     OfferState,
     QueueResult,
@@ -27,6 +28,7 @@ from sipcc.acd.model import (
     Strategy,
     Verdict,
 )
+from sipcc.acd.overflow import expected
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -300,6 +302,13 @@ class Acd:
     def position(self, entry_id: str) -> int:
         """The place of a waiting caller; 0 when it is not waiting."""
         return self.floor.position(entry_id)
+
+    def expected_wait(self, entry_id: str) -> float:
+        """Seconds that a waiting caller is expected to wait from now; 0 when it is not waiting."""
+        entry, floor = self.floor.entries.get(entry_id), self.floor
+        if entry is None or entry.state is not EntryState.WAITING:
+            return 0.0
+        return expected(floor.line(entry.queue), entry, floor.entries, floor.staff)
 
     def hung_up(self, entry_id: str) -> None:
         """The caller's leg is over."""

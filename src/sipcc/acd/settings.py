@@ -136,8 +136,15 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Prompt that is looped while waiting; empty for silence."""
     announce_position: bool = False
     """Tell callers their place in the line."""
+    announce_wait: bool = False
+    """Tell callers how long they are expected to wait, in minutes rounded up, if that is a minute or more;
+    never more than was said before. It is said along with the position, or in its place."""
     announce_every: Annotated[float, Meta(gt=0)] = 30.0
-    """Longest silence between two announcements of the position."""
+    """Longest silence between two announcements of the position and the wait."""
+    comfort: tuple[str, ...] = ()
+    """Prompts that are played to waiting callers now and then, one after the other."""
+    comfort_every: Annotated[float, Meta(gt=0)] = 60.0
+    """Seconds from the end of an announcement to the next prompt of `comfort`."""
     priority: int = 0
     """Added to the priority of each caller; the higher sum is served first, in all queues together."""
     ageing: Seconds = 0.0

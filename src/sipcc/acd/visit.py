@@ -36,6 +36,10 @@ class Host(Protocol):
         """The place of a waiting caller; 0 when it is not waiting."""
         ...
 
+    def expected_wait(self, entry_id: str) -> float:
+        """Seconds that a waiting caller is expected to wait from now; 0 when it is not waiting."""
+        ...
+
     def hung_up(self, entry_id: str) -> None:
         """The caller's leg is over."""
         ...
@@ -88,7 +92,7 @@ class Visit:
         host, call = self._host, self.call
         watcher = host.tasks.spawn(self._watch(), name=f"watch-{self._id}")
         show = host.tasks.spawn(
-            entertain(call, self._settings, lambda: host.position(self._id), host.now),
+            entertain(call, self._settings, self._id, host),
             name=f"entertain-{self._id}",
         )
         try:

@@ -17,6 +17,7 @@ PROMPTS = [
     "all_busy",
     "no_agents",
     "queue_position",
+    "queue_wait",
     "queue_next",
     "closed",
     "record_notice",
