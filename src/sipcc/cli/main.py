@@ -28,7 +28,6 @@ _COMMANDS = {
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),
-    "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
     "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
