@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0, "events": 0, "bus": 0, "clock": 0, "ids": 0, "log": 0, "driver": 0, "tasks": 0, "plugins": 0,
     "numbers": 0, "expr": 0,
     "bucket": 0,
+    "regions": 0,
     "frames": 0,
     "journal": 0,
     "lifeline": 0, "nursery": 0, "ward": 0, "kept": 0,

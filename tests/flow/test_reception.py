@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.flow.centre import Centre
 
-from sipcc.call import events
+from sipcc.call import Call, events
 from sipcc.clock import LoopClock
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import HoursOverridden
@@ -140,3 +140,47 @@ async def test_users_of_ours_are_not_screened(tmp_path: Path) -> None:
             call = await phone.call("4008100002")
             await call.ended()
             assert call.status == 480
+
+
+REGIONS = """
+[regions]
+file = "regions.csv"
+overrides = { "13900139*" = "上海" }
+default = "elsewhere"
+[[numbers]]
+number = "4008100003"
+to = "reject:480"
+regions = { "北京" = "reject:600", "上海" = "reject:606" }
+"""
+
+
+async def test_callers_go_where_their_region_goes(tmp_path: Path) -> None:
+    (tmp_path / "regions.csv").write_text("1380013,北京\n", encoding="utf-8")
+    async with Centre(tmp_path, extra=REGIONS) as centre:
+        callers = {
+            "13800138000": 600,
+            "13900139000": 606,
+            "02161234567": 606,
+            "13700137000": 480,
+            "anonymous": 480,
+        }
+        for caller, status in callers.items():
+            assert await status_of(centre, "4008100003", caller=caller) == status, caller
+        told = decided(centre, "region: ")
+        assert (told[0].what, told[0].why) == ("region: reject:600", "the caller's number is of 北京")
+        assert (told[-1].what, told[-1].why) == (
+            "region: none of the number's",
+            "the caller's is elsewhere",
+        )
+
+
+async def test_a_program_is_told_the_region(tmp_path: Path) -> None:
+    seen = []
+
+    async def app(call: Call) -> None:
+        seen.append(call.variables["region"])
+        await call.reject(480)
+
+    async with Centre(tmp_path, apps={"4008100004": app}) as centre:
+        assert await status_of(centre, "4008100004", caller="02161234567") == 480
+        assert seen == ["上海"]

@@ -26,6 +26,9 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The calendar of ``[[hours]]`` by which this number is open; empty for always."""
     closed: str = ""
     """The destination while that calendar is closed."""
+    regions: dict[str, str] = {}
+    """Destinations of callers by their regions, as ``[regions]`` knows these; all others go where `to`
+    says."""
 
 
 class DiallingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,6 +35,7 @@ from sipcc.config.numbers import (
     check_user_numbers,
 )
 from sipcc.config.protection import check_protection
+from sipcc.config.regions import check_regions
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
 from sipcc.config.surroundings import check_surroundings
@@ -247,6 +248,8 @@ def _check_all(
         check_dialling(config.dialling, report)
     if not report.has_error_below(("toll",)):
         check_toll(config.toll, report)
+    if not report.has_error_below(("regions",)):
+        check_regions(config.regions, report)
     if not report.has_error_below(("screening",)):
         check_screening(config.screening, names, report)
     check_agents(lists["agents"], names, report)
@@ -315,6 +318,9 @@ def _anchored(config: Config, folder: Path) -> Config:
         else "",
     )
     config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon)
+    if config.regions.file:
+        regions = msgspec.structs.replace(config.regions, file=str(folder / config.regions.file))
+        config = msgspec.structs.replace(config, regions=regions)
     if config.sip.trace.pcap:
         trace = msgspec.structs.replace(config.sip.trace, pcap=str(folder / config.sip.trace.pcap))
         config = msgspec.structs.replace(config, sip=msgspec.structs.replace(config.sip, trace=trace))

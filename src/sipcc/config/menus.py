@@ -51,10 +51,12 @@ def check_prompts(config: Config, report: Report) -> None:
     ]
     for index, number in enumerate(config.numbers):
         language = number.language or config.ivr.language
-        for key in ("to", "closed"):
-            destination = _parsed(getattr(number, key))
+        ways: list[tuple[Path, str]] = [(("to",), number.to), (("closed",), number.closed)]
+        ways += [(("regions", region), to) for region, to in number.regions.items()]
+        for key, text in ways:
+            destination = _parsed(text)
             if destination is not None and destination.kind == "play":
-                places.append((("numbers", index, key), destination.argument, language))
+                places.append((("numbers", index, *key), destination.argument, language))
     stopped = _parsed(config.screening.to)
     if stopped is not None and stopped.kind == "play":
         places.append((("screening", "to"), stopped.argument, config.ivr.language))

@@ -96,6 +96,8 @@ def check_numbers(
             report.error((*path, "max_calls"), "expected 0 for no limit, or a positive number")
         check_destination(entry.to, (*path, "to"), names, report)
         _check_closed(entry, path, names, report)
+        for region, to in entry.regions.items():
+            check_destination(to, (*path, "regions", region), names, report)
 
 
 def _check_closed(entry: NumberSettings, path: Path, names: Names, report: Report) -> None:

@@ -15,6 +15,7 @@ from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.alerts import AlertSettings
 from sipcc.records.settings import RecordSettings
+from sipcc.regions import RegionSettings
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
 
@@ -56,6 +57,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dialling: DiallingSettings = DiallingSettings()
     toll: TollSettings = TollSettings()
     screening: ScreeningSettings = ScreeningSettings()
+    regions: RegionSettings = RegionSettings()
     daemon: DaemonSettings = DaemonSettings()
     api: ApiSettings = ApiSettings()
     users: tuple[UserSettings, ...] = ()
@@ -80,6 +82,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "dialling": DiallingSettings,
     "toll": TollSettings,
     "screening": ScreeningSettings,
+    "regions": RegionSettings,
     "daemon": DaemonSettings,
     "api": ApiSettings,
 }

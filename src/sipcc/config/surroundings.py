@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sipcc.config.connections import check_certificates
 from sipcc.config.findings import Report
+from sipcc.config.regions import check_region_file
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.records.database import database_url, open_engine, sqlite_path
@@ -19,6 +20,7 @@ def check_surroundings(config: Config, report: Report) -> None:
     check_certificates(config.sip, report)
     _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
     _check_codecs(config, report)
+    check_region_file(config.regions, report)
     try:
         file = sqlite_path(database_url(config.records.database))
         if file is None:

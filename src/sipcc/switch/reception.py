@@ -1,8 +1,8 @@
-"""What stands between a number and its treatment: the screening of callers, and opening hours."""
+"""What stands between a number and its treatment: screening, opening hours, the caller's region."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler, NumberSettings, Route, Routes
@@ -11,6 +11,7 @@ from sipcc.call.events import CallScreened, Decision
 from sipcc.call.screening import Screening
 from sipcc.clock import Clock
 from sipcc.config import Config
+from sipcc.config.regions import read_regions
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import HoursOverridden
 from sipcc.ivr.hours import Calendar, State
@@ -34,6 +35,8 @@ class Reception:
         self._bus = bus
         self._clock = clock
         self._handler_of = handler_of
+        self.regions = read_regions(config.regions, plan)
+        """Where numbers are at home, as ``[regions]`` says."""
         self._screening = Screening(config.screening, plan)
         self._stopped = handler_of(Destination.parse(config.screening.to))
         self.calendars = {settings.name: Calendar(settings) for settings in config.hours}
@@ -79,6 +82,7 @@ class Reception:
 
         async def screened(call: Call) -> None:
             stopped = call.trunk is not None and self._stops(call)
+            call.variables["region"] = self.region_of(call)
             await (self._stopped if stopped else handler)(call)
 
         return screened
@@ -103,12 +107,34 @@ class Reception:
         )
         return True
 
+    def region_of(self, call: Call) -> str:
+        """Where the caller is at home; the default for who shows no number and for users of ours."""
+        return self.regions.of(call.identity.number or "")
+
     def _treatment(self, settings: NumberSettings) -> Handler:
         handler = self._handler_of(Destination.parse(settings.to))
+        if settings.regions:
+            handler = self._by_region(settings.regions, handler)
         if not settings.hours:
             return handler
         closed = self._handler_of(Destination.parse(settings.closed))
         return self._by_hours(self.calendars[settings.hours], handler, closed)
+
+    def _by_region(self, places: Mapping[str, str], otherwise: Handler) -> Handler:
+        handlers = {
+            region: (text, self._handler_of(Destination.parse(text))) for region, text in places.items()
+        }
+
+        async def handler(call: Call) -> None:
+            region = self.region_of(call)
+            text, chosen = handlers.get(region, ("", otherwise))
+            if text:
+                self._decided(call, f"region: {text}", f"the caller's number is of {region}")
+            else:
+                self._decided(call, "region: none of the number's", f"the caller's is {region or 'unknown'}")
+            await chosen(call)
+
+        return handler
 
     def _by_hours(self, calendar: Calendar, opened: Handler, closed: Handler) -> Handler:
         async def handler(call: Call) -> None:
