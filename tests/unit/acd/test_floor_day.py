@@ -99,7 +99,8 @@ def test_ten_thousand_callers_and_not_one_is_overtaken() -> None:
     assert watch.told[TalkEnded] == sum(one.answered for one in summaries)
     assert all(one.answered > 500 and one.abandoned > 500 for one in summaries)
     assert sum(one.others for one in summaries) > 100
-    assert simulation.floor.entries == simulation.floor.offers == {}
+    assert not simulation.floor.entries
+    assert not simulation.floor.offers
     assert violations(simulation.floor, now=simulation.now) == []
 
 

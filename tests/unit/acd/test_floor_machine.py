@@ -12,7 +12,7 @@ from tests.unit.acd.floor_desk import overtaken
 
 from sipcc.acd import strategies
 from sipcc.acd.agents import TABLE, AgentInput
-from sipcc.acd.events import OfferEnded, OfferMade, QueueJoined, QueueLeft
+from sipcc.acd.events import OfferEnded, OfferMade, OfferOutcome, QueueJoined, QueueLeft
 from sipcc.acd.floor import Floor
 from sipcc.acd.invariants import violations
 from sipcc.acd.model import AgentState, EntryState, Release, Ring, StopRinging
@@ -140,7 +140,7 @@ class FloorMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.phones)
     @rule(data=st.data(), outcome=OUTCOMES)
-    def fail(self, data: st.DataObject, outcome: str) -> None:
+    def fail(self, data: st.DataObject, outcome: OfferOutcome) -> None:
         offer_id = data.draw(st.sampled_from(self.phones))
         self.phones.remove(offer_id)
         self.floor.ring_ended(offer_id, outcome, 480, now=self.now)
