@@ -1,4 +1,4 @@
-"""Time of one routing decision at 100 and 1,000 agents with as many callers, against sorting the same lists.
+"""Time of one routing decision at 100 to 10,000 agents with as many callers, against sorting the lists.
 
     python -m benchmarks.router [--smoke] [--json FILE]
 
@@ -102,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = 3 if options.smoke else options.runs
     rows = []
-    for count in (20,) if options.smoke else (100, 1000):
+    for count in (20,) if options.smoke else (100, 1000, 10_000):
         for strategy in sorted(BUILT_IN):
             rows.append(measure(count, strategy, free=1, runs=runs))
             rows.append(measure(count, strategy, free=count, runs=runs))

@@ -194,9 +194,11 @@ class Strategy(Protocol):
 
     @property
     def rings_all(self) -> bool:
-        """True when further agents may join the ringing of the same caller: for most strategies those that
-        become ready later. One with an attribute ``paced`` that is true is asked for them only every
-        `QueueSettings.ring_step` seconds."""
+        """True when further agents may join the ringing of the same caller, as they become ready.
+
+        A strategy with an attribute ``paced`` that is true is asked for them only every
+        `QueueSettings.ring_step` seconds.
+        """
         ...
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -94,8 +95,12 @@ class _Bench:
     def __init__(self, line: Line, team: tuple[Agent, ...], *, now: float) -> None:
         self.line = line
         self.team = team
-        self.free = {agent.name: agent for agent in team if eligible(agent, now=now)}
-        """In member order; who is picked is taken out."""
+        free = [agent for agent in team if eligible(agent, now=now)]
+        self.key = getattr(line.strategy, "key", None)
+        if self.key is not None:
+            free.sort(key=partial(self.key, now=now))
+        self.free = {agent.name: agent for agent in free}
+        """In the order of the strategy's key, else in member order; who is picked is taken out."""
         self.last = line.last
 
 
@@ -202,6 +207,8 @@ def _pick(
 
 def _ask(bench: _Bench, candidates: Mapping[str, Agent], turn: Turn) -> tuple[tuple[str, ...], str]:
     """The strategy's choice, or the first candidate and what was wrong with the choice."""
+    if bench.key is not None:
+        return (next(iter(candidates)),), ""
     agents = list(candidates.values())
     try:
         chosen = tuple(dict.fromkeys(bench.line.strategy.choose(agents, turn)))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
-from operator import attrgetter
 from typing import Final
 
 from sipcc import plugins
@@ -19,10 +19,6 @@ from sipcc.acd.model import Agent, Strategy, Turn
 from sipcc.errors import ConfigError
 
 GROUP = "sipcc.strategies"
-
-_LONGEST_IDLE = attrgetter("idle_since", "order")
-_FEWEST_CALLS = attrgetter("effort.calls", "idle_since", "order")
-_LEAST_TALK = attrgetter("effort.talked", "idle_since", "order")
 
 
 class Linear:
@@ -86,7 +82,12 @@ class LongestIdle:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent with the smallest `Agent.idle_since`."""
-        return (min(agents, key=_LONGEST_IDLE).name,)
+        return (min(agents, key=partial(self.key, now=turn.now)).name,)
+
+    @staticmethod
+    def key(agent: Agent, *, now: float) -> tuple[float, int]:
+        """Idle since, then member order."""
+        return (agent.idle_since, agent.order)
 
 
 class FewestCalls:
@@ -99,7 +100,12 @@ class FewestCalls:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent with the smallest `Effort.calls`."""
-        return (min(agents, key=_FEWEST_CALLS).name,)
+        return (min(agents, key=partial(self.key, now=turn.now)).name,)
+
+    @staticmethod
+    def key(agent: Agent, *, now: float) -> tuple[int, float, int]:
+        """Calls, then idle since, then member order."""
+        return (agent.effort.calls, agent.idle_since, agent.order)
 
 
 class LeastTalk:
@@ -109,7 +115,12 @@ class LeastTalk:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent with the smallest `Effort.talked`."""
-        return (min(agents, key=_LEAST_TALK).name,)
+        return (min(agents, key=partial(self.key, now=turn.now)).name,)
+
+    @staticmethod
+    def key(agent: Agent, *, now: float) -> tuple[float, float, int]:
+        """Seconds talked, then idle since, then member order."""
+        return (agent.effort.talked, agent.idle_since, agent.order)
 
 
 class LeastOccupied:
@@ -122,11 +133,12 @@ class LeastOccupied:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent with the smallest `Effort.occupancy`."""
+        return (min(agents, key=partial(self.key, now=turn.now)).name,)
 
-        def key(agent: Agent) -> tuple[float, float, int]:
-            return (agent.effort.occupancy(now=turn.now), agent.idle_since, agent.order)
-
-        return (min(agents, key=key).name,)
+    @staticmethod
+    def key(agent: Agent, *, now: float) -> tuple[float, float, int]:
+        """Occupancy, then idle since, then member order."""
+        return (agent.effort.occupancy(now=now), agent.idle_since, agent.order)
 
 
 class RingAll:
