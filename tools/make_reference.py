@@ -33,6 +33,7 @@ from sipcc.call.destination import Destination  # noqa: E402
 from sipcc.config.schema import LISTS, TABLES  # noqa: E402
 from sipcc.events import Event  # noqa: E402
 from sipcc.ivr import events as ivr_events  # noqa: E402
+from sipcc.records import events as record_events  # noqa: E402
 from sipcc.sip.transaction import tables  # noqa: E402
 
 MARK = "<!-- Everything below is made by tools/make_reference.py, from the docstrings in the code. -->"
@@ -48,6 +49,7 @@ EVENT_MODULES = [
     ("Calls and legs", call_events),
     ("Queues and agents", acd_events),
     ("Menus", ivr_events),
+    ("Alerts", record_events),
 ]
 
 

@@ -190,7 +190,12 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Strategy(Protocol):
-    """Chooses agents for the caller whose turn it is. Pure: same arguments, same choice."""
+    """Chooses agents for the caller whose turn it is. Pure: same arguments, same choice.
+
+    One that always takes the least by some measure may have a method ``key(agent, *, now)`` with a sort key
+    that is different for each agent, and must not raise: then the free agents are sorted once for a whole
+    decision, and `choose` is not asked.
+    """
 
     @property
     def rings_all(self) -> bool:

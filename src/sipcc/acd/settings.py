@@ -154,13 +154,6 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     weight: Annotated[float, Meta(gt=0)] = 1.0
     """Where agents serve several queues, how fast waits count here, among callers of the same priority: with
     2.0, one that has waited 10 s stands beside one of weight 1.0 that has waited 20 s."""
-    ageing: Seconds = 0.0
-    """Seconds of waiting that are worth one point of priority: with 60, a caller that has waited two minutes
-    longer stands before one with a priority higher by one. 0: however long it waits, the priority goes
-    first."""
-    weight: Annotated[float, Meta(gt=0)] = 1.0
-    """Where agents serve several queues, how fast waits count here, among callers of the same priority: with
-    2.0, one that has waited 10 s stands beside one of weight 1.0 that has waited 20 s."""
     short_abandon: Seconds = 5.0
     """A caller that hangs up sooner than this leaves with ``short_abandoned``."""
     service_level: Seconds = 20.0

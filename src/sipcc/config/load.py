@@ -257,11 +257,11 @@ def _check_all(
     check_numbers(lists["numbers"], names, report, plan)
     check_hours(lists["hours"], report)
     _check_queues(lists["queues"], data, report)
-    check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("api",)):
         check_api(config.api, lists["tokens"], names, report)
     check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
+    check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
     if not data.get("numbers"):

@@ -16,7 +16,8 @@ from sipcc.errors import ParseError
 from sipcc.numbers import Plan, bare, parse
 from sipcc.sip.uri import SipUri
 
-_UNIQUE = ("users", "trunks", "agents", "queues", "routes", "hours", "alerts")  # for menus, sipcc.ivr.check says it
+# for menus, sipcc.ivr.check says it
+_UNIQUE = ("users", "trunks", "agents", "queues", "routes", "hours", "alerts")
 
 _CALLED = {"hours": "calendar"}
 """What one entry of a section is called, where that is not its name without the ``s``."""
