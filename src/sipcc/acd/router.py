@@ -98,7 +98,10 @@ class _Bench:
         free = [agent for agent in team if eligible(agent, now=now)]
         self.key = getattr(line.strategy, "key", None)
         if self.key is not None:
-            free.sort(key=partial(self.key, now=now))
+            try:
+                free.sort(key=partial(self.key, now=now))
+            except Exception:  # a plug-in's: `choose` is asked instead, whose faults stand in the trace
+                self.key = None
         self.free = {agent.name: agent for agent in free}
         """In the order of the strategy's key, else in member order; who is picked is taken out."""
         self.last = line.last
