@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 HEADER = struct.Struct(">BBHII")
 SAID = struct.Struct(">II")
 PERIOD_S = 0.020
+IN_HAND = 2
+"""Packets that die with a worker at most: read from the kernel, and not sent yet when the blow fell."""
 
 
 @dataclass

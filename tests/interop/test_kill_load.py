@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.rtp_crowd import Crowd
+from tests.faults.rtp_probe import IN_HAND
 from tests.interop.centre import SWITCH, Centre
 from tests.interop.family import Family
 from tests.interop.lines import Line, bridge_calls
@@ -56,7 +57,9 @@ class Stage:
             f"longest gap {heard.gap_s * 1000:.0f} ms, {heard.lost} of {heard.packets} packets lost, "
             f"the probe itself paused for {heard.paused_s * 1000:.0f} ms\n"
         )
-        assert (heard.alive, heard.lost, heard.unbroken) == (2 * CALLS, 0, 2 * CALLS)
+        assert heard.alive == 2 * CALLS
+        assert heard.lost <= (IN_HAND if who == "workers" else 0)
+        assert heard.unbroken >= 2 * CALLS - heard.lost
 
     def close(self) -> None:
         self.crowd.close()
