@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +26,6 @@ from sipcc.ivr import MenuFlow, PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
-from sipcc.switch.console import Console
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
@@ -48,6 +46,7 @@ from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
+from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.trunks import Trunks
@@ -62,9 +61,6 @@ if TYPE_CHECKING:
 _log = get_logger("sipcc.switch")
 
 H = TypeVar("H", bound=Handler)
-
-DRAIN_TIMEOUT = 3600.0
-"""Seconds that live calls may go on after SIGTERM; a second signal ends them at once."""
 
 
 class Switch:
@@ -83,7 +79,8 @@ class Switch:
         self._routed: list[tuple[str, str, Handler]] = []
         self._message_handler: MessageHandler | None = None
         self._started = False
-        self._running = False
+        self.running = False
+        """True from the end of the start to the stop."""
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Switch:
@@ -149,34 +146,7 @@ class Switch:
         self, *, drain_timeout: float = DRAIN_TIMEOUT, on_ready: Callable[[], None] | None = None
     ) -> None:
         """Start, wait for SIGTERM or SIGINT, drain, stop. A second signal cuts the drain short."""
-        stopping = asyncio.Event()
-
-        def on_signal() -> None:
-            if stopping.is_set():
-                self.calls.give_up()
-            stopping.set()
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        console = None
-        try:
-            await self.start()
-            console = await self._open_console()
-            _log.info("switch.ready", listen=self.addresses)
-            if on_ready is not None:
-                on_ready()
-            await stopping.wait()
-            _log.info("switch.draining", calls=len(self.calls))
-            cut = await self.drain(drain_timeout)
-            _log.info("switch.drained", cut=cut)
-        finally:
-            if console is not None:
-                await console.stop()
-            if self._running:
-                await self.stop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+        await serve(self, drain_timeout=drain_timeout, on_ready=on_ready)
 
     @property
     def addresses(self) -> str:
@@ -211,7 +181,7 @@ class Switch:
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
-            self._running = True
+            self.running = True
         except BaseException:
             await self.stop()
             raise
@@ -222,7 +192,7 @@ class Switch:
 
     async def stop(self) -> None:
         """Hang up what is up, and free everything, also when a part of it fails."""
-        self._running = False
+        self.running = False
         await self.calls.drain(0)
         self.lamps.close()
         for end in (
@@ -259,18 +229,6 @@ class Switch:
             "traced_bytes": self.tracing.trace.size,
             **{name: counters[name] for name in sorted(counters)},
         }
-
-    async def _open_console(self) -> Console | None:
-        """The control socket; without it the switch serves calls all the same."""
-        if not self.config.daemon.socket:
-            return None
-        console = Console(Path(self.config.daemon.socket), self.tracing.trace, self.desk())
-        try:
-            await console.start()
-        except ConfigError as error:
-            _log.warning("switch.no_console", error=str(error))
-            return None
-        return console
 
     def desk(self) -> Desk:
         """What an operator can look at and change, once the switch has started."""
@@ -435,8 +393,3 @@ class Switch:
     def _phones_changed(self, user: str, count: int) -> None:
         self.acd.user_reachable(user, count > 0)
         self.lamps.phones_changed(user)
-
-
-def _host_of(listen: str) -> str:
-    """The host part of ``transport:host:port``."""
-    return listen.partition(":")[2].rpartition(":")[0]
