@@ -75,6 +75,7 @@ class Switch:
         self.ids = Ids()
         self._network: Network | None = None
         self._engine: MediaEngine | None = None
+        self._clock: LoopClock | None = None
         self._apps: dict[str, Handler] = {}
         self._routed: list[tuple[str, str, Handler]] = []
         self._message_handler: MessageHandler | None = None
@@ -126,13 +127,18 @@ class Switch:
         network: Network | None = None,
         engine: MediaEngine | None = None,
         ids: Ids | None = None,
+        clock: LoopClock | None = None,
     ) -> None:
-        """Replace parts before the start: tests run a switch on a network in memory this way."""
+        """Replace parts before the start: tests run a switch on a network in memory this way.
+
+        A clock with another wall time than this machine's lets a switch live through another day.
+        """
         if self._started:
             raise LocalProtocolError("parts are replaced before the switch starts")
         self._network = network or self._network
         self._engine = engine or self._engine
         self.ids = ids or self.ids
+        self._clock = clock or self._clock
 
     def queue(self, name: str) -> QueueHandle:
         """The queue called `name`; LocalProtocolError lists the known ones when there is none."""
@@ -158,7 +164,7 @@ class Switch:
     async def start(self) -> None:
         """Build everything and listen. When any part fails, what was started is stopped again."""
         self._started = True
-        self.clock = LoopClock()
+        self.clock = self._clock or LoopClock()
         self._started_at = self.clock.now()
         self._scope = TaskScope("switch")
         self.door = Door()
