@@ -42,6 +42,10 @@ class Office:
         self.figures = figures
         self.requests = Requests()
 
+    def open(self) -> None:
+        """The interface is served from now on."""
+        self.figures.lag.start()
+
     def close(self) -> None:
         """Listen to the bus no more; who follows events comes to an end."""
         self.feed.close()

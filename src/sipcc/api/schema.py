@@ -6,6 +6,7 @@ them is what matters. `wall` is Unix time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -16,12 +17,40 @@ from sipcc.call import Calls
 from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.records import Cdr, RecordKeeper
+from sipcc.sip import Endpoint, Registrar
 
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """Made by the client, new for each command; the same id gets the same answer."""
 
 Verb = Literal["login", "logout", "ready", "pause", "end-wrap-up", "extend-wrap-up"]
 """What an agent can be told."""
+
+
+class TrunkState(Protocol):
+    """How a trunk is."""
+
+    @property
+    def name(self) -> str:
+        """As in the configuration."""
+        ...
+
+    @property
+    def up(self) -> bool:
+        """Whether it takes calls."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Calls over it, in both directions."""
+        ...
+
+
+class TrunkDesk(Protocol):
+    """Who knows how the trunks are."""
+
+    def trunks(self) -> Sequence[TrunkState]:
+        """All of them."""
+        ...
 
 
 class CentreApi(Protocol):
@@ -40,6 +69,20 @@ class CentreApi(Protocol):
     @property
     def keeper(self) -> RecordKeeper:
         """The records."""
+        ...
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Sees each SIP message."""
+        ...
+
+    @property
+    def registrar(self) -> Registrar:
+        """Knows where users can be reached."""
+        ...
+
+    def desk(self) -> TrunkDesk:
+        """What an operator sees."""
         ...
 
     @property

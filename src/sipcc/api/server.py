@@ -64,6 +64,8 @@ class ApiServer:
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )
+        office: Office = self._app.state.office
+        office.open()
         self._server = _Server(config)
         self._task = asyncio.create_task(self._serve(self._server, listener), name="api")
 

@@ -53,6 +53,8 @@ class LegStarted(Event, frozen=True, kw_only=True):
     """The SIP URI rung."""
     agent: str | None = None
     sip_call_id: str = ""
+    trunk: str = ""
+    """The trunk that it goes over; empty for none."""
 
 
 class DialBlocked(Event, frozen=True, kw_only=True):

@@ -185,6 +185,7 @@ class _Race:
                 target=str(target.uri),
                 agent=self._agent,
                 sip_call_id=session.call_id,
+                trunk=leg.trunk,
             )
         )
         return 0
