@@ -11,7 +11,7 @@ from sipcc.acd.agents import AgentInput
 from sipcc.acd.engine import Engine
 from sipcc.acd.events import Exit
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import AgentState, OfferState, QueueResult, Strategy, Verdict
+from sipcc.acd.model import OfferState, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -208,9 +208,9 @@ class Acd(Engine):
         While it is offered a call or talks, `state` comes after that. `reason` is told with the change.
 
         Raises:
-            LocalProtocolError: unknown agent.
+            LocalProtocolError: unknown agent, or `state` is none of the three.
         """
-        self.floor.staff.force(name, AgentState(state), now=self.now(), reason=reason)
+        self.floor.staff.force(name, state, now=self.now(), reason=reason)
         self._pump()
 
     def extend_wrap_up(self, name: str, seconds: float) -> None:

@@ -13,6 +13,7 @@ from sipcc.acd.agents import AgentInput
 from sipcc.acd.effort import Crew, spent
 from sipcc.acd.events import AgentStateChanged
 from sipcc.acd.model import Agent, AgentState
+from sipcc.acd.plan import ABSENT
 from sipcc.acd.settings import AgentSettings
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.events import Event
@@ -119,8 +120,7 @@ class Staff:
 
     def present(self, members: Sequence[str]) -> bool:
         """True when at least one of `members` is there: neither offline nor quarantined."""
-        absent = (AgentState.OFFLINE, AgentState.QUARANTINED)
-        return any(self.agents[name].state not in absent for name in members)
+        return any(self.agents[name].state not in ABSENT for name in members)
 
     def command(self, name: str, given: AgentInput, *, now: float, reason: str = "") -> Agent:
         """An agent's or supervisor's command: login, logout, ready, pause, end_wrap_up.
@@ -130,8 +130,8 @@ class Staff:
         """
         return self.apply(name, given, now=now, reason=reason)
 
-    def force(self, name: str, state: AgentState, *, now: float, reason: str = "") -> Agent:
-        """Put an agent into a rest state, whatever it does that is no call.
+    def force(self, name: str, state: str, *, now: float, reason: str = "") -> Agent:
+        """Put an agent into a rest state, a value of `AgentState`, whatever it does that is no call.
 
         An offer, a talk or a call of the agent's own goes on, and `state` follows it. A wrap-up or quarantine
         ends now. Who is offline is logged in for ``not_ready`` and ``ready``.
@@ -144,7 +144,7 @@ class Staff:
             known = ", ".join(sorted(_FORCED))
             raise LocalProtocolError(f"agent {name} cannot be forced into {state}: only into {known}")
         agent = self.get(name)
-        if agent.state is AgentState.OFFLINE and state is not AgentState.OFFLINE:
+        if agent.state is AgentState.OFFLINE and state != AgentState.OFFLINE:
             self.apply(name, AgentInput.LOGIN, now=now, reason=reason)
         agent = self.apply(name, given, now=now, reason=reason)
         if agent.state is AgentState.WRAP_UP:
@@ -177,7 +177,7 @@ def _logged_in(agent: Agent) -> bool:
     return agent.wish is not AgentState.OFFLINE or agent.state is not AgentState.OFFLINE
 
 
-_FORCED = {
+_FORCED: dict[str, AgentInput] = {
     AgentState.OFFLINE: AgentInput.LOGOUT,
     AgentState.NOT_READY: AgentInput.PAUSE,
     AgentState.READY: AgentInput.MAKE_READY,

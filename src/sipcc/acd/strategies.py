@@ -8,6 +8,7 @@ their names in the entry-point group ``sipcc.strategies``, like anybody else's.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
@@ -71,18 +72,27 @@ class Weighted:
         return (agents[min(bisect_right(sums, point), last)].name,)
 
 
-class LongestIdle:
+class Least(ABC):
+    """A strategy that takes the agent who is least by some measure; a subclass says by which."""
+
+    rings_all: Final = False
+
+    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
+        """The agent with the smallest key."""
+        return (min(agents, key=partial(self.key, now=turn.now)).name,)
+
+    @staticmethod
+    @abstractmethod
+    def key(agent: Agent, *, now: float) -> tuple[float, ...]:
+        """The measure, and what breaks its ties; different for each agent."""
+
+
+class LongestIdle(Least):
     """The agent that has been without a queue call for the longest time.
 
     Idle time counts from becoming ready after the last queue call, or from login for somebody new, so
     neither a pause nor a missed offer changes an agent's place.
     """
-
-    rings_all: Final = False
-
-    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
-        """The agent with the smallest `Agent.idle_since`."""
-        return (min(agents, key=partial(self.key, now=turn.now)).name,)
 
     @staticmethod
     def key(agent: Agent, *, now: float) -> tuple[float, int]:
@@ -90,17 +100,11 @@ class LongestIdle:
         return (agent.idle_since, agent.order)
 
 
-class FewestCalls:
+class FewestCalls(Least):
     """The agent that has taken the fewest queue calls since login; then the longest idle.
 
     `sipcc.acd.effort` tells what counts, and why somebody new is not flooded.
     """
-
-    rings_all: Final = False
-
-    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
-        """The agent with the smallest `Effort.calls`."""
-        return (min(agents, key=partial(self.key, now=turn.now)).name,)
 
     @staticmethod
     def key(agent: Agent, *, now: float) -> tuple[int, float, int]:
@@ -108,14 +112,8 @@ class FewestCalls:
         return (agent.effort.calls, agent.idle_since, agent.order)
 
 
-class LeastTalk:
+class LeastTalk(Least):
     """The agent that has talked the fewest seconds with queue callers since login; then the longest idle."""
-
-    rings_all: Final = False
-
-    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
-        """The agent with the smallest `Effort.talked`."""
-        return (min(agents, key=partial(self.key, now=turn.now)).name,)
 
     @staticmethod
     def key(agent: Agent, *, now: float) -> tuple[float, float, int]:
@@ -123,17 +121,11 @@ class LeastTalk:
         return (agent.effort.talked, agent.idle_since, agent.order)
 
 
-class LeastOccupied:
+class LeastOccupied(Least):
     """The agent with the lowest occupancy since login; then the longest idle.
 
     Occupancy is the part of its time at work, pauses left out, that an agent has talked or wrapped up.
     """
-
-    rings_all: Final = False
-
-    def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
-        """The agent with the smallest `Effort.occupancy`."""
-        return (min(agents, key=partial(self.key, now=turn.now)).name,)
 
     @staticmethod
     def key(agent: Agent, *, now: float) -> tuple[float, float, int]:

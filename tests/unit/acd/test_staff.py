@@ -139,9 +139,10 @@ def test_a_forced_state_follows_a_talk() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [state for state in AgentState if state not in ("offline", "not_ready", "ready")]
+    "state",
+    [*(state for state in AgentState if state not in ("offline", "not_ready", "ready")), "asleep", ""],
 )
-def test_no_activity_can_be_forced(state: AgentState) -> None:
+def test_no_activity_can_be_forced_nor_what_is_no_state(state: str) -> None:
     it, _, _ = staff()
     with pytest.raises(LocalProtocolError, match=f"cannot be forced into {state}: only into not_ready, off"):
         it.force("alice", state, now=1.0)
