@@ -33,7 +33,7 @@ def make_api(
     Its schema stands at ``/schema/openapi.json``.
     """
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
-    feed = Feed(centre.bus, centre.clock, ring)
+    feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
         [*READS, *COMMANDS, *FOLLOWING, metrics],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-import msgspec
-
 from sipcc.api.ring import EventRing, Told
 from sipcc.bus import Bus
 from sipcc.clock import Clock
 from sipcc.events import Event
-from sipcc.records.eventlog import printable
+from sipcc.records.eventlog import Scribe
 
 BATCH = 100
 """Events that a reader gets at once."""
@@ -23,8 +21,10 @@ KEEP_ALIVE = 15.0
 class Feed:
     """Listens to a bus until it is closed."""
 
-    def __init__(self, bus: Bus, clock: Clock, ring: EventRing) -> None:
+    def __init__(self, bus: Bus, clock: Clock, ring: EventRing, scribe: Scribe | None = None) -> None:
+        """Follow `bus`; `scribe` is that of the records, so that each event is written once for both."""
         self.ring = ring
+        self._scribe = scribe or Scribe()
         self._bus = bus
         self._clock = clock
         self._news = asyncio.Event()
@@ -57,10 +57,7 @@ class Feed:
                 yield []
 
     def _take(self, event: Event) -> None:
-        try:
-            body = msgspec.json.encode(event)
-        except UnicodeEncodeError:
-            body = msgspec.json.encode(printable(event))
+        _, body = self._scribe.write(event)
         self.ring.add(body, wall=self._clock.wall_of(event.at))
         self._news.set()
         self._news = asyncio.Event()

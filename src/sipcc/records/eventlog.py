@@ -56,20 +56,18 @@ class Registry:
 
     def __init__(self, kinds: Iterable[type[Event]]) -> None:
         self._decoders = {_tag_of(kind): msgspec.json.Decoder(kind) for kind in kinds}
-        self._encoder = msgspec.json.Encoder()
+        self._scribe = Scribe()
 
     @property
     def types(self) -> list[str]:
         """The tags that can be read, sorted."""
         return sorted(self._decoders)
 
-    def encode(self, event: Event, *, wall: float) -> LogRow:
-        """The row of `event`, which happened at the Unix time `wall`.
-
-        Raises:
-            UnicodeEncodeError: a text has lone surrogates; see `printable`.
-        """
-        return LogRow(wall, _tag_of(type(event)), getattr(event, "call", ""), self._encoder.encode(event))
+    def encode(self, event: Event, *, wall: float, body: bytes | None = None) -> LogRow:
+        """The row of `event`, which happened at the Unix time `wall`; `body` is its JSON where it is known."""
+        if body is None:
+            event, body = self._scribe.write(event)
+        return LogRow(wall, _tag_of(type(event)), getattr(event, "call", ""), body)
 
     def decode(self, kind: str, data: bytes) -> Event | None:
         """The event behind a row; None when its type is unknown or its fields are of another version."""
@@ -80,6 +78,26 @@ class Registry:
             return decoder.decode(data)
         except msgspec.MsgspecError:
             return None
+
+
+class Scribe:
+    """Makes the JSON of events, once for all who ask for the same event one after the other."""
+
+    def __init__(self) -> None:
+        self._encoder = msgspec.json.Encoder()
+        self._last: tuple[Event, Event, bytes] | None = None
+
+    def write(self, event: Event) -> tuple[Event, bytes]:
+        """`event` as it can be written (see `printable`), and its JSON."""
+        if self._last is None or self._last[0] is not event:
+            written = event
+            try:
+                body = self._encoder.encode(event)
+            except UnicodeEncodeError:
+                written = printable(event)
+                body = self._encoder.encode(written)
+            self._last = event, written, body
+        return self._last[1:]
 
 
 def printable(event: Event) -> Event:

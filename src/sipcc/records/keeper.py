@@ -25,7 +25,7 @@ from sipcc.log import get_logger
 from sipcc.records.alerts import AlertFold, AlertSettings
 from sipcc.records.cdr import Cdr, CdrFold
 from sipcc.records.database import database_url, migrate, open_engine, probe, sqlite_path
-from sipcc.records.eventlog import REGISTRY, EventLog, Registry, printable
+from sipcc.records.eventlog import REGISTRY, EventLog, Registry, Scribe
 from sipcc.records.kpi import KpiFold
 from sipcc.records.outcome import OutcomeFold, QueueOutcome
 from sipcc.records.settings import RecordSettings
@@ -96,6 +96,8 @@ class RecordKeeper:
         self._engine: AsyncEngine | None = None
         self._ready = False
         self._writer: BatchWriter[Item] | None = None
+        self.scribe = Scribe()
+        """Makes the JSON of events, for the log and for whoever follows them."""
         self.cdrs = CdrFold()
         self.outcomes = OutcomeFold()
         self.kpi = KpiFold(service_levels)
@@ -211,11 +213,8 @@ class RecordKeeper:
     def _take(self, event: Event) -> None:
         # To the millisecond, before folding: what is stored is then exactly what was folded.
         wall = round(self._clock.wall_of(event.at), 3)
-        try:
-            row = self._registry.encode(event, wall=wall)
-        except UnicodeEncodeError:
-            event = printable(event)
-            row = self._registry.encode(event, wall=wall)
+        event, body = self.scribe.write(event)
+        row = self._registry.encode(event, wall=wall, body=body)
         cdr = self.cdrs.apply(event, wall)
         outcomes = self.outcomes.apply(event, wall)
         self.kpi.apply(event, wall)

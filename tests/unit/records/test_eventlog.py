@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from sqlalchemy import insert
 from sipcc.acd.events import AgentStateChanged
 from sipcc.call.events import CallEndedEvent, CallRinging
 from sipcc.records.database import open_engine
-from sipcc.records.eventlog import PAGE_ROWS, REGISTRY, EventLog, printable
+from sipcc.records.eventlog import PAGE_ROWS, REGISTRY, EventLog, Scribe, printable
 from sipcc.records.tables import event_log
 from sipcc.rtp.flow import RtpStats
 
@@ -47,8 +48,7 @@ def test_rows_of_another_version_are_none(data: bytes) -> None:
 
 def test_printable_replaces_what_is_no_text() -> None:
     event = CallRinging(at=0.0, call="a\udc80b")
-    with pytest.raises(UnicodeEncodeError):
-        REGISTRY.encode(event, wall=0.0)
+    assert REGISTRY.encode(event, wall=0.0).call == "a?b"
     assert printable(event) == CallRinging(at=0.0, call="a?b")
 
 
@@ -83,3 +83,16 @@ async def test_unknown_rows_stay_and_are_counted(kept: Any) -> None:
     read = [row async for row in log.read()]
     assert (read[1].event, read[1].json) == (None, raw)
     await engine.dispose()
+
+
+def test_an_event_is_written_once_for_all_who_ask() -> None:
+    scribe = Scribe()
+    event = CallRinging(at=1.0, call="\udcff")
+    written, body = scribe.write(event)
+    again = scribe.write(event)
+    assert again[0] is written
+    assert again[1] is body
+    assert (written, json.loads(body)["call"]) == (CallRinging(at=1.0, call="?"), "?")
+    other = CallRinging(at=1.0, call="c")
+    assert scribe.write(other)[0] is other
+    assert scribe.write(event)[0] == written
