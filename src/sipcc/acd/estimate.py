@@ -6,7 +6,8 @@ AHT / staffed seconds, and each takes one caller out of the line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -34,13 +35,26 @@ class HandleTime(msgspec.Struct):
         self.mean += (seconds - self.mean) / self.known
 
 
-def expected_wait(place: int, handle_time: float, states: Sequence[AgentState]) -> float:
+class Staffing(msgspec.Struct, frozen=True):
+    """How many members of a queue there are for its callers."""
+
+    ready: int
+    staffed: int
+    """At work: those who are ready, and those who will be when an offer, a talk or its wrap-up has ended."""
+
+    @classmethod
+    def of(cls, states: Iterable[AgentState]) -> Staffing:
+        """Counted from what each member does."""
+        counts = Counter(states)
+        return cls(counts[AgentState.READY], sum(counts[state] for state in _AT_WORK))
+
+
+def expected_wait(place: int, handle_time: float, staffing: Staffing) -> float:
     """Seconds until whoever stands at `place` is answered; 0 at places for which an agent is free.
 
     Args:
         place: 1 for the first of those for whom no phone rings.
         handle_time: Mean seconds of talk and wrap-up.
-        states: What each member of the queue does.
+        staffing: The members of the queue.
     """
-    staffed = sum(state in _AT_WORK for state in states)
-    return max(0, place - states.count(AgentState.READY)) * handle_time / max(1, staffed)
+    return max(0, place - staffing.ready) * handle_time / max(1, staffing.staffed)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sipcc.acd.estimate import expected_wait
+from sipcc.acd.estimate import Staffing, expected_wait
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, EntryState
 
@@ -19,15 +20,36 @@ if TYPE_CHECKING:
 _AFTERWARDS: frozenset[Exit] = frozenset({"timed_out", "full", "no_agent"})
 
 
+class Outlook:
+    """What the callers of one line have to expect at one moment; worked out once, when a rule asks."""
+
+    def __init__(self, line: WaitingLine, staff: Staff) -> None:
+        self._line, self._staff = line, staff
+
+    @cached_property
+    def present(self) -> bool:
+        """True when at least one member is there."""
+        return self._staff.present(self._line.members)
+
+    @cached_property
+    def staffing(self) -> Staffing:
+        """What the members do."""
+        agents = self._staff.agents
+        return Staffing.of(agents[name].state for name in self._line.members)
+
+    def wait(self, place: int) -> float:
+        """Seconds until whoever stands at `place` of those who wait is answered; 0 for place 0."""
+        return expected_wait(place, self._line.tally.handle_time.mean, self.staffing)
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller's rules look at."""
 
     joined: float
     now: float
-    estimate: float
-    """Seconds that it is expected to wait from now."""
-    present: bool
-    """True when at least one member is there."""
+    outlook: Outlook
+    place: int
+    """Among those for whom no phone rings, from 1; 0 for one who is being rung for."""
     ahead: int | None = None
     """Callers in line before it came; None for one who is in line already."""
 
@@ -41,9 +63,9 @@ def applies(rule: OverflowRule, standing: Standing) -> bool:
         case "wait":
             return not in_time
         case "estimate":
-            return standing.estimate > rule.at
+            return standing.outlook.wait(standing.place) > rule.at
         case "no_agent":
-            return not standing.present and not in_time
+            return not in_time and not standing.outlook.present
 
 
 def destination(settings: QueueSettings, standing: Standing) -> str:
@@ -68,8 +90,8 @@ def at_join(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff
     standing = Standing(
         joined=entry.joined,
         now=entry.joined,
-        estimate=expected(line, entry, entries, staff),
-        present=staff.present(line.members),
+        outlook=Outlook(line, staff),
+        place=_place(line, entry, entries),
         ahead=len(line) - 1,
     )
     return destination(line.settings, standing)
@@ -81,7 +103,7 @@ def due(
     """The callers in line that leave now, each with its destination."""
     if not line.settings.overflow or not len(line):
         return []
-    present, found, place = staff.present(line.members), list[tuple[str, str]](), 1
+    outlook, found, place = Outlook(line, staff), list[tuple[str, str]](), 1
     for entry_id in line.ids:
         entry = entries[entry_id]
         # who is being rung for is as good as answered, and keeps no agent from those behind
@@ -89,8 +111,8 @@ def due(
         standing = Standing(
             joined=entry.joined,
             now=now,
-            estimate=_estimate(line, staff, place) if waits else 0.0,
-            present=present,
+            outlook=outlook,
+            place=place if waits else 0,
         )
         if to := destination(line.settings, standing):
             found.append((entry_id, to))
@@ -101,11 +123,9 @@ def due(
 
 def expected(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff: Staff) -> float:
     """Seconds that a caller in line is expected to wait from now."""
+    return Outlook(line, staff).wait(_place(line, entry, entries))
+
+
+def _place(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry]) -> int:
     before = line.ids[: line.position(entry) - 1]
-    ahead = sum(entries[name].state is EntryState.WAITING for name in before)
-    return _estimate(line, staff, ahead + 1)
-
-
-def _estimate(line: WaitingLine, staff: Staff, place: int) -> float:
-    states = [staff.agents[name].state for name in line.members]
-    return expected_wait(place, line.tally.handle_time.mean, states)
+    return 1 + sum(entries[name].state is EntryState.WAITING for name in before)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipcc.acd.estimate import MEMORY, HandleTime, expected_wait
+from sipcc.acd.estimate import MEMORY, HandleTime, Staffing, expected_wait
 from sipcc.acd.model import AgentState as S
 
 
@@ -21,7 +21,7 @@ from sipcc.acd.model import AgentState as S
     ],
 )
 def test_place_times_handle_time_by_those_at_work(place: int, states: list[S], seconds: float) -> None:
-    assert expected_wait(place, 120.0, states) == seconds
+    assert expected_wait(place, 120.0, Staffing.of(states)) == seconds
 
 
 def test_the_handle_time_is_the_mean_at_first_and_then_fades() -> None:

@@ -9,6 +9,7 @@ from tests.unit.acd.floor_desk import Desk, agents, desk
 
 from sipcc.acd import QueueLeft, QueueSettings
 from sipcc.acd.agents import AgentInput
+from sipcc.acd.estimate import Staffing
 from sipcc.acd.settings import OverflowRule
 
 
@@ -162,3 +163,26 @@ def test_the_handle_time_follows_the_talks() -> None:
     it.at(40.0)
     it.part("one")
     assert it.floor.lines["q"].tally.handle_time.mean == 80.0
+
+
+def test_an_estimate_is_made_once_for_a_line_and_only_where_a_rule_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+
+    def count(states: Any) -> Staffing:
+        made.append(1)
+        return Staffing(0, len(list(states)))
+
+    monkeypatch.setattr(Staffing, "of", count)
+    it = desk("alice", overflow=(rule("size", 99), rule("wait", 500.0)))
+    for number in range(10):
+        it.join(f"e{number}")
+    it.at(30.0)
+    assert made == []
+    it = desk("alice", overflow=(rule("estimate", 9e9),))
+    for number in range(10):
+        it.join(f"e{number}")
+    made.clear()
+    it.floor.route(now=it.now, bits=0)
+    assert made == [1]
