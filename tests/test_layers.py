@@ -36,7 +36,7 @@ LAYERS = {
 SAME_LAYER = {("cli", "daemon")}
 """Who may import a neighbour of its own layer above 0."""
 
-SEES_ALL = {"cli/demo.py", "cli/demo_world.py", "cli/demo_script.py", "cli/wallboard.py"}
+SEES_ALL = {"cli/demo.py", "cli/demo_day.py", "cli/demo_world.py", "cli/demo_script.py", "cli/wallboard.py"}
 """The demo is made of the test kit."""
 
 HOMES = {

@@ -116,7 +116,7 @@ def _print(rows: list[ReportRow], kind: str | None) -> None:
         _print_csv(rows)
     elif rows:
         console = Console()
-        (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(_table(rows))
+        (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table_of(rows))
     else:
         click.echo("Nothing happened then.")
 
@@ -133,7 +133,8 @@ def _print_csv(rows: list[ReportRow]) -> None:
         )
 
 
-def _table(rows: list[ReportRow]) -> Table:
+def table_of(rows: list[ReportRow]) -> Table:
+    """The rows as people read them."""
     table = Table(box=None, pad_edge=False)
     for name in ("from", "key"):
         table.add_column(name, no_wrap=True)

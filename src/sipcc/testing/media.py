@@ -76,7 +76,7 @@ class FakeMedia:
         self.sent = 0
         """Packets sent."""
         self.muted = False
-        """True: send nothing at all, as a phone that vanished."""
+        """True: send nothing at all, as a phone that vanished; from `start` on it is not even tried."""
         self.peer: Peer | None = None
         self.secret: Secret | None = None
         """Protects the packets, once both keys are known."""
@@ -99,7 +99,7 @@ class FakeMedia:
     def start(self, peer: Peer) -> None:
         """Send to `peer` from now on; the line goes on unbroken when it changes."""
         self.peer = peer
-        if self._timer is None:
+        if self._timer is None and not self.muted:
             self._next = self._loop.time()
             self._tick()
 

@@ -65,6 +65,8 @@ class FakeParty:
         """The tone that this party says in its calls; 0 for silence."""
         self.srtp: Srtp | None = None
         """How the next calls protect their audio; None leaves it in the clear."""
+        self.silent = False
+        """True: the next calls send no audio, for many that last long on a virtual clock."""
         self.calls: list[FakeCall] = []
         """All calls, those that are over included, oldest first."""
         self.trace: list[Trace] = []
@@ -144,6 +146,7 @@ class FakeParty:
         """A call with media of its own, not yet tied to a session."""
         sockets: PacketSockets = self._network.sockets() if self._network is not None else UdpSockets()
         media = FakeMedia(sockets, self.host, ssrc=self._bits.getrandbits(32))
+        media.muted = self.silent
         if self.tone_hz:
             media.say_tone(self.tone_hz)
         call = FakeCall(
