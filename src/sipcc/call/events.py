@@ -14,8 +14,9 @@ from sipcc.rtp.flow import RtpStats
 
 EndedBy = Literal["caller", "callee", "us", "network"]
 
-TransferKind = Literal["blind", "attended", "takeover", "application"]
-"""``blind`` and ``attended`` by REFER, ``takeover`` by INVITE with Replaces, ``application`` by a program."""
+TransferKind = Literal["blind", "attended", "takeover", "application", "consult"]
+"""``blind`` and ``attended`` by REFER, ``takeover`` by INVITE with Replaces or by a supervisor,
+``application`` by a program, ``consult`` by a program on behalf of an agent who has asked first."""
 
 
 class CallStarted(Event, frozen=True, kw_only=True):
@@ -52,9 +53,18 @@ class LegStarted(Event, frozen=True, kw_only=True):
     target: str
     """The SIP URI rung."""
     agent: str | None = None
+    """The agent at that place, be it rung by a queue or by somebody else."""
     sip_call_id: str = ""
     trunk: str = ""
     """The trunk that it goes over; empty for none."""
+
+
+class InteractionJoined(Event, frozen=True, kw_only=True):
+    """A call is one visit of a caller together with another one: a consultation, a transfer, a callback."""
+
+    call: str
+    interaction: str
+    """The call that the visit began with."""
 
 
 class DialBlocked(Event, frozen=True, kw_only=True):
@@ -237,11 +247,37 @@ class QualityAlarm(Event, frozen=True, kw_only=True):
     """Seconds of audio in one direction only, the fraction lost, or the jitter in ms."""
 
 
+class RecordingConsent(Event, frozen=True, kw_only=True):
+    """The caller was told that it is recorded, before anything was; or it is not to be recorded."""
+
+    call: str
+    prompt: str
+    outcome: Literal["announced", "given", "blocked"]
+    """``announced``: it heard the prompt to its end. ``given``: it pressed the key as well. ``blocked``:
+    nothing is recorded."""
+    why: str = ""
+    """Of ``blocked``: why."""
+
+
 class RecordingStarted(Event, frozen=True, kw_only=True):
     """Recording began."""
 
     call: str
     path: str
+    recording: str = ""
+    """Its id: that of the call, with a number behind it from the second one on."""
+    interaction: str = ""
+    """The call that the conversation came from by a transfer; else `call`."""
+    caller: str = ""
+    called: str = ""
+    queue: str = ""
+    """The queue whose rules it goes by."""
+    number: str = ""
+    """The number whose rules it goes by."""
+    consent: Literal["", "announced", "given"] = ""
+    """Whether the caller was told, and has agreed."""
+    retention_days: int = 90
+    """How long it is kept."""
 
 
 class RecordingFinished(Event, frozen=True, kw_only=True):
@@ -282,6 +318,8 @@ class RecordingStored(Event, frozen=True, kw_only=True):
     """A JSON file with the peaks of both sides, where one was asked for."""
     error: str = ""
     """Why the recording was left as it was; empty when all is well."""
+    sha256: str = ""
+    """The digest of `stored`, in hex; empty when it cannot be read."""
 
 
 class DiskFilling(Event, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections import deque
 
 import msgspec
 
-from sipcc.acd.events import QueueJoined
+from sipcc.acd.events import AgentStateChanged, QueueJoined
 from sipcc.call.events import (
     BridgeEnded,
     BridgeStarted,
@@ -22,6 +22,7 @@ from sipcc.call.events import (
     CallStarted,
     DigitsCollected,
     EndedBy,
+    InteractionJoined,
     LegAnswered,
     LegEnded,
     LegRinging,
@@ -30,11 +31,14 @@ from sipcc.call.events import (
     RecordingStarted,
 )
 from sipcc.events import Event
+from sipcc.records.segments import OF_SEGMENTS, Chain, Segment
 from sipcc.rtp.flow import RtpStats
 
 LINGER_S = 60.0
 """How long after its end a call may still be amended by what lags behind it, in seconds."""
 
+WRAP_UP = "wrap_up"
+"""The name of the agent state in which a segment is wrapped up."""
 
 _OF_CALLS = (
     CallRinging
@@ -120,6 +124,11 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     recordings: tuple[CdrRecording, ...] = ()
     stats: RtpStats | None = None
     """Media figures of the caller's leg."""
+    interaction: str = ""
+    """The call that the caller's visit began with: its own id, unless it was joined to another one by a
+    transfer, a consultation or a callback. Empty in records of earlier versions."""
+    segments: tuple[Segment, ...] = ()
+    """Who served the caller, one after the other."""
 
     @property
     def duration(self) -> float:
@@ -210,6 +219,8 @@ class _Draft:
         self.queues: list[str] = []
         self.digits: list[CdrDigits] = []
         self.recordings: dict[str, CdrRecording] = {}
+        self.interaction = start.call
+        self.chain = Chain()
 
     @property
     def settled(self) -> bool:
@@ -218,6 +229,7 @@ class _Draft:
             self.end is not None
             and all(leg.end is not None for leg in self.legs.values())
             and all(recording.reason for recording in self.recordings.values())
+            and self.chain.settled
         )
 
     def snapshot(self) -> Cdr | None:
@@ -244,11 +256,19 @@ class _Draft:
             digits=tuple(self.digits),
             recordings=tuple(self.recordings.values()),
             stats=end.stats,
+            interaction=self.interaction,
+            segments=self.chain.segments(over=end.ended_by, at=ended),
         )
 
     def take(self, event: Event, wall: float) -> bool:
         """Take in one event of this call; False when it says nothing new."""
+        in_chain = isinstance(event, OF_SEGMENTS) and self.chain.take(event, wall)
+        return self._take(event, wall) or in_chain
+
+    def _take(self, event: Event, wall: float) -> bool:
         match event:
+            case InteractionJoined():
+                self.interaction = event.interaction
             case CallRinging() if self.ringing is None:
                 self.ringing = wall
             case CallAnswered() if self.answered is None:
@@ -305,6 +325,7 @@ class _Draft:
         """The caller is gone: nobody hears them any more, whatever the order of the next events."""
         for leg in self.legs.values():
             leg.unbridge(wall)
+        self.chain.finish(wall)
         self.end = (wall, event)
 
 
@@ -314,6 +335,8 @@ class CdrFold:
     def __init__(self) -> None:
         self._open: dict[str, _Draft] = {}
         self._ended: deque[tuple[float, str]] = deque()
+        self._served: dict[str, str] = {}
+        self._wall = 0.0
         self.finished = 0
         """Calls that ended."""
         self.strays = 0
@@ -332,9 +355,12 @@ class CdrFold:
     def apply(self, event: Event, wall: float) -> Cdr | None:
         """Take in `event`, which happened at the Unix time `wall`; the record when it is new or changed."""
         self._forget(wall)
+        before, self._wall = self._wall, wall
         if isinstance(event, CallStarted):
             self._open.setdefault(event.call, _Draft(event, wall))
             return None
+        if isinstance(event, AgentStateChanged):
+            return self._move_agent(event, wall, before)
         call = getattr(event, "call", None)
         if call is None:
             return None
@@ -344,17 +370,44 @@ class CdrFold:
             return None
         was_over = draft.end is not None
         changed = draft.take(event, wall)
+        if isinstance(event, BridgeStarted) and (agent := draft.chain.agent_of(event.leg)):
+            self._served[agent] = call
         if draft.end is None or not changed:
             return None
         if not was_over:
             self.finished += 1
             self._ended.append((wall, call))
+        return self._told(call, draft)
+
+    def _told(self, call: str, draft: _Draft) -> Cdr | None:
         record = draft.snapshot()
         if draft.settled:
             del self._open[call]
         return record
 
+    def _move_agent(self, event: AgentStateChanged, wall: float, before: float) -> Cdr | None:
+        """A wrap-up belongs to the call that the agent served last; `before` is the time of the last event.
+
+        An agent who was never told to end it was in a run that died: it ended with that.
+        """
+        call = self._served.get(event.agent, "")
+        draft = self._open.get(call)
+        if draft is None:
+            return None
+        if event.before == "talking":
+            draft.chain.parted(event.agent, wall, wraps=event.after == WRAP_UP)
+        else:
+            draft.chain.wrapped(event.agent, wall if event.before == WRAP_UP else before)
+        return None if draft.end is None else self._told(call, draft)
+
     def _forget(self, wall: float) -> None:
-        """Drop calls whose laggards did not come in time; their record stands as it was last told."""
+        """Drop calls whose laggards did not come in time; their record stands as it was last told.
+
+        A call that somebody wraps up after stays; its turn comes again.
+        """
         while self._ended and self._ended[0][0] < wall - LINGER_S:
-            self._open.pop(self._ended.popleft()[1], None)
+            _, call = self._ended.popleft()
+            if call in self._open and self._open[call].chain.wrapping:
+                self._ended.append((wall, call))
+            else:
+                self._open.pop(call, None)

@@ -117,6 +117,25 @@ class RecordStore:
                 return
             last = (rows[-1].started, rows[-1].id)
 
+    async def interaction(self, call: str) -> list[Cdr]:
+        """The records of all calls of the visit that `call` is a part of, oldest first; empty for none.
+
+        One that was joined to a call that was joined to another one in its turn is a part of that, too.
+        """
+        columns, known, found = cdr.c, {call}, dict[str, Cdr]()
+        async with self._engine.connect() as connection:
+            while True:
+                query = select(cdr.c.record).where(columns.id.in_(known) | columns.interaction.in_(known))
+                for row in (await connection.execute(query)).all():
+                    record = _cdr_decoder.decode(row.record)
+                    found[record.id] = record
+                reached = (
+                    known | found.keys() | {record.interaction or record.id for record in found.values()}
+                )
+                if reached == known:
+                    return sorted(found.values(), key=lambda record: (record.started, record.id))
+                known = reached
+
     async def find_cdrs(self, key: str, *, limit: int = 10) -> list[Cdr]:
         """The records whose id, or its part behind the first dash, begins with `key`."""
         text = key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -207,6 +226,7 @@ def _cdr_row(record: Cdr) -> dict[str, Any]:
         "sip_status": record.sip_status,
         **_quality(record.stats),
         "record": msgspec.json.encode(record),
+        "interaction": record.interaction or record.id,
     }
 
 

@@ -64,9 +64,11 @@ cdr = Table(
     Column("mos_cq", Double),
     Column("alarms", String(64)),
     Column("record", LargeBinary, nullable=False),
+    Column("interaction", String(64)),
     Index("ix_cdr_started", "started"),
     Index("ix_cdr_caller", "caller"),
     Index("ix_cdr_called", "called"),
+    Index("ix_cdr_interaction", "interaction"),
 )
 """One row for each finished call: columns to search by, and the whole `Cdr` as JSON in `record`."""
 
