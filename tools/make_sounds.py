@@ -37,6 +37,7 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "please_wait": "Please wait while we connect you.",
         "all_busy": "All our agents are busy. Thank you for waiting.",
         "no_agents": "Sorry, nobody can take your call at the moment. Please call again later.",
+        "agent_lost": "Sorry, the connection was lost. Please hold, we connect you with another agent.",
         "queue_position": "Your position in the queue is",
         "queue_wait": "The expected waiting time is about",
         "queue_next": "You are the next caller in the queue.",
@@ -63,6 +64,11 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "all_busy": "zuo4 xi2 quan2 mang2, gan3 xie4 nin2 de5 nai4 xin1 deng3 dai4.",
         # 很抱歉，暂时无人接听，请稍后再拨。
         "no_agents": "hen3 bao4 qian4, zan4 shi2 wu2 ren2 jie1 ting1, qing3 shao1 hou4 zai4 bo1.",
+        # 很抱歉，通话中断，请不要挂机，正在为您转接其他坐席。
+        "agent_lost": (
+            "hen3 bao4 qian4, tong1 hua4 zhong1 duan4, qing3 bu2 yao4 gua4 ji1, "
+            "zheng4 zai4 wei4 nin2 zhuan3 jie1 qi2 ta1 zuo4 xi2."
+        ),
         # 您的排队位置是第
         "queue_position": "nin2 de5 pai2 dui4 wei4 zhi4 shi4 di4",
         # 预计等待时间约

@@ -39,6 +39,7 @@ class FakeLeg:
         self.end("us")
 
     def end(self, by: str) -> None:
+        """It is over: by ``callee``, ``network``..., or ``lost``, when the phone died."""
         if not self.over.done():
             self.over.set_result(by)
 
@@ -47,6 +48,7 @@ class FakeLeg:
 class FakeTalk:
     ended_by: str
     seconds: float
+    lost: bool = False
 
 
 class FakeCaller:
@@ -142,7 +144,8 @@ class FakeCaller:
         self.note(f"<{leg.agent}>")
         await asyncio.wait({self.over, leg.over}, return_when=asyncio.FIRST_COMPLETED)
         self.note("")
-        return FakeTalk("caller" if self.over.done() else leg.over.result(), now() - started)
+        by = "caller" if self.over.done() else leg.over.result()
+        return FakeTalk("network" if by == "lost" else by, now() - started, lost=by == "lost")
 
     async def wait_ended(self) -> str:
         return await asyncio.shield(self.over)

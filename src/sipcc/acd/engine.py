@@ -80,9 +80,9 @@ class Engine:
         self._pump()
         return entry
 
-    def talk_ended(self, entry_id: str) -> float:
-        """End the talk; its seconds."""
-        talked = self.floor.talk_ended(entry_id, now=self.now())
+    def talk_ended(self, entry_id: str, *, lost: bool) -> float:
+        """End the talk, `lost` when the agent's phone died; its seconds."""
+        talked = self.floor.talk_ended(entry_id, lost=lost, now=self.now())
         self._pump()
         return talked
 

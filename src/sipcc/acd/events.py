@@ -35,6 +35,9 @@ class QueueJoined(Event, frozen=True, kw_only=True):
     priority: int
     position: int
     """1 for the head of the line."""
+    requeued: bool = False
+    """True for a caller whose agent's phone died in the talk: it has its old place again, and what it waits
+    is counted from now."""
 
 
 class OfferMade(Event, frozen=True, kw_only=True):
@@ -95,6 +98,8 @@ class TalkEnded(Event, frozen=True, kw_only=True):
     agent: str
     talked: float
     """Seconds of conversation, hold included."""
+    lost: bool = False
+    """True when the agent's phone died: silence, a lost connection, no answer to our requests."""
 
 
 class AgentStateChanged(Event, frozen=True, kw_only=True):

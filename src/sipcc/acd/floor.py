@@ -9,6 +9,7 @@ is answered with "too late" and changes nothing.
 
 from __future__ import annotations
 
+from msgspec import structs
 from msgspec.structs import replace
 
 from sipcc.acd import offer as offers_
@@ -25,6 +26,7 @@ from sipcc.acd.model import (
     Offer,
     OfferState,
     Order,
+    Place,
     Ring,
     Stage,
     StopRinging,
@@ -52,11 +54,15 @@ class Floor(Ground):
         caller: str,
         priority: int,
         plan: tuple[Stage, ...] = (),
+        place: Place | None = None,
         now: float,
     ) -> Entry:
-        """Let a caller in. The entry that comes back has ended already when the queue refuses it."""
+        """Let a caller in. The entry that comes back has ended already when the queue refuses it.
+
+        With a `place` that it has had, the caller stands there again, however long the line is.
+        """
         line = self.line(queue)
-        self._count += 1
+        self._count += place is None
         entry = Entry(
             id=entry_id,
             number=self._count,
@@ -67,12 +73,18 @@ class Floor(Ground):
             joined=now,
             plan=plan,
         )
+        if place is not None:
+            entry = replace(entry, **structs.asdict(place), back_at=now)
         line.tally.joined += 1
         line.insert(entry)
         self._events.append(tell.joined(entry, line.position(entry)))
-        if not self.closed and (to := overflow.at_join(line, entry, self.entries, self.staff)):
+        if (
+            not self.closed
+            and place is None
+            and (to := overflow.at_join(line, entry, self.entries, self.staff))
+        ):
             return self._leave(entry, "overflowed", now=now, to=to)
-        refusal = self._refusal(line)
+        refusal = self._refusal(line, back=place is not None)
         if refusal is not None:
             return self._leave(entry, refusal, now=now)
         deadline = now + line.settings.max_wait if line.settings.max_wait else None
@@ -80,7 +92,10 @@ class Floor(Ground):
         self.entries[entry_id] = entry
         if deadline is not None:
             self._alarms.add(deadline, f"entry:{entry_id}")
-        for at in [*(now + stage.after for stage in plan), *overflow.alarms(line.settings, joined=now)]:
+        for at in [
+            *(entry.joined + stage.after for stage in plan),
+            *overflow.alarms(line.settings, joined=now),
+        ]:
             self._alarms.add(at, "wake")
         return entry
 
@@ -168,16 +183,16 @@ class Floor(Ground):
         self._tell_left(entry, now=now)
         return entry
 
-    def talk_ended(self, entry_id: str, *, now: float) -> float:
-        """Caller and agent have parted; the seconds they talked."""
+    def talk_ended(self, entry_id: str, *, lost: bool = False, now: float) -> float:
+        """Caller and agent have parted, `lost` because the agent's phone died; the seconds they talked."""
         entry = self.entries.get(entry_id)
         if entry is None or entry.state is not EntryState.CONNECTED:
             return 0.0
         entry = queues_.step(entry, EntryInput.PART, now=now)
         del self.entries[entry_id]
-        self._events.append(tell.talk_ended(entry, now=now))
+        self._events.append(tell.talk_ended(entry, lost=lost, now=now))
         line = self.lines[entry.queue]
-        wrap_up = self._wrap_up(entry.agent or "", line.settings, now=now)
+        wrap_up = self._wrap_up(entry.agent or "", line.settings, lost=lost, now=now)
         line.tally.handle_time.add(entry.talked(now=now) + wrap_up)
         return entry.talked(now=now)
 

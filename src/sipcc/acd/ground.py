@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sipcc.acd import offer as offers_
 from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
-from sipcc.acd.agents import AgentInput
+from sipcc.acd.agents import AgentInput, backed_off
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.model import (
     Entry,
@@ -83,10 +83,10 @@ class Ground:
 
     # The ends of things
 
-    def _refusal(self, line: WaitingLine) -> Exit | None:
+    def _refusal(self, line: WaitingLine, *, back: bool) -> Exit | None:
         if self.closed:
             return "closed"
-        if line.settings.max_length and len(line) > line.settings.max_length:
+        if not back and line.settings.max_length and len(line) > line.settings.max_length:
             return "full"
         if line.settings.no_agent == "leave" and not self.staff.present(line.members):
             return "no_agent"
@@ -143,16 +143,20 @@ class Ground:
             **verdict.changes,
         )
 
-    def _wrap_up(self, name: str, settings: QueueSettings, *, now: float) -> float:
-        """Let an agent rest after a talk; the seconds that it may."""
-        own = self.staff.agents[name].settings.wrap_up
+    def _wrap_up(self, name: str, settings: QueueSettings, *, lost: bool, now: float) -> float:
+        """Let an agent rest after a talk; the seconds that it may. A `lost` phone is left alone."""
+        agent = self.staff.agents[name]
+        own = agent.settings.wrap_up
         seconds = settings.wrap_up if own is None else own
         limit = now + settings.max_wrap_up if settings.max_wrap_up else None
         if limit is not None:
             seconds = min(seconds, settings.max_wrap_up)
         given, end = (AgentInput.TALK_ENDED, now + seconds) if seconds else (AgentInput.RELEASE, None)
         done = {"worked": True, "entry": None, "wrap_up_limit": limit}
-        self.staff.apply(name, given, now=now, reason="talk_ended", deadline=end, **done)
+        if lost:
+            done |= backed_off(agent, "phone_lost", settings.failed_backoff, began=now, now=now)
+        reason = "phone_lost" if lost else "talk_ended"
+        self.staff.apply(name, given, now=now, reason=reason, deadline=end, **done)
         return seconds
 
     def _tell_left(self, entry: Entry, *, now: float) -> None:

@@ -134,6 +134,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     """Queue priority plus caller priority; the higher goes first."""
     joined: float
+    back_at: float | None = None
+    """When the caller got back a place that it had had, by `Place`; None for one who joined anew."""
     plan: tuple[Stage, ...] = ()
     """Whom this caller may have, and when, by `Stage.after`; before the first stage, and without any: every
     member of the queue."""
@@ -155,13 +157,28 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     to: str = ""
     """The destination of a caller that goes on to somewhere else; empty otherwise."""
 
+    @property
+    def began(self) -> float:
+        """When this wait began. A place that was got back is as old as `joined`, but no wait."""
+        return self.joined if self.back_at is None else self.back_at
+
     def waited(self, *, now: float) -> float:
         """Seconds in line until now, or until the exit."""
-        return (now if self.left_at is None else self.left_at) - self.joined
+        return (now if self.left_at is None else self.left_at) - self.began
 
     def talked(self, *, now: float) -> float:
         """Seconds since the agent answered; 0 before."""
         return 0.0 if self.answered_at is None else now - self.answered_at
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the line of a queue that a caller has had, and may get back."""
+
+    joined: float
+    number: int
+    """Both as in `Entry`: what the order in the line goes by."""
+    tried: frozenset[str] = frozenset()
+    """Agents that this caller is not offered to in the first round."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +274,8 @@ class QueueResult(msgspec.Struct, frozen=True, kw_only=True):
     """Who ended the conversation: ``caller``, ``callee`` (the agent), ``us``, ``network``."""
     to: str = ""
     """The destination that the queue's settings name for this exit; empty for none."""
+    lost: bool = False
+    """True when the conversation ended because the agent's phone died, and the queue has no `requeue`."""
 
 
 class Ring(msgspec.Struct, frozen=True):

@@ -88,8 +88,8 @@ def at_join(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff
     if not line.settings.overflow:
         return ""
     standing = Standing(
-        joined=entry.joined,
-        now=entry.joined,
+        joined=entry.began,
+        now=entry.began,
         outlook=Outlook(line, staff),
         place=_place(line, entry, entries),
         ahead=len(line) - 1,
@@ -109,7 +109,7 @@ def due(
         # who is being rung for is as good as answered, and keeps no agent from those behind
         waits = entry.state is EntryState.WAITING
         standing = Standing(
-            joined=entry.joined,
+            joined=entry.began,
             now=now,
             outlook=outlook,
             place=place if waits else 0,

@@ -25,6 +25,11 @@ class Talk(Protocol):
         """Length of the conversation."""
         ...
 
+    @property
+    def lost(self) -> bool:
+        """True when the agent's leg died without a goodbye."""
+        ...
+
 
 class AgentLeg(Protocol):
     """The answered leg of an agent."""

@@ -11,7 +11,7 @@ from sipcc.acd.agents import AgentInput
 from sipcc.acd.engine import Engine
 from sipcc.acd.events import Exit
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import OfferState, QueueResult, Strategy, Verdict
+from sipcc.acd.model import OfferState, Place, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -150,8 +150,17 @@ class Acd(Engine):
         if self._driver is None:
             raise LocalProtocolError("the ACD has not been started")
         settings = self.floor.line(queue).settings
-        entry_id = self._ids.uid("entry")
-        visit = Visit(self, call, settings, entry_id)
+        place: Place | None = None
+        while True:
+            visit = Visit(self, call, settings, self._ids.uid("entry"), place=place)
+            result = await self._stay(visit, queue, priority, plan)
+            if visit.regained is None:
+                return result
+            place = visit.regained
+
+    async def _stay(self, visit: Visit, queue: str, priority: int, plan: Plan) -> QueueResult:
+        """One entry of a caller: its wait, and its talk when it is answered."""
+        call, entry_id = visit.call, visit.id
         self._visits[entry_id] = visit
         try:
             self.floor.join(
@@ -161,6 +170,7 @@ class Acd(Engine):
                 caller=call.caller,
                 priority=priority,
                 plan=plan,
+                place=visit.place,
                 now=self.now(),
             )
             if call.ended:

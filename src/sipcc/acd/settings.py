@@ -176,6 +176,11 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """After an unanswered offer."""
     record: bool = False
     """Record the conversation."""
+    requeue: bool = True
+    """A caller whose agent's phone dies during the talk, without a goodbye, hears `requeue_prompt` and stands
+    in this line again at once, at its old place. False: the call ends."""
+    requeue_prompt: str = "agent_lost"
+    """What that caller is told; an agent who answers meanwhile cuts it. Empty for nothing."""
     no_agent: Literal["wait", "leave"] = "wait"
     """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
     while waiting. Offline and quarantined members are absent; paused and busy ones are present."""

@@ -143,7 +143,7 @@ def _caller(entry: Entry, position: int, now: float) -> CallerSnapshot:
         position=position,
         state=entry.state,
         joined=entry.joined,
-        waited=waited_until - entry.joined,
+        waited=waited_until - entry.began,
         talked=entry.talked(now=now),
         agent=entry.agent,
     )

@@ -9,13 +9,14 @@ from sipcc.acd.model import Entry, Offer
 def joined(entry: Entry, position: int) -> QueueJoined:
     """A caller entered a queue."""
     return QueueJoined(
-        at=entry.joined,
+        at=entry.began,
         entry=entry.id,
         queue=entry.queue,
         call=entry.call,
         caller=entry.caller,
         priority=entry.priority,
         position=position,
+        requeued=entry.back_at is not None,
     )
 
 
@@ -61,7 +62,7 @@ def offer_ended(offer: Offer, *, now: float) -> OfferEnded:
     )
 
 
-def talk_ended(entry: Entry, *, now: float) -> TalkEnded:
+def talk_ended(entry: Entry, *, lost: bool, now: float) -> TalkEnded:
     """Caller and agent parted."""
     return TalkEnded(
         at=now,
@@ -70,4 +71,5 @@ def talk_ended(entry: Entry, *, now: float) -> TalkEnded:
         call=entry.call,
         agent=entry.agent or "",
         talked=entry.talked(now=now),
+        lost=lost,
     )

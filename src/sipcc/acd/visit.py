@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sipcc.acd.announce import cut, entertain
 from sipcc.acd.events import Exit
-from sipcc.acd.model import Entry, QueueResult
+from sipcc.acd.model import Entry, Place, QueueResult
 from sipcc.acd.protocols import AgentLeg, Caller
 from sipcc.acd.settings import QueueSettings
 from sipcc.errors import CallEnded, SipccError
@@ -52,8 +52,8 @@ class Host(Protocol):
         """Begin the talk; None when the entry is over."""
         ...
 
-    def talk_ended(self, entry_id: str) -> float:
-        """End the talk; its seconds."""
+    def talk_ended(self, entry_id: str, *, lost: bool) -> float:
+        """End the talk, `lost` when the agent's phone died; its seconds."""
         ...
 
     def hang_up(self, leg: AgentLeg) -> None:
@@ -64,11 +64,17 @@ class Host(Protocol):
 class Visit:
     """The stay of `call` under `entry_id`."""
 
-    def __init__(self, host: Host, call: Caller, settings: QueueSettings, entry_id: str) -> None:
+    def __init__(
+        self, host: Host, call: Caller, settings: QueueSettings, entry_id: str, *, place: Place | None = None
+    ) -> None:
+        """`place` is what the caller had before its agent's phone died."""
         self.call = call
+        self.id = entry_id
+        self.place = place
+        self.regained: Place | None = None
+        """Where the caller stands again when the phone of the agent died in this stay."""
         self._host = host
         self._settings = settings
-        self._id = entry_id
         self._leg: AgentLeg | None = None
         self._entry: Entry | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,10 +96,10 @@ class Visit:
     async def run(self) -> QueueResult:
         """Stay until the caller has left the queue and, if answered, the talk is over."""
         host, call = self._host, self.call
-        watcher = host.tasks.spawn(self._watch(), name=f"watch-{self._id}")
+        watcher = host.tasks.spawn(self._watch(), name=f"watch-{self.id}")
         show = host.tasks.spawn(
-            entertain(call, self._settings, self._id, host),
-            name=f"entertain-{self._id}",
+            self._entertain(),
+            name=f"entertain-{self.id}",
         )
         try:
             with self._keys():
@@ -101,8 +107,8 @@ class Visit:
             if self._leg is not None:
                 await cut(show, call)
                 if call.ended:
-                    host.hung_up(self._id)
-                if (entry := host.bridged(self._id)) is not None:
+                    host.hung_up(self.id)
+                if (entry := host.bridged(self.id)) is not None:
                     return await self._talk(entry, self._leg)
         finally:
             watcher.cancel()
@@ -111,8 +117,8 @@ class Visit:
             if self._leg is not None:
                 host.hang_up(self._leg)
             if call.ended:
-                host.hung_up(self._id)
-            host.leave(self._id, "withdrawn")
+                host.hung_up(self.id)
+            host.leave(self.id, "withdrawn")
         assert self._entry is not None  # woken without a leg, or refused by `bridged`: released
         return result_of(self._entry, now=host.now())
 
@@ -132,22 +138,37 @@ class Visit:
         if isinstance(event, DigitBegan) or self._leg is not None:
             return  # at its end, for else whoever asks next would be told of that
         if to := self._settings.keys.get(event.digit):
-            self._host.leave(self._id, "key_exit", to)
+            self._host.leave(self.id, "key_exit", to)
 
     async def _talk(self, entry: Entry, leg: AgentLeg) -> QueueResult:
-        host, talked, ended_by = self._host, 0.0, "us"
+        host, talked, ended_by, lost = self._host, 0.0, "us", False
         recording = self._settings.record and self._record()
         try:
-            ended_by = (await self.call.bridge(leg)).ended_by
+            talk = await self.call.bridge(leg)
+            ended_by, lost = talk.ended_by, talk.lost
         except CallEnded:
             ended_by = "caller"
         except SipccError as error:
             _log.warning("acd.bridge_failed", call_id=self.call.id, error=str(error))
         finally:
-            talked = host.talk_ended(self._id)
+            talked = host.talk_ended(self.id, lost=lost)
             if recording:
-                host.tasks.spawn(self._stop_recording(), name=f"stop-recording-{self._id}")
-        return result_of(entry, now=host.now(), talked=talked, ended_by=ended_by)
+                host.tasks.spawn(self._stop_recording(), name=f"stop-recording-{self.id}")
+        if lost and self._settings.requeue and not self.call.ended:
+            self.regained = Place(
+                joined=entry.joined, number=entry.number, tried=frozenset({entry.agent or ""})
+            )
+        return result_of(entry, now=host.now(), talked=talked, ended_by=ended_by, lost=lost)
+
+    async def _entertain(self) -> None:
+        """What the caller hears while it waits; who was cut off is told so first."""
+        prompt = self._settings.requeue_prompt if self.place is not None else ""
+        if prompt:
+            try:
+                await self.call.play(prompt)
+            except CallEnded:
+                return
+        await entertain(self.call, self._settings, self.id, self._host)
 
     def _record(self) -> bool:
         try:
@@ -167,10 +188,12 @@ class Visit:
 
     async def _watch(self) -> None:
         await self.call.wait_ended()
-        self._host.hung_up(self._id)
+        self._host.hung_up(self.id)
 
 
-def result_of(entry: Entry, *, now: float, talked: float = 0.0, ended_by: str = "") -> QueueResult:
+def result_of(
+    entry: Entry, *, now: float, talked: float = 0.0, ended_by: str = "", lost: bool = False
+) -> QueueResult:
     """The result of an entry that has its exit."""
     assert entry.exit is not None
     return QueueResult(
@@ -180,4 +203,5 @@ def result_of(entry: Entry, *, now: float, talked: float = 0.0, ended_by: str = 
         agent=entry.agent,
         ended_by=ended_by,
         to=entry.to,
+        lost=lost,
     )

@@ -234,7 +234,7 @@ class CallState(CallerFacts):
             self.note()
             ended = self._now()
             self._emit(events.BridgeEnded(at=ended, call=self.id, leg=leg.id))
-        return BridgeResult(ended_by, ended - started, talk.transferred)
+        return BridgeResult(ended_by, ended - started, talk.transferred, talk.lost)
 
     def note(self) -> None:
         """Write down how the conversation stands, for a process that may have to go on with it."""

@@ -12,6 +12,9 @@ from sipcc.call.leg import Leg
 from sipcc.call.playing import Player
 from sipcc.rtp.flow import PlayItem
 
+DEATHS = frozenset({"media_timeout", "network_out_of_order"})
+"""Causes that a leg ends with when nobody has hung up."""
+
 
 class BridgeResult(msgspec.Struct, frozen=True):
     """How a conversation ended."""
@@ -22,6 +25,8 @@ class BridgeResult(msgspec.Struct, frozen=True):
     transferred: bool = False
     """True when a transfer took the other party away: the next verb that sounds waits until the caller
     has no party any more."""
+    lost: bool = False
+    """True when the other party's leg died without a goodbye: silence, a lost connection, no answer."""
 
 
 class Conversation:
@@ -64,6 +69,11 @@ class Conversation:
                 if not self.caller.ended:
                     self.caller.media.unbridge()
                 self.peer.hangup("normal")
+
+    @property
+    def lost(self) -> bool:
+        """True when the peer's leg died."""
+        return not self.transferred and self.peer.end_cause in DEATHS
 
     @property
     def over(self) -> bool:

@@ -16,6 +16,7 @@ PROMPTS = [
     "please_wait",
     "all_busy",
     "no_agents",
+    "agent_lost",
     "queue_position",
     "queue_wait",
     "queue_next",
