@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -191,6 +192,12 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     relax: tuple[RelaxStep, ...] = ()
     """What is wanted instead when a caller has waited for some time, by `after`."""
     sticky: Seconds = 0.0
+    bound: tuple[Name, ...] = ()
+    """Outside numbers that answer this queue, as ``carrier/13800138000``: each is an agent of that name,
+    after those of ``[[agents]]`` and in this order, who is there from the start. A number that several queues
+    name serves them all."""
+    bound_key: Key = ""
+    """The key that must be pressed at such a number before it gets the caller, as an agent's `accept_key`."""
     """Seconds that a caller waits for the agent who talked with it last, while that agent is busy; not at
     all for one who is offline or quarantined, or does not meet `skills`. 0 for no such preference; 20 is a
     good wait. Who talked with whom is known from the start of the process on."""
@@ -207,3 +214,41 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     destination that it leads to; the exit is ``key_exit``. Other keys do nothing."""
     handle_time: Annotated[float, Meta(gt=0)] = 180.0
     """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""
+
+
+class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rules by which calls wait in one queue after another, as JSON in the shape of TaskRouter's workflows.
+
+    Calls come to it by the destination ``workflow:NAME``. Queues and agents go by their names.
+    """
+
+    name: Name
+    """Unique among workflows."""
+    file: str = ""
+    """The JSON file."""
+    json: str = ""
+    """The JSON itself, in place of `file`."""
+
+
+def with_bound(
+    agents: Sequence[AgentSettings], queues: Sequence[QueueSettings]
+) -> tuple[AgentSettings, ...]:
+    """`agents`, and one more for each outside number that is bound to queues; nobody is added twice.
+
+    Such an agent has no after-call work: there is nobody at the number who could end it.
+    """
+    bound: dict[str, AgentSettings] = {}
+    taken = {agent.name for agent in agents}
+    for queue in queues:
+        for number in queue.bound:
+            if number in taken:
+                continue
+            before = bound.get(number)
+            bound[number] = AgentSettings(
+                name=number,
+                uri=number,
+                accept_key=queue.bound_key or (before.accept_key if before is not None else ""),
+                queues=(*(before.queues if before is not None else ()), queue.name),
+                wrap_up=0.0,
+            )
+    return (*agents, *bound.values())

@@ -286,7 +286,7 @@ def _check_queues(
                 f"an agent is rung for {queue.ring_timeout:g} s, callers leave after {queue.max_wait:g} s",
                 "make ring_timeout shorter than max_wait",
             )
-        if queue.name not in served:
+        if queue.name not in served and not queue.bound:
             report.warn(
                 ("queues", index, "name"),
                 f"no agent serves queue {queue.name!r}",

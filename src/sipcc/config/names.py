@@ -164,6 +164,16 @@ def check_target(text: str, path: Path, names: Names, report: Report) -> None:
         report.error(path, f"{uri.scheme}: addresses cannot be called", "write sip:USER@HOST")
 
 
+def check_bound(number: str, path: Path, names: Names, report: Report) -> None:
+    """Check one number that is bound to a queue: an outside one, and nobody's name."""
+    if number in names.known("agents"):
+        report.error(path, f"an agent is called {number!r} already", "give that agent the queue instead")
+    elif "/" not in number and ":" not in number:
+        report.error(path, f"{number!r} is no outside number", "write TRUNK/NUMBER, or add [[agents]]")
+    else:
+        check_target(number, path, names, report)
+
+
 def check_queue_exits(queues: Sequence[tuple[int, QueueSettings]], names: Names, report: Report) -> None:
     """Check where callers go on to from each queue, and that no rule sends away everybody."""
     for index, queue in queues:
@@ -172,6 +182,8 @@ def check_queue_exits(queues: Sequence[tuple[int, QueueSettings]], names: Names,
             check_destination(queue.then, (*path, "then"), names, report)
         for key, to in queue.keys.items():
             check_destination(to, (*path, "keys", key), names, report)
+        for place, number in enumerate(queue.bound):
+            check_bound(number, (*path, "bound", place), names, report)
         for place, rule in enumerate(queue.overflow):
             check_destination(rule.to, (*path, "overflow", place, "to"), names, report)
             if rule.when != "no_agent" and not rule.at:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.settings import AgentSettings, QueueSettings, WorkflowSettings, with_bound
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
@@ -71,6 +71,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alerts: tuple[AlertSettings, ...] = ()
     tokens: tuple[TokenSettings, ...] = ()
 
+
+    def __post_init__(self) -> None:
+        """The numbers that are bound to queues are agents like any others."""
+        msgspec.structs.force_setattr(self, "agents", with_bound(self.agents, self.queues))
 
 TABLES: dict[str, type[msgspec.Struct]] = {
     "sip": SipSettings,

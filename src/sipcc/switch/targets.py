@@ -31,6 +31,8 @@ def _targets(config: Config) -> Iterator[str]:
     texts.append(config.screening.to)
     for menu in config.menus:
         texts += [*menu.options.values(), menu.then]
+    for queue in config.queues:
+        texts += [queue.then, *queue.keys.values(), *(rule.to for rule in queue.overflow)]
     for text in texts:
         try:
             destination = Destination.parse(text)

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from sipcc.acd import AgentSettings, QueueSettings
+from sipcc.acd.settings import with_bound
 
 
 def test_defaults_are_those_of_the_facts() -> None:
@@ -40,3 +41,20 @@ def test_wrong_settings_are_refused(kind: type, data: dict[str, object]) -> None
 def test_an_agent_with_a_fixed_contact_does_not_register() -> None:
     assert AgentSettings(name="a", user="1001").registers
     assert not AgentSettings(name="a", user="1001", uri="carrier/13800138000").registers
+
+
+def test_a_number_that_is_bound_to_queues_is_an_agent_of_them_all() -> None:
+    ann = AgentSettings(name="ann", user="1001", queues=("sales",))
+    queues = (
+        QueueSettings(name="sales", bound=("c/13800138001", "c/13800138002"), bound_key="1"),
+        QueueSettings(name="help", bound=("c/13800138002", "c/13800138003")),
+    )
+    agents = with_bound((ann,), queues)
+    assert agents[0] is ann
+    assert [(agent.name, agent.queues, agent.accept_key) for agent in agents[1:]] == [
+        ("c/13800138001", ("sales",), "1"),
+        ("c/13800138002", ("sales", "help"), "1"),
+        ("c/13800138003", ("help",), ""),
+    ]
+    assert all(agent.wrap_up == 0 and not agent.registers for agent in agents[1:])
+    assert with_bound(agents, queues) == agents

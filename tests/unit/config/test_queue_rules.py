@@ -12,6 +12,7 @@ from sipcc.config.findings import Report
 from sipcc.config.names import Names, check_queue_exits
 
 DATA: dict[str, Any] = {"queues": [{"name": "sales"}, {"name": "help"}], "menus": [{"name": "main"}]}
+DATA |= {"trunks": [{"name": "carrier"}], "agents": [{"name": "carrier/1"}]}
 
 
 def findings(**queue: Any) -> list[tuple[str, str]]:
@@ -34,6 +35,9 @@ def rule(when: str, at: float, to: str = "queue:help") -> dict[str, Any]:
         (rule("wait", 5, "queue:hlep"), "queues[0].overflow[0].to", "there is no queue 'hlep'"),
         (rule("size", 0), "queues[0].overflow[0].at", 'when = "size" with at = 0'),
         (rule("wait", 0), "queues[0].overflow[0].at", 'when = "wait" with at = 0'),
+        ({"bound": ["carrier/13800138000", "cariier/1"]}, "queues[0].bound[1]", "there is no trunk"),
+        ({"bound": ["13800138000"]}, "queues[0].bound[0]", "'13800138000' is no outside number"),
+        ({"bound": ["carrier/1"]}, "queues[0].bound[0]", "an agent is called 'carrier/1' already"),
         (rule("estimate", 0), "queues[0].overflow[0].at", 'when = "estimate" with at = 0'),
     ],
 )  # fmt: skip
@@ -49,6 +53,7 @@ def test_wrong_exits_name_place_and_cause(queue: dict[str, Any], where: str, cau
         {},
         {"keys": {"*": "hangup"}},
         {"then": "menu:main"},
+        {"bound": ["carrier/13800138000", "sip:13800138001@example.com"]},
         rule("no_agent", 0),
         rule("size", 3),
         rule("wait", 0.5),
