@@ -20,7 +20,6 @@ from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.ground import Ground
 from sipcc.acd.model import (
     Agent,
-    AgentState,
     Entry,
     EntryState,
     Offer,
@@ -237,7 +236,7 @@ class Floor(Ground):
         """Make every offer that is possible now. Call this after each input."""
         if not self.entries:
             return
-        for line in self.lines.values():
+        for line in [line for line in self.lines.values() if len(line)]:
             for entry_id, to in overflow.due(line, self.entries, self.staff, now=now):
                 self._leave(self.entries[entry_id], "overflowed", now=now, to=to)
             if line.settings.no_agent == "leave" and len(line) and not self.staff.present(line.members):
@@ -249,10 +248,10 @@ class Floor(Ground):
     def possible(self, *, now: float, bits: int = 0) -> list[Pick]:
         """What the router would offer now."""
         agents = self.staff.agents
-        if not any(agent.state is AgentState.READY for agent in agents.values()):
+        if not agents.ready:
             return []
         lines = [line.view(self.entries) for line in self.lines.values() if len(line)]
-        return decide(lines, agents, now=now, bits=bits) if lines else []
+        return decide(lines, agents, now=now, bits=bits, ready=agents.ready) if lines else []
 
     def orders(self) -> list[Order]:
         """What the shell has to do, since the last call."""

@@ -22,7 +22,10 @@ def violations(floor: Floor, *, now: float) -> list[str]:
     """Every broken rule, in words; empty when all is well."""
     found: list[str] = []
     live = Counter(offer.agent for offer in floor.offers.values())
-    for agent in floor.staff.agents.values():
+    agents = floor.staff.agents
+    if agents.ready != {name for name, agent in agents.items() if agent.state is AgentState.READY}:
+        found.append("the count of those who are ready is wrong")
+    for agent in agents.values():
         found += [f"agent {agent.name}: {fault}" for fault in _agent(floor, agent, live[agent.name], now)]
     for entry in floor.entries.values():
         found += [f"entry {entry.id}: {fault}" for fault in _entry(floor, entry, now)]

@@ -211,7 +211,9 @@ class Strategy(Protocol):
 
     One that always takes the least by some measure may have a method ``key(agent, *, now)`` with a sort key
     that is different for each agent, and must not raise: then the free agents are sorted once for a whole
-    decision, and `choose` is not asked.
+    decision, and `choose` is not asked. One that draws may have a method ``share(agent)`` with a number, 0 or
+    more, that is the same for the whole decision: then the router draws in proportion to it, with equal
+    chances where all have 0, and `choose` is not asked either.
     """
 
     @property
@@ -226,6 +228,8 @@ class Strategy(Protocol):
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The names of the agents to ring at once, from `agents` (never empty, in member order).
 
+        `agents` is a view that is good until the choice is made.
+
         An empty answer keeps the caller waiting and lets the next one in line be considered.
         """
         ...
@@ -239,7 +243,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     strategy_name: str
     members: tuple[str, ...]
     """Agent names in member order."""
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     """Those that wait or are being offered, best first."""
     last: int = -1
     """`Agent.order` of the agent offered last."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 from msgspec.structs import replace
@@ -114,6 +115,27 @@ class Tally(msgspec.Struct):
             self.answered_in_time += waited <= settings.service_level
 
 
+class InLine(Sequence[Entry]):
+    """The callers of a line, best first; a view, because most decisions look at the first few."""
+
+    def __init__(self, order: Sequence[tuple[float, float, int, str]], entries: Mapping[str, Entry]) -> None:
+        self._order, self._entries = order, entries
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self._entries[key[3]] for key in self._order[index]]
+        return self._entries[self._order[index][3]]
+
+
 class WaitingLine:
     """The callers of one queue in their order, and what the router needs to know of it."""
 
@@ -157,14 +179,14 @@ class WaitingLine:
         found = index < len(self._order) and self._order[index][3] == entry.id
         return index + 1 if found else 0
 
-    def view(self, entries: dict[str, Entry]) -> Line:
+    def view(self, entries: Mapping[str, Entry]) -> Line:
         """The line as the router sees it."""
         return Line(
             queue=self.settings.name,
             strategy=self._strategy,
             strategy_name=self.settings.strategy,
             members=self.members,
-            entries=tuple([entries[key[3]] for key in self._order]),
+            entries=InLine(self._order, entries),
             last=self.last,
             ageing=self.settings.ageing,
             weight=self.settings.weight,

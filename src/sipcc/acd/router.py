@@ -20,13 +20,13 @@ Each pick carries a `Trace`: for every member of the queue the first predicate t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from sipcc.acd.bench import Bench, Free
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, Turn, Verdict
-from sipcc.acd.plan import admitted, stage_at
+from sipcc.acd.plan import stage_at
 
 _MASK = (1 << 64) - 1
 
@@ -89,25 +89,14 @@ def eligible(agent: Agent, *, now: float) -> bool:
     return agent.state is AgentState.READY and agent.not_before <= now
 
 
-class _Bench:
-    """The free agents of one line while a decision is made."""
-
-    def __init__(self, line: Line, team: tuple[Agent, ...], *, now: float) -> None:
-        self.line = line
-        self.team = team
-        free = [agent for agent in team if eligible(agent, now=now)]
-        self.key = getattr(line.strategy, "key", None)
-        if self.key is not None:
-            try:
-                free.sort(key=partial(self.key, now=now))
-            except Exception:  # a plug-in's: `choose` is asked instead, whose faults stand in the trace
-                self.key = None
-        self.free = {agent.name: agent for agent in free}
-        """In the order of the strategy's key, else in member order; who is picked is taken out."""
-        self.last = line.last
-
-
-def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bits: int = 0) -> list[Pick]:
+def decide(
+    lines: Sequence[Line],
+    agents: Mapping[str, Agent],
+    *,
+    now: float,
+    bits: int = 0,
+    ready: Collection[str] | None = None,
+) -> list[Pick]:
     """All offers to make at `now`, best caller first.
 
     Args:
@@ -115,42 +104,45 @@ def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bi
         agents: Every agent by name.
         now: Seconds of the monotonic clock.
         bits: 64 random bits, for strategies that draw.
+        ready: The agents who are ready, where somebody keeps count of them; None looks at all members.
     """
-    benches = {}
+    benches: dict[str, Bench] = {}
+    gone: list[str] = []
     for line in lines:
         if line.entries:
-            bench = _Bench(line, tuple([agents[name] for name in line.members]), now=now)
-            if bench.free:
-                benches[line.queue] = bench
+            names = line.members if ready is None else [name for name in line.members if name in ready]
+            if free := [agent for name in names if eligible(agent := agents[name], now=now)]:
+                benches[line.queue] = Bench(line, free, agents=agents, gone=gone, now=now)
     taken: dict[str, tuple[int, str]] = {}
     picks: list[Pick] = []
-    for entry in _in_order([bench.line for bench in benches.values()], now=now):
-        bench = benches[entry.queue]
-        if not bench.free:
-            continue
-        pick = _pick(entry, bench, taken, place=len(picks), now=now, bits=_draw(bits, len(picks)))
-        if pick is None:
-            continue
-        picks.append(pick)
-        for name in pick.agents:
-            taken[name] = (pick.trace.place, entry.id)
-            for other in benches.values():
-                other.free.pop(name, None)
-        if not any(other.free for other in benches.values()):
-            break
+    for entry in _in_order(list(benches.values()), now=now):
+        bits_now = _draw(bits, len(picks))
+        pick = _pick(entry, benches[entry.queue], taken, place=len(picks), now=now, bits=bits_now)
+        if pick is not None:
+            picks.append(pick)
+            gone += pick.agents
+            for name in pick.agents:
+                taken[name] = (pick.trace.place, entry.id)
     return picks
 
 
-def _in_order(lines: Sequence[Line], *, now: float) -> Iterable[Entry]:
-    """The callers of all lines, best first; no further than somebody asks."""
-    if len(lines) == 1:
-        return lines[0].entries
-    return (entry for _, entry in heapq.merge(*[_ranked(line, now=now) for line in lines]))
+def _in_order(benches: Sequence[Bench], *, now: float) -> Iterable[Entry]:
+    """The callers of all lines, best first; of each line only until nobody is free there any more."""
+    if len(benches) == 1:
+        return _served(benches[0])
+    return (entry for _, entry in heapq.merge(*[_ranked(bench, now=now) for bench in benches]))
 
 
-def _ranked(line: Line, *, now: float) -> Iterator[tuple[tuple[float, float, int], Entry]]:
-    for entry in line.entries:
-        yield rank(entry, now=now, ageing=line.ageing, weight=line.weight), entry
+def _served(bench: Bench) -> Iterator[Entry]:
+    for entry in bench.line.entries:
+        if not bench.free():
+            return
+        yield entry
+
+
+def _ranked(bench: Bench, *, now: float) -> Iterator[tuple[tuple[float, float, int], Entry]]:
+    for entry in _served(bench):
+        yield rank(entry, now=now, ageing=bench.line.ageing, weight=bench.line.weight), entry
 
 
 def rank(
@@ -170,30 +162,22 @@ def rank(
 
 
 def _pick(
-    entry: Entry, bench: _Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
+    entry: Entry, bench: Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
 ) -> Pick | None:
-    strategy = bench.line.strategy
-    if entry.state is EntryState.OFFERING and not (
-        strategy.rings_all and entry.offered_at + bench.line.ring_step <= now
-    ):
+    rung = entry.state is EntryState.OFFERING
+    if rung and not (bench.line.strategy.rings_all and entry.offered_at + bench.line.ring_step <= now):
         return None
-    stage, free = None, bench.free
-    if entry.plan:
-        stage = stage_at(entry, bench.team, now=now)
-        free = admitted(stage, bench.free.values())
-    fresh = free
-    if entry.tried:
-        fresh = {name: agent for name, agent in free.items() if name not in entry.tried}
-    if entry.state is EntryState.OFFERING and not fresh:
-        return None
-    candidates = fresh or free
-    if not candidates:
+    stage = stage_at(entry, bench.team, now=now) if entry.plan else None
+    free = bench.free(stage)
+    tried = [name for name in entry.tried if free.has(name)] if entry.tried else []
+    fresh = len(tried) < len(free)
+    if not free or (rung and not fresh):
         return None
     turn = Turn(entry=entry, last=bench.last, bits=bits, now=now)
-    chosen, fault = _ask(bench, candidates, turn)
+    chosen, fault = _ask(bench, free, tried if fresh else [], turn)
     if not chosen:
         return None
-    bench.last = candidates[chosen[-1]].order
+    bench.took(chosen[-1])
     trace = Trace(
         at=now,
         strategy=bench.line.strategy_name,
@@ -208,18 +192,23 @@ def _pick(
     return Pick(entry=entry.id, queue=entry.queue, agents=chosen, new_round=not fresh, trace=trace)
 
 
-def _ask(bench: _Bench, candidates: Mapping[str, Agent], turn: Turn) -> tuple[tuple[str, ...], str]:
-    """The strategy's choice, or the first candidate and what was wrong with the choice."""
+def _ask(bench: Bench, free: Free, skip: Sequence[str], turn: Turn) -> tuple[tuple[str, ...], str]:
+    """The strategy's choice of `free` without `skip`, or the first of them and what was wrong with it."""
     if bench.key is not None:
-        return (next(iter(candidates)),), ""
-    agents = list(candidates.values())
+        return (free.first(skip).name,), ""
+    if bench.share is not None:
+        try:
+            return (free.drawn(bench.share, turn.bits, skip).name,), ""
+        except Exception:  # a plug-in's, as with its key
+            bench.share = None
+    candidates: Sequence[Agent] = free.without(skip) if skip else free
     try:
-        chosen = tuple(dict.fromkeys(bench.line.strategy.choose(agents, turn)))
-        strangers = [name for name in chosen if name not in candidates]
+        chosen = tuple(dict.fromkeys(bench.line.strategy.choose(candidates, turn)))
+        strangers = [name for name in chosen if name in skip or not free.has(name)]
         fault = f"chose {strangers[0]!r}, who was not offered to it" if strangers else ""
     except Exception as error:  # a plug-in's fault must not cost the caller its turn
         chosen, fault = (), f"raised {type(error).__name__}: {error}"
-    return ((agents[0].name,), fault) if fault else (chosen, "")
+    return ((candidates[0].name,), fault) if fault else (chosen, "")
 
 
 def _draw(bits: int, place: int) -> int:

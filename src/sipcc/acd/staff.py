@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -42,12 +42,31 @@ class Alarms:
         return list(keys)
 
 
+class Roster(dict[str, Agent]):
+    """Agents by name, in member order. Put in and delete one at a time: that is how `ready` keeps up."""
+
+    def __init__(self, agents: Mapping[str, Agent]) -> None:
+        super().__init__(agents)
+        self.ready = {name for name, agent in agents.items() if agent.state is AgentState.READY}
+        """Who is ready, so that nobody looks through all of them for each caller."""
+
+    def __setitem__(self, name: str, agent: Agent) -> None:
+        super().__setitem__(name, agent)
+        if agent.state is AgentState.READY:
+            self.ready.add(name)
+        else:
+            self.ready.discard(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self.ready.discard(name)
+
+
 class Staff:
     """Owns the agents."""
 
     def __init__(self, settings: Sequence[AgentSettings], alarms: Alarms, events: list[Event]) -> None:
-        self.agents: dict[str, Agent] = {}
-        """The present agents by name, in member order."""
+        self._agents = Roster({})
         for order, agent in enumerate(settings):
             if agent.name in self.agents:
                 raise ConfigError(f"agents[{order}].name", f"{agent.name!r} is given twice")
@@ -55,6 +74,15 @@ class Staff:
         self._alarms = alarms
         self._events = events
         self._crew = Crew()
+
+    @property
+    def agents(self) -> Roster:
+        """The present agents."""
+        return self._agents
+
+    @agents.setter
+    def agents(self, agents: Mapping[str, Agent]) -> None:
+        self._agents = Roster(agents)
 
     def open(self, *, now: float) -> None:
         """Count the time of everybody's first state from now."""

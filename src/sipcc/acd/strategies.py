@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate
+from operator import attrgetter
 from typing import Final
 
 from sipcc import plugins
+from sipcc.acd.bench import draw
 from sipcc.acd.model import Agent, Strategy, Turn
 from sipcc.errors import ConfigError
 
@@ -39,8 +40,8 @@ class RoundRobin:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent that follows `Turn.last`."""
-        following = next((agent for agent in agents if agent.order > turn.last), agents[0])
-        return (following.name,)
+        following = bisect_right(agents, turn.last, key=attrgetter("order"))
+        return (agents[following % len(agents)].name,)
 
 
 class Random:
@@ -64,12 +65,12 @@ class Weighted:
 
     def choose(self, agents: Sequence[Agent], turn: Turn) -> Sequence[str]:
         """The agent in whose part of the summed `AgentSettings.weight` `Turn.bits` falls."""
-        sums = list(accumulate(agent.settings.weight for agent in agents))
-        if not sums[-1]:
-            return (agents[turn.bits % len(agents)].name,)
-        point = turn.bits / 2**64 * sums[-1]  # 53 bits: may round up to the sum itself
-        last = bisect_right(sums, sums[-1] * (1 - 2**-53))
-        return (agents[min(bisect_right(sums, point), last)].name,)
+        return (agents[draw([self.share(agent) for agent in agents], turn.bits)].name,)
+
+    @staticmethod
+    def share(agent: Agent) -> float:
+        """`AgentSettings.weight`."""
+        return agent.settings.weight
 
 
 class Least(ABC):

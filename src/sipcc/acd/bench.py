@@ -1,0 +1,226 @@
+"""The free agents of one line while a decision is made.
+
+Who is picked is taken out in next to no time, also where thousands are free, and nothing is worked out
+before somebody asks: most decisions look at a few agents and make one offer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import overload
+
+from sipcc.acd.model import Agent, Line, Stage
+from sipcc.acd.plan import admitted
+
+
+class Free(Sequence[Agent]):
+    """Free agents in an order, for a strategy to choose from; its own only until it has chosen."""
+
+    def __init__(self, agents: Iterable[Agent], gone: Sequence[str]) -> None:
+        """Take `agents`, none of them in `gone`; who comes to `gone` later is taken out by `settle`."""
+        self._agents = list(agents)
+        self._gone, self._seen = gone, len(gone)
+        self._places: dict[str, int] | None = None
+        """Where each stood when this was made; made when first asked for."""
+        self._left: list[int] = []
+        """The places of `_agents`."""
+        self._shares: Shares | None = None
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents)
+
+    @overload
+    def __getitem__(self, index: int) -> Agent: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Agent]: ...
+
+    def __getitem__(self, index: int | slice) -> Agent | list[Agent]:
+        return self._agents[index]
+
+    def settle(self) -> None:
+        """Take out who is gone by now."""
+        if self._seen == len(self._gone):
+            return
+        fresh = self._gone[self._seen :]
+        self._seen = len(self._gone)
+        if 4 * len(fresh) < len(self._agents):
+            for name in fresh:
+                self._take_out(name)
+        else:
+            names = set(fresh)
+            self._agents = [agent for agent in self._agents if agent.name not in names]
+            self._places = self._shares = None
+
+    def has(self, name: str) -> bool:
+        """True when `name` is one of these."""
+        return name in self._known()
+
+    def first(self, skip: Collection[str]) -> Agent:
+        """The first that is not in `skip`; there must be one."""
+        return next(agent for agent in self._agents if agent.name not in skip)
+
+    def without(self, names: Iterable[str]) -> list[Agent]:
+        """All but `names`, who must be among these."""
+        places, agents = self._known(), list(self._agents)
+        for place in sorted((places[name] for name in names), reverse=True):
+            del agents[bisect_left(self._left, place)]
+        return agents
+
+    def drawn(self, share: Callable[[Agent], float], bits: int, skip: Collection[str]) -> Agent:
+        """The agent, none of `skip`, in whose part of the summed shares `bits` falls; see `draw`."""
+        if self._shares is None:
+            self._places = None
+            self._shares = Shares([share(agent) for agent in self._agents])
+        places = self._known()
+        index = self._shares.draw(bits, [places[name] for name in skip])
+        if index is None:
+            agents = self.without(skip)
+            return agents[bits % len(agents)]
+        return self._agents[bisect_left(self._left, index)]
+
+    def _known(self) -> dict[str, int]:
+        if self._places is None:
+            self._places = {agent.name: place for place, agent in enumerate(self._agents)}
+            self._left = list(range(len(self._agents)))
+        return self._places
+
+    def _take_out(self, name: str) -> None:
+        place = self._known().pop(name, None)
+        if place is None:
+            return
+        index = bisect_left(self._left, place)
+        del self._left[index], self._agents[index]
+        if self._shares is not None:
+            self._shares.drop(place)
+
+
+class Shares:
+    """Shares of a draw, from which some are dropped; a tree of sums (Fenwick 1994).
+
+    The sums are exact, in integers: what is dropped leaves nothing behind, and a share of 0 is never drawn.
+    """
+
+    def __init__(self, shares: Sequence[float]) -> None:
+        """Take shares of 0 or more.
+
+        Raises:
+            OverflowError: one is infinite.
+            ValueError: one is no number.
+        """
+        self._shares = whole(shares)
+        self._tree = [0, *self._shares]
+        self._total = sum(self._shares)
+        for node in range(1, len(self._tree)):
+            if (above := node + (node & -node)) < len(self._tree):
+                self._tree[above] += self._tree[node]
+
+    def draw(self, bits: int, skip: Sequence[int] = ()) -> int | None:
+        """The index in whose part of the sum the 64 `bits` fall, as if `skip` were dropped.
+
+        None for a sum of 0.
+        """
+        for index in skip:
+            self._add(index, -self._shares[index])
+        total, found = self._total, 0
+        point, at = bits * total >> 64, 1 << len(self._tree).bit_length()
+        while at := at >> 1:
+            if found + at < len(self._tree) and self._tree[found + at] <= point:
+                found += at
+                point -= self._tree[found]
+        for index in skip:
+            self._add(index, self._shares[index])
+        return found if total else None
+
+    def drop(self, index: int) -> None:
+        """Take a share out of the draw."""
+        self._add(index, -self._shares[index])
+
+    def _add(self, index: int, amount: int) -> None:
+        self._total += amount
+        node = index + 1
+        while node < len(self._tree):
+            self._tree[node] += amount
+            node += node & -node
+
+
+def draw(shares: Sequence[float], bits: int) -> int:
+    """The index in whose part of the summed `shares` the 64 `bits` fall; if all are 0, each may be drawn."""
+    sums = list(accumulate(whole(shares)))
+    if not sums[-1]:
+        return bits % len(sums)
+    return bisect_right(sums, bits * sums[-1] >> 64)
+
+
+def whole(shares: Sequence[float]) -> list[int]:
+    """`shares` in integers of the same proportions."""
+    ratios = [share.as_integer_ratio() for share in shares]
+    scale = max((below for _, below in ratios), default=1)  # each is a power of two
+    return [above * (scale // below) for above, below in ratios]
+
+
+class Bench:
+    """Who is free in one line."""
+
+    def __init__(
+        self,
+        line: Line,
+        free: Sequence[Agent],
+        *,
+        agents: Mapping[str, Agent],
+        gone: Sequence[str],
+        now: float,
+    ) -> None:
+        """Sort the free members, when the strategy has a key.
+
+        Args:
+            line: The queue.
+            free: Those of its members who are free, in member order.
+            agents: Every agent by name.
+            gone: Grows by the names of those who are picked, in this line or in another one.
+            now: Seconds of the monotonic clock.
+        """
+        self.line = line
+        self.last = line.last
+        self.key = getattr(line.strategy, "key", None)
+        self.share = None if self.key else getattr(line.strategy, "share", None)
+        self._agents, self._gone = agents, gone
+        self._team: tuple[Agent, ...] | None = None
+        self._wanted: dict[int, Free] = {}
+        if self.key is not None:
+            try:
+                # a plug-in's key is asked once for each free agent in each decision, not in each pick
+                free = sorted(free, key=partial(self.key, now=now))
+            except Exception:  # a plug-in's: `choose` is asked instead, whose faults stand in the trace
+                self.key = None
+        self._free = Free(free, gone)
+
+    def took(self, name: str) -> None:
+        """This line offers a caller to `name` now."""
+        self.last = self._agents[name].order
+
+    @property
+    def team(self) -> tuple[Agent, ...]:
+        """The members of the queue, in member order."""
+        if self._team is None:
+            self._team = tuple(map(self._agents.__getitem__, self.line.members))
+        return self._team
+
+    def free(self, stage: Stage | None = None) -> Free:
+        """Who is still free, of those whom `stage` admits: by the strategy's key, else in member order."""
+        free = self._free
+        if stage is not None:
+            # callers of one queue share what they want, so each agent is asked once
+            found = self._wanted.get(id(stage.want))
+            if found is None:
+                free.settle()
+                found = self._wanted[id(stage.want)] = Free(admitted(stage, free).values(), self._gone)
+            free = found
+        free.settle()
+        return free
