@@ -110,3 +110,41 @@ class AgentStateChanged(Event, frozen=True, kw_only=True):
     after: str
     reason: str = ""
     """The pause reason, or what moved the agent."""
+
+
+class CallerMoved(Event, frozen=True, kw_only=True):
+    """Somebody sent a waiting caller to another queue: one entry ends by ``withdrawn``, another begins."""
+
+    entry: str
+    queue: str
+    call: str
+    to: str
+    """The other queue."""
+    new: str
+    """The entry there."""
+    kept: bool
+    """True when the caller stands there as if it had joined when it joined here."""
+    by: str = ""
+    """Who did it; empty for a program."""
+
+
+class CallerPrioritised(Event, frozen=True, kw_only=True):
+    """Somebody gave a waiting caller another priority."""
+
+    entry: str
+    queue: str
+    call: str
+    priority: int
+    """The sum that counts, with the queue's."""
+    position: int
+    by: str = ""
+
+
+class CallerAssigned(Event, frozen=True, kw_only=True):
+    """Somebody reserved a waiting caller for one agent."""
+
+    entry: str
+    queue: str
+    call: str
+    agent: str
+    by: str = ""

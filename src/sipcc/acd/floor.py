@@ -17,7 +17,6 @@ from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.events import Exit, OfferOutcome
-from sipcc.acd.ground import Ground
 from sipcc.acd.model import (
     Agent,
     Entry,
@@ -33,13 +32,14 @@ from sipcc.acd.model import (
 from sipcc.acd.offer import OfferInput
 from sipcc.acd.queues import IN_LINE, EntryInput
 from sipcc.acd.router import Pick, Trace, decide
+from sipcc.acd.steering import Steering
 from sipcc.events import Event
 
 TRACES_KEPT = 256
 """How many decision traces can be asked for after their offer has ended."""
 
 
-class Floor(Ground):
+class Floor(Steering):
     """The rules of a centre: what each input does to its state."""
 
     # Callers

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -136,6 +136,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     joined: float
     back_at: float | None = None
     """When the caller got back a place that it had had, by `Place`; None for one who joined anew."""
+    back_why: BackWhy = "lost"
+    """Why it has that place."""
     plan: tuple[Stage, ...] = ()
     """Whom this caller may have, and when, by `Stage.after`; before the first stage, and without any: every
     member of the queue."""
@@ -171,6 +173,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if self.answered_at is None else now - self.answered_at
 
 
+BackWhy = Literal["lost", "moved"]
+"""Why a caller has a place older than its entry: its agent's phone died, or somebody moved it here."""
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A place in the line of a queue that a caller has had, and may get back."""
 
@@ -179,6 +185,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Both as in `Entry`: what the order in the line goes by."""
     tried: frozenset[str] = frozenset()
     """Agents that this caller is not offered to in the first round."""
+    back_why: BackWhy = "lost"
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,14 +8,13 @@ from typing import Literal
 
 from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
-from sipcc.acd.engine import Engine
-from sipcc.acd.events import Exit
+from sipcc.acd.commands import CallerCommands
 from sipcc.acd.floor import Floor
 from sipcc.acd.model import OfferState, Place, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
-from sipcc.acd.snapshot import Snapshot, take
+from sipcc.acd.snapshot import CallerSnapshot, Snapshot, take
 from sipcc.acd.visit import Visit
 from sipcc.bus import Bus
 from sipcc.clock import Clock
@@ -30,6 +29,12 @@ class QueueHandle:
     def __init__(self, acd: Acd, name: str) -> None:
         self.name = name
         self._acd = acd
+
+    @property
+    def waiting(self) -> tuple[CallerSnapshot, ...]:
+        """Who stands in line, best first; their entries are what `Acd.move` and its like are given."""
+        name = self._acd.floor.line(self.name).settings.name
+        return next(queue.waiting for queue in self._acd.snapshot().queues if queue.name == name)
 
     async def enter(
         self,
@@ -62,7 +67,7 @@ class QueueHandle:
         return await self._acd.enter(self.name, call, priority=priority, plan=plan)
 
 
-class Acd(Engine):
+class Acd(CallerCommands):
     """Agents, queues, and who answers whom."""
 
     def __init__(
@@ -150,13 +155,18 @@ class Acd(Engine):
         if self._driver is None:
             raise LocalProtocolError("the ACD has not been started")
         settings = self.floor.line(queue).settings
+        entry_id = self._ids.uid("entry")
         place: Place | None = None
         while True:
-            visit = Visit(self, call, settings, self._ids.uid("entry"), place=place)
+            visit = Visit(self, call, settings, entry_id, place=place)
             result = await self._stay(visit, queue, priority, plan)
-            if visit.regained is None:
+            if (move := visit.move) is not None:
+                entry_id, queue, priority = move.entry, move.queue, move.priority
+                plan, place, settings = move.plan, move.place, self.floor.line(queue).settings
+            elif visit.regained is not None:
+                entry_id, place = self._ids.uid("entry"), visit.regained
+            else:
                 return result
-            place = visit.regained
 
     async def _stay(self, visit: Visit, queue: str, priority: int, plan: Plan) -> QueueResult:
         """One entry of a caller: its wait, and its talk when it is answered."""
@@ -181,10 +191,6 @@ class Acd(Engine):
             del self._visits[entry_id]
             if not self._visits:
                 self._tell_emptied()
-
-    def withdraw(self, entry_id: str, exit_: Exit = "withdrawn") -> bool:
-        """Take a waiting caller out of its queue; False when it is not waiting any more."""
-        return self.leave(entry_id, exit_)
 
     # Agents
 

@@ -16,7 +16,7 @@ def joined(entry: Entry, position: int) -> QueueJoined:
         caller=entry.caller,
         priority=entry.priority,
         position=position,
-        requeued=entry.back_at is not None,
+        requeued=entry.back_at is not None and entry.back_why == "lost",
     )
 
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+import msgspec
+
 from sipcc.acd.announce import cut, entertain
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, Place, QueueResult
+from sipcc.acd.planning import Plan
 from sipcc.acd.protocols import AgentLeg, Caller
 from sipcc.acd.settings import QueueSettings
 from sipcc.errors import CallEnded, SipccError
@@ -61,6 +64,18 @@ class Host(Protocol):
         ...
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """The next stay of a caller whom somebody moves to another queue."""
+
+    entry: str
+    queue: str
+    priority: int
+    """The caller's own, without its queue's."""
+    plan: Plan
+    place: Place | None
+    """None for the end of the line."""
+
+
 class Visit:
     """The stay of `call` under `entry_id`."""
 
@@ -73,6 +88,8 @@ class Visit:
         self.place = place
         self.regained: Place | None = None
         """Where the caller stands again when the phone of the agent died in this stay."""
+        self.move: Move | None = None
+        """Where the caller goes next, when somebody moves it out of this stay."""
         self._host = host
         self._settings = settings
         self._leg: AgentLeg | None = None
@@ -162,7 +179,8 @@ class Visit:
 
     async def _entertain(self) -> None:
         """What the caller hears while it waits; who was cut off is told so first."""
-        prompt = self._settings.requeue_prompt if self.place is not None else ""
+        cut_off = self.place is not None and self.place.back_why == "lost"
+        prompt = self._settings.requeue_prompt if cut_off else ""
         if prompt:
             try:
                 await self.call.play(prompt)

@@ -12,7 +12,15 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from sipcc.acd.events import OfferEnded, OfferMade, QueueJoined, QueueLeft
+from sipcc.acd.events import (
+    CallerAssigned,
+    CallerMoved,
+    CallerPrioritised,
+    OfferEnded,
+    OfferMade,
+    QueueJoined,
+    QueueLeft,
+)
 from sipcc.bus import Bus
 from sipcc.call.events import (
     BridgeEnded,
@@ -189,6 +197,13 @@ def told(event: Event) -> tuple[str, str] | None:
         case QueueLeft():
             agent = f" by {event.agent}" if event.agent else ""
             return f"left queue {event.queue}: {event.exit}{agent}", f"after {event.waited:.1f} s"
+        case CallerMoved():
+            place = "kept" if event.kept else "not kept"
+            return f"moved to queue {event.to}{_by(event.by)}", f"place {place}"
+        case CallerPrioritised():
+            return f"has priority {event.priority}{_by(event.by)}", f"position {event.position}"
+        case CallerAssigned():
+            return f"reserved for {event.agent}{_by(event.by)}", f"queue {event.queue}"
         case OfferMade():
             return f"offered to {event.agent}", f"queue {event.queue}"
         case OfferEnded():
@@ -199,6 +214,10 @@ def told(event: Event) -> tuple[str, str] | None:
             return f"menu {event.menu}: {event.destination}", event.reason
         case _:
             return None
+
+
+def _by(who: str) -> str:
+    return f" by {who}" if who else ""
 
 
 class PcapFile:

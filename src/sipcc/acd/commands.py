@@ -1,0 +1,60 @@
+"""What can be said to the ACD about callers who wait."""
+
+from __future__ import annotations
+
+from sipcc.acd.engine import Engine
+from sipcc.acd.events import Exit
+from sipcc.acd.model import Place
+from sipcc.acd.visit import Move
+
+
+class CallerCommands(Engine):
+    """Commands about waiting callers, by the id of their entry.
+
+    All but `withdraw` raise LocalProtocolError, with the reason, when they are not possible now. `by` is who
+    gave the command, for the event.
+    """
+
+    def withdraw(self, entry_id: str, exit_: Exit = "withdrawn") -> bool:
+        """Take a waiting caller out of its queue; False when it is not waiting any more."""
+        return self.leave(entry_id, exit_)
+
+    def move(self, entry_id: str, queue: str, *, keep_place: bool = True, by: str = "") -> str:
+        """Send a waiting caller to another queue; the id of its entry there.
+
+        It leaves its queue by ``withdrawn``, and whoever rings for it is stopped. Its `QueueHandle.enter`
+        goes on in the other queue, by whose skills it is served then.
+
+        Args:
+            entry_id: The caller.
+            queue: Where to.
+            keep_place: True lets it stand there as if it had joined when it joined here.
+            by: Who wants it.
+        """
+        entry, line = self.floor.movable(entry_id, queue), self.floor.line(queue)
+        name, now = line.settings.name, self.now()
+        move = Move(
+            entry=self._ids.uid("entry"),
+            queue=name,
+            priority=entry.priority - self.floor.line(entry.queue).settings.priority,
+            plan=self.planner.plan(name, entry.caller, now=now),
+            place=Place(joined=entry.joined, number=entry.number, back_why="moved") if keep_place else None,
+        )
+        self._visits[entry_id].move = move
+        self.floor.move(entry, name, new=move.entry, kept=keep_place, by=by, now=now)
+        self._pump()
+        return move.entry
+
+    def prioritise(self, entry_id: str, priority: int, *, by: str = "") -> int:
+        """Give a waiting caller another priority, to which that of its queue is added; its place then."""
+        entry = self.floor.prioritise(entry_id, priority, by=by, now=self.now())
+        self._pump()
+        return self.floor.line(entry.queue).position(entry)
+
+    def assign(self, entry_id: str, agent: str, *, by: str = "") -> None:
+        """Reserve a waiting caller for one agent of its queue, whatever skills it wanted.
+
+        Others may have it only when that agent is offline or quarantined.
+        """
+        self.floor.assign(entry_id, agent, by=by, now=self.now())
+        self._pump()
