@@ -4,7 +4,8 @@
 
 The floor, its queues and its strategies are those of the live switch; callers, phones and the clock are
 made up. Callers come evenly over 24 hours to four queues, where as many agents serve them as Erlang A asks
-for; they give up after 120 seconds in the mean. `us/call` is the time of all decisions for one call.
+for; they give up after 120 seconds in the mean. `cpu us/call` is the processor time of all that the centre
+does for one call, the made-up caller and phone included.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ def day(calls: int, strategy: str, *, seed: int) -> dict[str, object]:
                 draw=Random(f"{seed} {name}"))
         for name in QUEUES
     ]  # fmt: skip
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     summaries = simulation.run(merge(*coming, key=lambda arrival: arrival.at))
-    seconds = time.perf_counter() - began
+    seconds, used = time.perf_counter() - began, time.process_time() - used
     offered = sum(one.offered for one in summaries)
     in_time = sum(one.service_level * one.offered for one in summaries)
     return {
@@ -67,7 +68,8 @@ def day(calls: int, strategy: str, *, seed: int) -> dict[str, object]:
         "in time %": 100.0 * in_time / offered,
         "events": happened,
         "seconds": seconds,
-        "us/call": 1e6 * seconds / offered,
+        "cpu s": used,
+        "cpu us/call": 1e6 * used / offered,
     }
 
 

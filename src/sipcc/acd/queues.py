@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, overload
 
@@ -123,6 +123,10 @@ class InLine(Sequence[Entry]):
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def __iter__(self) -> Iterator[Entry]:
+        entries = self._entries
+        return (entries[key[3]] for key in self._order)
 
     @overload
     def __getitem__(self, index: int) -> Entry: ...

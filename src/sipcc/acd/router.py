@@ -109,10 +109,12 @@ def decide(
     benches: dict[str, Bench] = {}
     gone: list[str] = []
     for line in lines:
-        if line.entries:
+        if _asks(line):
             names = line.members if ready is None else [name for name in line.members if name in ready]
             if free := [agent for name in names if eligible(agent := agents[name], now=now)]:
                 benches[line.queue] = Bench(line, free, agents=agents, gone=gone, now=now)
+    if not benches:
+        return []
     taken: dict[str, tuple[int, str]] = {}
     picks: list[Pick] = []
     for entry in _in_order(list(benches.values()), now=now):
@@ -124,6 +126,13 @@ def decide(
             for name in pick.agents:
                 taken[name] = (pick.trace.place, entry.id)
     return picks
+
+
+def _asks(line: Line) -> bool:
+    """True when there may be a caller to be offered: mostly, somebody's phone is ringing and that is all."""
+    if line.strategy.rings_all:
+        return bool(line.entries)
+    return any(entry.state is not EntryState.OFFERING for entry in line.entries)
 
 
 def _in_order(benches: Sequence[Bench], *, now: float) -> Iterable[Entry]:
