@@ -17,7 +17,7 @@ from sipcc.acd import Acd, AgentSnapshot
 from sipcc.api.access import Permit
 from sipcc.api.office import bearer_of, encoded, needs, office_of
 from sipcc.api.requests import Answer
-from sipcc.api.schema import Command, Problem, Verb, Withdrawal, Withdrawn
+from sipcc.api.schema import Command, Force, Problem, Verb, Withdrawal, Withdrawn
 from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
 
@@ -47,9 +47,29 @@ async def command(
 
     def act() -> AgentSnapshot:
         VERBS[verb](acd, agent, data)
-        return next(row for row in acd.snapshot().agents if row.name == agent)
+        return _seen(acd, agent)
 
-    return _once(request, data.request_id, data, act)
+    return once(request, data.request_id, data, act)
+
+
+@post("/agents/{agent:str}/force", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
+async def force(
+    request: Request[Any, Any, Any], agent: FromPath[str], data: JSONBody[Force]
+) -> Response[AgentSnapshot]:
+    """Put an agent into a state of rest; its calls go on, and the state comes after them."""
+    acd = office_of(request).centre.acd
+    if agent not in acd.floor.staff.agents:
+        raise NotFoundException(f"there is no agent {agent!r}")
+
+    def act() -> AgentSnapshot:
+        acd.force(agent, data.state, data.reason)
+        return _seen(acd, agent)
+
+    return once(request, data.request_id, data, act)
+
+
+def _seen(acd: Acd, agent: str) -> AgentSnapshot:
+    return next(row for row in acd.snapshot().agents if row.name == agent)
 
 
 @post("/entries/{entry:str}/withdraw", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -67,10 +87,10 @@ async def withdraw(
             raise NotFoundException(f"there is no entry {entry!r}")
         return Withdrawn(entry=entry)
 
-    return _once(request, data.request_id, data, act)
+    return once(request, data.request_id, data, act)
 
 
-def _once(
+def once(
     request: Request[Any, Any, Any], request_id: str, data: msgspec.Struct, act: Callable[[], msgspec.Struct]
 ) -> Response[Any]:
     """Do `act` unless this request was answered before, and say what was said then."""
@@ -87,4 +107,4 @@ def _once(
     return Response(answer.body, status_code=answer.status, media_type="application/json")
 
 
-COMMANDS = [command, withdraw]
+COMMANDS = [command, force, withdraw]

@@ -159,10 +159,52 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of an extended wrap-up."""
 
 
+class Force(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a forced state."""
+
+    request_id: RequestId
+    state: Literal["offline", "not_ready", "ready"]
+    """Comes at once, or after the present offer or talk."""
+    reason: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """Told with the change."""
+
+
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a withdrawal."""
 
     request_id: RequestId
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a move to another queue."""
+
+    request_id: RequestId
+    queue: str
+    keep_place: bool = True
+    """Whether the caller stands there as if it had joined when it joined here."""
+
+
+class Priority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a change of priority."""
+
+    request_id: RequestId
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
+    """The caller's; that of its queue is added."""
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an assignment."""
+
+    request_id: RequestId
+    agent: str
+
+
+class Steered(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a caller waits now."""
+
+    entry: str
+    """A new one after a move."""
+    queue: str
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ class Registry:
         return sorted(self._decoders)
 
     def encode(self, event: Event, *, wall: float, body: bytes | None = None) -> LogRow:
-        """The row of `event`, which happened at the Unix time `wall`; `body` is its JSON where it is known."""
+        """The row of `event`, which happened at the Unix time `wall`; `body` is its JSON if it is known."""
         if body is None:
             event, body = self._scribe.write(event)
         return LogRow(wall, _tag_of(type(event)), getattr(event, "call", ""), body)
