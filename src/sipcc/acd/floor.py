@@ -21,6 +21,7 @@ from sipcc.acd.model import (
     Agent,
     Entry,
     EntryState,
+    Journey,
     Offer,
     OfferState,
     Order,
@@ -54,11 +55,13 @@ class Floor(Steering):
         priority: int,
         plan: tuple[Stage, ...] = (),
         place: Place | None = None,
+        journey: Journey | None = None,
         now: float,
     ) -> Entry:
         """Let a caller in. The entry that comes back has ended already when the queue refuses it.
 
-        With a `place` that it has had, the caller stands there again, however long the line is.
+        With a `place` that it has had, the caller stands there again, however long the line is. On a
+        `journey` it stands as if it had come when that began.
         """
         line = self.line(queue)
         self._count += place is None
@@ -72,6 +75,11 @@ class Floor(Steering):
             joined=now,
             plan=plan,
         )
+        if journey is not None:
+            self._travellers.add(entry_id)
+            entry = replace(entry, journey=journey, joined=journey.began, moved_at=now)
+            if journey.until is not None:
+                self._alarms.add(journey.until, "wake")
         if place is not None:
             entry = replace(entry, **structs.asdict(place), back_at=now)
         line.tally.joined += 1
@@ -236,6 +244,7 @@ class Floor(Steering):
         """Make every offer that is possible now. Call this after each input."""
         if not self.entries:
             return
+        self._send_on(now=now)
         for line in [line for line in self.lines.values() if len(line)]:
             for entry_id, to in overflow.due(line, self.entries, self.staff, now=now):
                 self._leave(self.entries[entry_id], "overflowed", now=now, to=to)
@@ -244,6 +253,16 @@ class Floor(Steering):
                     self._leave(self.entries[entry_id], "no_agent", now=now)
         for pick in self.possible(now=now, bits=bits):
             self._offer(pick, now=now)
+
+    def _send_on(self, *, now: float) -> None:
+        """Let those go on whose journey says so, but for those who are being rung for."""
+        self._travellers &= self.entries.keys()
+        for entry in [self.entries[name] for name in sorted(self._travellers)]:
+            journey = entry.journey
+            if journey is None or journey.until is None or journey.until > now:
+                continue
+            if entry.state is EntryState.WAITING:
+                self._leave(entry, "overflowed" if journey.to else "timed_out", now=now, to=journey.to)
 
     def possible(self, *, now: float, bits: int = 0) -> list[Pick]:
         """What the router would offer now."""

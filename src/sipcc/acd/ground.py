@@ -66,6 +66,8 @@ class Ground:
         """Offers that have not ended, those being cancelled included."""
         self.traces: OrderedDict[str, Trace] = OrderedDict()
         self.closed = False
+        self._travellers: set[str] = set()
+        """Entries on a journey; ones that have ended are dropped at the next look."""
         self._new_id = new_id
         self._count = 0
 

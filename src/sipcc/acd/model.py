@@ -5,7 +5,7 @@ Each change makes a new struct, so whatever the router has seen stays as it was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -120,6 +120,19 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """What the stage is, for the decision trace: ``skills``, ``last agent``."""
     skip_absent: bool = False
     """True: passed over while nobody whom it admits is there; waiting for them would be in vain."""
+    order: Callable[[Agent], tuple[float, ...]] | None = None
+    """A sort key: those of the admitted whose key is less are asked first; ties go by the strategy."""
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True):
+    """A way through several queues of which a stay is a part; all times are of the monotonic clock."""
+
+    began: float
+    """When it began: in each of its lines the caller is as old as that."""
+    until: float | None = None
+    """When the caller goes on, if no agent is being rung for it; None stays."""
+    to: str = ""
+    """Where to; empty for where the queue's `then` leads, with the exit ``timed_out``."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +154,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     plan: tuple[Stage, ...] = ()
     """Whom this caller may have, and when, by `Stage.after`; before the first stage, and without any: every
     member of the queue."""
+    journey: Journey | None = None
+    """The way that this visit is a part of."""
+    moved_at: float | None = None
+    """When the caller came to this line on its journey, which may be later than `joined`."""
     state: EntryState = EntryState.JOINED
     deadline: float | None = None
     """End of the longest wait, or of the time allowed for connecting."""
@@ -162,7 +179,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def began(self) -> float:
         """When this wait began. A place that was got back is as old as `joined`, but no wait."""
-        return self.joined if self.back_at is None else self.back_at
+        if self.back_at is not None:
+            return self.back_at
+        return self.joined if self.moved_at is None else self.moved_at
 
     def waited(self, *, now: float) -> float:
         """Seconds in line until now, or until the exit."""

@@ -35,8 +35,13 @@ def stage_at(entry: Entry, team: Sequence[Agent], *, now: float) -> Stage | None
 
 
 def admitted(stage: Stage | None, agents: Iterable[Agent]) -> dict[str, Agent]:
-    """Those of `agents` whom `stage` admits, by name and in their order."""
-    return {agent.name: agent for agent in agents if stage is None or not stage.want.why_not(agent)}
+    """Those of `agents` whom `stage` admits, by name, in their order or that of the stage."""
+    if stage is None:
+        return {agent.name: agent for agent in agents}
+    found = [agent for agent in agents if not stage.want.why_not(agent)]
+    if stage.order is not None:
+        found.sort(key=stage.order)
+    return {agent.name: agent for agent in found}
 
 
 def _anybody(stage: Stage, team: Sequence[Agent]) -> bool:

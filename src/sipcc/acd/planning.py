@@ -85,6 +85,10 @@ class Planner:
                 raise LocalProtocolError(f"skills {skills!r}: {error}") from error
         return self.after_last_agent(queue, caller, stages, now=now)
 
+    def own(self, queue: str) -> Plan:
+        """The stages of the `skills` and `relax` of `queue` itself."""
+        return self._stages[queue]
+
     def after_last_agent(self, queue: str, caller: str, stages: Plan, *, now: float) -> Plan:
         """`stages`, behind the wait for the last agent when the queue has one and there is such an agent."""
         settings = self._queues[queue]

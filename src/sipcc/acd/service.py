@@ -10,7 +10,7 @@ from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.commands import CallerCommands
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import OfferState, Place, QueueResult, Strategy, Verdict
+from sipcc.acd.model import Journey, OfferState, Place, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -44,6 +44,7 @@ class QueueHandle:
         skills: str | None = None,
         relax: Sequence[RelaxStep] = (),
         plan: Plan | None = None,
+        journey: Journey | None = None,
     ) -> QueueResult:
         """Put `call` into the line and stay until it has left, the talk with an agent included.
 
@@ -57,6 +58,8 @@ class QueueHandle:
                 `skills` and `relax`; empty for any member.
             relax: What it is content with later; goes with `skills`.
             plan: Stages made by other rules, in place of all of these.
+            journey: The way through several queues that this stay is a part of; the times of `plan` count
+                from its beginning.
 
         Raises:
             LocalProtocolError: `skills` or a step of `relax` cannot be read.
@@ -64,7 +67,7 @@ class QueueHandle:
         if plan is None:
             now = self._acd.now()
             plan = self._acd.planner.plan(self.name, call.caller, skills=skills, relax=relax, now=now)
-        return await self._acd.enter(self.name, call, priority=priority, plan=plan)
+        return await self._acd.enter(self.name, call, priority=priority, plan=plan, journey=journey)
 
 
 class Acd(CallerCommands):
@@ -150,7 +153,15 @@ class Acd(CallerCommands):
         self.floor.line(name)
         return QueueHandle(self, name)
 
-    async def enter(self, queue: str, call: Caller, *, priority: int = 0, plan: Plan = ()) -> QueueResult:
+    async def enter(
+        self,
+        queue: str,
+        call: Caller,
+        *,
+        priority: int = 0,
+        plan: Plan = (),
+        journey: Journey | None = None,
+    ) -> QueueResult:
         """See `QueueHandle.enter`."""
         if self._driver is None:
             raise LocalProtocolError("the ACD has not been started")
@@ -159,7 +170,7 @@ class Acd(CallerCommands):
         place: Place | None = None
         while True:
             visit = Visit(self, call, settings, entry_id, place=place)
-            result = await self._stay(visit, queue, priority, plan)
+            result = await self._stay(visit, queue, priority, plan, journey)
             if (move := visit.move) is not None:
                 entry_id, queue, priority = move.entry, move.queue, move.priority
                 plan, place, settings = move.plan, move.place, self.floor.line(queue).settings
@@ -168,7 +179,9 @@ class Acd(CallerCommands):
             else:
                 return result
 
-    async def _stay(self, visit: Visit, queue: str, priority: int, plan: Plan) -> QueueResult:
+    async def _stay(
+        self, visit: Visit, queue: str, priority: int, plan: Plan, journey: Journey | None
+    ) -> QueueResult:
         """One entry of a caller: its wait, and its talk when it is answered."""
         call, entry_id = visit.call, visit.id
         self._visits[entry_id] = visit
@@ -181,6 +194,7 @@ class Acd(CallerCommands):
                 priority=priority,
                 plan=plan,
                 place=visit.place,
+                journey=journey,
                 now=self.now(),
             )
             if call.ended:

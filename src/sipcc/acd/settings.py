@@ -60,6 +60,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The queues that this agent serves."""
     skills: dict[str, int] = {}
     """Skill levels, for the conditions in the queues' `skills` and for strategies that read them."""
+    attributes: dict[str, str | int | float | bool | tuple[str | int | float, ...]] = {}
+    """What else is known of this agent, for the expressions of ``[[workflows]]``: ``worker.NAME``."""
     weight: Annotated[float, Meta(ge=0)] = 1.0
     """This agent's share of the calls, against the other free agents' weights, where the strategy is
     ``weighted``. With 0 it gets a call only when all that are free have 0."""

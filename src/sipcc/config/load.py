@@ -42,6 +42,7 @@ from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
+from sipcc.config.workflows import check_workflow_ways, check_workflows
 from sipcc.errors import ConfigError
 from sipcc.numbers import plan_of
 from sipcc.records.settings import RecordSettings
@@ -174,7 +175,11 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, Report
     values |= {name: tuple(item for _, item in items) for name, items in lists.items()}
     config = Config(**values)
     _check_all(config, lists, data, report)
-    return (None if report.failed else _anchored(config, folder)), report
+    if report.failed:
+        return None, report
+    config = _anchored(config, folder)
+    check_workflows(config, report)
+    return (None if report.failed else config), report
 
 
 def _text_of(path: Path, report: Report) -> str | None:
@@ -264,6 +269,7 @@ def _check_all(
     check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
+        check_workflow_ways(lists["menus"], names, report)
     if not data.get("numbers"):
         report.warn((), "there are no [[numbers]]: every call will be refused", 'add one, as in to = "echo"')
 
@@ -318,6 +324,11 @@ def _anchored(config: Config, folder: Path) -> Config:
         else "",
     )
     config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon)
+    workflows = tuple(
+        msgspec.structs.replace(flow, file=str(folder / flow.file)) if flow.file else flow
+        for flow in config.workflows
+    )
+    config = msgspec.structs.replace(config, workflows=workflows)
     if config.regions.file:
         regions = msgspec.structs.replace(config.regions, file=str(folder / config.regions.file))
         config = msgspec.structs.replace(config, regions=regions)

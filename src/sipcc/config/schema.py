@@ -64,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
+    workflows: tuple[WorkflowSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
@@ -97,6 +98,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "trunks": TrunkSettings,
     "agents": AgentSettings,
     "queues": QueueSettings,
+    "workflows": WorkflowSettings,
     "menus": MenuSettings,
     "hours": HoursSettings,
     "numbers": NumberSettings,

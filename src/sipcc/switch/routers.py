@@ -58,7 +58,7 @@ class CallRouter:
             name: Stands in events.
             default: The destination when `function` fails.
             data: Looks up more about the caller; what it returns is added to what `function` gets.
-            config: Has the queues and menus that may be named.
+            config: Has the queues, menus and workflows that may be named.
             bus: Hears of failures.
             handler_of: Finds the treatment behind a destination.
 
@@ -69,14 +69,13 @@ class CallRouter:
         self.off = False
         """True when the function was late too often: it is not asked any more."""
         self._function, self._data = function, data
-        self._queues = frozenset(queue.name for queue in config.queues)
-        self._menus = frozenset(menu.name for menu in config.menus)
+        self._known = known_names(config)
         self._bus, self._handler_of = bus, handler_of
         self._tasks = TaskScope(f"router-{name}")
         self._threads = 0
         self._late = 0
         try:
-            self.default = destination_of(default, self._queues, self._menus)
+            self.default = destination_of(default, self._known)
         except ValueError as error:
             raise ConfigError(f"router {name!r}", f"the default {error}") from error
 
@@ -107,7 +106,7 @@ class CallRouter:
             data = known_of(call)
             if self._data is not None:
                 data |= await self._run(self._data, call)
-            return destination_of(await self._run(self._function, data), self._queues, self._menus)
+            return destination_of(await self._run(self._function, data), self._known)
         except ValueError as error:
             return str(error)
         except Exception as error:  # a plug-in's fault must not cost the caller the call
@@ -211,7 +210,16 @@ def known_of(call: Call) -> UserData:
     }
 
 
-def destination_of(answer: object, queues: frozenset[str], menus: frozenset[str]) -> Destination:
+def known_names(config: Config) -> dict[str, frozenset[str]]:
+    """The names that a router may send calls to, by the kind of destination."""
+    return {
+        "queue": frozenset(queue.name for queue in config.queues),
+        "menu": frozenset(menu.name for menu in config.menus),
+        "workflow": frozenset(flow.name for flow in config.workflows),
+    }
+
+
+def destination_of(answer: object, known: Mapping[str, frozenset[str]]) -> Destination:
     """What `answer` means: the name of a queue, or a destination.
 
     Raises:
@@ -219,13 +227,13 @@ def destination_of(answer: object, queues: frozenset[str], menus: frozenset[str]
     """
     if not isinstance(answer, str):
         raise ValueError(f"{answer!r} is no queue and no destination")
-    if answer in queues:
+    if answer in known.get("queue", ()):
         return Destination("queue", answer)
     try:
         destination = Destination.parse(answer)
     except ValueError:
         raise ValueError(f"{answer!r} is no queue and no destination") from None
-    known = {"queue": queues, "menu": menus}.get(destination.kind)
-    if destination.kind == "app" or (known is not None and destination.argument not in known):
+    names = known.get(destination.kind)
+    if destination.kind == "app" or (names is not None and destination.argument not in names):
         raise ValueError(f"{answer!r} leads nowhere")
     return destination

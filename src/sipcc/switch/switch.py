@@ -50,6 +50,7 @@ from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.trunks import Trunks
+from sipcc.switch.workflows import Workflows
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -318,6 +319,9 @@ class Switch:
             ids=self.ids,
         )
         self.queueing = Queueing(self.queue, self.handler_of)
+        self.workflows = Workflows(
+            config, acd=self.acd, queueing=self.queueing, bus=self.bus, clock=self.clock
+        )
         context = CallContext(
             endpoint=self.endpoint,
             engine=self.engine,
@@ -376,6 +380,8 @@ class Switch:
             return self._menu_handler(name)
         if destination.kind == "queue":
             return self.queueing.handler(name)
+        if destination.kind == "workflow":
+            return self.workflows.handler(name)
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
             raise ConfigError(

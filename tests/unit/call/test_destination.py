@@ -10,6 +10,7 @@ from sipcc.call.destination import Destination
     [
         ("echo", "echo", ""),
         ("queue:sales", "queue", "sales"),
+        ("workflow:main", "workflow", "main"),
         ("dial:sip:bob@127.0.0.1:5070", "dial", "sip:bob@127.0.0.1:5070"),
         ("reject:503", "reject", "503"),
     ],

@@ -203,5 +203,5 @@ def test_a_default_that_leads_nowhere_is_refused() -> None:
 
 
 def test_names_of_queues_go_before_kinds() -> None:
-    assert destination_of("busy", frozenset({"busy"}), frozenset()) == Destination("queue", "busy")
-    assert destination_of("busy", frozenset(), frozenset()) == Destination("busy")
+    assert destination_of("busy", {"queue": frozenset({"busy"})}) == Destination("queue", "busy")
+    assert destination_of("busy", {}) == Destination("busy")
