@@ -105,7 +105,7 @@ class Engine:
             while True:
                 self.floor.route(now=self.now(), bits=self._ids.bits(64))
                 orders, events = self.floor.orders(), self.floor.events()
-                if not orders and not events:
+                if not orders and not events and not self.floor.tidy(now=self.now()):
                     return
                 for event in events:
                     self._bus.emit(event)

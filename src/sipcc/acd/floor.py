@@ -32,6 +32,7 @@ from sipcc.acd.model import (
 )
 from sipcc.acd.offer import OfferInput
 from sipcc.acd.queues import IN_LINE, EntryInput
+from sipcc.acd.reload import Renewable
 from sipcc.acd.router import Pick, Trace, decide
 from sipcc.acd.steering import Steering
 from sipcc.events import Event
@@ -40,7 +41,7 @@ TRACES_KEPT = 256
 """How many decision traces can be asked for after their offer has ended."""
 
 
-class Floor(Steering):
+class Floor(Renewable, Steering):
     """The rules of a centre: what each input does to its state."""
 
     # Callers
@@ -68,7 +69,7 @@ class Floor(Steering):
         entry = Entry(
             id=entry_id,
             number=self._count,
-            queue=queue,
+            queue=line.settings.name,
             call=call,
             caller=caller,
             priority=line.settings.priority + priority,
@@ -214,8 +215,8 @@ class Floor(Steering):
         """Do all that is due: leases, wrap-ups, quarantines, longest waits."""
         for key in self._alarms.due(now=now):
             kind, _, name = key.partition(":")
-            if kind == "agent":
-                self._expire_agent(self.staff.agents[name], now=now)
+            if kind == "agent" and (agent := self.staff.agents.get(name)) is not None:
+                self._expire_agent(agent, now=now)
             elif kind == "entry" and (entry := self.entries.get(name)) is not None:
                 self._expire_entry(entry, now=now)
 
@@ -292,6 +293,7 @@ class Floor(Steering):
                 call=entry.call,
                 agent=name,
                 began=now,
+                told_as=entry.told_as,
             )
             self.offers[offer.id] = offer
             self._keep_trace(offer.id, pick.trace)

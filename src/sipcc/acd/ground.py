@@ -11,6 +11,7 @@ from sipcc.acd import queues as queues_
 from sipcc.acd.agents import AgentInput, backed_off
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.model import (
+    AgentState,
     Entry,
     Offer,
     Order,
@@ -66,19 +67,25 @@ class Ground:
         """Offers that have not ended, those being cancelled included."""
         self.traces: OrderedDict[str, Trace] = OrderedDict()
         self.closed = False
+        self.leaving: dict[str, tuple[AgentState, str]] = {}
+        """Agents that are not configured any more, with what they wished; gone when they are done."""
+        self.retired: set[str] = set()
+        """Queues that are not configured any more; gone when they are empty."""
+        self.aliases: dict[str, str] = {}
+        """Old names of queues that are called otherwise now."""
         self._travellers: set[str] = set()
         """Entries on a journey; ones that have ended are dropped at the next look."""
         self._new_id = new_id
         self._count = 0
 
     def line(self, queue: str) -> WaitingLine:
-        """The line of that name.
+        """The line of that name, or of the queue that once had it.
 
         Raises:
             LocalProtocolError: there is none.
         """
         try:
-            return self.lines[queue]
+            return self.lines[queue if queue in self.lines else self.aliases.get(queue, queue)]
         except KeyError:
             known = ", ".join(sorted(self.lines)) or "none"
             raise LocalProtocolError(f"there is no queue {queue!r}; known: {known}") from None

@@ -175,6 +175,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     left_at: float | None = None
     to: str = ""
     """The destination of a caller that goes on to somewhere else; empty otherwise."""
+    told_as: str = ""
+    """The name of the queue in events, when it was called otherwise as the caller joined."""
 
     @property
     def began(self) -> float:
@@ -219,6 +221,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     state: OfferState = OfferState.RESERVED
     outcome: OfferOutcome | None = None
     sip_status: int = 0
+    told_as: str = ""
+    """As in `Entry`."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

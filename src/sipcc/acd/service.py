@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sipcc.acd import invariants, strategies
@@ -66,7 +66,8 @@ class QueueHandle:
         """
         if plan is None:
             now = self._acd.now()
-            plan = self._acd.planner.plan(self.name, call.caller, skills=skills, relax=relax, now=now)
+            name = self._acd.floor.line(self.name).settings.name
+            plan = self._acd.planner.plan(name, call.caller, skills=skills, relax=relax, now=now)
         return await self._acd.enter(self.name, call, priority=priority, plan=plan, journey=journey)
 
 
@@ -100,12 +101,8 @@ class Acd(CallerCommands):
         Raises:
             ConfigError: a name is given twice, or a queue or strategy is unknown.
         """
-        known = custom or {}
-        by_queue = {
-            queue.name: known[queue.strategy] if queue.strategy in known else strategies.load(queue.strategy)
-            for queue in queues
-        }
-        floor = Floor(agents, queues, strategies=by_queue, new_id=ids.uid)
+        self._custom = dict(custom or {})
+        floor = self._floor_of(agents, queues, ids)
         super().__init__(floor, Planner(queues), dialer=dialer, bus=bus, clock=clock, ids=ids)
         self._presence = presence
         self._emptied: list[asyncio.Future[None]] = []
@@ -121,6 +118,38 @@ class Acd(CallerCommands):
             if not settings.registers or self._present(settings):
                 self.floor.staff.registration(settings.name, True, now=self.now())
         self._pump()
+
+    def _floor_of(self, agents: Sequence[AgentSettings], queues: Sequence[QueueSettings], ids: Ids) -> Floor:
+        known = self._custom
+        by_queue = {
+            queue.name: known[queue.strategy] if queue.strategy in known else strategies.load(queue.strategy)
+            for queue in queues
+        }
+        return Floor(agents, queues, strategies=by_queue, new_id=ids.uid)
+
+    def prepare(self, agents: Sequence[AgentSettings], queues: Sequence[QueueSettings]) -> Callable[[], None]:
+        """Build and check all that other agents and queues need; what comes back goes over to them.
+
+        Callers and agents keep what they have, as `sipcc.acd.reload` says.
+
+        Raises:
+            ConfigError: as at the beginning; nothing has changed.
+        """
+        fresh = self._floor_of(agents, queues, self._ids)
+        Planner(queues)  # reads every condition
+
+        def go_over() -> None:
+            changed = self.floor.renew(fresh, now=self.now())
+            last_agents = self.planner.last_agents
+            self.planner = Planner([line.settings for line in self.floor.lines.values()])
+            self.planner.last_agents = last_agents
+            for name in changed:
+                settings = self.floor.staff.agents[name].settings
+                there = not settings.registers or self._present(settings)
+                self.floor.staff.registration(name, there, now=self.now())
+            self._pump()
+
+        return go_over
 
     async def drain(self) -> None:
         """Let nobody in any more (exit ``closed``) and wait until the last caller has gone."""

@@ -11,7 +11,7 @@ def joined(entry: Entry, position: int) -> QueueJoined:
     return QueueJoined(
         at=entry.began,
         entry=entry.id,
-        queue=entry.queue,
+        queue=entry.told_as or entry.queue,
         call=entry.call,
         caller=entry.caller,
         priority=entry.priority,
@@ -26,7 +26,7 @@ def left(entry: Entry, *, now: float) -> QueueLeft:
     return QueueLeft(
         at=now,
         entry=entry.id,
-        queue=entry.queue,
+        queue=entry.told_as or entry.queue,
         call=entry.call,
         exit=entry.exit,
         waited=entry.waited(now=now),
@@ -41,7 +41,7 @@ def offer_made(offer: Offer) -> OfferMade:
         at=offer.began,
         offer=offer.id,
         entry=offer.entry,
-        queue=offer.queue,
+        queue=offer.told_as or offer.queue,
         call=offer.call,
         agent=offer.agent,
     )
@@ -54,7 +54,7 @@ def offer_ended(offer: Offer, *, now: float) -> OfferEnded:
         at=now,
         offer=offer.id,
         entry=offer.entry,
-        queue=offer.queue,
+        queue=offer.told_as or offer.queue,
         call=offer.call,
         agent=offer.agent,
         outcome=offer.outcome,
@@ -67,7 +67,7 @@ def talk_ended(entry: Entry, *, lost: bool, now: float) -> TalkEnded:
     return TalkEnded(
         at=now,
         entry=entry.id,
-        queue=entry.queue,
+        queue=entry.told_as or entry.queue,
         call=entry.call,
         agent=entry.agent or "",
         talked=entry.talked(now=now),

@@ -36,6 +36,7 @@ from sipcc.config.numbers import (
 )
 from sipcc.config.protection import check_protection
 from sipcc.config.regions import check_regions
+from sipcc.config.reload import check_renames
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
 from sipcc.config.surroundings import check_surroundings
@@ -267,6 +268,7 @@ def _check_all(
     check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
     check_queue_exits(lists["queues"], names, report)
+    check_renames(lists["queues"], report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
         check_workflow_ways(lists["menus"], names, report)
