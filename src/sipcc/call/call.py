@@ -278,6 +278,8 @@ class Call(CallVerbs):
 
         The caller stays in the call when it was the other one who left, so that a handler may go on. After
         a transfer, which releases `leg`, the next verb that sounds waits until the caller is free again.
+        An agent whom a queue rang, and who goes on in another call or in the place of this caller, is waited
+        for: the queue must not take it for free.
         """
         await self.free()
         self.leg.match(leg)
@@ -285,4 +287,7 @@ class Call(CallVerbs):
         self.stop_playing()
         if record:
             self.record()
-        return await self.converse(leg)
+        result = await self.converse(leg)
+        if result.transferred and leg.agent is not None:
+            await (self.free() if leg is self.leg else leg.wait_over())
+        return result

@@ -50,7 +50,7 @@ class CallLegs(CallState):
                 call=self.id,
                 leg=leg.id,
                 target=str(session.remote_contact or session.request.from_.uri),
-                agent=leg.agent,
+                agent=self._context.agent_at(leg),
                 sip_call_id=session.call_id,
             )
         )

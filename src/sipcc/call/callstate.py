@@ -13,6 +13,7 @@ from sipcc.call.conversation import BridgeResult, Conversation
 from sipcc.call.digits import DigitBuffer
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
+from sipcc.call.lending import Lending
 from sipcc.call.passthrough import Passthrough
 from sipcc.call.playing import Player
 from sipcc.call.recording import CallRecording
@@ -81,8 +82,13 @@ class CallState(CallerFacts):
         """How many ask that the caller's keys be secret."""
         self._recording = CallRecording(call_id, context)
         self._known: dict[Leg, tuple[CallIdentity, str, str]] = {}
-        self._lent = 0
-        self._given_back = asyncio.Event()
+        self._lending = Lending()
+        self.interaction = call_id
+        """The call that the caller's visit began with; see `join_interaction`."""
+        self.began = 0.0
+        """When the call got its caller's leg, in seconds of the clock."""
+        self.talks = 0
+        """How many conversations the caller has had so far."""
         self.transfer_under_way: Transfer | None = None
         """The transfer that is being tried; there is one at a time."""
         self.transferor: Target | str | None = None
@@ -131,6 +137,7 @@ class CallState(CallerFacts):
     def attach(self, leg: Leg) -> None:
         """Give the call its caller."""
         self._leg = leg
+        self.began = self._now()
         self._player = Player(leg.media)
 
     async def wait_ended(self) -> str:
@@ -188,26 +195,20 @@ class CallState(CallerFacts):
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """While this lasts, a transfer has the caller, and verbs that sound wait (`free`)."""
-        self._lent += 1
-        self._given_back.clear()
-        try:
+        """While this lasts, the task that runs this has the caller, and verbs of others wait (`free`)."""
+        with self._lending.lent():
             yield
-        finally:
-            self._lent -= 1
-            if not self._lent:
-                self._given_back.set()
 
     @property
     def is_lent(self) -> bool:
-        """True while a transfer has the caller."""
-        return self._lent > 0
+        """True while somebody else has the caller, such as a transfer."""
+        return self._lending.elsewhere
 
     async def free(self) -> None:
-        """Wait until no transfer has the caller any more; raises CallEnded when the caller leaves first."""
+        """Wait until nobody else has the caller any more; raises CallEnded when the caller leaves first."""
         self._check()
-        if self._lent:
-            await self.unless_ended(self._given_back.wait())
+        if self.is_lent:
+            await self.unless_ended(self._lending.back())
             self._check()
 
     async def converse(self, leg: Leg, *, resumed: bool = False) -> BridgeResult:
@@ -221,6 +222,7 @@ class CallState(CallerFacts):
             on_joined=self._joined,
         )
         self._conversation = talk
+        self.talks += 1
         self.passing = passing = Passthrough(context, talk)
         started = self._now()
         if not resumed:
@@ -322,13 +324,22 @@ class CallState(CallerFacts):
         leg.owner = self.call
         self._others.add(leg)
         at, session = self._now(), leg.session
-        target = str(session.remote_contact or session.request.uri)
+        target, agent = str(session.remote_contact or session.request.uri), self._context.agent_at(leg)
         self._emit(
             events.LegStarted(
-                at=at, call=self.id, leg=leg.id, target=target, agent=leg.agent, sip_call_id=session.call_id
+                at=at, call=self.id, leg=leg.id, target=target, agent=agent, sip_call_id=session.call_id
             )
         )
         self._emit(events.LegAnswered(at=at, call=self.id, leg=leg.id))
+
+    def join_interaction(self, other: CallState) -> None:
+        """This call and `other` are one visit of a caller: it goes by the call that began first."""
+        first, second = (self, other) if (self.began, self.id) <= (other.began, other.id) else (other, self)
+        if first.interaction != second.interaction:
+            second.interaction = first.interaction
+            self._emit(
+                events.InteractionJoined(at=self._now(), call=second.id, interaction=second.interaction)
+            )
 
     def give_up(self, leg: Leg) -> None:
         """Another call takes `leg`; without its caller this call is over."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from sipcc.bus import Bus
 from sipcc.call.diskwatch import DiskWatch
 from sipcc.call.limits import CallLimits
@@ -22,7 +24,8 @@ from sipcc.rtp.settings import MediaSettings
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
-    from sipcc.call.protocols import PromptSource
+    from sipcc.call.leg import Leg
+    from sipcc.call.protocols import Handler, PromptSource
     from sipcc.call.ringing import Target
     from sipcc.call.saving import SavedCall
     from sipcc.sip import Endpoint
@@ -35,6 +38,32 @@ class Locator(Protocol):
     def locate(self, target: str) -> Sequence[Target]:
         """The places for a SIP URI or a user name; empty when the user is not registered."""
         ...
+
+
+class Waypoint(msgspec.Struct, frozen=True):
+    """Where a transfer to something of ours leads: to a treatment, or to places that are rung."""
+
+    handler: Handler | None = None
+    places: tuple[Target, ...] = ()
+
+
+class Signpost(Protocol):
+    """Knows the names and numbers that are ours."""
+
+    def find(self, target: str) -> Waypoint | None:
+        """Where `target` leads, such as ``queue:sales``, ``agent:bob``, a number of ours, or a plain name.
+
+        None for what is none of ours. An agent without a phone has no places.
+        """
+        ...
+
+
+class _Nowhere:
+    def find(self, target: str) -> Waypoint | None:
+        return None
+
+
+NOWHERE: Signpost = _Nowhere()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +106,14 @@ class CallContext:
     """Who is in which conference."""
     toll: TollGuard = field(default_factory=TollGuard)
     """What may be called, by whom and when."""
+    agent_of: Callable[[str], str] = lambda user: ""
+    """The agent at the phones of a user; empty for none."""
+    signpost: Signpost = NOWHERE
+    """Where transfers lead to that name something of ours."""
     on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None
     """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""
+
+    def agent_at(self, leg: Leg) -> str | None:
+        """The agent whom a leg reaches: by a queue, by name, or as the one at that user's phone."""
+        named = leg.target.agent if leg.target is not None else ""
+        return leg.agent or named or self.agent_of(leg.user) or None

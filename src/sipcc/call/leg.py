@@ -91,6 +91,7 @@ class Leg(LegOffers, LegVerbs):
         self._answers: bool | None = None
         """UAC: True when our INVITE had no offer, so that the far side makes it; None before it spoke."""
         self._stats: asyncio.Future[RtpStats] | None = None
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._change = None
         self._asks_offer = False
         self._referring: Referring | None = None
@@ -142,6 +143,10 @@ class Leg(LegOffers, LegVerbs):
     def ended(self) -> bool:
         """True once the leg is over."""
         return self.state is LegState.ENDED
+
+    async def wait_over(self) -> None:
+        """Wait until the leg is over, in whichever call it is by then."""
+        await asyncio.shield(self._gone)
 
     def take_offer(self, body: bytes) -> None:
         """UAS: read the caller's offer, before anything is answered.
@@ -425,4 +430,5 @@ class Leg(LegOffers, LegVerbs):
         for tap in list(self.taps):
             tap.close()
         self._stats = asyncio.ensure_future(self.media.close())
+        self._gone.set_result(None)
         self.owner.leg_ended(self)

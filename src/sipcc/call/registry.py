@@ -62,8 +62,8 @@ class Calls:
         return self._live.get(call_id)
 
     def live(self) -> list[Call]:
-        """The live calls, oldest first."""
-        return list(self._live.values())
+        """The live calls, oldest first; not those whose handler alone lives on."""
+        return [call for call in self._live.values() if not call.ended]
 
     async def drain(self, timeout: float) -> int:
         """Take no new calls and wait for the live ones to end; how many were left after `timeout` seconds.

@@ -54,6 +54,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The number behind the trunk; None when what was asked for is no telephone number."""
     caller_id: str = ""
     """The number to show instead of the caller's; a trunk with numbers of its own takes only one of them."""
+    agent: str = ""
+    """The agent who is reached there, if it is rung for one by name; queues say it when they ring."""
     by: str = ""
     """The user on whose account it is rung, such as the one who transfers; empty takes the call's own."""
     chosen_by_peer: bool = False
@@ -183,7 +185,7 @@ class _Race:
                 call=call.id,
                 leg=leg.id,
                 target=str(target.uri),
-                agent=self._agent,
+                agent=context.agent_at(leg),
                 sip_call_id=session.call_id,
                 trunk=leg.trunk,
             )

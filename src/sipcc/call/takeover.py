@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sipcc.call.describing import describe_leg
 from sipcc.call.leg import Leg
 from sipcc.call.legoffers import SDP
-from sipcc.call.transfer import find_leg, is_early
+from sipcc.call.referred import find_leg, is_early
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
 from sipcc.sip.multipart import body_of

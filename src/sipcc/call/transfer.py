@@ -11,24 +11,22 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sipcc.call import events
+from sipcc.call.context import Waypoint
 from sipcc.call.leg import Leg
-from sipcc.call.legowner import LegState
+from sipcc.call.referred import find_leg, refusal_of, tell_refused, waypoint_of
 from sipcc.call.report import Report
 from sipcc.call.ringing import Target, ring_targets
 from sipcc.errors import CallEnded, LocalProtocolError, ParseError, SipccError, TransactionTimeout
 from sipcc.log import get_logger
-from sipcc.sip.refer import Referral, Replaces
-from sipcc.sip.session import InviteSession
-from sipcc.sip.session_api import SessionState
+from sipcc.sip.refer import Referral
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call
     from sipcc.call.context import CallContext
     from sipcc.call.conversation import Conversation
     from sipcc.call.events import TransferKind
+    from sipcc.call.protocols import Handler
     from sipcc.sip import InboundRequest
 
 _log = get_logger("sipcc.call")
@@ -58,13 +56,13 @@ class Transfer:
             referral = Referral.of(inbound.request)
         except ParseError as error:
             inbound.reply(error.status_hint)
-            _tell_refused(call, leg, error.status_hint, str(error))
+            tell_refused(call, leg, error.status_hint, str(error))
             return
-        refused = _refusal(call, leg, referral)
+        refused = refusal_of(call, leg, referral)
         if refused is not None:
             status, why = refused
             inbound.reply(status, headers=[("Retry-After", "5")] if status == 503 else ())
-            _tell_refused(call, leg, status, why)
+            tell_refused(call, leg, status, why)
             return
         leg.referrals += 1
         inbound.reply(202, headers=() if referral.subscribes else [("Refer-Sub", "false")])
@@ -78,7 +76,7 @@ class Transfer:
             other = find_leg(call.context, referral.replaces)
             work = transfer.join(other) if other is not None else transfer.fail(481)
         else:
-            work = transfer.ring(_places(call, leg, referral))
+            work = transfer.go(waypoint_of(call, leg, referral))
         call.context.scope.spawn(transfer.see_through(work), name=f"{call.id}/transfer")
 
     def begin(self) -> None:
@@ -115,6 +113,13 @@ class Transfer:
 
     # -- blind ----------------------------------------------------------------------------------
 
+    async def go(self, waypoint: Waypoint, *, timeout: float | None = None) -> None:
+        """Send the caller to where it leads."""
+        if waypoint.handler is not None:
+            await self.send(waypoint.handler)
+        else:
+            await self.ring(waypoint.places, timeout=timeout)
+
     async def ring(self, targets: Sequence[Target | str], *, timeout: float | None = None) -> None:
         """Ring `targets`; whoever answers takes the place of the transferor."""
         call, by, talk = self._call, self._by, self._talk
@@ -138,6 +143,30 @@ class Transfer:
             self._release(by)
             await call.answer()
             await call.converse(leg)
+
+    async def send(self, handler: Handler) -> None:
+        """Let the caller go on at a destination of ours; who asked for it is released at once.
+
+        It gets the caller back when nobody took it there: a queue that was closed, say.
+        """
+        call, by, talk = self._call, self._by, self._talk
+        if talk is not None:
+            if by is talk.caller:
+                call.seat(talk.peer)
+            talk.part()
+        with call.lent():
+            self._done("")
+            self._release(by)
+            talks = call.talks
+            try:
+                await call.answer()
+                await handler(call)
+            except CallEnded:
+                return
+            except SipccError as error:
+                _log.warning("call.transfer_lost", call_id=call.id, target=self._target, error=str(error))
+            if not call.ended and call.talks == talks:
+                await self._go_back(swapped=False)
 
     async def _dial(self, targets: Sequence[Target | str], timeout: float | None) -> Leg:
         call = self._call
@@ -214,6 +243,7 @@ class Transfer:
         talk.part()
         consult.part()
         party.media.unbridge()
+        call.join_interaction(second)
         with call.lent():
             consult.release(other.role if other.role == "caller" else "callee")
             second.give_up(party)
@@ -232,6 +262,7 @@ class Transfer:
         if talk.over or second.ended:
             await self.fail(487)
             return
+        call.join_interaction(second)
         talk.part()
         talk.release(by.role if by.role == "caller" else "callee")
         if party is call.leg:
@@ -300,97 +331,13 @@ async def bare_transfer(call: Call, target: Target | str, *, timeout: float | No
     name = str(target.uri) if isinstance(target, Target) else target
     transfer = Transfer(call, "application", name, by=talk.peer if talk is not None else None)
     transfer.begin()
-    work = transfer.see_through(transfer.ring([target], timeout=timeout))
+    waypoint = call.context.signpost.find(target) if isinstance(target, str) else None
+    going = transfer.go(waypoint, timeout=timeout) if waypoint else transfer.ring([target], timeout=timeout)
+    work = transfer.see_through(going)
     call.context.scope.spawn(work, name=f"{call.id}/transfer")
     return await asyncio.shield(transfer.decided)
-
-
-def find_leg(context: CallContext, replaces: Replaces) -> Leg | None:
-    """The leg of ours whose dialog is named, tags matched exactly; None when there is none that is up."""
-    key = (
-        replaces.call_id.encode("utf-8", "surrogateescape"),
-        replaces.to_tag.encode("utf-8", "surrogateescape"),
-    )
-    session = context.endpoint.outbound.usages.get(key)
-    if not isinstance(session, InviteSession) or not isinstance(session.listener, Leg):
-        return None
-    if session.dialog_with(replaces.from_tag) is None:
-        return None
-    return session.listener
-
-
-def _refusal(call: Call, leg: Leg, referral: Referral) -> tuple[int, str] | None:
-    """Why a REFER is not done, as status and reason; None when it may be tried (reliability A09)."""
-    context, talk = call.context, call.conversation
-    if not leg.refer_rate.take(context.clock.now()):
-        return 503, "too many transfers"
-    if not leg.user:
-        return 403, "only users of ours transfer"
-    if call.transfer_under_way is not None:
-        return 491, "a transfer is under way"
-    talks = talk is not None and leg in (talk.caller, talk.peer) and not talk.over
-    if not talks or leg.state is not LegState.ANSWERED:
-        return 603, "it talks to nobody"
-    if referral.replaces is not None:
-        return _refusal_of_dialog(call, leg, referral.replaces)
-    if not _places(call, leg, referral):
-        return 404, "nobody is there"
-    return None
-
-
-def _refusal_of_dialog(call: Call, leg: Leg, replaces: Replaces) -> tuple[int, str] | None:
-    other = find_leg(call.context, replaces)
-    if other is None or other.ended:
-        return 481, "no such dialog"
-    if other.user != leg.user or other.owner.call is call:
-        return 403, "the dialog is none of its own"
-    if other.owner.call.transfer_under_way is not None:
-        return 491, "a transfer is under way there"
-    return None
-
-
-def _places(call: Call, leg: Leg, referral: Referral) -> list[Target]:
-    """Where the target of a blind transfer can be rung, on the account of who asks for it."""
-    located = call.context.locator.locate(_dialled(call.context, referral))
-    # RFC 3892, by our own knowledge of who asks; users of ours alone are told
-    referred = ("Referred-By", f"<sip:{leg.user}@{call.context.domain}>")
-    return [
-        msgspec.structs.replace(
-            place,
-            by=leg.user,
-            chosen_by_peer=True,
-            headers=(*place.headers, referred) if place.user else place.headers,
-        )
-        for place in located
-    ]
-
-
-def _dialled(context: CallContext, referral: Referral) -> str:
-    """What a phone means by a URI at our own domain or address: a user, or a number to be dialled."""
-    target = referral.target
-    own = {context.domain.lower()} | {listener.local.host for listener in context.endpoint.listeners}
-    if target.scheme != "tel" and target.host.lower() in own and target.user:
-        if context.locator.locate(target.user):
-            return target.user
-        number = target.user.isascii() and target.user.lstrip("+").isdigit()
-        return f"tel:{target.user}" if number else target.user
-    return str(target)
 
 
 async def _reachable(context: CallContext, one: Leg, other: Leg) -> bool:
     """True when the media of both can be bridged; `other` is moved beside `one` where it must be."""
     return await other.come_near(context.engine, one.media)
-
-
-def _tell_refused(call: Call, leg: Leg, status: int, why: str) -> None:
-    _log.info("call.transfer_refused", call_id=call.id, leg=leg.id, status=status, why=why)
-    call.context.bus.emit(
-        events.Decision(
-            at=call.context.clock.now(), call=call.id, what=f"transfer: refused with {status}", why=why
-        )
-    )
-
-
-def is_early(leg: Leg) -> bool:
-    """True for a leg that was not answered yet."""
-    return leg.session.state in (SessionState.CALLING, SessionState.TRYING, SessionState.EARLY)

@@ -51,7 +51,7 @@ class Reception:
             routes.add(
                 Route(
                     settings.number,
-                    self._screened(self._treatment(settings)),
+                    self._screened(self.treatment(settings)),
                     trunk=settings.trunk,
                     max_calls=settings.max_calls,
                     language=settings.language,
@@ -111,7 +111,8 @@ class Reception:
         """Where the caller is at home; the default for who shows no number and for users of ours."""
         return self.regions.of(call.identity.number or "")
 
-    def _treatment(self, settings: NumberSettings) -> Handler:
+    def treatment(self, settings: NumberSettings) -> Handler:
+        """What callers of a number get who come through."""
         handler = self._handler_of(Destination.parse(settings.to))
         if settings.regions:
             handler = self._by_region(settings.regions, handler)

@@ -47,10 +47,10 @@ from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
+from sipcc.switch.signpost import Signpost
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.trunks import Trunks
-from sipcc.switch.workflows import Workflows
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -319,8 +319,13 @@ class Switch:
             ids=self.ids,
         )
         self.queueing = Queueing(self.queue, self.handler_of)
-        self.workflows = Workflows(
-            config, acd=self.acd, queueing=self.queueing, bus=self.bus, clock=self.clock
+        self.signpost = Signpost(
+            config,
+            self.places,
+            plan=self.numbering.home,
+            handler_of=self.handler_of,
+            treatment_of=lambda settings: self.reception.treatment(settings),
+            routed=self._routed,
         )
         context = CallContext(
             endpoint=self.endpoint,
@@ -340,6 +345,8 @@ class Switch:
             trunk_calls=self.trunk_health,
             numbering=self.numbering,
             toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
+            agent_of=self.signpost.agent_of,
+            signpost=self.signpost,
             on_user_busy=self._user_busy,
             journal=self._journal,
         )
@@ -380,8 +387,6 @@ class Switch:
             return self._menu_handler(name)
         if destination.kind == "queue":
             return self.queueing.handler(name)
-        if destination.kind == "workflow":
-            return self.workflows.handler(name)
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
             raise ConfigError(
