@@ -85,6 +85,7 @@ SHELLS = {
     "acd/visit.py",
     "acd/announce.py",
     "api/commands.py",
+    "api/entries.py",
     "api/feed.py",
     "api/following.py",
     "api/lag.py",
