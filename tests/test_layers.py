@@ -16,6 +16,7 @@ LAYERS = {
     "numbers": 0, "expr": 0,
     "bucket": 0,
     "regions": 0,
+    "recordpolicy": 0,
     "frames": 0,
     "journal": 0,
     "lifeline": 0, "nursery": 0, "ward": 0, "kept": 0,

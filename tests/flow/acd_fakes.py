@@ -15,6 +15,7 @@ from sipcc.bus import Bus
 from sipcc.clock import LoopClock
 from sipcc.errors import CallEnded
 from sipcc.ids import Ids
+from sipcc.recordpolicy import RecordPolicy
 from sipcc.rtp.events import DigitBegan, DigitEnded
 
 CANCEL_TAKES = 0.05
@@ -64,10 +65,8 @@ class FakeCaller:
         self.heard: list[tuple[float, str]] = []
         self.playing = ""
         self.leg: FakeLeg | None = None
-        self.recording = False
-        self.recordings = 0
+        self.policy: RecordPolicy | None = None
         self.bridge_error: Exception | None = None
-        self.record_error: Exception | None = None
         self.key_sinks: list[KeySink] = []
         self._began = now()
 
@@ -125,15 +124,10 @@ class FakeCaller:
             sink(DigitBegan("port", key))
             sink(DigitEnded("port", key, 100))
 
-    def record(self, path: str | None = None) -> str:
-        if self.record_error is not None:
-            raise self.record_error
-        self.recording = True
-        self.recordings += 1
-        return "talk.wav"
-
-    async def stop_recording(self) -> None:
-        self.recording = False
+    async def prepare_recording(self, policy: RecordPolicy) -> None:
+        self.policy = policy
+        if policy.rules.prompt:
+            await self.play(policy.rules.prompt)
 
     async def bridge(self, leg: Any) -> FakeTalk:
         self._check()

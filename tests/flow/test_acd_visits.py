@@ -19,6 +19,7 @@ from sipcc.acd import (
     TalkEnded,
 )
 from sipcc.errors import CallEnded, LocalProtocolError, NoCommonCodec, TransportError
+from sipcc.recordpolicy import RecordingRules, RecordPolicy
 
 
 def enter(it: Centre, caller: FakeCaller, **more: int) -> asyncio.Task[QueueResult]:
@@ -36,7 +37,7 @@ async def test_a_visit_from_music_to_wrap_up() -> None:
     caller = FakeCaller()
     stay = enter(it, caller)
     await settle(13.0)
-    assert caller.recording
+    assert caller.policy == RecordPolicy(when=True, queue="q")
     assert caller.leg is not None
     caller.leg.end("callee")
     result = await stay
@@ -44,7 +45,6 @@ async def test_a_visit_from_music_to_wrap_up() -> None:
     assert caller.heard == [(0, "~hold"), (3, ""), (3, "<alice>"), (13, "")]
     assert it.state("alice") == "wrap_up"
     await settle()
-    assert (caller.recording, caller.recordings) == (False, 1)
     assert it.idle()
     assert it.acd.invariants() == []
     kinds = [type(event) for event in it.events if not isinstance(event, AgentStateChanged)]
@@ -265,22 +265,22 @@ async def test_ended_by_tells_who_hung_up_and_codecs_may_not_fit() -> None:
     caller.bridge_error = CallEnded("normal")
     assert (await enter(it, caller)).ended_by == "caller"
     caller.bridge_error = None
-    caller.record_error = OSError("disk full")
     stay = enter(it, caller)
     await settle(5.0)
     it.dialer.legs[-1].end("network")
     assert (await stay).ended_by == "network"
 
 
-async def test_a_full_disk_does_not_cost_the_talk() -> None:
-    it = await centre("alice", record=True)
+async def test_the_caller_is_told_of_the_recording_before_it_stands_in_line() -> None:
+    it = await centre("alice", record=True, recording=RecordingRules(prompt="recorded"))
     caller = FakeCaller()
-    caller.record_error = OSError("disk full")
     stay = enter(it, caller)
-    await settle(5.0)
-    assert it.state("alice") == "talking"
+    await settle(1.0)
+    assert it.acd.floor.entries == {}
+    await settle(3.0)
+    assert caller.heard[0] == (0, "recorded")
     caller.hang_up()
-    assert (await stay).exit == "answered"
+    assert (await stay).exit == "short_abandoned"
 
 
 async def test_priority_of_the_call_goes_before_the_order_of_joining() -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from sipcc.acd.events import OfferOutcome
 from sipcc.acd.settings import AgentSettings
+from sipcc.recordpolicy import RecordPolicy
 from sipcc.rtp.events import DigitBegan, DigitEnded
 
 
@@ -81,12 +82,8 @@ class Caller(Protocol):
         """Take back `listen_keys`."""
         ...
 
-    def record(self, path: str | None = None) -> str:
-        """Start recording; the path."""
-        ...
-
-    async def stop_recording(self) -> None:
-        """End the recording that `record` began."""
+    async def prepare_recording(self, policy: RecordPolicy) -> None:
+        """Let `policy` decide which of its talks are recorded; the caller may be told so first."""
         ...
 
     async def bridge(self, leg: Any) -> Talk:

@@ -21,6 +21,7 @@ from sipcc.clock import Clock
 from sipcc.driver import Driver
 from sipcc.errors import LocalProtocolError
 from sipcc.ids import Ids
+from sipcc.recordpolicy import RecordPolicy
 
 
 class QueueHandle:
@@ -198,6 +199,9 @@ class Acd(CallerCommands):
         entry_id = self._ids.uid("entry")
         place: Place | None = None
         while True:
+            await call.prepare_recording(
+                RecordPolicy(when=settings.record, rules=settings.recording, queue=queue)
+            )
             visit = Visit(self, call, settings, entry_id, place=place)
             result = await self._stay(visit, queue, priority, plan, journey)
             if (move := visit.move) is not None:

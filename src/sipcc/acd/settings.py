@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from sipcc.recordpolicy import RecordingRules, RecordWhen
+
 Seconds = Annotated[float, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -180,8 +182,11 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fixed contact are always quarantined, because nobody registers for them."""
     no_answer_backoff: Seconds = 0.0
     """After an unanswered offer."""
-    record: bool = False
-    """Record the conversation."""
+    record: RecordWhen = False
+    """Which conversations are recorded: all (true), none (false), those for which somebody asks
+    (``on_demand``), or a ``sample``."""
+    recording: RecordingRules = RecordingRules()
+    """How they are recorded, what callers are told before, and how long recordings are kept."""
     requeue: bool = True
     """A caller whose agent's phone dies during the talk, without a goodbye, hears `requeue_prompt` and stands
     in this line again at once, at its old place. False: the call ends."""

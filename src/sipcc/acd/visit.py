@@ -159,7 +159,6 @@ class Visit:
 
     async def _talk(self, entry: Entry, leg: AgentLeg) -> QueueResult:
         host, talked, ended_by, lost = self._host, 0.0, "us", False
-        recording = self._settings.record and self._record()
         try:
             talk = await self.call.bridge(leg)
             ended_by, lost = talk.ended_by, talk.lost
@@ -169,8 +168,6 @@ class Visit:
             _log.warning("acd.bridge_failed", call_id=self.call.id, error=str(error))
         finally:
             talked = host.talk_ended(self.id, lost=lost)
-            if recording:
-                host.tasks.spawn(self._stop_recording(), name=f"stop-recording-{self.id}")
         if lost and self._settings.requeue and not self.call.ended:
             self.regained = Place(
                 joined=entry.joined, number=entry.number, tried=frozenset({entry.agent or ""})
@@ -187,22 +184,6 @@ class Visit:
             except CallEnded:
                 return
         await entertain(self.call, self._settings, self.id, self._host)
-
-    def _record(self) -> bool:
-        try:
-            self.call.record()
-        except (SipccError, OSError) as error:  # a full disk must not cost the caller the talk
-            _log.warning("acd.recording_failed", call_id=self.call.id, error=str(error))
-            return False
-        return True
-
-    async def _stop_recording(self) -> None:
-        if self.call.ended:
-            return  # the call closes its recording when it ends
-        try:
-            await self.call.stop_recording()
-        except CallEnded:
-            return
 
     async def _watch(self) -> None:
         await self.call.wait_ended()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipcc.call import events
 from sipcc.call.asking import ask
+from sipcc.call.consent import prepare
 from sipcc.call.conversation import BridgeResult
 from sipcc.call.digits import CollectSettings, Matcher, OptionsMatcher, matcher_for
 from sipcc.call.leg import Leg
@@ -23,6 +24,7 @@ from sipcc.call.verbs import CallVerbs
 
 if TYPE_CHECKING:
     from sipcc.call.ringing import Target
+    from sipcc.recordpolicy import RecordPolicy
 
 
 class Call(CallVerbs):
@@ -200,6 +202,27 @@ class Call(CallVerbs):
         """End the recording and wait until its file is complete."""
         await self._recording.stop()
 
+    async def prepare_recording(self, policy: RecordPolicy) -> None:
+        """Let `policy` decide which conversations of this call are recorded, from now on.
+
+        The caller is told first if the policy has a prompt for that; unless it hears all of it, nothing is
+        recorded. A queue does this for whoever enters it.
+        """
+        await prepare(self, policy)
+
+    def demand_recording(self) -> str:
+        """Record until the conversation ends, because somebody asks for it. Returns the recording's id.
+
+        Raises:
+            LocalProtocolError: the policy has nothing recorded, or the caller's consent is missing.
+        """
+        self._recording.demand(self)
+        return self._recording.recording_id
+
+    def refuse_recording(self) -> None:
+        """End the recording at once, and let none begin by itself."""
+        self._recording.refuse()
+
     @property
     def recording(self) -> str | None:
         """Path of the running recording."""
@@ -287,7 +310,7 @@ class Call(CallVerbs):
         self.stop_playing()
         if record:
             self.record()
-        result = await self.converse(leg)
+        result = await self._recording.during(self, self.converse(leg))
         if result.transferred and leg.agent is not None:
             await (self.free() if leg is self.leg else leg.wait_over())
         return result

@@ -250,6 +250,7 @@ class CallState(CallerFacts):
             journal.over(self.id)
 
     def _joined(self) -> None:
+        self._recording.follow(self.leg)
         self.note()
         if self.passing is not None:
             self.passing.joined()

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow
+from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow, PromptMissing
 from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream
 
 _tokens = itertools.count(1)
@@ -27,6 +27,10 @@ class Player:
         self._port = port
         self._token = 0
         self._on_end: Callable[[], None] | None = None
+        self._whole = 0
+        """The play that was heard to its end last."""
+        self._spoilt = False
+        """True when a prompt of the play that is on cannot be heard."""
         self._now: tuple[Sequence[PlayItem], bool, bool] = ((), False, False)
         self._room = asyncio.Event()
         self._room.set()
@@ -47,12 +51,16 @@ class Player:
         """Play `items`, replacing what plays; `on_end` is called once when it is over for any reason."""
         self._finish()
         self._token = next(_tokens)
+        self._spoilt = False
         self._on_end = on_end or _nothing
         self._now = items, loop, shared
         self._port.play(items, loop=loop, shared=shared, token=self._token)
 
-    async def play(self, items: Sequence[PlayItem], *, loop: bool = False, shared: bool = False) -> None:
-        """Play `items` to their end; cancelled, it stops the sound."""
+    async def play(self, items: Sequence[PlayItem], *, loop: bool = False, shared: bool = False) -> bool:
+        """Play `items` to their end; cancelled, it stops the sound.
+
+        True when all of them were heard: nothing else has replaced or stopped them, and none was missing.
+        """
         over = asyncio.Event()
         self.start(items, loop=loop, shared=shared, on_end=over.set)
         token = self._token
@@ -62,6 +70,7 @@ class Player:
             if token == self._token:
                 self.stop()
             raise
+        return self._whole == token
 
     async def play_stream(self, chunks: AsyncIterable[bytes], *, rate_hz: int = 8000) -> None:
         """Play speech as it is made, to its end: 16-bit mono samples, little-endian, in any pieces.
@@ -124,7 +133,11 @@ class Player:
     def on_event(self, event: MediaEvent) -> None:
         """Take an event of the port."""
         if isinstance(event, PlayEnded) and event.token == self._token:
+            if event.reason == "done" and not self._spoilt:
+                self._whole = event.token
             self._finish()
+        elif isinstance(event, PromptMissing):
+            self._spoilt = True
         elif isinstance(event, PlayFlow) and event.token == self._token:
             if event.full:
                 self._room.clear()

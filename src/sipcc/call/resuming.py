@@ -68,8 +68,10 @@ def resume_call(
         legs[0].media.stop_playing()
     else:
         call.adopt(legs[1])
+    taping = call.taping
+    taping.count, taping.policy, taping.consent = saved.recordings, saved.record_policy, saved.consent
     if saved.recording:
-        call.taping.go_on(
+        taping.go_on(
             next((leg for leg in legs if leg.id == saved.recorded), legs[0]),
             saved.recording,
             paused=saved.recording_paused,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from sipcc.recordpolicy import Consent, RecordPolicy
 from sipcc.rtp.flow import StreamParams
 from sipcc.sip.reviving import SavedSession, save
 
@@ -50,6 +51,11 @@ class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
     recorded: str = ""
     """The leg that it is made at."""
     recording_paused: bool = False
+    recordings: int = 0
+    """Files so far."""
+    record_policy: RecordPolicy | None = None
+    consent: Consent = ""
+    """What is known of the caller's consent to be recorded."""
 
 
 def save_call(call: Call) -> SavedCall | None:
@@ -69,6 +75,9 @@ def save_call(call: Call) -> SavedCall | None:
         recording=call.taping.path or "",
         recorded=call.taping.leg_id,
         recording_paused=call.taping.paused,
+        recordings=call.taping.count,
+        record_policy=call.taping.policy,
+        consent=call.taping.consent,
     )
 
 

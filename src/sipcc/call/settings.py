@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sipcc.recordpolicy import RecordingRules, RecordWhen
 from sipcc.rtp.toneplan import Region
 
 
@@ -29,6 +30,11 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     regions: dict[str, str] = {}
     """Destinations of callers by their regions, as ``[regions]`` knows these; all others go where `to`
     says."""
+    record: RecordWhen | None = None
+    """Which conversations are recorded, whatever queues say: true, false, ``on_demand`` or ``sample``. Left
+    out, queues decide."""
+    recording: RecordingRules = RecordingRules()
+    """How, where `record` is set."""
 
 
 class DiallingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -268,6 +268,7 @@ class Transfer:
         if party is call.leg:
             second.identity, second.caller, second.caller_name = call.identity, call.caller, call.caller_name
         call.give_up(party)
+        second.taping.inherit(call.taping)
         second.replace_caller(party)
         second.transferor = by.target or by.user
         self._done(party.id, into=second.id)

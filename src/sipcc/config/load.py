@@ -35,6 +35,7 @@ from sipcc.config.numbers import (
     check_user_numbers,
 )
 from sipcc.config.protection import check_protection
+from sipcc.config.recordings import check_recordings
 from sipcc.config.regions import check_regions
 from sipcc.config.reload import check_renames
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
@@ -267,6 +268,8 @@ def _check_all(
         check_api(config.api, lists["tokens"], names, report)
     check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
+    for section in ("queues", "numbers"):
+        check_recordings(section, lists[section], report)
     check_queue_exits(lists["queues"], names, report)
     check_renames(lists["queues"], report)
     if not report.has_error_below(("menus",)):

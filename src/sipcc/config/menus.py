@@ -49,8 +49,15 @@ def check_prompts(config: Config, report: Report) -> None:
         for index, agent in enumerate(config.agents)
         if agent.accept_prompt
     ]
+    places += [
+        (("queues", index, "recording", "prompt"), queue.recording.prompt, config.ivr.language)
+        for index, queue in enumerate(config.queues)
+        if queue.recording.prompt
+    ]
     for index, number in enumerate(config.numbers):
         language = number.language or config.ivr.language
+        if number.recording.prompt:
+            places.append((("numbers", index, "recording", "prompt"), number.recording.prompt, language))
         ways: list[tuple[Path, str]] = [(("to",), number.to), (("closed",), number.closed)]
         ways += [(("regions", region), to) for region, to in number.regions.items()]
         for key, text in ways:

@@ -4,7 +4,7 @@
 it; `EventLog` and `RecordStore` read, and `ReportFold` makes interval reports of what was read.
 """
 
-from sipcc.records.cdr import Cdr, CdrDigits, CdrFold, CdrLeg, CdrRecording
+from sipcc.records.cdr import Cdr, CdrConsent, CdrDigits, CdrFold, CdrLeg, CdrRecording
 from sipcc.records.database import migrate, open_engine
 from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
 from sipcc.records.fcr import FcrFold, FirstContacts
@@ -17,6 +17,7 @@ from sipcc.records.store import CdrFilter, RecordStore
 
 __all__ = [
     "Cdr",
+    "CdrConsent",
     "CdrDigits",
     "CdrFilter",
     "CdrFold",

@@ -9,6 +9,7 @@ replay; nothing here reads a clock.
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal
 
 import msgspec
 
@@ -27,6 +28,7 @@ from sipcc.call.events import (
     LegEnded,
     LegRinging,
     LegStarted,
+    RecordingConsent,
     RecordingFinished,
     RecordingStarted,
 )
@@ -51,6 +53,7 @@ _OF_CALLS = (
     | BridgeStarted
     | BridgeEnded
     | DigitsCollected
+    | RecordingConsent
     | RecordingStarted
     | RecordingFinished
 )
@@ -97,6 +100,17 @@ class CdrRecording(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class CdrConsent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller was told of the recording, before anything was recorded."""
+
+    outcome: Literal["announced", "given", "blocked"]
+    """As in `sipcc.call.events.RecordingConsent`: ``blocked`` is that nothing was recorded."""
+    announced: float | None = None
+    """Unix time at which it had heard the prompt to its end, and pressed the key if one was asked for."""
+    prompt: str = ""
+    why: str = ""
+
+
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """One call as it was. Times are Unix seconds, exact to the millisecond; None: it did not happen."""
 
@@ -122,6 +136,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """The queues that were entered, in order."""
     digits: tuple[CdrDigits, ...] = ()
     recordings: tuple[CdrRecording, ...] = ()
+    consent: CdrConsent | None = None
+    """None for a caller who was told nothing, because nothing was to be told."""
     stats: RtpStats | None = None
     """Media figures of the caller's leg."""
     interaction: str = ""
@@ -219,6 +235,7 @@ class _Draft:
         self.queues: list[str] = []
         self.digits: list[CdrDigits] = []
         self.recordings: dict[str, CdrRecording] = {}
+        self.consent: CdrConsent | None = None
         self.interaction = start.call
         self.chain = Chain()
 
@@ -255,6 +272,7 @@ class _Draft:
             queues=tuple(self.queues),
             digits=tuple(self.digits),
             recordings=tuple(self.recordings.values()),
+            consent=self.consent,
             stats=end.stats,
             interaction=self.interaction,
             segments=self.chain.segments(over=end.ended_by, at=ended),
@@ -289,6 +307,11 @@ class _Draft:
                 self.queues.append(event.queue)
             case DigitsCollected():
                 self.digits.append(CdrDigits(event.prompt, event.digits, event.outcome))
+            case RecordingConsent():
+                heard = None if event.outcome == "blocked" else wall
+                self.consent = CdrConsent(
+                    outcome=event.outcome, announced=heard, prompt=event.prompt, why=event.why
+                )
             case RecordingStarted() if event.path not in self.recordings:
                 self.recordings[event.path] = CdrRecording(path=event.path)
             case RecordingFinished():

@@ -16,6 +16,7 @@ from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import HoursOverridden
 from sipcc.ivr.hours import Calendar, State
 from sipcc.numbers import Plan
+from sipcc.switch.recordings import recorded
 
 
 class Reception:
@@ -51,7 +52,7 @@ class Reception:
             routes.add(
                 Route(
                     settings.number,
-                    self._screened(self.treatment(settings)),
+                    self._screened(recorded(settings, self.treatment(settings))),
                     trunk=settings.trunk,
                     max_calls=settings.max_calls,
                     language=settings.language,
