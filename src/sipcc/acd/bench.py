@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import overload
 
 from sipcc.acd.model import Agent, Line, Stage
@@ -192,7 +192,7 @@ class Bench:
         self.share = None if self.key else getattr(line.strategy, "share", None)
         self._agents, self._gone = agents, gone
         self._team: tuple[Agent, ...] | None = None
-        self._wanted: dict[int, Free] = {}
+        self._wanted: dict[tuple[int, int], list[Free]] = {}
         if self.key is not None:
             try:
                 # a plug-in's key is asked once for each free agent in each decision, not in each pick
@@ -200,6 +200,7 @@ class Bench:
             except Exception:  # a plug-in's: `choose` is asked instead, whose faults stand in the trace
                 self.key = None
         self._free = Free(free, gone)
+        self._all = [self._free]
 
     def took(self, name: str) -> None:
         """This line offers a caller to `name` now."""
@@ -212,15 +213,21 @@ class Bench:
             self._team = tuple(map(self._agents.__getitem__, self.line.members))
         return self._team
 
-    def free(self, stage: Stage | None = None) -> Free:
-        """Who is still free, of those whom `stage` admits: by the strategy's key, else in member order."""
-        free = self._free
-        if stage is not None:
-            # callers of one queue share what they want, so each agent is asked once
-            found = self._wanted.get(id(stage.want))
-            if found is None:
-                free.settle()
-                found = self._wanted[id(stage.want)] = Free(admitted(stage, free).values(), self._gone)
-            free = found
-        free.settle()
-        return free
+    def free(self, stage: Stage | None = None) -> list[Free]:
+        """Who is still free, of those whom `stage` admits: by the strategy's key, else in member order.
+
+        With an order of the stage, those of each rank by themselves, best first; else all in one.
+        """
+        if stage is None:
+            self._free.settle()
+            return self._all
+        # callers of one queue share what they want, so each agent is asked once
+        ranks = self._wanted.setdefault((id(stage.want), id(stage.order)), [])
+        if not ranks:
+            self._free.settle()
+            found = admitted(stage, self._free).values()
+            groups = groupby(found, key=stage.order) if stage.order else [(None, iter(found))]
+            ranks += [Free(group, self._gone) for _, group in groups] or [Free((), self._gone)]
+        for free in ranks:
+            free.settle()
+        return ranks

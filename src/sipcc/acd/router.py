@@ -70,6 +70,10 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.stage.label}: {why}"
         if agent.name in self.tried:
             return "did not take this caller in the present round"
+        if self.stage is not None and self.stage.order is not None:
+            best = next(each for each in self.team if each.name == self.chosen[0])
+            if self.stage.order(agent) > self.stage.order(best):
+                return f"{self.stage.label}: {best.name} goes first by its order"
         return f"was not the choice of {self.strategy}"
 
 
@@ -144,7 +148,7 @@ def _in_order(benches: Sequence[Bench], *, now: float) -> Iterable[Entry]:
 
 def _served(bench: Bench) -> Iterator[Entry]:
     for entry in bench.line.entries:
-        if not bench.free():
+        if not bench.free()[0]:
             return
         yield entry
 
@@ -177,13 +181,14 @@ def _pick(
     if rung and not (bench.line.strategy.rings_all and entry.offered_at + bench.line.ring_step <= now):
         return None
     stage = stage_at(entry, bench.team, now=now) if entry.plan else None
-    free = bench.free(stage)
-    tried = [name for name in entry.tried if free.has(name)] if entry.tried else []
-    fresh = len(tried) < len(free)
-    if not free or (rung and not fresh):
+    ranks = [free for free in bench.free(stage) if free]
+    if not ranks:
+        return None
+    free, skip, fresh = _fresh(entry, ranks)
+    if rung and not fresh:
         return None
     turn = Turn(entry=entry, last=bench.last, bits=bits, now=now)
-    chosen, fault = _ask(bench, free, tried if fresh else [], turn)
+    chosen, fault = _ask(bench, free, skip, turn)
     if not chosen:
         return None
     bench.took(chosen[-1])
@@ -199,6 +204,18 @@ def _pick(
         fault=fault,
     )
     return Pick(entry=entry.id, queue=entry.queue, agents=chosen, new_round=not fresh, trace=trace)
+
+
+def _fresh(entry: Entry, ranks: Sequence[Free]) -> tuple[Free, Sequence[str], bool]:
+    """Of the best rank of those who have not turned the caller down: everybody, and who of them has.
+
+    The best rank of all, and False, when each of them has turned it down.
+    """
+    for free in ranks:
+        tried = [name for name in entry.tried if free.has(name)] if entry.tried else []
+        if len(tried) < len(free):
+            return free, tried, True
+    return ranks[0], [], False
 
 
 def _ask(bench: Bench, free: Free, skip: Sequence[str], turn: Turn) -> tuple[tuple[str, ...], str]:

@@ -40,13 +40,20 @@ def decide(lines: Sequence[Line], agents: Mapping[str, Agent], *, now: float, bi
         if not free or (entry.state is EntryState.OFFERING and not fresh):
             continue
         candidates, bits_now = fresh or free, _draw(bits, len(made))
+        if stage is not None and stage.order is not None:
+            best = min(map(stage.order, candidates))
+            candidates = [agent for agent in candidates if stage.order(agent) == best]
         turn = Turn(entry=entry, last=lasts[line.queue], bits=bits_now, now=now)
         chosen, fault = ask(line, candidates, turn)
         if not chosen:
             continue
         lasts[line.queue] = agents[chosen[-1]].order
         verdicts = tuple(
-            (name, name in chosen, reason(agents[name], chosen, taken, stage, fresh, line, entry, now))
+            (
+                name,
+                name in chosen,
+                reason(agents[name], agents[chosen[0]], chosen, taken, stage, fresh, line, entry, now),
+            )
             for name in line.members
         )
         made.append((entry.id, chosen, not fresh, fault, verdicts))
@@ -91,6 +98,7 @@ def ask(line: Line, candidates: list[Agent], turn: Turn) -> tuple[tuple[str, ...
 
 def reason(
     agent: Agent,
+    best: Agent,
     chosen: Sequence[str],
     taken: Mapping[str, str],
     stage: Stage | None,
@@ -112,4 +120,6 @@ def reason(
         return f"{stage.label}: {why}"
     if fresh and agent.name in entry.tried:
         return "did not take this caller in the present round"
+    if stage is not None and stage.order is not None and stage.order(agent) > stage.order(best):
+        return f"{stage.label}: {best.name} goes first by its order"
     return f"was not the choice of {line.strategy_name}"

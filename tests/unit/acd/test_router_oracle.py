@@ -17,7 +17,7 @@ from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, S
 from sipcc.acd.planning import sticky
 from sipcc.acd.router import decide, rank
 from sipcc.acd.settings import AgentSettings, RelaxStep
-from sipcc.acd.skills import skill_stages
+from sipcc.acd.skills import Anybody, skill_stages
 from sipcc.acd.strategies import BUILT_IN
 
 NOW = 1000.0
@@ -65,6 +65,14 @@ PLANS = [
     skill_stages("x >= 2 or y", [RelaxStep(after=40.0, skills="x"), RelaxStep(after=70.0, skills="")]),
     skill_stages("z", ()),
     (Stage(after=30.0, want=LastAgent("a1"), label="late"),),
+    (
+        Stage(
+            after=0.0,
+            want=Anybody(),
+            label="best x",
+            order=lambda agent: (-agent.settings.skills.get("x", 0),),
+        ),
+    ),
 ]
 STATES = [*[AgentState.READY] * 6, AgentState.TALKING, AgentState.OFFLINE, AgentState.NOT_READY]
 
