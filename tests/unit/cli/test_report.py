@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -11,25 +10,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.cli.recorded import record
 
 from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, TalkEnded
-from sipcc.bus import Bus
 from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
 from sipcc.cli.main import main
 from sipcc.events import Event
-from sipcc.records import RecordKeeper, RecordSettings
 
-WALL = 1_700_006_400.0
-"""2023-11-15T00:00:00Z."""
 DAY = ("--from", "2023-11-15T00:00+00:00", "--to", "2023-11-15T02:00+00:00")
-
-
-class FixedClock:
-    def now(self) -> float:
-        return 0.0
-
-    def wall_of(self, at: float) -> float:
-        return WALL + at
 
 
 def visit(at: float, number: int, exit_: str, waited: float, agent: str | None) -> list[Event]:
@@ -65,19 +53,7 @@ def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         '[[queues]]\nname = "sales"\nservice_level = 10\n[[users]]\nname = "1001"\npassword = "env:NOT_SET"\n'
     )
     (folder / "sipcc.toml").write_text(f"{text}service_level = 10\n")
-    settings = RecordSettings(database=str(folder / "sipcc.db"))
-
-    async def run(events: list[Event]) -> None:
-        bus = Bus()
-        keeper = RecordKeeper(settings, bus, FixedClock())
-        await keeper.start(keep=["call-2"])
-        for event in events:
-            bus.emit(event)
-        await keeper.stop()
-
-    with asyncio.Runner() as runner:
-        runner.run(run(EVENTS[: request.param]))
-        runner.run(run(EVENTS[request.param :]))
+    record(folder, EVENTS[: request.param], EVENTS[request.param :], keep=["call-2"])
     return folder / "sipcc.toml"
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.cli.recorded import record
 
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, TalkEnded
 from sipcc.cli.main import EXIT_CONFIG, main
 
 CONFIG = """
@@ -85,3 +88,39 @@ def test_what_does_not_exist(file: Path, options: list[str], said: str) -> None:
     result = CliRunner().invoke(main, ["simulate", "-c", str(file), "--rate", "40", "--aht", "60", *options])
     assert result.exit_code == EXIT_CONFIG
     assert said in result.output
+
+
+def test_neither_made_up_nor_recorded(file: Path) -> None:
+    result = CliRunner().invoke(main, ["simulate", "-c", str(file), "--rate", "40"])
+    assert result.exit_code == 2
+    assert "give --rate and --aht, or --replay" in result.output
+
+
+def test_a_recorded_day_under_another_policy(file: Path) -> None:
+    """Alice was there all day and bob not at all: the second caller gave up."""
+    names: dict[str, Any] = {"queue": "sales", "caller": "13800138000", "priority": 0, "position": 1}
+    events = [
+        AgentStateChanged(at=0.0, agent="alice", before="offline", after="ready"),
+        QueueJoined(at=1.0, entry="e1", call="c1", **names),
+        QueueLeft(at=3.0, entry="e1", queue="sales", call="c1", exit="answered", waited=2.0, agent="alice"),
+        QueueJoined(at=4.0, entry="e2", call="c2", **names),
+        QueueLeft(at=24.0, entry="e2", queue="sales", call="c2", exit="abandoned", waited=20.0),
+        TalkEnded(at=60.0, entry="e1", queue="sales", call="c1", agent="alice", talked=57.0),
+    ]
+    record(file.parent, events)
+    when = ["--replay", "2023-11-15T00:00+00:00", "--until", "2023-11-15T02:00+00:00"]
+    result = CliRunner().invoke(
+        main, ["simulate", "-c", str(file), *when, "--policy", "sales=linear", "--policy", "help=linear"]
+    )
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()[1:]]
+    assert [line[:6] for line in lines] == [
+        ["recorded", "sales", "2", "1", "1", "0"],
+        ["recorded", "help", "0", "0", "0", "0"],
+        ["simulated", "sales", "linear", "2", "1", "1"],
+        ["simulated", "help", "linear", "0", "0", "0"],
+    ]
+    nobody = ["--replay", "2024-11-15T00:00+00:00"]
+    result = CliRunner().invoke(main, ["simulate", "-c", str(file), *nobody])
+    assert result.exit_code == 1
+    assert "nobody came" in result.output
