@@ -91,6 +91,7 @@ SHELLS = {
     "api/following.py",
     "api/lag.py",
     "api/office.py",
+    "api/recalls.py",
     "api/server.py",
     "config/surroundings.py",
     "ivr/flow.py",

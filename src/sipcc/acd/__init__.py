@@ -12,6 +12,7 @@ from sipcc.acd.events import (
 )
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, QueueResult, Strategy, Turn, Verdict
 from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome, Talk
+from sipcc.acd.recall import RecallTask
 from sipcc.acd.router import decide
 from sipcc.acd.service import Acd, QueueHandle
 from sipcc.acd.settings import AgentSettings, QueueSettings
@@ -41,6 +42,7 @@ __all__ = [
     "QueueResult",
     "QueueSettings",
     "QueueSnapshot",
+    "RecallTask",
     "RingOutcome",
     "Snapshot",
     "Strategy",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipcc.acd.engine import Engine
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Place
+from sipcc.acd.recall import RecallTask
 from sipcc.acd.visit import Move
 
 
@@ -44,6 +45,18 @@ class CallerCommands(Engine):
         self.floor.move(entry, name, new=move.entry, kept=keep_place, by=by, now=now)
         self._pump()
         return move.entry
+
+    def recalls(self) -> list[RecallTask]:
+        """The numbers that gave up waiting and did not call again, longest ago first."""
+        tasks = self.floor.recalls.open(now=self.now())
+        self._pump()
+        return tasks
+
+    def close_recall(self, recall: str) -> RecallTask:
+        """Somebody has called a number of that list; the task as it is then."""
+        task = self.floor.recalls.close(recall, "done", now=self.now())
+        self._pump()
+        return task
 
     def prioritise(self, entry_id: str, priority: int, *, by: str = "") -> int:
         """Give a waiting caller another priority, to which that of its queue is added; its place then."""

@@ -148,3 +148,36 @@ class CallerAssigned(Event, frozen=True, kw_only=True):
     call: str
     agent: str
     by: str = ""
+
+
+class PlaceRegained(Event, frozen=True, kw_only=True):
+    """A caller who hung up while it waited called again in time, and stands where it stood."""
+
+    entry: str
+    queue: str
+    call: str
+    lost: str
+    """The entry that it left."""
+    credit: float
+    """Seconds for which its place is older than its entry."""
+
+
+class RecallOpened(Event, frozen=True, kw_only=True):
+    """A number that gave up waiting stands in the list of those to be called back."""
+
+    recall: str
+    queue: str
+    call: str
+    number: str
+    calls: int
+    """How often it gave up in this window."""
+
+
+class RecallClosed(Event, frozen=True, kw_only=True):
+    """Nobody needs to call that number any more."""
+
+    recall: str
+    queue: str
+    call: str
+    number: str
+    why: Literal["called_again", "callback", "done", "expired"]

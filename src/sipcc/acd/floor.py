@@ -65,6 +65,8 @@ class Floor(Renewable, Steering):
         `journey` it stands as if it had come when that began.
         """
         line = self.line(queue)
+        regained = self.kept.regain(line.settings.name, caller, now=now) if place is None else None
+        place = place if regained is None else regained[0]
         self._count += place is None
         entry = Entry(
             id=entry_id,
@@ -86,6 +88,9 @@ class Floor(Renewable, Steering):
         line.tally.joined += 1
         line.insert(entry)
         self._events.append(tell.joined(entry, line.position(entry)))
+        if regained is not None:
+            self._events.append(tell.regained(entry, lost=regained[1]))
+        self.recalls.called(caller, now=now)
         if (
             not self.closed
             and place is None

@@ -21,6 +21,7 @@ from sipcc.acd.model import (
 )
 from sipcc.acd.offer import OfferInput
 from sipcc.acd.queues import EntryInput, WaitingLine
+from sipcc.acd.recall import KeptPlaces, RecallList
 from sipcc.acd.router import Trace
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.acd.staff import Alarms, Staff
@@ -66,6 +67,8 @@ class Ground:
         self.offers: dict[str, Offer] = {}
         """Offers that have not ended, those being cancelled included."""
         self.traces: OrderedDict[str, Trace] = OrderedDict()
+        self.kept = KeptPlaces()
+        self.recalls = RecallList(self._events, new_id=new_id)
         self.closed = False
         self.leaving: dict[str, tuple[AgentState, str]] = {}
         """Agents that are not configured any more, with what they wished; gone when they are done."""
@@ -172,6 +175,16 @@ class Ground:
         line = self.lines[entry.queue]
         line.tally.left(entry, line.settings)
         self._events.append(tell.left(entry, now=now))
+        if entry.exit in ("abandoned", "short_abandoned"):
+            self._gave_up(entry, line.settings, now=now)
+
+    def _gave_up(self, entry: Entry, settings: QueueSettings, *, now: float) -> None:
+        """A caller hung up while it waited: its place is kept, and somebody may call it."""
+        if settings.resume_within:
+            self.kept.lost(entry, until=now + settings.resume_within)
+        if entry.exit == "abandoned":
+            window, call = settings.recall_window, entry.call
+            self.recalls.gave_up(settings.name, entry.caller, call=call, window=window, now=now)
 
 
 def _check_queues(agents: Sequence[AgentSettings], lines: Mapping[str, WaitingLine]) -> None:

@@ -11,7 +11,7 @@ from sipcc.acd.model import Agent
 CALLERS_KEPT = 100_000
 """Callers that are remembered, about 20 MB; those who talked longest ago are forgotten first."""
 
-_NOBODY = frozenset({"", "anonymous", "unknown", "restricted", "unavailable"})
+NOBODY = frozenset({"", "anonymous", "unknown", "restricted", "unavailable"})
 """What stands for a caller who hides: they are not one person."""
 
 
@@ -27,7 +27,7 @@ class LastAgents:
 
     def talked(self, caller: str, agent: str, *, now: float) -> None:
         """`caller` and `agent` hear each other."""
-        if caller.lower() in _NOBODY:
+        if caller.lower() in NOBODY:
             return
         self._last[caller] = (agent, now)
         self._last.move_to_end(caller)

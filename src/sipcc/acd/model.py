@@ -194,8 +194,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if self.answered_at is None else now - self.answered_at
 
 
-BackWhy = Literal["lost", "moved"]
-"""Why a caller has a place older than its entry: its agent's phone died, or somebody moved it here."""
+BackWhy = Literal["lost", "moved", "resumed"]
+"""Why a caller has a place older than its entry: its agent's phone died, somebody moved it here, or it hung
+up and called again in time."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

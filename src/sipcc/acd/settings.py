@@ -164,6 +164,12 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     2.0, one that has waited 10 s stands beside one of weight 1.0 that has waited 20 s."""
     short_abandon: Seconds = 5.0
     """A caller that hangs up sooner than this leaves with ``short_abandoned``."""
+    resume_within: Seconds = 0.0
+    """A caller that hung up while it waited, and calls again from the same number within this time, stands
+    where it stood: as if it had joined when it first did. 0 for no such place; 60 is a good time."""
+    recall_window: Seconds = 0.0
+    """A number that leaves with ``abandoned`` stands for this time, once, in the list of those to be called
+    back, unless it calls again. 0 keeps no list; 86400 is a day."""
     service_level: Seconds = 20.0
     """T of the service level: answered within T, T included, counts."""
     max_misses: Annotated[int, Meta(ge=0)] = 2

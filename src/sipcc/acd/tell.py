@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipcc.acd.events import OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
+from sipcc.acd.events import OfferEnded, OfferMade, PlaceRegained, QueueJoined, QueueLeft, TalkEnded
 from sipcc.acd.model import Entry, Offer
 
 
@@ -17,6 +17,18 @@ def joined(entry: Entry, position: int) -> QueueJoined:
         priority=entry.priority,
         position=position,
         requeued=entry.back_at is not None and entry.back_why == "lost",
+    )
+
+
+def regained(entry: Entry, *, lost: str) -> PlaceRegained:
+    """A caller stands where it stood as the entry `lost`."""
+    return PlaceRegained(
+        at=entry.began,
+        entry=entry.id,
+        queue=entry.queue,
+        call=entry.call,
+        lost=lost,
+        credit=entry.began - entry.joined,
     )
 
 

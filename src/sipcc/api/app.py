@@ -18,6 +18,7 @@ from sipcc.api.following import FOLLOWING
 from sipcc.api.metrics import Figures, metrics
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
+from sipcc.api.recalls import RECALLS
 from sipcc.api.ring import EventRing
 from sipcc.api.schema import CentreApi
 from sipcc.api.settings import ApiSettings, TokenSettings
@@ -36,7 +37,7 @@ def make_api(
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
-        [*READS, *COMMANDS, *ENTRIES, *FOLLOWING, metrics],
+        [*READS, *COMMANDS, *ENTRIES, *RECALLS, *FOLLOWING, metrics],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,

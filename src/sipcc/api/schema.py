@@ -207,6 +207,12 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a command that needs no more words."""
+
+    request_id: RequestId
+
+
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
     """The caller has left the queue."""
 

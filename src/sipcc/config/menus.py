@@ -54,6 +54,11 @@ def check_prompts(config: Config, report: Report) -> None:
         for index, queue in enumerate(config.queues)
         if queue.recording.prompt
     ]
+    places += [
+        (("queues", index, "comfort", place), name, config.ivr.language)
+        for index, queue in enumerate(config.queues)
+        for place, name in enumerate(queue.comfort)
+    ]
     for index, number in enumerate(config.numbers):
         language = number.language or config.ivr.language
         if number.recording.prompt:

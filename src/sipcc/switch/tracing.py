@@ -18,6 +18,7 @@ from sipcc.acd.events import (
     CallerPrioritised,
     OfferEnded,
     OfferMade,
+    PlaceRegained,
     QueueJoined,
     QueueLeft,
 )
@@ -197,6 +198,8 @@ def told(event: Event) -> tuple[str, str] | None:
         case QueueLeft():
             agent = f" by {event.agent}" if event.agent else ""
             return f"left queue {event.queue}: {event.exit}{agent}", f"after {event.waited:.1f} s"
+        case PlaceRegained():
+            return f"stands where it stood in queue {event.queue}", f"joined {event.credit:.1f} s earlier"
         case CallerMoved():
             place = "kept" if event.kept else "not kept"
             return f"moved to queue {event.to}{_by(event.by)}", f"place {place}"
