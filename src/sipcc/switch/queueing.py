@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sipcc.acd import QueueHandle, QueueResult
 from sipcc.call import Call, Destination, Handler
@@ -38,16 +38,20 @@ class Queueing:
         queue = self._queue(name)
 
         async def handler(call: Call) -> None:
-            first = call.id not in self._hops
-            self._hops.setdefault(call.id, 0)
-            try:
-                await call.answer()
-                await self._go_on(call, await queue.enter(call))
-            finally:
-                if first:
-                    self._hops.pop(call.id, None)
+            await self.wait(call, lambda: queue.enter(call))
 
         return handler
+
+    async def wait(self, call: Call, enter: Callable[[], Awaitable[QueueResult]]) -> None:
+        """Answer `call`, let it wait by `enter`, and send it on to where that leads."""
+        first = call.id not in self._hops
+        self._hops.setdefault(call.id, 0)
+        try:
+            await call.answer()
+            await self._go_on(call, await enter())
+        finally:
+            if first:
+                self._hops.pop(call.id, None)
 
     async def _go_on(self, call: Call, result: QueueResult) -> None:
         if result.exit == "answered" or call.ended:

@@ -51,6 +51,7 @@ from sipcc.switch.signpost import Signpost
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.trunks import Trunks
+from sipcc.switch.workflows import Workflows
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -319,6 +320,9 @@ class Switch:
             ids=self.ids,
         )
         self.queueing = Queueing(self.queue, self.handler_of)
+        self.workflows = Workflows(
+            config, acd=self.acd, queueing=self.queueing, bus=self.bus, clock=self.clock
+        )
         self.signpost = Signpost(
             config,
             self.places,
@@ -387,6 +391,8 @@ class Switch:
             return self._menu_handler(name)
         if destination.kind == "queue":
             return self.queueing.handler(name)
+        if destination.kind == "workflow":
+            return self.workflows.handler(name)
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
             raise ConfigError(
