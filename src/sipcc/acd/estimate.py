@@ -1,13 +1,16 @@
 """How long callers are expected to wait.
 
-``place * AHT / max(1, staffed)``: while all agents are busy, one of `staffed` becomes free every
-AHT / staffed seconds, and each takes one caller out of the line.
+While all agents are busy, one of `staffed` becomes free every AHT / staffed seconds, and each takes one
+caller out of the line: ``place * AHT / max(1, staffed)``. Where callers give up, the line moves faster, by as
+many callers a second as stand in it times the rate at which one of them loses patience; then the wait is
+``ln(1 + place * rate * AHT / staffed) / rate``, which is the first where the rate is 0.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import log1p
 
 import msgspec
 
@@ -15,6 +18,12 @@ from sipcc.acd.model import AgentState
 
 MEMORY = 20
 """Over so many of the last talks the mean handle time is taken, about; each older one fades."""
+
+LEAST_KNOWN = 5
+"""With fewer callers who gave up nothing is said of patience."""
+
+LINE_MEMORY = 200
+"""Over so many of the last callers patience is taken, about."""
 
 _AT_WORK = frozenset(
     {AgentState.READY, AgentState.RESERVED, AgentState.RINGING, AgentState.TALKING, AgentState.WRAP_UP}
@@ -35,6 +44,29 @@ class HandleTime(msgspec.Struct):
         self.mean += (seconds - self.mean) / self.known
 
 
+class GivingUp(msgspec.Struct):
+    """How fast waiting callers lose patience, live: those who gave up for each second that anybody waited."""
+
+    gave_up: float = 0.0
+    """Callers; older ones fade."""
+    seconds: float = 0.0
+    """Waited by all who left, in whatever way."""
+    known: int = 0
+    """Callers who ever gave up."""
+
+    def add(self, waited: float, *, gave_up: bool) -> None:
+        """A caller left after `waited` seconds."""
+        fade = 1.0 - 1.0 / LINE_MEMORY
+        self.gave_up = self.gave_up * fade + gave_up
+        self.seconds = self.seconds * fade + waited
+        self.known += gave_up
+
+    @property
+    def rate(self) -> float:
+        """Per caller and second; 0 as long as too few gave up."""
+        return self.gave_up / self.seconds if self.known >= LEAST_KNOWN and self.seconds else 0.0
+
+
 class Staffing(msgspec.Struct, frozen=True):
     """How many members of a queue there are for its callers."""
 
@@ -49,12 +81,14 @@ class Staffing(msgspec.Struct, frozen=True):
         return cls(counts[AgentState.READY], sum(counts[state] for state in _AT_WORK))
 
 
-def expected_wait(place: int, handle_time: float, staffing: Staffing) -> float:
+def expected_wait(place: int, handle_time: float, staffing: Staffing, *, giving_up: float = 0.0) -> float:
     """Seconds until whoever stands at `place` is answered; 0 at places for which an agent is free.
 
     Args:
         place: 1 for the first of those for whom no phone rings.
         handle_time: Mean seconds of talk and wrap-up.
         staffing: The members of the queue.
+        giving_up: Callers who give up, for each one in line and second.
     """
-    return max(0, place - staffing.ready) * handle_time / max(1, staffing.staffed)
+    patient = max(0, place - staffing.ready) * handle_time / max(1, staffing.staffed)
+    return log1p(patient * giving_up) / giving_up if giving_up else patient

@@ -39,7 +39,8 @@ class Outlook:
 
     def wait(self, place: int) -> float:
         """Seconds until whoever stands at `place` of those who wait is answered; 0 for place 0."""
-        return expected_wait(place, self._line.tally.handle_time.mean, self.staffing)
+        tally = self._line.tally
+        return expected_wait(place, tally.handle_time.mean, self.staffing, giving_up=tally.giving_up.rate)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sipcc.acd import tables
-from sipcc.acd.estimate import HandleTime
+from sipcc.acd.estimate import GivingUp, HandleTime
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, EntryState, Line, Strategy
 from sipcc.acd.router import rank
@@ -105,12 +105,14 @@ class Tally(msgspec.Struct):
     """Answered within `QueueSettings.service_level`."""
     handle_time: HandleTime = msgspec.field(default_factory=HandleTime)
     """Of the talks so far."""
+    giving_up: GivingUp = msgspec.field(default_factory=GivingUp)
 
     def left(self, entry: Entry, settings: QueueSettings) -> None:
         """Count an entry that has just got its exit."""
         self.exits[entry.exit or ""] += 1
+        waited = entry.waited(now=entry.joined)
+        self.giving_up.add(waited, gave_up=entry.exit in ("abandoned", "short_abandoned"))
         if entry.exit == "answered":
-            waited = entry.waited(now=entry.joined)
             self.answer_wait += waited
             self.answered_in_time += waited <= settings.service_level
 
