@@ -7,11 +7,12 @@ Handlers of the bus may call commands; they are carried out after the flush that
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from sipcc.acd.events import Exit
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import Entry, EntryState, Offer, Release, Ring, StopRinging
+from sipcc.acd.model import Entry, EntryState, Offer, Place, Release, Ring, StopRinging
 from sipcc.acd.overflow import expected
 from sipcc.acd.planning import Planner
 from sipcc.acd.protocols import AgentLeg, Caller, Dialer, RingOutcome
@@ -43,6 +44,10 @@ class Engine:
         self._flushing = False
         self._visits: dict[str, Visit] = {}
         self._ringing: dict[str, asyncio.Task[RingOutcome]] = {}
+        self.returning: dict[str, Place] = {}
+        """Places that are kept for callers, by call: they get them when they enter that queue again."""
+        self.on_settled: Callable[[], None] | None = None
+        """Told whenever all that followed from an input has been done."""
 
     # What visits ask (see sipcc.acd.visit.Host)
 
@@ -95,6 +100,10 @@ class Engine:
 
     # The engine
 
+    def pump(self) -> None:
+        """Do all that is possible now; for those who have changed the floor."""
+        self._pump()
+
     def _pump(self) -> None:
         if self._driver is not None and not self._flushing:
             self._driver.pump()
@@ -106,13 +115,15 @@ class Engine:
                 self.floor.route(now=self.now(), bits=self._ids.bits(64))
                 orders, events = self.floor.orders(), self.floor.events()
                 if not orders and not events and not self.floor.tidy(now=self.now()):
-                    return
+                    break
                 for event in events:
                     self._bus.emit(event)
                 for order in orders:
                     self._obey(order)
         finally:
             self._flushing = False
+        if self.on_settled is not None:
+            self.on_settled()
 
     def _obey(self, order: object) -> None:
         match order:

@@ -89,6 +89,14 @@ class QueueLeft(Event, frozen=True, kw_only=True):
     """The destination that the caller goes on to; empty for none."""
 
 
+class QueueResumed(Event, frozen=True, kw_only=True):
+    """A stay in a queue, or the talk that came of it, goes on in another process than it began in."""
+
+    entry: str
+    queue: str
+    call: str
+
+
 class TalkEnded(Event, frozen=True, kw_only=True):
     """Agent and caller parted."""
 

@@ -9,7 +9,6 @@ is answered with "too late" and changes nothing.
 
 from __future__ import annotations
 
-from msgspec import structs
 from msgspec.structs import replace
 
 from sipcc.acd import offer as offers_
@@ -84,13 +83,14 @@ class Floor(Renewable, Steering):
             if journey.until is not None:
                 self._alarms.add(journey.until, "wake")
         if place is not None:
-            entry = replace(entry, **structs.asdict(place), back_at=now)
+            entry = place.given_to(entry, now=now)
         line.tally.joined += 1
         line.insert(entry)
-        self._events.append(tell.joined(entry, line.position(entry)))
+        if place is None or not place.entry:
+            self._events.append(tell.joined(entry, line.position(entry)))
+            self.recalls.called(caller, now=now)
         if regained is not None:
             self._events.append(tell.regained(entry, lost=regained[1]))
-        self.recalls.called(caller, now=now)
         if (
             not self.closed
             and place is None
@@ -100,14 +100,15 @@ class Floor(Renewable, Steering):
         refusal = self._refusal(line, back=place is not None)
         if refusal is not None:
             return self._leave(entry, refusal, now=now)
-        deadline = now + line.settings.max_wait if line.settings.max_wait else None
+        began = now if place is None or place.began is None else place.began
+        deadline = began + line.settings.max_wait if line.settings.max_wait else None
         entry = queues_.step(entry, EntryInput.ADMIT, now=now, deadline=deadline)
         self.entries[entry_id] = entry
         if deadline is not None:
             self._alarms.add(deadline, f"entry:{entry_id}")
         for at in [
             *(entry.joined + stage.after for stage in plan),
-            *overflow.alarms(line.settings, joined=now),
+            *overflow.alarms(line.settings, joined=began),
         ]:
             self._alarms.add(at, "wake")
         return entry
@@ -273,7 +274,7 @@ class Floor(Renewable, Steering):
     def possible(self, *, now: float, bits: int = 0) -> list[Pick]:
         """What the router would offer now."""
         agents = self.staff.agents
-        if not agents.ready:
+        if not agents.ready or self.held:
             return []
         lines = [line.view(self.entries) for line in self.lines.values() if len(line)]
         return decide(lines, agents, now=now, bits=bits, ready=agents.ready) if lines else []

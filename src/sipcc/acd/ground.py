@@ -78,6 +78,8 @@ class Ground:
         """Old names of queues that are called otherwise now."""
         self._travellers: set[str] = set()
         """Entries on a journey; ones that have ended are dropped at the next look."""
+        self.held: set[str] = set()
+        """Calls whose callers are about to come back to their places; until then nobody is offered a call."""
         self._new_id = new_id
         self._count = 0
 
@@ -92,6 +94,22 @@ class Ground:
         except KeyError:
             known = ", ".join(sorted(self.lines)) or "none"
             raise LocalProtocolError(f"there is no queue {queue!r}; known: {known}") from None
+
+    def count_on(self, number: int) -> None:
+        """Let the entries that come after be younger than one of another process."""
+        self._count = max(self._count, number)
+
+    def take_up(self, entry: Entry) -> None:
+        """Know of a talk that another process has begun."""
+        self.entries[entry.id] = entry
+        tally = self.line(entry.queue).tally
+        tally.joined += 1
+        tally.left(entry, self.line(entry.queue).settings)
+
+    def drop_talk(self, entry_id: str, *, now: float) -> None:
+        """A talk of another process ended with it; only its agent is to know."""
+        entry = self.entries.pop(entry_id)
+        self._wrap_up(entry.agent or "", self.line(entry.queue).settings, lost=False, now=now)
 
     # The ends of things
 

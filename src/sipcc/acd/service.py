@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
@@ -12,7 +14,7 @@ from sipcc.acd.commands import CallerCommands
 from sipcc.acd.floor import Floor
 from sipcc.acd.model import Journey, OfferState, Place, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
-from sipcc.acd.protocols import Caller, Dialer, Presence
+from sipcc.acd.protocols import Caller, Dialer, Presence, Talk
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
 from sipcc.acd.snapshot import CallerSnapshot, Snapshot, take
 from sipcc.acd.visit import Visit
@@ -110,10 +112,15 @@ class Acd(CallerCommands):
 
     # Life
 
-    async def start(self) -> None:
-        """Open: agents with a fixed contact, and those that `presence` knows, log in."""
+    async def start(self, restore: Callable[[], None] | None = None) -> None:
+        """Open: agents with a fixed contact, and those that `presence` knows, log in.
+
+        Before that, `restore` may put the agents as another process has left them.
+        """
         self._driver = Driver(self.floor, self._flush)
         self.floor.staff.open(now=self.now())
+        if restore is not None:
+            restore()
         for agent in self.floor.staff.agents.values():
             settings = agent.settings
             if not settings.registers or self._present(settings):
@@ -196,8 +203,8 @@ class Acd(CallerCommands):
         if self._driver is None:
             raise LocalProtocolError("the ACD has not been started")
         settings = self.floor.line(queue).settings
-        entry_id = self._ids.uid("entry")
-        place: Place | None = None
+        place = self._place_of(queue, call)
+        entry_id = (place.entry if place is not None else "") or self._ids.uid("entry")
         while True:
             await call.prepare_recording(
                 RecordPolicy(when=settings.record, rules=settings.recording, queue=queue)
@@ -211,6 +218,31 @@ class Acd(CallerCommands):
                 entry_id, place = self._ids.uid("entry"), visit.regained
             else:
                 return result
+
+    def _place_of(self, queue: str, call: Caller) -> Place | None:
+        """The place that is kept for this caller in this queue."""
+        place = self.returning.get(call.id)
+        if place is None or place.queue != queue:
+            return None
+        return self.returning.pop(call.id)
+
+    async def go_on(self, call: Caller, entry_id: str, talk: Coroutine[Any, Any, Talk]) -> str:
+        """Stay with a caller through a talk that another process has begun, until `talk` has ended.
+
+        Returns:
+            The queue that it shall enter again because its agent's phone died; empty when all is done.
+        """
+        entry = self.floor.entries[entry_id]
+        visit = Visit(self, call, self.floor.line(entry.queue).settings, entry_id)
+        self._visits[entry_id] = visit
+        try:
+            await visit.go_on(entry, talk)
+        finally:
+            del self._visits[entry_id]
+        if visit.regained is None:
+            return ""
+        self.returning[call.id] = replace(visit.regained, queue=entry.queue)
+        return entry.queue
 
     async def _stay(
         self, visit: Visit, queue: str, priority: int, plan: Plan, journey: Journey | None
@@ -230,6 +262,7 @@ class Acd(CallerCommands):
                 journey=journey,
                 now=self.now(),
             )
+            self.floor.held.discard(call.id)
             if call.ended:
                 self.floor.hung_up(entry_id, now=self.now())
             self._pump()
@@ -301,6 +334,13 @@ class Acd(CallerCommands):
     def agent_external(self, name: str, dialog: str, began: bool) -> None:
         """A call of the agent's own began or ended; `dialog` tells calls apart."""
         self.floor.staff.external(name, dialog, began, now=self.now())
+        self._pump()
+
+    def present_again(self) -> None:
+        """Phones are known again: agents whose phone is not registered are offline until it is."""
+        for agent in list(self.floor.staff.agents.values()):
+            if agent.reachable and agent.settings.registers and not self._present(agent.settings):
+                self.floor.staff.registration(agent.name, False, now=self.now())
         self._pump()
 
     def _present(self, settings: AgentSettings) -> bool:

@@ -49,9 +49,12 @@ class Roster(dict[str, Agent]):
         super().__init__(agents)
         self.ready = {name for name, agent in agents.items() if agent.state is AgentState.READY}
         """Who is ready, so that nobody looks through all of them for each caller."""
+        self.touched: set[str] = set()
+        """Who has changed since somebody looked and emptied this."""
 
     def __setitem__(self, name: str, agent: Agent) -> None:
         super().__setitem__(name, agent)
+        self.touched.add(name)
         if agent.state is AgentState.READY:
             self.ready.add(name)
         else:
@@ -110,16 +113,32 @@ class Staff:
         if after.not_before > max(before.not_before, now):
             self._alarms.add(after.not_before, "wake")
         if after.state is not before.state:
-            self._events.append(
-                AgentStateChanged(
-                    at=now,
-                    agent=name,
-                    before=before.state.value,
-                    after=after.state.value,
-                    reason=after.reason,
-                )
-            )
+            self._tell(before, after, now=now)
         return after
+
+    def restore(self, agent: Agent, *, now: float) -> None:
+        """Put an agent as another process has left it in the place of one that has just been opened."""
+        before = self.get(agent.name)
+        self.agents[agent.name] = agent
+        if _logged_in(agent):
+            self._crew.add(agent.effort)
+        if agent.deadline is not None:
+            self._alarms.add(agent.deadline, f"agent:{agent.name}")
+        if agent.not_before > now:
+            self._alarms.add(agent.not_before, "wake")
+        if agent.state is not before.state:
+            self._tell(before, agent, now=now)
+
+    def _tell(self, before: Agent, after: Agent, *, now: float) -> None:
+        self._events.append(
+            AgentStateChanged(
+                at=now,
+                agent=after.name,
+                before=before.state.value,
+                after=after.state.value,
+                reason=after.reason,
+            )
+        )
 
     def _counted(self, before: Agent, after: Agent, talked: bool, *, now: float) -> Agent:
         """`after` with what was done in the state of `before`; see `sipcc.acd.effort`."""

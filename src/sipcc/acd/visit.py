@@ -6,9 +6,9 @@ Whatever ends it, its `finally` leaves nothing behind: no task, no sound, no leg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from sipcc.acd.announce import cut, entertain
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, Place, QueueResult
 from sipcc.acd.planning import Plan
-from sipcc.acd.protocols import AgentLeg, Caller
+from sipcc.acd.protocols import AgentLeg, Caller, Talk
 from sipcc.acd.settings import QueueSettings
 from sipcc.errors import CallEnded, SipccError
 from sipcc.log import get_logger
@@ -82,7 +82,7 @@ class Visit:
     def __init__(
         self, host: Host, call: Caller, settings: QueueSettings, entry_id: str, *, place: Place | None = None
     ) -> None:
-        """`place` is what the caller had before its agent's phone died."""
+        """`place` is what the caller had before its agent's phone died, or this process did."""
         self.call = call
         self.id = entry_id
         self.place = place
@@ -126,7 +126,7 @@ class Visit:
                 if call.ended:
                     host.hung_up(self.id)
                 if (entry := host.bridged(self.id)) is not None:
-                    return await self._talk(entry, self._leg)
+                    return await self.go_on(entry, call.bridge(self._leg))
         finally:
             watcher.cancel()
             show.cancel()
@@ -157,10 +157,11 @@ class Visit:
         if to := self._settings.keys.get(event.digit):
             self._host.leave(self.id, "key_exit", to)
 
-    async def _talk(self, entry: Entry, leg: AgentLeg) -> QueueResult:
+    async def go_on(self, entry: Entry, bridge: Coroutine[Any, Any, Talk]) -> QueueResult:
+        """Stay through a talk, which `bridge` waits for, also one that another process has begun."""
         host, talked, ended_by, lost = self._host, 0.0, "us", False
         try:
-            talk = await self.call.bridge(leg)
+            talk = await bridge
             ended_by, lost = talk.ended_by, talk.lost
         except CallEnded:
             ended_by = "caller"
@@ -170,7 +171,10 @@ class Visit:
             talked = host.talk_ended(self.id, lost=lost)
         if lost and self._settings.requeue and not self.call.ended:
             self.regained = Place(
-                joined=entry.joined, number=entry.number, tried=frozenset({entry.agent or ""})
+                joined=entry.joined,
+                number=entry.number,
+                priority=entry.priority,
+                tried=frozenset({entry.agent or ""}),
             )
         return result_of(entry, now=host.now(), talked=talked, ended_by=ended_by, lost=lost)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sipcc.call.saving import SavedCall
     from sipcc.sip import InviteSession
     from sipcc.sip.settings import TrunkSettings
+
+Treatment = Callable[[Call, Leg | None, Handler | None], Handler | None]
+"""Told a call that was taken up, whom it talks to, and what calls for its number begin with; what it goes on
+with, or None for what is usual."""
 
 _log = get_logger("sipcc.call")
 
@@ -211,11 +215,17 @@ class Calls:
             route.calls -= 1
             self._forget(call)
 
-    def resume(self, left: Mapping[str, SavedCall], trunks: Mapping[str, TrunkSettings]) -> list[str]:
+    def resume(
+        self,
+        left: Mapping[str, SavedCall],
+        trunks: Mapping[str, TrunkSettings],
+        *,
+        treatment: Treatment = lambda call, peer, handler: None,
+    ) -> list[str]:
         """Go on with calls that an earlier process has left; returns those that are lost.
 
         Conversations go on. Whoever talked to nobody is treated from the beginning, as a call for the same
-        number is.
+        number is. For either, `treatment` may know better.
         """
         lost = []
         for saved in left.values():
@@ -226,18 +236,21 @@ class Calls:
             call, peer = resumed
             self._live[call.id] = call
             self._empty.clear()
-            self._context.scope.spawn(self._go_on(call, peer), name=call.id)
+            self._context.scope.spawn(self._go_on(call, peer, treatment), name=call.id)
         return lost
 
-    async def _go_on(self, call: Call, peer: Leg | None) -> None:
+    async def _go_on(self, call: Call, peer: Leg | None, treatment: Treatment) -> None:
         """What is left of a call whose handler is lost: the talk and then its end, or all of it anew."""
         structlog.contextvars.bind_contextvars(call_id=call.id)
         _log.info("call.resumed", call_id=call.id, talking=peer is not None)
         route = self._routes.find(call.called, call.trunk) if peer is None else None
         if route is not None:
             route.calls += 1
+        handler = treatment(call, peer, route.handler if route is not None else None)
         try:
-            if peer is not None:
+            if handler is not None:
+                await self._treat(call, handler)
+            elif peer is not None:
                 await self._treat(call, lambda resumed: _converse(resumed, peer))
             elif route is not None:
                 await self._treat(call, route.handler)

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, QueueResumed
 from sipcc.bus import Bus
 from sipcc.call.events import BridgeEnded, CallEndedEvent, CallResumed
 from sipcc.clock import Clock
@@ -108,6 +108,10 @@ class RecordKeeper:
         self._spool: Spool | None = None
         self._resumed: set[str] = set()
         """Calls whose conversation another process has begun."""
+        self._left: set[str] = set()
+        """Calls of another process that may be taken up yet."""
+        self._queued: set[str] = set()
+        """Calls whose stay in a queue goes on."""
         self.interrupted = 0
         """Calls of an earlier run that were closed at start, because it died with them."""
 
@@ -119,6 +123,7 @@ class RecordKeeper:
         """
         self._engine = open_engine(self._settings.database)
         self._keep = frozenset(keep)
+        self._left = set(keep)
         path = sqlite_path(database_url(self._settings.database))
         self._spool = self._make_spool(path)
         try:
@@ -185,11 +190,18 @@ class RecordKeeper:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, CallEndedEvent | BridgeEnded) and event.call in self._resumed:
             self._close_visits(event)  # the queue that would tell of it died with its process
+        elif isinstance(event, CallEndedEvent) and event.call in self._left:
+            self._close_visits(event)  # and so did the call
         self._take(event)
         if self._watches and isinstance(event, QueueJoined | QueueLeft | AgentStateChanged):
             self._judge(event.at)
-        if isinstance(event, CallResumed):
-            if event.talking:
+        if isinstance(event, QueueResumed):
+            self._queued.add(event.call)
+        elif isinstance(event, CallResumed):
+            self._left.discard(event.call)
+            if event.call in self._queued:
+                self._queued.discard(event.call)  # its queue tells of it
+            elif event.talking:
                 self._resumed.add(event.call)
             else:
                 self._close_visits(event)
@@ -206,6 +218,7 @@ class RecordKeeper:
 
     def _close_visits(self, event: CallEndedEvent | BridgeEnded | CallResumed) -> None:
         self._resumed.discard(event.call)
+        self._left.discard(event.call)
         wall = round(self._clock.wall_of(event.at), 3)
         for closing in self.outcomes.closing(event.at, wall, call=event.call):
             self._bus.emit(closing)

@@ -12,6 +12,7 @@ import msgspec
 from sipcc.call.describing import codecs_for
 from sipcc.call.events import CallEndedEvent
 from sipcc.journal import Journal
+from sipcc.shelves import Shelves
 from sipcc.sip.binding import SavedContacts
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import Identity, MediaEngine
     from sipcc.rtp.load import EngineLoad
+    from sipcc.switch.returning import Returning
 
 
 def media_engine(config: Config, ids: Ids) -> MediaEngine:
@@ -81,17 +83,29 @@ def phone_journal(config: Config) -> Journal[SavedContacts] | None:
     return Journal(path.with_name(f"{path.stem}.phones"), SavedContacts, name="phones", version=1)
 
 
+def shelves(config: Config) -> Shelves:
+    """Where all else is written down that outlives the process, beside the calls; open."""
+    path = Path(config.daemon.journal) if config.daemon.journal else None
+    opened = Shelves(path.with_name(f"{path.stem}.shelves") if path else None)
+    opened.open()
+    return opened
+
+
 def go_on(
     calls: Calls,
     left: Mapping[str, SavedCall],
     *,
     config: Config,
     journal: Journal[SavedCall] | None,
+    returning: Returning,
     bus: Bus,
     clock: Clock,
 ) -> None:
     """Go on with the calls that a process before us has left; close the records of those that are lost."""
-    for lost in calls.resume(left, {trunk.name: trunk for trunk in config.trunks}):
+    trunks = {trunk.name: trunk for trunk in config.trunks}
+    lost_calls = calls.resume(left, trunks, treatment=returning.treatment)
+    returning.keeping.taken_up(left.keys() - set(lost_calls))
+    for lost in lost_calls:
         if journal is not None:
             journal.over(lost)
         bus.emit(CallEndedEvent(at=clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us"))

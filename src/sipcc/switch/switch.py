@@ -40,11 +40,13 @@ from sipcc.switch.parts import (
     media_figures,
     phone_journal,
     record_keeper,
+    shelves,
 )
 from sipcc.switch.places import Places
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.switch.returning import Returning
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
@@ -174,6 +176,7 @@ class Switch:
         self.engine = self._engine or media_engine(self.config, self.ids)
         self.prompts = PromptCatalogue(self.config.ivr)
         self._journal = call_journal(self.config)
+        self.shelves = shelves(self.config)
         self._build_calls()
         self.keeper: RecordKeeper = record_keeper(self.config, self.bus, self.clock)
         self.tracing = Tracing(self.config.sip.trace, endpoint=self.endpoint, bus=self.bus, clock=self.clock)
@@ -182,10 +185,18 @@ class Switch:
             left = self._journal.open() if self._journal is not None else {}
             await self.keeper.start(keep=left)
             await self.engine.start()
-            await self.acd.start()
+            await self.acd.start(lambda: self.returning.keeping.restore(left))
             await self.endpoint.start()
             self.phone_registrations.restore({user.name for user in self.config.users})
-            go_on(self.calls, left, config=self.config, journal=self._journal, bus=self.bus, clock=self.clock)
+            go_on(
+                self.calls,
+                left,
+                config=self.config,
+                journal=self._journal,
+                returning=self.returning,
+                bus=self.bus,
+                clock=self.clock,
+            )
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
@@ -202,6 +213,7 @@ class Switch:
         """Hang up what is up, and free everything, also when a part of it fails."""
         self.running = False
         await self.calls.drain(0)
+        self.returning.keeping.close()
         self.lamps.close()
         for end in (
             self.door.close,
@@ -222,6 +234,7 @@ class Switch:
                 _log.exception("switch.stop_failed", part=end.__qualname__)
         if self._journal is not None:
             self._journal.close()
+        self.shelves.close()
 
     def status(self) -> dict[str, str | int | float]:
         """What is up, in figures: for ``sipccd status``."""
@@ -330,6 +343,14 @@ class Switch:
             handler_of=self.handler_of,
             treatment_of=lambda settings: self.reception.treatment(settings),
             routed=self._routed,
+        )
+        self.returning = Returning(
+            self.acd,
+            self.shelves,
+            self.queueing,
+            bus=self.bus,
+            clock=self.clock,
+            programs=self._apps.values(),
         )
         context = CallContext(
             endpoint=self.endpoint,
