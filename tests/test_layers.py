@@ -99,6 +99,7 @@ SHELLS = {
     "ivr/flow.py",
     "ivr/prompts.py",
     "records/keeper.py",
+    "records/reading.py",
     "records/spool.py",
     "records/writer.py",
     "rtp/files.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ class Office:
         self.feed = feed
         self.figures = figures
         self.requests = Requests()
+        self.reporting = asyncio.Lock()
+        """Held by the report that is being made."""
 
     def open(self) -> None:
         """The interface is served from now on."""

@@ -1,4 +1,4 @@
-"""What can be read: the floor, live calls, decision traces, health, and call records."""
+"""What can be read: the floor, live calls, decision traces, health, call records, and reports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from sipcc.acd import AgentSnapshot, QueueSnapshot
 from sipcc.api.access import Permit
 from sipcc.api.office import needs, office_of
+from sipcc.api.reports import REPORT_PAGES
 from sipcc.api.schema import Health, Invariants, LiveCall, OfferTrace, RecordPage, State
 from sipcc.records import CdrFilter
 
@@ -119,4 +120,4 @@ def _place(after: str) -> tuple[float, str] | None:
         raise ValidationException("wrong place", extra=[wrong]) from None
 
 
-READS = [state, agents, queues, calls, trace, health, invariants, records]
+READS = [state, agents, queues, calls, trace, health, invariants, records, *REPORT_PAGES]

@@ -17,6 +17,7 @@ from sipcc.call import Calls
 from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.records import Cdr, RecordKeeper
+from sipcc.regions import Regions
 from sipcc.sip import Endpoint, Registrar
 
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -53,6 +54,15 @@ class TrunkDesk(Protocol):
         ...
 
 
+class RegionDesk(Protocol):
+    """Who knows where callers are at home."""
+
+    @property
+    def regions(self) -> Regions:
+        """As ``[regions]`` says."""
+        ...
+
+
 class CentreApi(Protocol):
     """What the interface is over; `sipcc.switch.Switch` is one once it has started."""
 
@@ -79,6 +89,11 @@ class CentreApi(Protocol):
     @property
     def registrar(self) -> Registrar:
         """Knows where users can be reached."""
+        ...
+
+    @property
+    def reception(self) -> RegionDesk:
+        """Knows where callers are at home."""
         ...
 
     def desk(self) -> TrunkDesk:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import get_args
 
@@ -17,15 +16,19 @@ from rich.text import Text
 
 from sipcc.cli.cdr_page import plain
 from sipcc.cli.stored import PIPE_WIDTH, Moment, config_of, database_of, source, with_log
-from sipcc.config import load_service_levels
-from sipcc.records.eventlog import EventLog
-from sipcc.records.export import iso_time, safe_cell
-from sipcc.records.fcr import FcrFold
-from sipcc.records.report import By, Cell, ReportFold, ReportRow, heat_map, row_of, totals
-
-LEAD_S = 86_400.0
-"""How long before a report the log is read, for who was in which state when it began, and how long after
-its end for the ends of what began in it, in seconds."""
+from sipcc.config import load_regions, load_service_levels
+from sipcc.records.export import iso_time, report_csv
+from sipcc.records.reading import first_contacts, funnel, report_cells
+from sipcc.records.report import (
+    By,
+    Cell,
+    ReportFold,
+    ReportRow,
+    answered_within,
+    heat_map,
+    row_of,
+    totals,
+)
 
 
 @click.command()
@@ -40,6 +43,15 @@ its end for the ends of what began in it, in seconds."""
 @click.option("--totals", "only_totals", is_flag=True, help="One line for each key, over all intervals.")
 @click.option("--heat-map", "heat", is_flag=True, help="Callers by weekday and hour, as JSON.")
 @click.option("--fcr", type=float, metavar="HOURS", help="First-contact resolution in this window, as JSON.")
+@click.option("--funnel", "walked", is_flag=True, help="What callers did in each menu, as JSON.")
+@click.option(
+    "--answered-within",
+    "within",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="SECONDS",
+    help="How many were answered within that time, as JSON; may be given several times.",
+)
 @click.option("--json", "kind", flag_value="json", help="JSON, one line for each row.")
 @click.option("--csv", "kind", flag_value="csv", help="CSV with every figure.")
 @click.pass_context
@@ -54,52 +66,45 @@ def report(
     only_totals: bool,
     heat: bool,
     fcr: float | None,
+    walked: bool,
+    within: tuple[int, ...],
     kind: str | None,
 ) -> None:
-    """Print the figures of each interval by queue, agent, number or trunk.
+    """Print the figures of each interval by queue, agent, number, trunk or region of the caller.
 
     A caller counts in the interval in which it joined its queue.
     """
     now = time.time()
+    span = {"since": since, "until": now if until is None else until}
+    database = database_of(ctx)
     if fcr is not None:
-        click.echo(_first_contacts(ctx, 3600.0 * fcr, since, now if until is None else until, now))
+        found = with_log(database, lambda log: first_contacts(log, 3600.0 * fcr, now=now, **span))
+        click.echo(msgspec.json.encode(found))
+        return
+    if walked:
+        click.echo(msgspec.json.encode(with_log(database, lambda log: funnel(log, **span))))
         return
     levels = _levels(ctx) if threshold is None else {}
-    fold = ReportFold(by, step=60.0 * int(interval), thresholds=levels, threshold=threshold or 20.0)
-    begin = fold.start_of(since)
-    end = now if until is None else until
-
-    async def read(log: EventLog) -> None:
-        async for _, wall, event in log.replay(from_wall=begin - LEAD_S):
-            if wall > end + LEAD_S:
-                break
-            fold.apply(event, wall)
-
-    with_log(database_of(ctx), read)
-    cells = fold.cells(since=begin, until=end, now=now)
+    regions = _regions(ctx) if by == "region" else None
+    step = 60.0 * int(interval)
+    fold = ReportFold(by, step=step, thresholds=levels, threshold=threshold or 20.0, region_of=regions)
+    cells = with_log(database, lambda log: report_cells(log, fold, now=now, **span))
     if heat:
         click.echo(msgspec.json.encode(heat_map(cells)))
-        return
-    _print(_rows(cells, only_totals), kind)
-
-
-def _first_contacts(ctx: click.Context, window: float, since: float, until: float, now: float) -> bytes:
-    """The figures as JSON; the log is read from one window before to one after."""
-    contacts = FcrFold(window)
-
-    async def read(log: EventLog) -> None:
-        async for _, wall, event in log.replay(from_wall=since - window):
-            if wall > until + window:
-                break
-            contacts.apply(event, wall)
-
-    with_log(database_of(ctx), read)
-    return msgspec.json.encode(contacts.result(since=since, until=until, now=now))
+    elif within:
+        click.echo(msgspec.json.encode(answered_within(cells, within)))
+    else:
+        _print(_rows(cells, only_totals), kind)
 
 
 def _levels(ctx: click.Context) -> Mapping[str, float]:
     """T of each queue; a database that is read without a configuration has none."""
     return load_service_levels(config_of(ctx)) if config_of(ctx).exists() else {}
+
+
+def _regions(ctx: click.Context) -> Callable[[str], str] | None:
+    """Where numbers are at home; a database that is read without a configuration has what is built in."""
+    return load_regions(config_of(ctx)).of if config_of(ctx).exists() else None
 
 
 def _rows(cells: Mapping[tuple[float, str], Cell], only_totals: bool) -> list[ReportRow]:
@@ -113,24 +118,12 @@ def _print(rows: list[ReportRow], kind: str | None) -> None:
         for row in rows:
             click.echo(msgspec.json.encode(msgspec.to_builtins(row) | {"start": iso_time(row.start)}))
     elif kind == "csv":
-        _print_csv(rows)
+        sys.stdout.writelines(report_csv(rows))
     elif rows:
         console = Console()
         (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table_of(rows))
     else:
         click.echo("Nothing happened then.")
-
-
-def _print_csv(rows: list[ReportRow]) -> None:
-    """Every field is a column; the maps among them are JSON."""
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(ReportRow.__struct_fields__)
-    for row in rows:
-        cells = msgspec.to_builtins(row) | {"start": iso_time(row.start)}
-        writer.writerow(
-            msgspec.json.encode(cell).decode() if isinstance(cell, dict) else safe_cell(cell)
-            for cell in cells.values()
-        )
 
 
 def table_of(rows: list[ReportRow]) -> Table:

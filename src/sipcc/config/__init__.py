@@ -7,6 +7,7 @@ from sipcc.config.load import (
     load_keeper,
     load_memberships,
     load_records,
+    load_regions,
     load_service_levels,
     load_socket,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "load_keeper",
     "load_memberships",
     "load_records",
+    "load_regions",
     "load_service_levels",
     "load_socket",
 ]

@@ -18,6 +18,7 @@ import msgspec
 from sipcc import plugins
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.acd.strategies import BUILT_IN
+from sipcc.call.settings import DiallingSettings
 from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
@@ -36,7 +37,7 @@ from sipcc.config.numbers import (
 )
 from sipcc.config.protection import check_protection
 from sipcc.config.recordings import check_recordings
-from sipcc.config.regions import check_regions
+from sipcc.config.regions import check_regions, read_regions
 from sipcc.config.reload import check_renames
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
@@ -48,6 +49,7 @@ from sipcc.config.workflows import check_workflow_ways, check_workflows
 from sipcc.errors import ConfigError
 from sipcc.numbers import plan_of
 from sipcc.records.settings import RecordSettings
+from sipcc.regions import Regions, RegionSettings
 
 _TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -105,6 +107,17 @@ def load_memberships(
     """
     agents = _load_part(Path(path), environ, {"agents": AgentSettings}).agents
     return {agent.name: agent.queues for agent in agents}
+
+
+def load_regions(path: str | Path, environ: Mapping[str, str] | None = None) -> Regions:
+    """Where numbers are at home, from ``[regions]`` and ``[dialling]`` of the file `path`.
+
+    Raises:
+        ConfigError: the file is no TOML, a section is wrong, or the table cannot be read.
+    """
+    kinds: dict[str, type[msgspec.Struct]] = {"regions": RegionSettings, "dialling": DiallingSettings}
+    config = _load_part(Path(path), environ, kinds)
+    return read_regions(config.regions, plan_of(config.dialling.country, config.dialling.area_code))
 
 
 def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> Path:

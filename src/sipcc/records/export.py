@@ -1,4 +1,4 @@
-"""Call records as CSV and as JSON lines.
+"""Call records as CSV and as JSON lines, and reports as CSV.
 
 A spreadsheet runs a cell that begins with ``= + - @`` as a formula, and a caller chooses what stands in
 the From header; such a cell gets an apostrophe in front (OWASP, CSV injection).
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
 from sipcc.records.cdr import Cdr
+from sipcc.records.report import ReportRow
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -80,6 +81,19 @@ def json_line(record: Cdr) -> str:
     """One record with everything in it, as one line of JSON with its line end."""
     derived = {"duration": record.duration, "setup": record.setup, "talked": record.talked}
     return msgspec.json.encode(msgspec.to_builtins(record) | derived).decode() + "\n"
+
+
+def report_csv(rows: Iterable[ReportRow]) -> Iterator[str]:
+    """A report line by line, headings first: every field is a column, and the maps among them are JSON."""
+    yield _line(list(ReportRow.__struct_fields__))
+    for row in rows:
+        cells = msgspec.to_builtins(row) | {"start": iso_time(row.start)}
+        yield _line(
+            [
+                msgspec.json.encode(cell).decode() if isinstance(cell, dict) else safe_cell(cell)
+                for cell in cells.values()
+            ]
+        )
 
 
 def _line(cells: list[str]) -> str:

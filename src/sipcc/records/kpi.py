@@ -149,6 +149,15 @@ class KpiFold:
         self._last_queue: dict[str, str] = {}
         self._wrapping: dict[str, float] = {}
 
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """T of each queue that has its own."""
+        return self._thresholds
+
+    def load(self, thresholds: Mapping[str, float]) -> None:
+        """Know T of other queues from now on; one with figures keeps the T that they were counted by."""
+        self._thresholds = {**thresholds, **{name: row.threshold for name, row in self.queues.items()}}
+
     def queue(self, name: str) -> QueueFigures:
         """The figures of the queue `name`."""
         if name not in self.queues:

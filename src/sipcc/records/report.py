@@ -12,14 +12,14 @@ Three rates go under the name of 接通率 (connect rate); each row has all thre
 
 | field | name | is |
 |---|---|---|
-| `system_rate` | 系统接通率 | calls that we answered / calls that arrived; only by number and trunk |
+| `system_rate` | 系统接通率 | calls that we answered / calls that arrived; only by number, trunk and region |
 | `agent_rate` | 人工接通率 | answered by an agent / asked for an agent (every exit counts as asked) |
 | `within_rate` | N 秒接通率 | answered within T / asked for an agent |
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from math import ceil
 from typing import Literal
@@ -30,18 +30,21 @@ from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoin
 from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
 from sipcc.events import Event
 from sipcc.records.kpi import WRAP_UP, QueueFigures, ratio
+from sipcc.regions import Regions
 
-By = Literal["queue", "agent", "number", "trunk"]
+By = Literal["queue", "agent", "number", "trunk", "region"]
 """What the rows of a report are about."""
 
 BUCKETS = (3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300)
 """The N of "answered within N seconds" that a row lists; `Cell.answered_within` gives any other."""
 
+_BY_CALL = ("number", "trunk", "region")
+
 _OFFLINE, _NOT_READY, _READY, _TALKING = "offline", "not_ready", "ready", "talking"
 
 
 class Cell(msgspec.Struct, kw_only=True):
-    """What happened to one queue, agent, number or trunk in one interval. All times are seconds."""
+    """What happened to one queue, agent, number, trunk or region in one interval. All times are seconds."""
 
     figures: QueueFigures
     waits: dict[int, int] = msgspec.field(default_factory=dict)
@@ -86,7 +89,7 @@ class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
     start: float | None
     """Unix time at which the interval begins; None in a row of totals."""
     key: str
-    """The queue, agent, number or trunk."""
+    """The queue, agent, number, trunk or region; an empty one is none, or not known."""
     joined: int
     offered: int
     answered: int
@@ -175,6 +178,7 @@ class ReportFold:
         thresholds: Mapping[str, float] | None = None,
         threshold: float = 20.0,
         zone: tzinfo | None = None,
+        region_of: Callable[[str], str] | None = None,
     ) -> None:
         """Begin with nothing.
 
@@ -184,7 +188,9 @@ class ReportFold:
             thresholds: T of the service level by queue.
             threshold: T for queues that are not named there.
             zone: where midnight is; None for the time zone of this machine.
+            region_of: the region of a caller's number; None for what `Regions` has built in.
         """
+        self._region_of = region_of or Regions().of
         self._by, self._step, self._zone = by, step, zone
         self._thresholds, self._threshold = dict(thresholds or {}), threshold
         self._cells: dict[tuple[float, str], Cell] = {}
@@ -227,7 +233,7 @@ class ReportFold:
     def apply(self, event: Event, wall: float) -> None:
         """Take in `event`, which happened at the Unix time `wall`."""
         match event:
-            case CallStarted() | CallAnswered() | CallEndedEvent() if self._by in ("number", "trunk"):
+            case CallStarted() | CallAnswered() | CallEndedEvent() if self._by in _BY_CALL:
                 self._take_call(event, wall)
             case QueueJoined() if event.entry not in self._visits:
                 visit = _Visit(self.start_of(wall), self._key_of(event))
@@ -251,10 +257,15 @@ class ReportFold:
             return None
         return event.queue if self._by == "queue" else self._calls.get(event.call, (0.0, "", False))[1]
 
+    def _key_of_call(self, event: CallStarted) -> str:
+        if self._by == "region":
+            return self._region_of(event.caller)
+        return event.called if self._by == "number" else event.trunk or ""
+
     def _take_call(self, event: CallStarted | CallAnswered | CallEndedEvent, wall: float) -> None:
         if isinstance(event, CallStarted):
             if event.call not in self._calls:
-                key = event.called if self._by == "number" else event.trunk or ""
+                key = self._key_of_call(event)
                 start = self.start_of(wall)
                 self._calls[event.call] = (start, key, False)
                 self._cell(start, key).attempts += 1
@@ -365,6 +376,33 @@ def totals(cells: Mapping[tuple[float, str], Cell]) -> dict[str, Cell]:
     for (_, key), cell in sorted(cells.items()):
         sums.setdefault(key, Cell(figures=QueueFigures(queue=key))).merge(cell)
     return sums
+
+
+class AnsweredWithin(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast callers of one key were answered, for any N."""
+
+    key: str
+    asked: int
+    """Callers who asked for an agent and have left the line, by whatever exit."""
+    answered: int
+    within: dict[int, int]
+    """Answered within N seconds, N included."""
+    rates: dict[int, float]
+    """The same of `asked`, as fractions 0..1; empty when nobody asked."""
+
+
+def answered_within(cells: Mapping[tuple[float, str], Cell], seconds: Iterable[int]) -> list[AnsweredWithin]:
+    """The histogram of each key over all intervals."""
+    steps = sorted(set(seconds))
+    found = []
+    for key, cell in totals(cells).items():
+        asked = sum(cell.figures.exits.values())
+        within = {step: cell.answered_within(step) for step in steps}
+        rates = {step: count / asked for step, count in within.items()} if asked else {}
+        found.append(
+            AnsweredWithin(key=key, asked=asked, answered=cell.figures.answered, within=within, rates=rates)
+        )
+    return found
 
 
 class HeatSpot(msgspec.Struct, kw_only=True):

@@ -120,3 +120,12 @@ def test_export_for_the_tools_of_others(config: Path, tmp_path: Path) -> None:
 def test_first_contact_resolution(config: Path) -> None:
     told = json.loads(report(config, "--fcr", "1"))
     assert (told["first_calls"], told["repeated"], told["mature"]) == (1, 1, True)
+
+
+def test_regions_the_histogram_and_the_funnel(config: Path) -> None:
+    first, _ = rows(config, "--by", "region")
+    assert (first["key"], first["attempts"]) == ("", 3)
+    (sales,) = json.loads(report(config, "--answered-within", "5", "--answered-within", "25"))
+    assert (sales["key"], sales["asked"], sales["within"]) == ("sales", 4, {"5": 1, "25": 2})
+    funnel = json.loads(report(config, "--funnel"))
+    assert (funnel["menus"], funnel["callers"]) == ([], 0)

@@ -1,0 +1,63 @@
+"""Reads reports from the event log, for the command line and over HTTP alike.
+
+The log is read in small steps, so that a long report holds nobody up for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sipcc.events import Event
+from sipcc.records.eventlog import EventLog
+from sipcc.records.fcr import FcrFold, FirstContacts
+from sipcc.records.funnel import Funnel, FunnelFold
+from sipcc.records.report import Cell, ReportFold
+
+LEAD_S = 86_400.0
+"""How long before a report the log is read, for who was in which state when it began, and how long after
+its end for the ends of what began in it, in seconds."""
+
+STEP = 100
+"""Events between two looks at what else there is to do."""
+
+
+async def report_cells(
+    log: EventLog, fold: ReportFold, *, since: float, until: float, now: float
+) -> dict[tuple[float, str], Cell]:
+    """Fold what the log has of [`since`, `until`) into a fresh `fold`; its first interval is counted whole.
+
+    Times are Unix seconds.
+    """
+    begin = fold.start_of(since)
+    await _feed(log, fold, since=begin - LEAD_S, until=until + LEAD_S)
+    return fold.cells(since=begin, until=until, now=now)
+
+
+async def first_contacts(
+    log: EventLog, window: float, *, since: float, until: float, now: float
+) -> FirstContacts:
+    """First-contact resolution; the log is read from one `window` before to one after."""
+    fold = FcrFold(window)
+    await _feed(log, fold, since=since - window, until=until + window)
+    return fold.result(since=since, until=until, now=now)
+
+
+async def funnel(log: EventLog, *, since: float, until: float) -> Funnel:
+    """Where callers left the menus that they entered in [`since`, `until`)."""
+    fold = FunnelFold(since=since, until=until)
+    await _feed(log, fold, since=since - LEAD_S, until=until + LEAD_S)
+    return fold.result()
+
+
+async def _feed(
+    log: EventLog, fold: ReportFold | FcrFold | FunnelFold, *, since: float, until: float
+) -> None:
+    count = 0
+    event: Event
+    async for _, wall, event in log.replay(from_wall=since):
+        if wall > until:
+            break
+        fold.apply(event, wall)
+        count += 1
+        if count % STEP == 0:
+            await asyncio.sleep(0)
