@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, groupby
 from typing import overload
 
-from sipcc.acd.model import Agent, Line, Stage
-from sipcc.acd.plan import admitted
+from sipcc.acd.model import Agent, Entry, Line, Stage
+from sipcc.acd.plan import admitted, stage_at
 
 
 class Free(Sequence[Agent]):
@@ -191,7 +191,6 @@ class Bench:
         self.key = getattr(line.strategy, "key", None)
         self.share = None if self.key else getattr(line.strategy, "share", None)
         self._agents, self._gone = agents, gone
-        self._team: tuple[Agent, ...] | None = None
         self._wanted: dict[tuple[int, int], list[Free]] = {}
         if self.key is not None:
             try:
@@ -206,12 +205,22 @@ class Bench:
         """This line offers a caller to `name` now."""
         self.last = self._agents[name].order
 
-    @property
+    @cached_property
     def team(self) -> tuple[Agent, ...]:
         """The members of the queue, in member order."""
-        if self._team is None:
-            self._team = tuple(map(self._agents.__getitem__, self.line.members))
-        return self._team
+        return tuple(map(self._agents.__getitem__, self.line.members))
+
+    def stage(self, entry: Entry, *, now: float) -> Stage | None:
+        """The stage of the caller's plan that counts; see `sipcc.acd.plan.stage_at`."""
+        waited_for = {getattr(stage.want, "only", "") for stage in entry.plan if stage.skip_absent}
+        if "" in waited_for:
+            return stage_at(entry, self.team, now=now)
+        team = [self._agents[name] for name in waited_for if name in self._members]
+        return stage_at(entry, team, now=now)
+
+    @cached_property
+    def _members(self) -> frozenset[str]:
+        return frozenset(self.line.members)
 
     def free(self, stage: Stage | None = None) -> list[Free]:
         """Who is still free, of those whom `stage` admits: by the strategy's key, else in member order.
@@ -221,6 +230,10 @@ class Bench:
         if stage is None:
             self._free.settle()
             return self._all
+        if only := getattr(stage.want, "only", ""):
+            self._free.settle()
+            known = [self._agents[only]] if self._free.has(only) else []
+            return [Free(admitted(stage, known).values(), self._gone)]
         # callers of one queue share what they want, so each agent is asked once
         ranks = self._wanted.setdefault((id(stage.want), id(stage.order)), [])
         if not ranks:

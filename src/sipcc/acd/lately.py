@@ -45,6 +45,11 @@ class LastAgent(msgspec.Struct, frozen=True):
 
     name: str
 
+    @property
+    def only(self) -> str:
+        """The agent."""
+        return self.name
+
     def why_not(self, agent: Agent) -> str:
         """Empty for that agent."""
         return "" if agent.name == self.name else f"the caller talked with {self.name} last"

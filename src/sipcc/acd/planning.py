@@ -32,6 +32,11 @@ class Both(msgspec.Struct, frozen=True):
     first: Want
     second: Want
 
+    @property
+    def only(self) -> str:
+        """The one agent that either of them wants, if there is such a one."""
+        return getattr(self.first, "only", "") or getattr(self.second, "only", "")
+
     def why_not(self, agent: Agent) -> str:
         """What the first has against `agent`, else the second."""
         return self.first.why_not(agent) or self.second.why_not(agent)

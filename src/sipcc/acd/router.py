@@ -26,7 +26,6 @@ import msgspec
 
 from sipcc.acd.bench import Bench, Free
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, Turn, Verdict
-from sipcc.acd.plan import stage_at
 
 _MASK = (1 << 64) - 1
 
@@ -180,7 +179,7 @@ def _pick(
     rung = entry.state is EntryState.OFFERING
     if rung and not (bench.line.strategy.rings_all and entry.offered_at + bench.line.ring_step <= now):
         return None
-    stage = stage_at(entry, bench.team, now=now) if entry.plan else None
+    stage = bench.stage(entry, now=now) if entry.plan else None
     ranks = [free for free in bench.free(stage) if free]
     if not ranks:
         return None

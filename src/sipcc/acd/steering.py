@@ -21,6 +21,11 @@ class Only(msgspec.Struct, frozen=True):
 
     agent: str
 
+    @property
+    def only(self) -> str:
+        """The agent."""
+        return self.agent
+
     def why_not(self, agent: Agent) -> str:
         """What speaks against everybody else."""
         return "" if agent.name == self.agent else f"the caller is for {self.agent}"
