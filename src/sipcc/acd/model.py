@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from sipcc.acd.effort import Effort
 from sipcc.acd.events import Exit, OfferOutcome
@@ -198,9 +199,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if self.answered_at is None else now - self.answered_at
 
 
-BackWhy = Literal["lost", "moved", "resumed"]
-"""Why a caller has a place older than its entry: its agent's phone died, somebody moved it here, or it hung
-up and called again in time."""
+BackWhy = Literal["lost", "moved", "resumed", "restarted"]
+"""Why a caller has a place older than its entry: its agent's phone died, somebody moved it here, it hung up
+and called again in time, or it waits since before this process."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,9 +210,30 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     joined: float
     number: int
     """Both as in `Entry`: what the order in the line goes by."""
+    priority: int | None = None
+    """The priority that it had there, with the queue's; None for that of a newcomer."""
     tried: frozenset[str] = frozenset()
     """Agents that this caller is not offered to in the first round."""
     back_why: BackWhy = "lost"
+    queue: str = ""
+    """Where this place is; empty for the queue that the caller is just in."""
+    entry: str = ""
+    """The entry that goes on, of a process before this one: it is no new one; empty for a new one."""
+    began: float | None = None
+    """When the wait began that goes on; None for one that begins."""
+
+    def given_to(self, entry: Entry, *, now: float) -> Entry:
+        """A new entry that stands here."""
+        began = now if self.began is None else self.began
+        return replace(
+            entry,
+            joined=self.joined,
+            number=self.number,
+            priority=entry.priority if self.priority is None else self.priority,
+            tried=self.tried,
+            back_at=began,
+            back_why=self.back_why,
+        )
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
