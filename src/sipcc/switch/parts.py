@@ -17,15 +17,14 @@ from sipcc.sip.binding import SavedContacts
 
 if TYPE_CHECKING:
     from sipcc.bus import Bus
-    from sipcc.call import Calls
     from sipcc.call.saving import SavedCall
-    from sipcc.clock import Clock, LoopClock
+    from sipcc.clock import LoopClock
     from sipcc.config import Config
     from sipcc.ids import Ids
     from sipcc.records import RecordKeeper
     from sipcc.rtp.flow import Identity, MediaEngine
     from sipcc.rtp.load import EngineLoad
-    from sipcc.switch.returning import Returning
+    from sipcc.switch.switch import Switch
 
 
 def media_engine(config: Config, ids: Ids) -> MediaEngine:
@@ -91,24 +90,16 @@ def shelves(config: Config) -> Shelves:
     return opened
 
 
-def go_on(
-    calls: Calls,
-    left: Mapping[str, SavedCall],
-    *,
-    config: Config,
-    journal: Journal[SavedCall] | None,
-    returning: Returning,
-    bus: Bus,
-    clock: Clock,
-) -> None:
+def go_on(switch: Switch, left: Mapping[str, SavedCall], journal: Journal[SavedCall] | None) -> None:
     """Go on with the calls that a process before us has left; close the records of those that are lost."""
-    trunks = {trunk.name: trunk for trunk in config.trunks}
-    lost_calls = calls.resume(left, trunks, treatment=returning.treatment)
-    returning.keeping.taken_up(left.keys() - set(lost_calls))
+    trunks = {trunk.name: trunk for trunk in switch.config.trunks}
+    lost_calls = switch.calls.resume(left, trunks, treatment=switch.returning.treatment)
+    switch.returning.keeping.taken_up(left.keys() - set(lost_calls))
     for lost in lost_calls:
         if journal is not None:
             journal.over(lost)
-        bus.emit(CallEndedEvent(at=clock.now(), call=lost, cause="failed", sip_status=500, ended_by="us"))
+        at = switch.clock.now()
+        switch.bus.emit(CallEndedEvent(at=at, call=lost, cause="failed", sip_status=500, ended_by="us"))
 
 
 def host_of(listen: str) -> str:

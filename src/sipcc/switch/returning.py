@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from sipcc.acd import Acd
 from sipcc.acd.keeping import Keeping
-from sipcc.bus import Bus
 from sipcc.call import Call, Handler, Leg
 from sipcc.call.events import CallEndedEvent
-from sipcc.clock import Clock
-from sipcc.shelves import Shelves
-from sipcc.switch.queueing import Queueing
+
+if TYPE_CHECKING:
+    from sipcc.switch.switch import Switch
 
 
 class Returning:
     """What becomes of them."""
 
-    def __init__(
-        self,
-        acd: Acd,
-        shelves: Shelves,
-        queueing: Queueing,
-        *,
-        bus: Bus,
-        clock: Clock,
-        programs: Collection[Handler],
-    ) -> None:
-        """Build it.
+    def __init__(self, switch: Switch, *, programs: Collection[Handler]) -> None:
+        """Build it, for a switch that has its ACD, its shelves (open) and its treatment of queues.
 
-        Args:
-            acd: Whose agents and callers are kept.
-            shelves: Where they are kept; open.
-            queueing: The treatment of callers in queues.
-            bus: Tells when calls end.
-            clock: For times.
-            programs: Treatments that a program wrote: they begin anew, and find the place when they come to
-                the queue, because nobody knows what else they would have done.
+        Treatments of `programs` begin anew, and find the place when they come to the queue, because nobody
+        knows what else they would have done.
         """
-        self.keeping = Keeping(acd, shelves, bus=bus, clock=clock)
-        self._acd, self._queueing, self._programs = acd, queueing, programs
-        bus.on(CallEndedEvent, lambda event: self.keeping.call_over(event.call))
+        self.keeping = Keeping(switch.acd, switch.shelves, bus=switch.bus, clock=switch.clock)
+        self._acd, self._queueing, self._programs = switch.acd, switch.queueing, programs
+        switch.bus.on(CallEndedEvent, lambda event: self.keeping.call_over(event.call))
 
     def treatment(self, call: Call, peer: Leg | None, handler: Handler | None) -> Handler | None:
         """What a call that was taken up goes on with; None when no queue had it.

@@ -188,15 +188,7 @@ class Switch:
             await self.acd.start(lambda: self.returning.keeping.restore(left))
             await self.endpoint.start()
             self.phone_registrations.restore({user.name for user in self.config.users})
-            go_on(
-                self.calls,
-                left,
-                config=self.config,
-                journal=self._journal,
-                returning=self.returning,
-                bus=self.bus,
-                clock=self.clock,
-            )
+            go_on(self, left, self._journal)
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
@@ -344,14 +336,7 @@ class Switch:
             treatment_of=lambda settings: self.reception.treatment(settings),
             routed=self._routed,
         )
-        self.returning = Returning(
-            self.acd,
-            self.shelves,
-            self.queueing,
-            bus=self.bus,
-            clock=self.clock,
-            programs=self._apps.values(),
-        )
+        self.returning = Returning(self, programs=self._apps.values())
         context = CallContext(
             endpoint=self.endpoint,
             engine=self.engine,
