@@ -2,9 +2,11 @@
 
     python -m benchmarks.router [--smoke] [--json FILE]
 
-`one free` is the everyday case: everybody talks, one agent has become ready. `all free` is the worst one:
-every caller gets an agent in one decision, as when a centre opens with a full line. The floor is
-`sorted()` of the agents by idle time and of the callers by rank, in the same run.
+`free` 1 is the everyday case: everybody talks, one agent has become ready. All free is the worst one: every
+caller gets an agent in one decision, as when a centre opens with a full line. With the plan `skills` half of
+the agents are admitted; with `last` each caller waits for the agent who talked with it last, and there is no
+other for it. The floor is `sorted()` of the agents by idle time and of the callers by rank, in the same run.
+`growth` is how much more time each agent takes than at the size before: 1 is linear.
 """
 
 from __future__ import annotations
@@ -15,19 +17,22 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from benchmarks._report import median, show
-from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line
+from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage
+from sipcc.acd.planning import sticky
 from sipcc.acd.router import decide, rank
 from sipcc.acd.settings import AgentSettings
+from sipcc.acd.skills import skill_stages
 from sipcc.acd.strategies import BUILT_IN
 
 NOW = 10_000.0
+SKILLS = skill_stages("billing >= 2", ())
 
 
 def agents(count: int, *, free: int) -> dict[str, Agent]:
     """`count` agents, the last `free` of them ready, with idle times in no order."""
     return {
         f"a{i}": Agent(
-            settings=AgentSettings(name=f"a{i}", queues=("q",)),
+            settings=AgentSettings(name=f"a{i}", queues=("q",), skills={"billing": i % 4}),
             order=i,
             state=AgentState.READY if i >= count - free else AgentState.TALKING,
             idle_since=float(i * 7919 % 10_007),
@@ -36,7 +41,14 @@ def agents(count: int, *, free: int) -> dict[str, Agent]:
     }
 
 
-def callers(count: int) -> tuple[Entry, ...]:
+def plan_of(kind: str, number: int, count: int) -> tuple[Stage, ...]:
+    """The plan of the caller of that number."""
+    if kind == "last":
+        return sticky(f"a{number * 31 % count}", 600.0, ())
+    return SKILLS if kind == "skills" else ()
+
+
+def callers(count: int, kind: str) -> tuple[Entry, ...]:
     """`count` waiting callers of three priorities, best first."""
     entries = [
         Entry(
@@ -46,8 +58,9 @@ def callers(count: int) -> tuple[Entry, ...]:
             call=f"c{i}",
             caller="13800138000",
             priority=i % 3,
-            joined=NOW - 300 + i / 10,
+            joined=NOW - 300 + 200 * i / count,
             state=EntryState.WAITING,
+            plan=plan_of(kind, i, count),
         )
         for i in range(count)
     ]
@@ -65,9 +78,10 @@ def time_us(work: Callable[[], object], *, runs: int) -> list[float]:
     return times
 
 
-def measure(count: int, strategy: str, *, free: int, runs: int) -> dict[str, object]:
+def measure(count: int, strategy: str, *, free: int, runs: int, plan: str = "none") -> dict[str, object]:
     """One row: the decision and its floor."""
-    team, waiting = agents(count, free=free), callers(count)
+    team, waiting = agents(count, free=free), callers(count, plan)
+    ready = {name for name, agent in team.items() if agent.state is AgentState.READY}
     line = Line(
         queue="q",
         strategy=BUILT_IN[strategy](),
@@ -77,13 +91,14 @@ def measure(count: int, strategy: str, *, free: int, runs: int) -> dict[str, obj
     )
     idle = attrgetter("idle_since", "order")
     floor = time_us(lambda: (sorted(team.values(), key=idle), sorted(waiting, key=rank)), runs=runs)
-    times = time_us(lambda: decide([line], team, now=NOW, bits=1), runs=runs)
-    offers = sum(len(pick.agents) for pick in decide([line], team, now=NOW, bits=1))
+    times = time_us(lambda: decide([line], team, now=NOW, bits=1, ready=ready), runs=runs)
+    offers = sum(len(pick.agents) for pick in decide([line], team, now=NOW, bits=1, ready=ready))
     return {
         "agents": count,
         "callers": count,
         "free": free,
         "strategy": strategy,
+        "plan": plan,
         "offers": offers,
         "us": median(times),
         "min": min(times),
@@ -101,11 +116,17 @@ def main() -> None:
     parser.add_argument("--json", help="also write the JSON here")
     options = parser.parse_args()
     runs = 3 if options.smoke else options.runs
-    rows = []
+    cases = [(strategy, "none") for strategy in sorted(BUILT_IN)]
+    cases += [("longest-idle", "skills"), ("longest-idle", "last")]
+    rows, before = [], dict[tuple[str, str, bool], float]()
     for count in (20,) if options.smoke else (100, 1000, 10_000):
-        for strategy in sorted(BUILT_IN):
-            rows.append(measure(count, strategy, free=1, runs=runs))
-            rows.append(measure(count, strategy, free=count, runs=runs))
+        for strategy, plan in cases:
+            for free in (1, count):
+                row = measure(count, strategy, free=free, runs=runs, plan=plan)
+                each, case = float(row["us"]) / count, (strategy, plan, free > 1)  # type: ignore[arg-type]
+                row["growth"] = each / before[case] if case in before else None
+                before[case] = each
+                rows.append(row)
     show("one routing decision", rows, json_path=options.json)
 
 
