@@ -59,6 +59,7 @@ HOMES = {
     "cryptography": ("rtp/dtls.py",),
     "litestar": ("api/",),
     "uvicorn": ("api/server.py",),
+    "httpx": ("switch/httprouter.py",),
     "prometheus_client": ("api/metrics.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` and `cli/stored.py` name SQLAlchemy's errors

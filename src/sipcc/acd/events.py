@@ -63,16 +63,16 @@ class OfferEnded(Event, frozen=True, kw_only=True):
 
 
 class RoutingFailed(Event, frozen=True, kw_only=True):
-    """A routing function of the user's own failed for a call, which went to the default instead."""
+    """A router, a function or a service, failed for a call, which went to the default instead."""
 
     call: str
     router: str
-    """The number or name that the function is routed under."""
+    """Its name, or the number that the function is routed under."""
     reason: str
     to: str
     """The destination that the call went to."""
     off: bool = False
-    """True when the function was late too often and is not asked again."""
+    """True when it was late too often: a function is not asked again, a service not for a while."""
 
 
 class QueueLeft(Event, frozen=True, kw_only=True):

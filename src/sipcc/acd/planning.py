@@ -105,7 +105,12 @@ class Planner:
 
 def sticky(agent: str, wait: float, stages: Plan) -> Plan:
     """`stages`, behind a wait of `wait` seconds for `agent`, which ends when the agent is not there."""
+    want: Want = LastAgent(agent)
+    return before(Both(want, stages[0].want) if stages else want, wait, stages, label="last agent")
+
+
+def before(want: Want, wait: float, stages: Plan, *, label: str) -> Plan:
+    """`stages`, behind a wait of `wait` seconds for whom `want` admits, if any of those is there."""
     base = stages or (Stage(after=0.0, want=Anybody(), label=LABEL),)
-    want = Both(LastAgent(agent), base[0].want)
-    head = Stage(after=0.0, want=want, label="last agent", skip_absent=True)
+    head = Stage(after=0.0, want=want, label=label, skip_absent=True)
     return (head, *(replace(stage, after=max(stage.after, wait)) for stage in base))

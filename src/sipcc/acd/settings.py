@@ -232,6 +232,31 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Mean seconds of talk and wrap-up, for estimates of the wait until calls have been measured."""
 
 
+class RouterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who says where calls go: a service that is asked over HTTP, or a Python function that is installed.
+
+    Calls come to it by the destination ``router:NAME``.
+    """
+
+    name: Name
+    """Unique among routers."""
+    url: str = ""
+    """The service: each call's attributes are posted there as JSON. The answer, with status 200, is a text,
+    a queue's name or a destination; or an object with one of `to`, `queue` and `reject` (a SIP status), and
+    with a queue also `agent`, `wait` (seconds for that agent) and `priority`."""
+    plugin: str = ""
+    """The function, in place of `url`: a name of the entry-point group ``sipcc.routers``."""
+    default: Annotated[str, Meta(min_length=1)]
+    """The destination of calls when there is no answer in time, or none that leads somewhere."""
+    timeout: Annotated[float, Meta(gt=0, le=10)] = 0.5
+    """Seconds for the answer of `url`; a `plugin` has 0.1."""
+    pause: Annotated[float, Meta(gt=0)] = 10.0
+    """Seconds for which `url` is not asked after three late answers in a row. A `plugin` is not asked again."""
+    authorization: str = ""
+    """The Authorization header of each request, such as ``Bearer ...``; ``env:NAME`` keeps it out of the
+    file."""
+
+
 class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rules by which calls wait in one queue after another, as JSON in the shape of TaskRouter's workflows.
 

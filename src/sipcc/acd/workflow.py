@@ -22,6 +22,7 @@ from sipcc.acd.model import Agent, AgentState, Stage, Want
 from sipcc.acd.planning import Both, Plan
 from sipcc.acd.router import eligible
 from sipcc.acd.skills import Anybody
+from sipcc.acd.steering import Only
 from sipcc.acd.taskrouter import (
     WORKERS,
     Document,
@@ -79,16 +80,6 @@ class Admitted(msgspec.Struct, frozen=True):
     def why_not(self, agent: Agent) -> str:
         """The first part of the expression that does not hold for `agent`."""
         return self.condition.why_not(lambda name: look_up(name, self.task, agent.settings))
-
-
-class Known(msgspec.Struct, frozen=True):
-    """Wants one agent; see `sipcc.acd.model.Want`."""
-
-    name: str
-
-    def why_not(self, agent: Agent) -> str:
-        """Empty for that agent."""
-        return "" if agent.name == self.name else f"the call is for {self.name}"
 
 
 class Workflow:
@@ -231,7 +222,7 @@ class Walk:
         return Stage(after=after, want=self._want(step), label=step.label, order=order)
 
     def _want(self, step: Step) -> Want:
-        wants: list[Want] = [Known(self._known(step))] if step.known else []
+        wants: list[Want] = [Only(self._known(step))] if step.known else []
         if step.admits is not None:
             wants.append(Admitted(step.admits, self._task))
         if not wants:

@@ -10,12 +10,12 @@ from typing import Literal, get_args
 
 import msgspec
 
-Kind = Literal["echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "reject", "app", "hangup"]
+Kind = Literal["echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "router", "reject", "app", "hangup"]
 
 DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
-_NEEDS_ARGUMENT = frozenset({"play", "dial", "menu", "queue", "workflow", "reject", "app"})
+_NEEDS_ARGUMENT = frozenset({"play", "dial", "menu", "queue", "workflow", "router", "reject", "app"})
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``menu:NAME`` | answered; the menu of that name |
     | ``queue:NAME`` | answered; the queue of that name |
     | ``workflow:NAME`` | answered; the queues of the workflow of that name |
+    | ``router:NAME`` | where the service or function of that name says |
     | ``app:NAME`` | the Python handler routed under that name |
     | ``hangup`` | hung up |
     """

@@ -18,7 +18,7 @@ from sipcc.config.lines import Path
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-SECRET_KEYS = frozenset({"password"})
+SECRET_KEYS = frozenset({"password", "authorization"})
 """Keys whose values are never shown."""
 
 _EXPECTED = re.compile(r"Expected `([^`]+)`(.*?)(?:, got `[^`]+`)?(?: - at `\$(.*)`)?", re.DOTALL)

@@ -39,13 +39,14 @@ from sipcc.config.protection import check_protection
 from sipcc.config.recordings import check_recordings
 from sipcc.config.regions import check_regions, read_regions
 from sipcc.config.reload import check_renames
+from sipcc.config.routers import check_routers
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
-from sipcc.config.workflows import check_workflow_ways, check_workflows
+from sipcc.config.workflows import check_ways, check_workflows
 from sipcc.errors import ConfigError
 from sipcc.numbers import plan_of
 from sipcc.records.settings import RecordSettings
@@ -281,13 +282,14 @@ def _check_all(
         check_api(config.api, lists["tokens"], names, report)
     check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
+    check_routers(lists["routers"], names, report)
     for section in ("queues", "numbers"):
         check_recordings(section, lists[section], report)
     check_queue_exits(lists["queues"], names, report)
     check_renames(lists["queues"], report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
-        check_workflow_ways(lists["menus"], names, report)
+        check_ways(lists["menus"], names, report)
     if not data.get("numbers"):
         report.warn((), "there are no [[numbers]]: every call will be refused", 'add one, as in to = "echo"')
 

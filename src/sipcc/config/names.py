@@ -17,7 +17,7 @@ from sipcc.numbers import Plan, bare, parse
 from sipcc.sip.uri import SipUri
 
 # for menus, sipcc.ivr.check says it
-_UNIQUE = ("users", "trunks", "agents", "queues", "workflows", "routes", "hours", "alerts")
+_UNIQUE = ("users", "trunks", "agents", "queues", "workflows", "routers", "routes", "hours", "alerts")
 
 _CALLED = {"hours": "calendar"}
 """What one entry of a section is called, where that is not its name without the ``s``."""
@@ -129,7 +129,7 @@ def check_destination(text: str, path: Path, names: Names, report: Report) -> No
         return
     argument = destination.argument
     match destination.kind:
-        case "menu" | "queue" | "workflow":
+        case "menu" | "queue" | "workflow" | "router":
             names.need(f"{destination.kind}s", argument, path, report)
         case "dial":
             check_target(argument, path, names, report)

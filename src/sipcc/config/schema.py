@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from sipcc.acd.settings import AgentSettings, QueueSettings, WorkflowSettings, with_bound
+from sipcc.acd.settings import AgentSettings, QueueSettings, RouterSettings, WorkflowSettings, with_bound
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
@@ -65,6 +65,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     workflows: tuple[WorkflowSettings, ...] = ()
+    routers: tuple[RouterSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
@@ -99,6 +100,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "agents": AgentSettings,
     "queues": QueueSettings,
     "workflows": WorkflowSettings,
+    "routers": RouterSettings,
     "menus": MenuSettings,
     "hours": HoursSettings,
     "numbers": NumberSettings,

@@ -76,8 +76,8 @@ def check_workflows(config: Config, report: Report) -> None:
             add((*path, key), f"{finding.where}: {finding.message}", _in_json(finding.hint))
 
 
-def check_workflow_ways(menus: Sequence[tuple[int, MenuSettings]], names: Names, report: Report) -> None:
-    """Check that the workflows exist that menus lead to."""
+def check_ways(menus: Sequence[tuple[int, MenuSettings]], names: Names, report: Report) -> None:
+    """Check that the workflows and routers exist that menus lead to."""
     for index, menu in menus:
         places: list[tuple[Path, str]] = [(("options", key), to) for key, to in menu.options.items()]
         for place, text in [*places, (("then",), menu.then)]:
@@ -85,8 +85,8 @@ def check_workflow_ways(menus: Sequence[tuple[int, MenuSettings]], names: Names,
                 destination = Destination.parse(text)
             except ValueError:
                 continue  # told with the other faults of menus
-            if destination.kind == "workflow":
-                names.need("workflows", destination.argument, ("menus", index, *place), report)
+            if destination.kind in ("workflow", "router"):
+                names.need(f"{destination.kind}s", destination.argument, ("menus", index, *place), report)
 
 
 def _in_json(hint: str) -> str:

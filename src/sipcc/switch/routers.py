@@ -1,8 +1,8 @@
-"""Routing by a function of the user's own: it is asked where a call goes, and cannot hold it up or lose it.
+"""Routing by somebody else: a user's function or a service says where a call goes, and cannot hold it up.
 
-The function gets a dict of what is known of the call and returns the name of a queue, or a destination
-such as ``menu:main``. When it takes longer than `TIME_BOX`, raises, or returns something else, the call goes
-to the default, and a RoutingFailed event tells why.
+It gets what is known of the call, and answers with the name of a queue, a destination such as
+``menu:main``, or an `sipcc.switch.answers.Answer`. When it takes longer than its time box, raises, or
+answers something else, the call goes to the default, and a RoutingFailed event tells why.
 """
 
 from __future__ import annotations
@@ -14,113 +14,166 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
+from sipcc.acd import Acd
 from sipcc.acd.events import RoutingFailed
+from sipcc.acd.model import Stage
+from sipcc.acd.planning import before
+from sipcc.acd.steering import Only
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler
+from sipcc.call.events import Decision
 from sipcc.config import Config
 from sipcc.errors import ConfigError
 from sipcc.log import get_logger
+from sipcc.switch.answers import Assignment, Directory
+from sipcc.switch.queueing import Queueing
 from sipcc.tasks import TaskScope
 
 _log = get_logger("sipcc.routers")
 
 TIME_BOX = 0.1
-"""Seconds that a router has for one call, what it looks up included."""
+"""Seconds that a function has for one call, what it looks up included."""
 LATE_ALLOWED = 3
-"""Late answers in a row after which a router is switched off until the switch starts again: each may hold
-a thread for ever."""
+"""Late answers in a row after which a router is not asked: a function until the switch starts again, for
+each may hold a thread for ever, and a service for a while."""
 THREADS = 16
 """Calls for which one router may work at a time; those beyond go to the default."""
 
 UserData: TypeAlias = dict[str, Any]
-RouteFunction: TypeAlias = "Callable[[UserData], str | Awaitable[str]]"
+RouteFunction: TypeAlias = "Callable[[UserData], Any | Awaitable[Any]]"
 DataFunction: TypeAlias = "Callable[[Call], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]"
 
 
+class Host(Protocol):
+    """What a router needs around it."""
+
+    config: Config
+    bus: Bus
+    acd: Acd
+    queueing: Queueing
+
+    def handler_of(self, destination: Destination) -> Handler:
+        """The treatment behind a destination."""
+        ...
+
+
+class Program(Host, Protocol):
+    """A switch whose program routes numbers."""
+
+    def route(self, number: str, *, trunk: str = "") -> Callable[[Handler], Handler]:
+        """Decorate the treatment of calls for `number`."""
+        ...
+
+
 class CallRouter:
-    """The treatment of calls for which a function of the user's own decides where they go."""
+    """The treatment of calls for which somebody else decides where they go."""
 
     def __init__(
         self,
         function: RouteFunction,
+        host: Host,
         *,
         name: str,
         default: str,
-        data: DataFunction | None,
-        config: Config,
-        bus: Bus,
-        handler_of: Callable[[Destination], Handler],
+        data: DataFunction | None = None,
+        time_box: float = TIME_BOX,
+        pause: float = float("inf"),
     ) -> None:
         """Make the treatment.
 
         Args:
             function: Asked for each call: a coroutine function, or a plain one, which runs in a thread.
+            host: Its configuration has the names that may be answered.
             name: Stands in events.
             default: The destination when `function` fails.
             data: Looks up more about the caller; what it returns is added to what `function` gets.
-            config: Has the queues, menus and workflows that may be named.
-            bus: Hears of failures.
-            handler_of: Finds the treatment behind a destination.
+            time_box: Seconds for one call.
+            pause: Seconds for which it is not asked after late answers; then one more is enough.
 
         Raises:
             ConfigError: `default` leads nowhere.
         """
         self.name = name
-        self.off = False
-        """True when the function was late too often: it is not asked any more."""
-        self._function, self._data = function, data
-        self._known = known_names(config)
-        self._bus, self._handler_of = bus, handler_of
+        self._function, self._data, self._host = function, data, host
+        self._directory = Directory(host.config)
+        self._time_box, self._pause = time_box, pause
+        self._off_until = float("-inf")
         self._tasks = TaskScope(f"router-{name}")
         self._threads = 0
         self._late = 0
         try:
-            self.default = destination_of(default, self._known)
+            self.default = Assignment(destination=self._directory.destination(default))
         except ValueError as error:
             raise ConfigError(f"router {name!r}", f"the default {error}") from error
 
-    async def __call__(self, call: Call) -> None:
-        """Send `call` to where the function says."""
-        await self._handler_of(await self.decide(call))(call)
+    @property
+    def off(self) -> bool:
+        """True while it is not asked, because it was late too often."""
+        return asyncio.get_running_loop().time() < self._off_until
 
-    async def decide(self, call: Call) -> Destination:
+    async def __call__(self, call: Call) -> None:
+        """Send `call` to where the answer says."""
+        found = await self.decide(call)
+        if found.destination.kind != "queue" or not (found.agent or found.priority):
+            await self._host.handler_of(found.destination)(call)
+            return
+        acd, name = self._host.acd, found.destination.argument
+        plan: tuple[Stage, ...] | None = None
+        if found.agent:
+            plan = before(Only(found.agent), found.wait, acd.planner.own(name), label=f"router {self.name}")
+        queue = acd.queue(name)
+        await self._host.queueing.wait(call, lambda: queue.enter(call, priority=found.priority, plan=plan))
+
+    async def decide(self, call: Call) -> Assignment:
         """Where `call` goes."""
+        loop = asyncio.get_running_loop()
         if self.off:
+            self._decided(call, self.default, "it is not asked, for it was late too often")
             return self.default
         asked = self._tasks.spawn(self._ask(call), name=call.id)
+        began = loop.time()
         try:
-            await asyncio.wait({asked}, timeout=TIME_BOX)
+            await asyncio.wait({asked}, timeout=self._time_box)
         finally:
             asked.cancel()
         if not asked.done():
             self._late += 1
-            self.off = self._late >= LATE_ALLOWED
-            return self._failed(call, f"no answer within {TIME_BOX:g} s")
+            if self._late >= LATE_ALLOWED:
+                self._off_until = loop.time() + self._pause
+            return self._failed(call, f"no answer within {self._time_box:g} s")
         self._late = 0
-        answer = asked.result()
-        return self._failed(call, answer) if isinstance(answer, str) else answer
+        answer: Assignment | str = asked.result()
+        if isinstance(answer, str):
+            return self._failed(call, answer)
+        self._decided(call, answer, f"it answered in {1000 * (loop.time() - began):.0f} ms")
+        return answer
 
-    async def _ask(self, call: Call) -> Destination | str:
-        """The destination, or what went wrong."""
+    async def _ask(self, call: Call) -> Assignment | str:
+        """The assignment, or what went wrong."""
         try:
             data = known_of(call)
             if self._data is not None:
                 data |= await self._run(self._data, call)
-            return destination_of(await self._run(self._function, data), self._known)
+            return self._directory.assignment(await self._run(self._function, data))
         except ValueError as error:
             return str(error)
         except Exception as error:  # a plug-in's fault must not cost the caller the call
             return f"raised {type(error).__name__}: {error}"
 
-    def _failed(self, call: Call, reason: str) -> Destination:
+    def _failed(self, call: Call, reason: str) -> Assignment:
         _log.warning("router.failed", router=self.name, reason=reason, to=str(self.default), off=self.off)
         at = asyncio.get_running_loop().time()
-        self._bus.emit(
+        self._decided(call, self.default, reason)
+        self._host.bus.emit(
             RoutingFailed(
                 at=at, call=call.id, router=self.name, reason=reason, to=str(self.default), off=self.off
             )
         )
         return self.default
+
+    def _decided(self, call: Call, where: Assignment, why: str) -> None:
+        at = asyncio.get_running_loop().time()
+        self._host.bus.emit(Decision(at=at, call=call.id, what=f"router {self.name}: {where}", why=why))
 
     async def _run(self, function: Callable[[Any], Any], argument: Any) -> Any:
         if inspect.iscoroutinefunction(function):
@@ -153,23 +206,8 @@ class CallRouter:
         return result
 
 
-class Host(Protocol):
-    """What a router needs of its switch."""
-
-    config: Config
-    bus: Bus
-
-    def route(self, number: str, *, trunk: str = "") -> Callable[[Handler], Handler]:
-        """Decorate the treatment of calls for `number`."""
-        ...
-
-    def handler_of(self, destination: Destination) -> Handler:
-        """The treatment behind a destination."""
-        ...
-
-
 def routing(
-    host: Host, number: str, *, default: str, trunk: str = "", data: DataFunction | None = None
+    host: Program, number: str, *, default: str, trunk: str = "", data: DataFunction | None = None
 ) -> Callable[[RouteFunction], RouteFunction]:
     """Decorate a function that says where calls for `number` go.
 
@@ -182,15 +220,7 @@ def routing(
     """
 
     def decorate(function: RouteFunction) -> RouteFunction:
-        made = CallRouter(
-            function,
-            name=number,
-            default=default,
-            data=data,
-            config=host.config,
-            bus=host.bus,
-            handler_of=host.handler_of,
-        )
+        made = CallRouter(function, host, name=number, default=default, data=data)
         host.route(number, trunk=trunk)(made)
         return function
 
@@ -208,32 +238,3 @@ def known_of(call: Call) -> UserData:
         "trunk": call.trunk or "",
         "language": call.language,
     }
-
-
-def known_names(config: Config) -> dict[str, frozenset[str]]:
-    """The names that a router may send calls to, by the kind of destination."""
-    return {
-        "queue": frozenset(queue.name for queue in config.queues),
-        "menu": frozenset(menu.name for menu in config.menus),
-        "workflow": frozenset(flow.name for flow in config.workflows),
-    }
-
-
-def destination_of(answer: object, known: Mapping[str, frozenset[str]]) -> Destination:
-    """What `answer` means: the name of a queue, or a destination.
-
-    Raises:
-        ValueError: it leads nowhere.
-    """
-    if not isinstance(answer, str):
-        raise ValueError(f"{answer!r} is no queue and no destination")
-    if answer in known.get("queue", ()):
-        return Destination("queue", answer)
-    try:
-        destination = Destination.parse(answer)
-    except ValueError:
-        raise ValueError(f"{answer!r} is no queue and no destination") from None
-    names = known.get(destination.kind)
-    if destination.kind == "app" or (names is not None and destination.argument not in names):
-        raise ValueError(f"{answer!r} leads nowhere")
-    return destination

@@ -29,6 +29,7 @@ from sipcc.switch.agents import AgentPhones
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
+from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.parts import (
@@ -47,6 +48,7 @@ from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.returning import Returning
+from sipcc.switch.routerlist import Routers
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
@@ -81,6 +83,7 @@ class Switch:
         self._engine: MediaEngine | None = None
         self._clock: LoopClock | None = None
         self._apps: dict[str, Handler] = {}
+        self.posts = HttpPosts()
         self._routed: list[tuple[str, str, Handler]] = []
         self._message_handler: MessageHandler | None = None
         self._started = False
@@ -214,6 +217,7 @@ class Switch:
             self.trunk_registrations.stop,
             self.phone_registrations.close,
             self.acd.stop,
+            self.posts.close,
             self._scope.join,
             self.endpoint.stop,
             self.tracing.stop,
@@ -328,6 +332,7 @@ class Switch:
         self.workflows = Workflows(
             config, acd=self.acd, queueing=self.queueing, bus=self.bus, clock=self.clock
         )
+        self.routers = Routers(self, self.posts)
         self.signpost = Signpost(
             config,
             self.places,
@@ -399,6 +404,8 @@ class Switch:
             return self.queueing.handler(name)
         if destination.kind == "workflow":
             return self.workflows.handler(name)
+        if destination.kind == "router":
+            return self.routers.handler(name)
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
             raise ConfigError(

@@ -16,7 +16,8 @@ from sipcc.call import Destination
 from sipcc.config import Config
 from sipcc.errors import ConfigError
 from sipcc.ivr.settings import MenuSettings
-from sipcc.switch.routers import LATE_ALLOWED, THREADS, TIME_BOX, CallRouter, destination_of
+from sipcc.switch.answers import Directory
+from sipcc.switch.routers import LATE_ALLOWED, THREADS, TIME_BOX, CallRouter
 
 QUEUES = ("retention", "vip", "general")
 CONFIG = Config(
@@ -40,12 +41,10 @@ class Desk:
         bus = Bus()
         bus.on(RoutingFailed, self.events.append)
         self.went: list[str] = []
-        settings = {"default": "general", "data": None, **more}
-        self.router = CallRouter(
-            function, name="smart", config=CONFIG, bus=bus, handler_of=self._handler_of, **settings
-        )
+        self.config, self.bus, self.acd, self.queueing = CONFIG, bus, None, None
+        self.router = CallRouter(function, self, **{"name": "smart", "default": "general", **more})
 
-    def _handler_of(self, destination: Destination) -> Any:
+    def handler_of(self, destination: Destination) -> Any:
         async def handler(_: Any) -> None:
             self.went.append(str(destination))
 
@@ -203,5 +202,6 @@ def test_a_default_that_leads_nowhere_is_refused() -> None:
 
 
 def test_names_of_queues_go_before_kinds() -> None:
-    assert destination_of("busy", {"queue": frozenset({"busy"})}) == Destination("queue", "busy")
-    assert destination_of("busy", {}) == Destination("busy")
+    config = Config(queues=(QueueSettings(name="busy"),))
+    assert Directory(config).destination("busy") == Destination("queue", "busy")
+    assert Directory(Config()).destination("busy") == Destination("busy")
