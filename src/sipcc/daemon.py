@@ -20,7 +20,7 @@ from sipcc.log import configure
 from sipcc.rtp import WorkerPool
 from sipcc.sip import SocketNetwork
 from sipcc.switch import Switch
-from sipcc.switch.switch import DRAIN_TIMEOUT
+from sipcc.switch.serving import DRAIN_TIMEOUT
 
 GC_THRESHOLDS = (5_000, 10, 100)
 """The young are looked at often, so that no look takes long; all that lives rarely, since an ended call

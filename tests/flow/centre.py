@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sipcc import Event, Switch
 from sipcc.call import Handler
-from sipcc.config import load
 from sipcc.ids import Ids
 from sipcc.rtp import LocalEngine
 from sipcc.sip.transport.base import Address
@@ -144,7 +143,7 @@ class Centre:
         write_wav(prompts / "hold.wav", tone(MUSIC_HZ, 4.0))
         path = self.folder / "sipcc.toml"
         path.write_text(self._config)
-        self.switch = Switch(load(path))
+        self.switch = Switch.from_toml(path)
         host = self.network.host(SWITCH)
         self.switch.use(
             network=host,

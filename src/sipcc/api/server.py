@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from litestar import Litestar
 
+from sipcc.api.access import Tokens
 from sipcc.api.office import Office
+from sipcc.api.settings import TokenSettings
 from sipcc.errors import ConfigError
 
 GRACE = 2
@@ -75,6 +77,11 @@ class ApiServer:
             await server.serve(sockets=[listener])
         finally:
             listener.close()
+
+    def load(self, tokens: Sequence[TokenSettings]) -> None:
+        """Let in who holds one of `tokens` from now on; what is under way goes on."""
+        office: Office = self._app.state.office
+        office.tokens = Tokens(tokens)
 
     async def stop(self) -> None:
         """End what is followed, let the other requests end, and close the listener."""

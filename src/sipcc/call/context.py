@@ -66,9 +66,9 @@ class _Nowhere:
 NOWHERE: Signpost = _Nowhere()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CallContext:
-    """The surroundings of every call."""
+    """The surroundings of every call; a reload puts others in the place of some."""
 
     endpoint: Endpoint
     engine: MediaEngine

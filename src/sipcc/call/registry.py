@@ -58,6 +58,11 @@ class Calls:
         self.total = 0
         """How many INVITEs for new calls came, refused ones included."""
 
+    def load(self, routes: Routes[Handler], *, language: str) -> None:
+        """Take new calls by other routes from now on; `language` is of those that have none of their own."""
+        routes.follow(self._routes)
+        self._routes, self._language = routes, language
+
     def __len__(self) -> int:
         return len(self._live)
 

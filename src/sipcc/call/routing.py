@@ -10,6 +10,10 @@ from sipcc.numbers import Number, Pattern, Plan, bare, parse
 H = TypeVar("H")
 
 
+class _Count:
+    calls = 0
+
+
 class Route(Generic[H]):
     """One entry of the table."""
 
@@ -29,8 +33,20 @@ class Route(Generic[H]):
         # a name such as "mobile" is a kind of number in rules, but a name here
         number_like = self.prefix.removeprefix("+").isdigit() and self.prefix.isascii()
         self._numbers = Pattern.parse(pattern) if number_like and len(self.prefix) <= 20 else None
-        self.calls = 0
-        """How many calls are up on this route."""
+        self._up = _Count()
+
+    @property
+    def calls(self) -> int:
+        """How many calls are up on this route, and were on those that it follows."""
+        return self._up.calls
+
+    @calls.setter
+    def calls(self, calls: int) -> None:
+        self._up.calls = calls
+
+    def follow(self, before: Route[H]) -> None:
+        """Count the calls of a route in whose place this one comes."""
+        self._up = before._up
 
     def matches(self, number: str, trunk: str | None) -> bool:
         """True when this route, for a beginning, takes `number` as it stands from `trunk`."""
@@ -74,6 +90,13 @@ class Routes(Generic[H]):
             same = self._exact.setdefault(self._meaning(route.prefix), [])
         same.append(route)
         same.sort(key=_order)
+
+    def follow(self, before: Routes[H]) -> None:
+        """Count the calls that are up on the same numbers of the table that was there before."""
+        known = {(route.pattern, route.trunk): route for route in before}
+        for route in self:
+            if (same := known.get((route.pattern, route.trunk))) is not None:
+                route.follow(same)
 
     def find(self, number: str, trunk: str | None) -> Route[H] | None:
         """The route for a dialled number, or None."""

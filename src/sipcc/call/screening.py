@@ -76,6 +76,12 @@ class Screening:
     def __len__(self) -> int:
         return len(self._times)
 
+    def follow(self, before: Screening) -> None:
+        """Remember the calls that the screening saw in whose place this one comes."""
+        limit = self._settings.calls or None
+        for caller, times in before._times.items():
+            self._times[caller] = deque(times, maxlen=limit)
+
     def judge(self, number: Number | None, *, anonymous: bool, now: float) -> ScreeningVerdict:
         """Judge a call that comes in.
 

@@ -111,18 +111,26 @@ class TollGuard:
         configured: Iterable[tuple[str, str]] = (),
     ) -> None:
         """`configured` are the numbers that the configuration names, as (trunk, canonical number or user)."""
-        self._settings = settings or TollSettings()
         self._numbering = numbering or Numbering()
-        self._allow = _patterns(self._settings.allow)
-        self._deny = _patterns(self._settings.deny)
-        self._hosts = frozenset(host.lower() for host in self._settings.hosts)
-        self._night = parse_hours(self._settings.night) if self._settings.night else None
-        self._configured = frozenset(configured)
-        self._of_trunks: dict[str, tuple[tuple[Pattern, ...], tuple[Pattern, ...]]] = {}
+        self.load(settings or TollSettings(), configured=configured)
         self._accounts: dict[str, _Account] = {}
         self._payer: dict[str, str] = {}
         self.blocked = 0
         """How many attempts were refused."""
+
+    def load(self, settings: TollSettings, *, configured: Iterable[tuple[str, str]]) -> None:
+        """Go by other rules from now on; what was counted stays.
+
+        Raises:
+            ValueError: a rule cannot be read.
+        """
+        self._settings = settings
+        self._allow = _patterns(settings.allow)
+        self._deny = _patterns(settings.deny)
+        self._hosts = frozenset(host.lower() for host in settings.hosts)
+        self._night = parse_hours(settings.night) if settings.night else None
+        self._configured = frozenset(configured)
+        self._of_trunks: dict[str, tuple[tuple[Pattern, ...], tuple[Pattern, ...]]] = {}
 
     def judge(self, attempt: Attempt, *, now: float, at: datetime) -> Verdict:
         """Say whether the leg may be made. `at` is the local time, for the night and the day."""

@@ -149,6 +149,10 @@ class Calendar:
         """Be open or closed whatever the calendar says, up to the Unix time `until` (seconds)."""
         self._override = (state, until)
 
+    def follow(self, before: Calendar) -> None:
+        """Have the override of the calendar in whose place this one comes."""
+        self._override = before._override
+
     def clear_override(self) -> None:
         """Go by the calendar again."""
         self._override = None

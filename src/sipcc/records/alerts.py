@@ -54,14 +54,23 @@ class AlertFold:
         self, alerts: Sequence[AlertSettings], kpi: KpiFold, *, members: Mapping[str, Sequence[str]]
     ) -> None:
         """Take the rules, the fold that knows who waits, and the agents of each queue."""
-        self._alerts = tuple(alerts)
+        self._alerts: tuple[AlertSettings, ...] = ()
+        self._former: list[AlertSettings] = []
+        self._exits: dict[str, deque[tuple[float, QueueLeft]]] = {}
         self._kpi = kpi
-        self._members = members
-        self._exits: dict[str, deque[tuple[float, QueueLeft]]] = {rule.queue: deque() for rule in alerts}
-        self._longest = max((rule.window for rule in alerts), default=0.0)
+        self.load(alerts, members=members)
         self._agents: dict[str, str] = {}
         self.raised: set[str] = set()
         """The names of the alerts that are up."""
+
+    def load(self, alerts: Sequence[AlertSettings], *, members: Mapping[str, Sequence[str]]) -> None:
+        """Go by other rules from now on; alerts that are up and have no rule any more are cleared."""
+        names = {rule.name for rule in alerts}
+        self._former += [rule for rule in self._alerts if rule.name not in names]
+        self._alerts = tuple(alerts)
+        self._members = members
+        self._exits = {rule.queue: self._exits.get(rule.queue, deque()) for rule in alerts}
+        self._longest = max((rule.window for rule in alerts), default=0.0)
 
     def apply(self, event: Event, wall: float) -> None:
         """Take in `event`, which happened at the Unix time `wall`."""
@@ -85,20 +94,12 @@ class AlertFold:
         for exits in self._exits.values():
             while exits and exits[0][0] <= wall - self._longest:
                 exits.popleft()
-        told: list[Event] = []
+        told = [_told(AlertCleared, rule, None, now=now) for rule in self._former if rule.name in self.raised]
+        self._former.clear()
         for rule in self._alerts:
             kind = self._verdict(rule, value := self._value(rule, wall))
             if kind is not None:
-                told.append(
-                    kind(
-                        at=now,
-                        alert=rule.name,
-                        queue=rule.queue,
-                        metric=rule.metric,
-                        value=round(value or 0.0, 2),
-                        threshold=rule.threshold,
-                    )
-                )
+                told.append(_told(kind, rule, value, now=now))
         return told
 
     def _verdict(
@@ -141,3 +142,16 @@ class AlertFold:
         }
         rate = rates[rule.metric]
         return None if rate is None else 100.0 * rate
+
+
+def _told(
+    kind: type[AlertRaised] | type[AlertCleared], rule: AlertSettings, value: float | None, *, now: float
+) -> Event:
+    return kind(
+        at=now,
+        alert=rule.name,
+        queue=rule.queue,
+        metric=rule.metric,
+        value=round(value or 0.0, 2),
+        threshold=rule.threshold,
+    )

@@ -24,3 +24,24 @@ class AlertCleared(Event, frozen=True, kw_only=True):
     metric: str
     value: float
     threshold: float
+
+
+class ConfigReloaded(Event, frozen=True, kw_only=True):
+    """Other settings are in force."""
+
+    digest: str
+    """Tells configurations apart; passwords do not count."""
+    changes: tuple[str, ...]
+    """In words, such as ``queues sales: changed strategy``."""
+    kept: tuple[str, ...]
+    """Keys whose new values count only from the next start on."""
+
+
+class ConfigRefused(Event, frozen=True, kw_only=True):
+    """A configuration was not taken; the one before stays in force as a whole."""
+
+    path: str
+    """File, line and key."""
+    error: str
+    hint: str
+    """The cure."""

@@ -115,6 +115,20 @@ class RecordKeeper:
         self.interrupted = 0
         """Calls of an earlier run that were closed at start, because it died with them."""
 
+    def load(
+        self,
+        alerts: Sequence[AlertSettings],
+        *,
+        members: Mapping[str, Sequence[str]],
+        service_levels: Mapping[str, float],
+    ) -> None:
+        """Judge other alerts from now on, with other agents and queues; see `__init__`."""
+        self.alerts.load(alerts, members=members)
+        self.kpi.load(service_levels)
+        if alerts and not self._watches:
+            self._watches = True
+            self._scope.spawn(self._watch(), name="watch")
+
     async def start(self, *, keep: Collection[str] = ()) -> None:
         """Open the database, close what a crash left open but for the calls `keep`, and begin to listen.
 

@@ -7,6 +7,7 @@ address gains an attacker one small packet.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,9 @@ from sipcc.sip.trunk import TrunkTable
 
 if TYPE_CHECKING:
     from sipcc.sip.session_api import Usage
+
+FORMER_TRUNKS = 8
+"""Tables of trunks that are remembered, for the calls that go on after a trunk was taken out."""
 
 _OFFENCES: dict[str, Offence] = {
     "malformed": "malformed",
@@ -86,14 +90,25 @@ class Admission:
         guard: Guard | None = None,
         is_bound: Callable[[str, Address], bool] = lambda _user, _address: False,
     ) -> None:
-        self.trunks = trunks
         self.guard = Guard(GuardSettings()) if guard is None else guard  # an empty one is false
         self.digest = DigestServer(realm, secret, nonce_life, algorithms=tuple(algorithms))
         self._strangers = strangers
         self._is_bound = is_bound
+        self._realm = realm
+        self.trunks = trunks
+        self._former: deque[TrunkTable] = deque(maxlen=FORMER_TRUNKS)
+        self._know(users)
+
+    def load(self, users: Iterable[UserSettings], trunks: TrunkTable) -> None:
+        """Let in other users and trunks from now on; a carrier that is gone still ends its calls."""
+        self._former.append(self.trunks)
+        self.trunks = trunks
+        self._know(users)
+
+    def _know(self, users: Iterable[UserSettings]) -> None:
         self._users = {user.name: user for user in users}
         self._ha1 = {
-            (user.name, algorithm): make_ha1(user.name, realm, user.password, algorithm)
+            (user.name, algorithm): make_ha1(user.name, self._realm, user.password, algorithm)
             for user in self._users.values()
             for algorithm in self.digest.algorithms
         }
@@ -152,7 +167,7 @@ class Admission:
         if trunk is not None and trunk is self.trunks.match(peer):
             return Admitted(trunk=trunk)
         if user not in self._users:
-            if is_host(flow, peer):
+            if is_host(flow, peer) or self._was_one_trunk(flow, peer):
                 return Admitted()
         elif self._is_bound(user, flow.remote):
             return Admitted(user=user)
@@ -162,6 +177,11 @@ class Admission:
                 return verdict
         self.guard.tell(flow.remote.host, "forged", now=now)
         return Refused(self._answer(request, 481), "forged")
+
+    def _was_one_trunk(self, flow: Flow, peer: Flow) -> bool:
+        """True for two addresses of a carrier that was there when the dialog began."""
+        pairs = ((table.match(flow), table.match(peer)) for table in self._former)
+        return any(one is not None and one is other for one, other in pairs)
 
     def _prove(
         self, request: Request, values: Sequence[str], flow: Flow, now: float

@@ -178,10 +178,8 @@ class Guard:
         """True for the source address of a live registration."""
         self._settings = settings
         self._trusted = networks_of(settings.trusted)
-        self._carriers = networks_of(
-            host for trunk in trunks for host in map(_host_of, (*trunk.addresses, trunk.host)) if host
-        )
         self._static: dict[str, SourceClass | Literal["trusted", ""]] = {}
+        self.load(trunks)
         self._banned: dict[str, Ban] = {}
         self._times: Lru[str, int] = Lru(BANS)
         self._known: Lru[str, float] = Lru(KNOWN)
@@ -192,6 +190,13 @@ class Guard:
         self._sieges: Lru[str, _Siege] = Lru(1000)
         rate = settings.strangers_rate
         self._all_strangers = TokenBucket(rate, max(1.0, rate * BURST_SECONDS))
+
+    def load(self, trunks: Iterable[TrunkSettings]) -> None:
+        """Know other carriers from now on."""
+        self._carriers = networks_of(
+            host for trunk in trunks for host in map(_host_of, (*trunk.addresses, trunk.host)) if host
+        )
+        self._static.clear()
 
     # -- for each packet ------------------------------------------------------------------------------
 

@@ -82,7 +82,6 @@ class Desk:
         guard: Guard,
         registrar: Registrar,
         trunks: Trunks,
-        trunk_settings: tuple[TrunkSettings, ...],
         registrations: TrunkRegistrations,
         clock: Clock,
     ) -> None:
@@ -90,7 +89,6 @@ class Desk:
         self._guard = guard
         self._registrar = registrar
         self._trunks = trunks
-        self._trunk_settings = trunk_settings
         self._registrations = registrations
         self._clock = clock
 
@@ -111,7 +109,7 @@ class Desk:
 
     def trunks(self) -> list[TrunkRow]:
         """The trunks, as they stand in the configuration."""
-        return [self._trunk(settings) for settings in self._trunk_settings]
+        return [self._trunk(settings) for settings in self._trunks.settings]
 
     def _trunk(self, settings: TrunkSettings) -> TrunkRow:
         now = self._clock.now()

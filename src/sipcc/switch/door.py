@@ -41,6 +41,11 @@ class Door:
         self._server = server
         _log.info("switch.api_open", listen=config.api.listen, tokens=len(config.tokens))
 
+    def load(self, config: Config) -> None:
+        """Know other tokens from now on."""
+        if self._server is not None:
+            self._server.load(config.tokens)
+
     async def close(self) -> None:
         """Let the requests end."""
         if self._server is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,18 @@ from sipcc.sip.guard import Guard
 _log = get_logger("sipcc.entrance")
 
 
+class Entrance(NamedTuple):
+    """What stands in front of an endpoint."""
+
+    guard: Guard
+    admission: Admission
+
+    def load(self, config: Config, trunks: TrunkTable) -> None:
+        """Let in the users of `config` and its `trunks` from now on."""
+        self.admission.load(config.users, trunks)
+        self.guard.load(config.trunks)
+
+
 def guard_entrance(
     endpoint: Endpoint,
     config: Config,
@@ -26,7 +39,7 @@ def guard_entrance(
     realm: str,
     bus: Bus,
     clock: Clock,
-) -> Guard:
+) -> Entrance:
     """Let into `endpoint` whom the configuration knows; bans and attacks are told on `bus`."""
 
     def tell(event: Event) -> None:
@@ -51,4 +64,4 @@ def guard_entrance(
     endpoint.admit_in_dialog = lambda request, flow, usage: admission.check_usage(
         request, flow, usage, now=clock.now()
     )
-    return guard
+    return Entrance(guard, admission)

@@ -58,10 +58,7 @@ class Lamps:
         self._domain = domain
         self._clock = clock
         self._find_call = find_call
-        self._users = {user.name: user.name for user in users}
-        self._names = {user.number: user.name for user in users if user.number} | self._users
-        for agent in agents:
-            self._names.setdefault(agent.name, agent.user if agent.user and not agent.uri else agent.name)
+        self.load(users, agents)
         self._placed: dict[str, _Facts] = {}
         self._rung: dict[str, _Facts] = {}
         self._keys: dict[str, set[str]] = {}
@@ -78,6 +75,13 @@ class Lamps:
             may_watch=self._may_watch,
         )
         self._listen(bus)
+
+    def load(self, users: Sequence[UserSettings], agents: Sequence[AgentSettings]) -> None:
+        """Know other users and agents from now on."""
+        self._users = {user.name: user.name for user in users}
+        self._names = {user.number: user.name for user in users if user.number} | self._users
+        for agent in agents:
+            self._names.setdefault(agent.name, agent.user if agent.user and not agent.uri else agent.name)
 
     def close(self) -> None:
         """Tell all watchers to come back in a moment."""

@@ -74,13 +74,17 @@ class Messages:
         self.handler: MessageHandler | None = None
         self._endpoint = endpoint
         self._registrar = registrar
-        self._users = {user.name: user for user in users}
-        self._names = {user.number: user.name for user in users if user.number}
+        self.load(users)
         self._domain = domain
         self._clock = clock
         self._scope = TaskScope("messages")
         endpoint.on_request["MESSAGE"] = self._on_message
         endpoint.outbound.allow_also("MESSAGE")
+
+    def load(self, users: Sequence[UserSettings]) -> None:
+        """Know other users from now on."""
+        self._users = {user.name: user for user in users}
+        self._names = {user.number: user.name for user in users if user.number}
 
     async def close(self) -> None:
         """Stop handing on; senders that still wait get no answer."""

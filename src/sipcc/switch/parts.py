@@ -58,11 +58,16 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
         service_levels={queue.name: queue.service_level for queue in config.queues},
         figures_since=midnight.timestamp(),
         alerts=config.alerts,
-        members={
-            queue.name: [agent.name for agent in config.agents if queue.name in agent.queues]
-            for queue in config.queues
-        },
+        members=members_of(config),
     )
+
+
+def members_of(config: Config) -> dict[str, list[str]]:
+    """The agents of each queue."""
+    return {
+        queue.name: [agent.name for agent in config.agents if queue.name in agent.queues]
+        for queue in config.queues
+    }
 
 
 def call_journal(config: Config) -> Journal[SavedCall] | None:

@@ -45,13 +45,23 @@ class Places:
     ) -> None:
         """`media` is the setting of that name of each user; who is not in it has ``auto``."""
         self._numbering = numbering or Numbering()
-        self._routes = routes or TrunkRoutes((), chance=lambda: 0.0)
         self._registrar = registrar
-        self._users = frozenset(users)
-        self._media = media or {}
-        self._trunks = {trunk.name: trunk for trunk in trunks if destination_of(trunk)[0]}
         self._domain = domain
         self._clock = clock
+        self.load(users, media or {}, trunks, routes or TrunkRoutes((), chance=lambda: 0.0))
+
+    def load(
+        self,
+        users: Sequence[str],
+        media: Mapping[str, str],
+        trunks: Sequence[TrunkSettings],
+        routes: TrunkRoutes,
+    ) -> None:
+        """Go by other users, trunks and routes from now on."""
+        self._users = frozenset(users)
+        self._media = media
+        self._trunks = {trunk.name: trunk for trunk in trunks if destination_of(trunk)[0]}
+        self._routes = routes
 
     def registered(self, user: str) -> bool:
         """True when at least one phone of `user` is registered now."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sipcc.acd import QueueHandle, QueueResult
 from sipcc.call import Call, Destination, Handler
+from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.log import get_logger
 
 _log = get_logger("sipcc.switch.queueing")
@@ -30,15 +31,10 @@ class Queueing:
         self._hops: dict[str, int] = {}
 
     def handler(self, name: str) -> Handler:
-        """The treatment of calls that are sent to the queue called `name`.
-
-        Raises:
-            LocalProtocolError: there is none.
-        """
-        queue = self._queue(name)
+        """The treatment of calls that are sent to the queue called `name`, if it is there still."""
 
         async def handler(call: Call) -> None:
-            await self.wait(call, lambda: queue.enter(call))
+            await self.wait(call, lambda: self._queue(name).enter(call))
 
         return handler
 
@@ -48,7 +44,12 @@ class Queueing:
         self._hops.setdefault(call.id, 0)
         try:
             await call.answer()
-            await self._go_on(call, await enter())
+            try:
+                result = await enter()
+            except LocalProtocolError as error:  # a reload took the queue away while the call was on its way
+                _log.warning("queue.gone", call_id=call.id, error=str(error))
+                result = QueueResult(exit="closed", waited=0.0)
+            await self._go_on(call, result)
         finally:
             if first:
                 self._hops.pop(call.id, None)
@@ -56,10 +57,21 @@ class Queueing:
     async def _go_on(self, call: Call, result: QueueResult) -> None:
         if result.exit == "answered" or call.ended:
             return
+        handler = None
         if result.to and (result.exit == "key_exit" or self._may_hop(call, result)):
-            await self._handler_of(Destination.parse(result.to))(call)
+            handler = self._handler_to(call, result.to)
+        if handler is not None:
+            await handler(call)
         else:
             await call.play("no_agents")
+
+    def _handler_to(self, call: Call, to: str) -> Handler | None:
+        """The treatment behind a destination; None for one that a reload took away."""
+        try:
+            return self._handler_of(Destination.parse(to))
+        except (ConfigError, LocalProtocolError) as error:
+            _log.warning("queue.leads_nowhere", call_id=call.id, to=to, error=str(error))
+            return None
 
     def _may_hop(self, call: Call, result: QueueResult) -> bool:
         """Count a hop; False for one too many, as when queues overflow into each other."""

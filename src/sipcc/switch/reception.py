@@ -11,11 +11,11 @@ from sipcc.call.events import CallScreened, Decision
 from sipcc.call.screening import Screening
 from sipcc.clock import Clock
 from sipcc.config import Config
-from sipcc.config.regions import read_regions
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import HoursOverridden
 from sipcc.ivr.hours import Calendar, State
 from sipcc.numbers import Plan
+from sipcc.regions import Regions
 from sipcc.switch.recordings import recorded
 
 
@@ -29,6 +29,7 @@ class Reception:
         plan: Plan,
         bus: Bus,
         clock: Clock,
+        regions: Regions,
         handler_of: Callable[[Destination], Handler],
     ) -> None:
         self._config = config
@@ -36,7 +37,7 @@ class Reception:
         self._bus = bus
         self._clock = clock
         self._handler_of = handler_of
-        self.regions = read_regions(config.regions, plan)
+        self.regions = regions
         """Where numbers are at home, as ``[regions]`` says."""
         self._screening = Screening(config.screening, plan)
         self._stopped = handler_of(Destination.parse(config.screening.to))
@@ -59,6 +60,13 @@ class Reception:
                 )
             )
         return routes
+
+    def follow(self, before: Reception) -> None:
+        """Keep what operators and callers did at the reception in whose place this one comes."""
+        self._screening.follow(before._screening)
+        for name, calendar in self.calendars.items():
+            if name in before.calendars:
+                calendar.follow(before.calendars[name])
 
     def override(self, calendar: str, state: State, until: float) -> None:
         """Have a calendar open or closed whatever it says, up to the Unix time `until` (seconds).

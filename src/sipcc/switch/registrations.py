@@ -165,7 +165,7 @@ class TrunkRegistrations:
         self, endpoint: Endpoint, trunks: Sequence[TrunkSettings], *, clock: Clock, ids: Ids
     ) -> None:
         self._endpoint = endpoint
-        self._trunks = [trunk for trunk in trunks if trunk.register]
+        self._trunks = trunks
         self._clock = clock
         self._ids = ids
         self._scope = TaskScope("registrations")
@@ -173,10 +173,23 @@ class TrunkRegistrations:
 
     def start(self) -> None:
         """Begin to register; the endpoint must be listening."""
-        for trunk in self._trunks:
-            kept = _Kept(trunk, self._endpoint, self._clock, self._ids, self._scope)
+        self.load(self._trunks)
+
+    def load(self, trunks: Sequence[TrunkSettings]) -> None:
+        """Be registered at these from now on; carriers with whom nothing has changed hear nothing."""
+        before, self._kept = self._kept, []
+        for trunk in trunks:
+            if not trunk.register:
+                continue
+            kept = next((kept for kept in before if _same_account(kept.trunk, trunk)), None)
+            if kept is not None:
+                before.remove(kept)
+            else:
+                kept = _Kept(trunk, self._endpoint, self._clock, self._ids, self._scope)
+                kept.start()
             self._kept.append(kept)
-            kept.start()
+        for kept in before:
+            kept.stop()
 
     def registered(self, trunk: str) -> bool:
         """True while the carrier knows where we are."""
@@ -193,6 +206,14 @@ class TrunkRegistrations:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._scope.join(), GOODBYE_TIMEOUT)
         await self._scope.close()
+
+
+def _same_account(one: TrunkSettings, other: TrunkSettings) -> bool:
+    """True when a registration for `one` is one for `other`."""
+    return all(
+        getattr(one, key) == getattr(other, key)
+        for key in ("name", "host", "port", "addresses", "transport", "username", "password", "expires")
+    )
 
 
 class _Kept:

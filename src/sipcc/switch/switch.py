@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
-from sipcc.call import Call, CallContext, Calls, Destination, Handler
+from sipcc.call import CallContext, Calls, Destination, Handler
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
-from sipcc.call.treatments import plain_handler
 from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
+from sipcc.config.regions import read_regions
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.ids import Ids
-from sipcc.ivr import MenuFlow, PromptCatalogue
+from sipcc.ivr import PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
-from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.parts import (
@@ -47,15 +46,15 @@ from sipcc.switch.places import Places
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
+from sipcc.switch.reloading import Reloaded, Reloader
 from sipcc.switch.returning import Returning
-from sipcc.switch.routerlist import Routers
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
 from sipcc.switch.targets import numbers_named
 from sipcc.switch.tracing import Tracing
+from sipcc.switch.treatments import Treatments
 from sipcc.switch.trunks import Trunks
-from sipcc.switch.workflows import Workflows
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -75,7 +74,9 @@ class Switch:
     Routes may be added, and parts replaced with `use`, until `start`.
     """
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, read: Callable[[], Config] | None = None) -> None:
+        """Take a configuration, and what reads it anew for a `reload` without one; it runs in a thread."""
+        self._reloader = Reloader(self, read)
         self.config = config or Config()
         self.bus = Bus()
         self.ids = Ids()
@@ -83,8 +84,8 @@ class Switch:
         self._engine: MediaEngine | None = None
         self._clock: LoopClock | None = None
         self._apps: dict[str, Handler] = {}
-        self.posts = HttpPosts()
-        self._routed: list[tuple[str, str, Handler]] = []
+        self.routed: list[tuple[str, str, Handler]] = []
+        """What `route` was given: number, trunk, handler."""
         self._message_handler: MessageHandler | None = None
         self._started = False
         self.running = False
@@ -93,7 +94,7 @@ class Switch:
     @classmethod
     def from_toml(cls, path: str | Path) -> Switch:
         """A switch as the file says. Raises ConfigError, which names file, key, cause and cure."""
-        return cls(load(Path(path)))
+        return cls(load(path), read=lambda: load(path))
 
     # -- what an application says -------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class Switch:
 
         def decorate(handler: H) -> H:
             self._apps[number] = handler
-            self._routed.append((number, trunk, handler))
+            self.routed.append((number, trunk, handler))
             return handler
 
         return decorate
@@ -200,6 +201,15 @@ class Switch:
             await self.stop()
             raise
 
+    async def reload(self, config: Config | None = None) -> Reloaded:
+        """Go over to `config`, or to what the file says now, while calls go on; see `sipcc.switch.reloading`.
+
+        Raises:
+            ConfigError: something is wrong; nothing has changed.
+            LocalProtocolError: there is no file, or the switch does not run.
+        """
+        return await self._reloader.reload(config)
+
     async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
         """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
         return await self.calls.drain(timeout)
@@ -217,7 +227,6 @@ class Switch:
             self.trunk_registrations.stop,
             self.phone_registrations.close,
             self.acd.stop,
-            self.posts.close,
             self._scope.join,
             self.endpoint.stop,
             self.tracing.stop,
@@ -254,7 +263,6 @@ class Switch:
             guard=self.guard,
             registrar=self.registrar,
             trunks=self.trunk_health,
-            trunk_settings=self.config.trunks,
             registrations=self.trunk_registrations,
             clock=self.clock,
         )
@@ -267,7 +275,7 @@ class Switch:
         self.trunks = TrunkTable(config.trunks)
         self.registrar = Registrar(config.sip, secret=os.urandom(32))
         self.endpoint = Endpoint(config.sip, network=self._network, clock=self.clock, ids=self.ids)
-        self.guard = guard_entrance(
+        self.entrance = guard_entrance(
             self.endpoint,
             config,
             trunks=self.trunks,
@@ -276,6 +284,7 @@ class Switch:
             bus=self.bus,
             clock=self.clock,
         )
+        self.guard = self.entrance.guard
         self.numbering = Numbering(config.dialling)
         self.places = Places(
             registrar=self.registrar,
@@ -285,7 +294,7 @@ class Switch:
             domain=self.domain,
             clock=self.clock,
             numbering=self.numbering,
-            routes=TrunkRoutes(config.routes, chance=self._chance),
+            routes=TrunkRoutes(config.routes, chance=self.chance),
         )
         self.endpoint.tolerant = self._is_tolerant
         self.trunk_health = Trunks(
@@ -294,7 +303,7 @@ class Switch:
             bus=self.bus,
             clock=self.clock,
             domain=self.domain,
-            chance=self._chance,
+            chance=self.chance,
         )
         self.phone_registrations = PhoneRegistrations(
             self.endpoint,
@@ -307,7 +316,7 @@ class Switch:
             self.endpoint, config.trunks, clock=self.clock, ids=self.ids
         )
 
-    def _chance(self) -> float:
+    def chance(self) -> float:
         """A number from 0 up to 1."""
         return self.ids.bits(20) / (1 << 20)
 
@@ -329,20 +338,17 @@ class Switch:
             ids=self.ids,
         )
         self.queueing = Queueing(self.queue, self.handler_of)
-        self.workflows = Workflows(
-            config, acd=self.acd, queueing=self.queueing, bus=self.bus, clock=self.clock
-        )
-        self.routers = Routers(self, self.posts)
+        self.returning = Returning(self, programs=self._apps.values())
+        self.treatments = self.treatments_of(config)
         self.signpost = Signpost(
             config,
             self.places,
             plan=self.numbering.home,
             handler_of=self.handler_of,
             treatment_of=lambda settings: self.reception.treatment(settings),
-            routed=self._routed,
+            routed=self.routed,
         )
-        self.returning = Returning(self, programs=self._apps.values())
-        context = CallContext(
+        self.context = CallContext(
             endpoint=self.endpoint,
             engine=self.engine,
             bus=self.bus,
@@ -365,11 +371,16 @@ class Switch:
             on_user_busy=self._user_busy,
             journal=self._journal,
         )
-        self.menus = MenuFlow(config.menus, config.ivr, bus=self.bus, clock=self.clock)
         self.reception = Reception(
-            config, plan=self.numbering.home, bus=self.bus, clock=self.clock, handler_of=self.handler_of
+            config,
+            plan=self.numbering.home,
+            bus=self.bus,
+            clock=self.clock,
+            regions=read_regions(config.regions, self.numbering.home),
+            handler_of=self.treatments.handler_of,
         )
-        self.calls = Calls(context, self.reception.routes(self._routed), language=config.ivr.language)
+        routes = self.reception.routes(self.routed)
+        self.calls = Calls(self.context, routes, language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite
         self._build_side_desks()
 
@@ -392,33 +403,32 @@ class Switch:
         )
         self.messages.handler = self._message_handler
 
+    def treatments_of(self, config: Config) -> Treatments:
+        """What is behind the destinations of `config`, in this switch.
+
+        Raises:
+            ConfigError: a menu or a workflow is wrong.
+        """
+        return Treatments(
+            config,
+            acd=self.acd,
+            queueing=self.queueing,
+            app=self._app,
+            bus=self.bus,
+            clock=self.clock,
+        )
+
     def handler_of(self, destination: Destination) -> Handler:
-        """The treatment behind a destination of any kind."""
-        plain = plain_handler(destination)
-        if plain is not None:
-            return plain
-        name = destination.argument
-        if destination.kind == "menu":
-            return self._menu_handler(name)
-        if destination.kind == "queue":
-            return self.queueing.handler(name)
-        if destination.kind == "workflow":
-            return self.workflows.handler(name)
-        if destination.kind == "router":
-            return self.routers.handler(name)
+        """The treatment behind a destination of any kind, by the configuration that is in force."""
+        if destination.kind == "app":
+            return self._app(destination.argument)
+        return self.treatments.handler_of(destination)
+
+    def _app(self, name: str) -> Handler:
         if name not in self._apps:
             known = ", ".join(sorted(self._apps)) or "none"
-            raise ConfigError(
-                str(destination), "no handler is routed under that name", hint=f"known: {known}"
-            )
+            raise ConfigError(f"app:{name}", "no handler is routed under that name", hint=f"known: {known}")
         return self._apps[name]
-
-    def _menu_handler(self, name: str) -> Handler:
-        async def handler(call: Call) -> None:
-            destination = await self.menus.run(name, call)
-            await self.handler_of(destination)(call)
-
-        return handler
 
     def _user_busy(self, user: str, dialog: str, began: bool) -> None:
         self.lamps.user_busy(user, dialog, began)

@@ -43,14 +43,39 @@ class Trunks(CallLimits):
         self._clock = clock
         self._domain = domain
         self._scope = TaskScope("trunks")
+        self._chance = chance
         self._kept = {trunk.name: _Kept(trunk, self, chance) for trunk in trunks}
+
+    @property
+    def settings(self) -> list[TrunkSettings]:
+        """The trunks, as they stand in the configuration."""
+        return [kept.trunk for kept in self._kept.values()]
+
+    def load(self, trunks: Sequence[TrunkSettings]) -> None:
+        """Look after other trunks from now on; what is known of one stays while it is the same place."""
+        before, self._kept = self._kept, {}
+        for trunk in trunks:
+            kept = before.get(trunk.name)
+            if kept is not None and _same_place(kept.trunk, trunk):
+                del before[trunk.name]
+                kept.trunk = trunk
+            else:
+                kept = _Kept(trunk, self, self._chance)
+                self._begin(kept)
+            self._kept[trunk.name] = kept
+        for kept in before.values():
+            kept.core.stop()
+            kept.driver.close()
 
     def start(self) -> None:
         """Begin to ping those that want it; the endpoint must be listening."""
         for kept in self._kept.values():
-            if destination_of(kept.trunk)[0]:
-                kept.core.start(now=self._clock.now())
-                kept.driver.pump()
+            self._begin(kept)
+
+    def _begin(self, kept: _Kept) -> None:
+        if destination_of(kept.trunk)[0]:
+            kept.core.start(now=self._clock.now())
+            kept.driver.pump()
 
     async def stop(self) -> None:
         """Ping no more."""
@@ -70,7 +95,9 @@ class Trunks(CallLimits):
     def refusal(self, trunk: TrunkSettings) -> str:
         """Why a call to `trunk` must not be sent now; see `CallLimits`."""
         kept = self._kept.get(trunk.name)
-        if kept is None or kept.core.admits(now=self._clock.now()):
+        if kept is None:
+            return "it is not configured any more"
+        if kept.core.admits(now=self._clock.now()):
             return ""
         return kept.core.refusal(now=self._clock.now())
 
@@ -120,6 +147,15 @@ class Trunks(CallLimits):
             kept.pinging = False
         kept.core.pinged(status, now=self._clock.now(), retry_after=retry_after)
         kept.driver.pump()
+
+
+def _same_place(one: TrunkSettings, other: TrunkSettings) -> bool:
+    """True when what is known of the health of `one` holds for `other`."""
+    return (destination_of(one), one.health, one.calls_per_second) == (
+        destination_of(other),
+        other.health,
+        other.calls_per_second,
+    )
 
 
 class _Kept:

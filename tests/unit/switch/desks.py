@@ -44,7 +44,6 @@ class Parts:
             guard=self.guard,
             registrar=self.registrar,
             trunks=self.trunks,
-            trunk_settings=trunks,
             registrations=self.registrations,
             clock=self.clock,
         )

@@ -1,0 +1,72 @@
+"""What is behind each destination, by one configuration. A call goes on by the one with which it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipcc.bus import Bus
+from sipcc.call import Call, Destination, Handler
+from sipcc.call.treatments import plain_handler
+from sipcc.clock import Clock
+from sipcc.config import Config
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr import MenuFlow
+from sipcc.switch.queueing import Queueing
+from sipcc.switch.workflows import Workflows
+
+if TYPE_CHECKING:
+    from sipcc.acd import Acd
+
+
+class Treatments:
+    """The handlers of a configuration, by their destinations."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        acd: Acd,
+        queueing: Queueing,
+        app: Callable[[str], Handler],
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        """Read the menus and workflows; `app` finds the handlers of programs.
+
+        Raises:
+            ConfigError: one is wrong.
+        """
+        self._queues = frozenset(queue.name for queue in config.queues)
+        self._queueing = queueing
+        self._app = app
+        self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
+        self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
+
+    def handler_of(self, destination: Destination) -> Handler:
+        """The treatment behind a destination of any kind.
+
+        Raises:
+            ConfigError, LocalProtocolError: there is none.
+        """
+        plain = plain_handler(destination)
+        if plain is not None:
+            return plain
+        name = destination.argument
+        if destination.kind == "menu":
+            return self._menu(name)
+        if destination.kind == "queue":
+            if name not in self._queues:
+                known = ", ".join(sorted(self._queues)) or "none"
+                raise LocalProtocolError(f"there is no queue {name!r}; known: {known}")
+            return self._queueing.handler(name)
+        if destination.kind == "workflow":
+            return self.workflows.handler(name)
+        return self._app(name)
+
+    def _menu(self, name: str) -> Handler:
+        async def handler(call: Call) -> None:
+            destination = await self.menus.run(name, call)
+            await self.handler_of(destination)(call)
+
+        return handler
