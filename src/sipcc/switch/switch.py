@@ -29,6 +29,7 @@ from sipcc.switch.agents import AgentPhones
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
+from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.parts import (
@@ -84,6 +85,7 @@ class Switch:
         self._engine: MediaEngine | None = None
         self._clock: LoopClock | None = None
         self._apps: dict[str, Handler] = {}
+        self.posts = HttpPosts()
         self.routed: list[tuple[str, str, Handler]] = []
         """What `route` was given: number, trunk, handler."""
         self._message_handler: MessageHandler | None = None
@@ -227,6 +229,7 @@ class Switch:
             self.trunk_registrations.stop,
             self.phone_registrations.close,
             self.acd.stop,
+            self.posts.close,
             self._scope.join,
             self.endpoint.stop,
             self.tracing.stop,
@@ -416,6 +419,7 @@ class Switch:
             app=self._app,
             bus=self.bus,
             clock=self.clock,
+            posts=self.posts,
         )
 
     def handler_of(self, destination: Destination) -> Handler:

@@ -13,10 +13,12 @@ from sipcc.config import Config
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr import MenuFlow
 from sipcc.switch.queueing import Queueing
+from sipcc.switch.routerlist import Routers
 from sipcc.switch.workflows import Workflows
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
+    from sipcc.switch.httprouter import HttpPosts
 
 
 class Treatments:
@@ -31,17 +33,19 @@ class Treatments:
         app: Callable[[str], Handler],
         bus: Bus,
         clock: Clock,
+        posts: HttpPosts,
     ) -> None:
-        """Read the menus and workflows; `app` finds the handlers of programs.
+        """Read the menus, workflows and routers; `app` finds the handlers of programs.
 
         Raises:
             ConfigError: one is wrong.
         """
         self._queues = frozenset(queue.name for queue in config.queues)
-        self._queueing = queueing
+        self.config, self.bus, self.acd, self.queueing = config, bus, acd, queueing
         self._app = app
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
+        self.routers = Routers(self, posts)
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind.
@@ -59,9 +63,11 @@ class Treatments:
             if name not in self._queues:
                 known = ", ".join(sorted(self._queues)) or "none"
                 raise LocalProtocolError(f"there is no queue {name!r}; known: {known}")
-            return self._queueing.handler(name)
+            return self.queueing.handler(name)
         if destination.kind == "workflow":
             return self.workflows.handler(name)
+        if destination.kind == "router":
+            return self.routers.handler(name)
         return self._app(name)
 
     def _menu(self, name: str) -> Handler:
