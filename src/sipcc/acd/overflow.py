@@ -105,6 +105,9 @@ def due(
     if not line.settings.overflow or not len(line):
         return []
     outlook, found, place = Outlook(line, staff), list[tuple[str, str]](), 1
+    if not _anybody(line, outlook, now=now):
+        return []
+    line.oldest = min(entries[entry_id].began for entry_id in line.ids)
     for entry_id in line.ids:
         entry = entries[entry_id]
         # who is being rung for is as good as answered, and keeps no agent from those behind
@@ -120,6 +123,13 @@ def due(
         else:
             place += waits
     return found
+
+
+def _anybody(line: WaitingLine, outlook: Outlook, *, now: float) -> bool:
+    """False when no rule can apply to anybody in line, so that nobody looks at all of them for each event."""
+    rules = line.settings.overflow
+    late = any(rule.when in ("wait", "no_agent") and now >= line.oldest + rule.at for rule in rules)
+    return late or any(rule.when == "estimate" and outlook.wait(len(line)) > rule.at for rule in rules)
 
 
 def expected(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff: Staff) -> float:

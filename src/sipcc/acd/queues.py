@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from math import inf
 from typing import Any, overload
 
 import msgspec
@@ -153,6 +154,8 @@ class WaitingLine:
         """`Agent.order` of the agent offered last: the memory of round-robin."""
         self.ring_step = settings.ring_step if getattr(strategy, "paced", False) else 0.0
         """Seconds until the next agent joins the ringing of a caller; 0 for a strategy without pace."""
+        self.oldest = inf
+        """No wait of anybody in line began before this."""
         self._strategy = strategy
         self._order: list[tuple[float, float, int, str]] = []
 
@@ -172,6 +175,7 @@ class WaitingLine:
     def insert(self, entry: Entry) -> None:
         """Give `entry` its place."""
         insort(self._order, self._key(entry))
+        self.oldest = min(self.oldest, entry.began)
 
     def remove(self, entry: Entry) -> None:
         """Take `entry` out, if it is in line."""

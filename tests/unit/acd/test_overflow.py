@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.acd.floor_desk import Desk, agents, desk
 
 from sipcc.acd import QueueLeft, QueueSettings
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.estimate import Staffing
+from sipcc.acd.overflow import Outlook, Standing, destination
 from sipcc.acd.settings import OverflowRule
 
 
@@ -186,3 +189,39 @@ def test_an_estimate_is_made_once_for_a_line_and_only_where_a_rule_asks(
     made.clear()
     it.floor.route(now=it.now, bits=0)
     assert made == [1]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["join", "answer", "part", "hang_up", "wait"]), st.floats(0, 30))),
+    st.lists(
+        st.tuples(st.sampled_from(["wait", "estimate", "no_agent"]), st.sampled_from([1.0, 40.0, 90.0])),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_nobody_is_left_in_line_to_whom_a_rule_applies(
+    steps: list[tuple[str, float]], rules: list[tuple[str, float]]
+) -> None:
+    it = desk("alice", "bob", overflow=tuple(rule(when, at) for when, at in rules), handle_time=50.0)
+    it.command("bob", AgentInput.LOGOUT)
+    for number, (step, gap) in enumerate(steps):
+        it.at(it.now + gap)
+        entries = it.floor.entries
+        if step == "join":
+            it.join(f"e{number}")
+        elif step == "answer" and (ringing := [o for o in it.floor.offers.values() if o.state == "ringing"]):
+            assert it.answer("alice")
+            it.talk(ringing[0].entry)
+        elif step == "part" and (talking := [e.id for e in entries.values() if e.agent]):
+            it.part(talking[0])
+        elif step == "hang_up" and (waiting := [e.id for e in entries.values() if not e.agent]):
+            it.hang_up(waiting[-1])
+        line, outlook = it.floor.lines["q"], Outlook(it.floor.lines["q"], it.floor.staff)
+        place = 0
+        for name in line.ids:
+            waits = entries[name].state == "waiting"
+            place += waits
+            standing = Standing(
+                joined=entries[name].began, now=it.now, outlook=outlook, place=place if waits else 0
+            )
+            assert destination(line.settings, standing) == ""
