@@ -148,9 +148,9 @@ class Acd(CallerCommands):
 
         def go_over() -> None:
             changed = self.floor.renew(fresh, now=self.now())
-            last_agents = self.planner.last_agents
-            self.planner = Planner([line.settings for line in self.floor.lines.values()])
-            self.planner.last_agents = last_agents
+            settled = [line.settings for line in self.floor.lines.values()]
+            old = self.planner
+            self.planner = Planner(settled, region_of=old.region_of, last_agents=old.last_agents)
             for name in changed:
                 settings = self.floor.staff.agents[name].settings
                 there = not settings.registers or self._present(settings)

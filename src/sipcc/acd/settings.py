@@ -62,6 +62,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The queues that this agent serves."""
     skills: dict[str, int] = {}
     """Skill levels, for the conditions in the queues' `skills` and for strategies that read them."""
+    regions: tuple[str, ...] = ()
+    """The regions that this agent serves, the nearest first, as ``[regions]`` names them; empty for that of
+    the outside number in `uri`. For the `region_wait` of queues, and as ``worker.regions`` in workflows."""
     attributes: dict[str, str | int | float | bool | tuple[str | int | float, ...]] = {}
     """What else is known of this agent, for the expressions of ``[[workflows]]``: ``worker.NAME``."""
     weight: Annotated[float, Meta(ge=0)] = 1.0
@@ -219,6 +222,10 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     good wait. Who talked with whom is known from the start of the process on."""
     sticky_window: Seconds = 604800.0
     """How long ago that talk may be: 7 days."""
+    region_wait: Seconds = 0.0
+    """Seconds that a caller waits for agents of its own region, the nearest first, while these are busy; not
+    at all when none of them is there, or its region is not known. Then any member may have it. 0 for no such
+    preference."""
     overflow: tuple[OverflowRule, ...] = ()
     """Looked at in this order when a caller comes and while it waits, before `max_length` and `no_agent`; the
     first that applies sends the caller on, with exit ``overflowed``."""

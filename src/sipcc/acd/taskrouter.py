@@ -4,7 +4,7 @@
 |---|---|
 | ``task.NAME`` | an attribute of the call; in a filter also without ``task.`` |
 | ``worker.name``, ``friendly_name``, ``sid``, ``id`` | the agent's name |
-| ``worker.display``, ``worker.queues`` | as in the settings |
+| ``worker.display``, ``worker.queues``, ``worker.regions`` | as in the settings |
 | ``worker.skills`` | a list of the skills above level 0 |
 | ``worker.levels.SKILL`` | the level, 0 for who has not got it |
 | ``worker.NAME`` | what `attributes` of the agent say |
@@ -32,7 +32,7 @@ Task = Mapping[str, Value]
 
 WORKERS = ("workers.available", "workers.unavailable")
 _TEXTS = frozenset({"name", "friendly_name", "sid", "id", "display"})
-_LISTS = frozenset({"skills", "queues"})
+_LISTS = frozenset({"skills", "queues", "regions"})
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +121,8 @@ def worker_value(agent: AgentSettings, name: str) -> Value:
         return tuple(skill for skill, level in agent.skills.items() if level > 0)
     if name == "queues":
         return agent.queues
+    if name == "regions":
+        return agent.regions
     if name.startswith("levels."):
         return agent.skills.get(name.removeprefix("levels."), 0)
     return agent.attributes.get(name)

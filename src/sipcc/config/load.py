@@ -37,7 +37,7 @@ from sipcc.config.numbers import (
 )
 from sipcc.config.protection import check_protection
 from sipcc.config.recordings import check_recordings
-from sipcc.config.regions import check_regions, read_regions
+from sipcc.config.regions import check_region_waits, check_regions, read_regions
 from sipcc.config.reload import check_renames
 from sipcc.config.routers import check_routers
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
@@ -283,6 +283,7 @@ def _check_all(
     check_alerts(lists["alerts"], names, report)
     check_skills(lists["queues"], data, report)
     check_routers(lists["routers"], names, report)
+    check_region_waits(lists["queues"], lists["agents"], report)
     for section in ("queues", "numbers"):
         check_recordings(section, lists[section], report)
     check_queue_exits(lists["queues"], names, report)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.config.findings import Report
 from sipcc.errors import ConfigError
 from sipcc.numbers import Plan
@@ -30,6 +32,20 @@ def check_regions(settings: RegionSettings, report: Report) -> None:
             parse_override(text)
         except ValueError as error:
             report.error(("regions", "overrides", text), str(error), "write digits, with * at the end or not")
+
+
+def check_region_waits(
+    queues: Sequence[tuple[int, QueueSettings]], agents: Sequence[tuple[int, AgentSettings]], report: Report
+) -> None:
+    """Check that somebody is of a region where callers wait for such agents."""
+    for index, queue in queues:
+        members = [agent for _, agent in agents if queue.name in agent.queues]
+        if queue.region_wait and members and not any(agent.regions or agent.uri for agent in members):
+            report.warn(
+                ("queues", index, "region_wait"),
+                f"no agent of queue {queue.name!r} has a region",
+                'add regions = ["NAME"] to agents',
+            )
 
 
 def check_region_file(settings: RegionSettings, report: Report) -> None:

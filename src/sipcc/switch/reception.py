@@ -136,7 +136,7 @@ class Reception:
         }
 
         async def handler(call: Call) -> None:
-            region = self.region_of(call)
+            region = call.variables["region"]
             text, chosen = handlers.get(region, ("", otherwise))
             if text:
                 self._decided(call, f"region: {text}", f"the caller's number is of {region}")

@@ -340,6 +340,7 @@ class Switch:
             clock=self.clock,
             ids=self.ids,
         )
+        self.acd.planner.region_of = lambda number: self.reception.regions.of(number)
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
         self.treatments = self.treatments_of(config)

@@ -88,3 +88,82 @@ def test_faults() -> None:
         planner(skills="billing &")
     with pytest.raises(LocalProtocolError, match="column 11"):
         planner().plan("q", CALLER, skills="billing >=", now=1.0)
+
+
+REGIONS = {CALLER: "北京", "13900139000": "上海", "01081234567": "北京", "13700137000": ""}
+CREW = [
+    Agent(settings=AgentSettings(name="alice", regions=("天津", "北京"), skills={"billing": 3}), order=0),
+    Agent(settings=AgentSettings(name="bob", regions=("上海",)), order=1),
+    Agent(settings=AgentSettings(name="carol", uri="carrier/01081234567"), order=2),
+    Agent(settings=AgentSettings(name="dave", user="1001", skills={"billing": 1}), order=3),
+    Agent(settings=AgentSettings(name="erin", uri="sip:erin@192.0.2.1", regions=("北京",)), order=4),
+]
+
+
+def regional(**settings: object) -> Planner:
+    queue = QueueSettings(name="q", region_wait=15.0, **settings)  # type: ignore[arg-type]  # the cases name fields
+    return Planner([queue], region_of=lambda number: REGIONS.get(number, ""))
+
+
+def crew(plan: Plan) -> list[tuple[float, str, str]]:
+    """When, what, and whom, in the order in which they are asked."""
+    found = []
+    for stage in plan:
+        agents = [agent for agent in CREW if not stage.want.why_not(agent)]
+        if stage.order is not None:
+            agents.sort(key=stage.order)
+        found.append((stage.after, stage.label, " ".join(agent.name for agent in agents)))
+    return found
+
+
+ALL = "alice bob carol dave erin"
+
+
+@pytest.mark.parametrize(
+    ("caller", "settings", "plan"),
+    [
+        # carol by her number; alice names the region last
+        (CALLER, {}, [(0, "region", "carol erin alice"), (15, "skills", ALL)]),
+        ("13900139000", {}, [(0, "region", "bob"), (15, "skills", ALL)]),
+        ("13700137000", {}, []),
+        ("anonymous", {}, []),
+        (
+            CALLER,
+            {"skills": "billing >= 2", "relax": (RelaxStep(after=5, skills="billing"),)},
+            # a step within the wait begins when that has ended
+            [(0, "region", "alice"), (15, "skills", "alice"), (15, "skills", "alice dave")],
+        ),
+    ],
+)
+def test_agents_of_the_region_first(
+    caller: str, settings: dict[str, object], plan: list[tuple[float, str, str]]
+) -> None:
+    assert crew(regional(**settings).plan("q", caller, now=1.0)) == plan
+
+
+def test_the_last_agent_goes_before_the_region_and_need_not_be_of_it() -> None:
+    it = regional(sticky=20)
+    it.last_agents.talked(CALLER, "bob", now=0.0)
+    assert crew(it.plan("q", CALLER, now=1.0)) == [
+        (0, "last agent", "bob"),
+        (20, "region", "carol erin alice"),
+        (20, "skills", ALL),
+    ]
+
+
+def test_callers_of_a_region_share_what_they_want_and_skills_of_their_own_go_before_it() -> None:
+    it = regional()
+    first, second = it.plan("q", CALLER, now=1.0), it.plan("q", "01081234567", now=1.0)
+    assert first[0].want is second[0].want
+    assert it.plan("q", CALLER, skills="", now=1.0) == ()
+
+
+def test_why_an_agent_of_another_region_is_kept_back() -> None:
+    (near, _) = regional().plan("q", CALLER, now=1.0)
+    assert [near.want.why_not(agent) for agent in CREW] == [
+        "",
+        "the caller is of 北京, the agent of 上海",
+        "",
+        "the caller is of 北京, the agent of no region",
+        "",
+    ]

@@ -226,7 +226,7 @@ def test_what_is_known_of_an_agent(name: str, value: Value) -> None:
 def test_the_names_that_stand_for_something() -> None:
     assert worker_names([ANNA, BELA]) == [
         "display", "friendly_name", "id", "languages", "level", "levels.billing", "levels.latin", "name",
-        "queues", "sid", "skills",
+        "queues", "regions", "sid", "skills",
     ]  # fmt: skip
 
 

@@ -56,3 +56,32 @@ def test_a_wrong_line_of_the_table_is_named(tmp_path: Path) -> None:
     (found,) = check(written(tmp_path, GOOD, "1380013,north\n138,south\nx\n"), {})
     assert "line 3: expected a prefix" in found.message
     assert "0755" in found.hint
+
+
+CENTRE = """\
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+[[users]]
+name = "1001"
+password = "a-long-password"
+[[agents]]
+name = "alice"
+user = "1001"
+queues = ["sales"]
+[[queues]]
+name = "sales"
+region_wait = 15
+[[numbers]]
+number = "4008123456"
+to = "queue:sales"
+"""
+
+
+def test_a_wait_for_agents_of_whom_none_has_a_region(tmp_path: Path) -> None:
+    (found,) = check(written(tmp_path, CENTRE), {})
+    assert str(found) == (
+        "warning: sipcc.toml:12 queues[0].region_wait: no agent of queue 'sales' has a region "
+        '(add regions = ["NAME"] to agents)'
+    )
+    near = CENTRE.replace('user = "1001"\n', 'user = "1001"\nregions = ["北京"]\n')
+    assert check(written(tmp_path, near), {}) == []
