@@ -89,6 +89,7 @@ SHELLS = {
     "acd/visit.py",
     "acd/announce.py",
     "api/commands.py",
+    "api/config.py",
     "api/entries.py",
     "api/feed.py",
     "api/following.py",

@@ -14,7 +14,7 @@ from typing import NoReturn
 import msgspec
 import uvloop
 
-from sipcc.config import load, load_keeper
+from sipcc.config import Config, load, load_keeper
 from sipcc.kept import Kept
 from sipcc.log import configure
 from sipcc.rtp import WorkerPool
@@ -35,7 +35,7 @@ def tune_collector() -> None:
 
 
 def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
-    """Run a switch until SIGTERM or SIGINT, then drain.
+    """Run a switch until SIGTERM or SIGINT, then drain; SIGHUP reloads it.
 
     Without a keeper, and unless the configuration wants none, this process becomes one, and starts itself
     again under it.
@@ -43,19 +43,26 @@ def run(config_path: Path, *, drain_timeout: float = DRAIN_TIMEOUT) -> None:
     Raises:
         ConfigError: the file is wrong; nothing was started.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the switch listens for it: it would end us
     kept = Kept.of_environment(os.environ)
     if kept is None and load_keeper(config_path):
         become_keeper()
-    config = load(config_path)
-    if config.media.workers == "auto":
-        config = msgspec.structs.replace(config, media=msgspec.structs.replace(config.media, workers=-1))
+    config = read(config_path)
     configure(level=config.log.level, style=config.log.style)
-    switch = Switch(config)
+    switch = Switch(config, read=lambda: read(config_path))
     if kept is not None:
         switch.use(network=SocketNetwork(config.sip, holder=kept))
         if config.media.worker_count:
             switch.use(engine=WorkerPool(config.media, ids=switch.ids, workers=kept))
     uvloop.run(_serve(switch, kept, drain_timeout))
+
+
+def read(config_path: Path) -> Config:
+    """The configuration of the file, with as many workers as the daemon takes by itself."""
+    config = load(config_path)
+    if config.media.workers == "auto":
+        config = msgspec.structs.replace(config, media=msgspec.structs.replace(config.media, workers=-1))
+    return config
 
 
 def become_keeper() -> NoReturn:

@@ -8,7 +8,8 @@ It holds the listening sockets that control opened and, for each media worker, i
 that the kernel can queue, while the workers carry on. When the keeper itself dies, control starts another
 one, and everybody comes to its ADDRESS, a unix socket, with what is to be held.
 
-SIGTERM and SIGINT go to control, which lets its calls end; the keeper ends after it, with its exit code.
+SIGHUP goes to control, which reloads. SIGTERM and SIGINT go to control, which lets its calls end; the keeper
+ends after it, with its exit code.
 """
 
 from __future__ import annotations
@@ -99,7 +100,11 @@ class Keeper:
         return self._code
 
     def _on_signal(self, number: int, frame: object) -> None:
-        if self._pidfd >= 0:
+        if number == signal.SIGHUP:
+            if self._pidfd >= 0:  # else control reads its configuration anew anyhow, when it starts
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGHUP)
+        elif self._pidfd >= 0:
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
         else:

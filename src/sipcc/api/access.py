@@ -42,6 +42,8 @@ class Permit(StrEnum):
     """Follow all events, which tell of all callers."""
     METRICS = "metrics"
     """Read the figures for Prometheus."""
+    CONFIG = "config"
+    """Have the configuration read anew."""
 
 
 TABLE: dict[Permit, frozenset[Role]] = {
@@ -52,6 +54,7 @@ TABLE: dict[Permit, frozenset[Role]] = {
     Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
     Permit.EVENTS: frozenset({"supervisor", "admin"}),
     Permit.METRICS: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.CONFIG: frozenset({"admin"}),
 }
 """The whole role matrix."""
 

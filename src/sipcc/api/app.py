@@ -12,6 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from sipcc import __version__
 from sipcc.api.access import Tokens
 from sipcc.api.commands import COMMANDS
+from sipcc.api.config import CONFIG
 from sipcc.api.entries import ENTRIES
 from sipcc.api.feed import Feed
 from sipcc.api.following import FOLLOWING
@@ -37,7 +38,7 @@ def make_api(
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
-        [*READS, *COMMANDS, *ENTRIES, *RECALLS, *FOLLOWING, metrics],
+        [*READS, *COMMANDS, *ENTRIES, *RECALLS, *FOLLOWING, *CONFIG, metrics],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,

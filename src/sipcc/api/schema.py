@@ -63,6 +63,25 @@ class RegionDesk(Protocol):
         ...
 
 
+class ReloadDone(Protocol):
+    """What a reload has done."""
+
+    @property
+    def digest(self) -> str:
+        """Of the configuration that is in force."""
+        ...
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """In words."""
+        ...
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Keys that need a restart."""
+        ...
+
+
 class CentreApi(Protocol):
     """What the interface is over; `sipcc.switch.Switch` is one once it has started."""
 
@@ -94,6 +113,10 @@ class CentreApi(Protocol):
     @property
     def reception(self) -> RegionDesk:
         """Knows where callers are at home."""
+        ...
+
+    async def reload(self) -> ReloadDone:
+        """Read the configuration anew and go over to it; ConfigError changes nothing."""
         ...
 
     def desk(self) -> TrunkDesk:
@@ -226,6 +249,17 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The body of a command that needs no more words."""
 
     request_id: RequestId
+
+
+class ReloadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reload has done."""
+
+    digest: str
+    """Of the configuration that is in force now; passwords do not count."""
+    changes: tuple[str, ...]
+    """In words, such as ``queues sales: changed strategy``."""
+    kept: tuple[str, ...]
+    """Keys whose new values count only from the next start on, such as ``sip.listen``."""
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):

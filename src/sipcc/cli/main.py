@@ -25,6 +25,7 @@ _COMMANDS = {
     "bans": ("sipcc.cli.operator:bans", "List the sources that are not listened to."),
     "unban": ("sipcc.cli.operator:unban", "Listen to a source again."),
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
+    "reload": ("sipcc.cli.operator:reload", "Have the daemon read its configuration anew."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),

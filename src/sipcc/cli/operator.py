@@ -1,4 +1,4 @@
-"""`sipccd bans`, `unban`, `trunks` and `registrations`: what an operator asks the daemon that runs."""
+"""`sipccd bans`, `unban`, `trunks`, `registrations`, `reload`: what an operator asks the daemon that runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from sipcc.cli.console import asked, daemon_option
-from sipcc.switch.console import ListBans, ListRegistrations, ListTrunks, Unban
+from sipcc.errors import SipccError
+from sipcc.switch.console import ListBans, ListRegistrations, ListTrunks, Reload, Unban
 from sipcc.switch.desk import BanRow, BindingRow, TrunkRow
 
 
@@ -71,6 +72,25 @@ def _trunk(row: TrunkRow) -> tuple[str, ...]:
         registration,
         row.why,
     )
+
+
+@click.command()
+@daemon_option
+def reload(*, config: Path) -> None:
+    """Have the daemon read its configuration anew, while calls go on; say what has changed.
+
+    When something is wrong with it, nothing changes. What needs a restart is named and stays as it was.
+    """
+    done = asked(config, Reload()).reloaded
+    if done is None:
+        raise SipccError("the answer tells nothing of a reload")
+    for change in done.changes:
+        click.echo(change)
+    if not done.changes:
+        click.echo("nothing has changed")
+    if done.kept:
+        click.echo(f"needs a restart: {', '.join(done.kept)}")
+    click.echo(f"configuration {done.digest} is in force")
 
 
 @click.command()

@@ -12,14 +12,16 @@ import contextlib
 import os
 import socket
 import stat
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 
-from sipcc.errors import ConfigError
+from sipcc.errors import ConfigError, SipccError
 from sipcc.sip.capture import file_header, record
 from sipcc.sip.trace import CallSummary, Ladder, Trace
 from sipcc.switch.desk import BanRow, BindingRow, Desk, Figures, TrunkRow
+from sipcc.switch.reloading import Reloaded
 
 MAX_QUESTION = 4096
 MAX_CLIENTS = 16
@@ -75,7 +77,13 @@ class ListRegistrations(msgspec.Struct, tag="registrations", tag_field="command"
     limit: int = 100
 
 
-Question = LadderOf | CaptureOf | ListCalls | GetStatus | ListBans | Unban | ListTrunks | ListRegistrations
+class Reload(msgspec.Struct, tag="reload", tag_field="command", forbid_unknown_fields=True):
+    """Read the configuration anew, and go over to it."""
+
+
+Question = (
+    LadderOf | CaptureOf | ListCalls | GetStatus | ListBans | Unban | ListTrunks | ListRegistrations | Reload
+)
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
@@ -90,18 +98,29 @@ class Answer(msgspec.Struct, omit_defaults=True):
     unbanned: list[str] | None = None
     trunks: list[TrunkRow] | None = None
     registrations: list[BindingRow] | None = None
+    reloaded: Reloaded | None = None
     total: int = 0
     """How many there are, when a limit may have left some out."""
 
 
 _question = msgspec.json.Decoder(Question)
+_reload = msgspec.json.Decoder(Reload)
 
 
 class Console:
     """Answers questions about the calls in `trace` and what `desk` knows."""
 
-    def __init__(self, path: Path, trace: Trace, desk: Desk) -> None:
+    def __init__(
+        self,
+        path: Path,
+        trace: Trace,
+        desk: Desk,
+        *,
+        reload: Callable[[], Awaitable[Reloaded]] | None = None,
+    ) -> None:
+        """Take what is asked about, and what reloads the switch; None when nobody may ask for that here."""
         self.path = path
+        self._reload = reload
         self._trace = trace
         self._desk = desk
         self._server: asyncio.Server | None = None
@@ -154,7 +173,7 @@ class Console:
                     line = await reader.readuntil(b"\n")
                 except asyncio.LimitOverrunError:
                     line = b""
-                writer.write(msgspec.json.encode(self.answer(line)))
+                writer.write(msgspec.json.encode(await self._answer(line)))
                 writer.close()
                 await writer.wait_closed()
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
@@ -162,8 +181,20 @@ class Console:
         finally:
             self._clients.discard(writer)
 
+    async def _answer(self, line: bytes) -> Answer:
+        if self._reload is None:
+            return self.answer(line)
+        try:
+            _reload.decode(line)
+        except msgspec.MsgspecError:
+            return self.answer(line)
+        try:
+            return Answer(reloaded=await self._reload())
+        except SipccError as error:
+            return Answer(error=f"{error}; the configuration before stays in force")
+
     def answer(self, line: bytes) -> Answer:
-        """The answer to one line."""
+        """The answer to one line that changes no settings."""
         try:
             question: Question = _question.decode(line)
         except msgspec.MsgspecError as error:
@@ -188,6 +219,8 @@ class Console:
             case ListRegistrations():
                 rows, total = desk.registrations(user=question.user, limit=_capped(question.limit))
                 return Answer(registrations=rows, total=total)
+            case Reload():
+                return Answer(error="nobody reloads this switch by its socket")
 
     def _of_call(self, question: LadderOf | CaptureOf) -> Answer:
         trace = self._trace

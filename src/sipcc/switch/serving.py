@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sipcc.errors import ConfigError
+from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.log import get_logger
 from sipcc.switch.console import Console
+from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
     from sipcc.switch.switch import Switch
@@ -24,8 +25,12 @@ DRAIN_TIMEOUT = 3600.0
 async def serve(
     switch: Switch, *, drain_timeout: float = DRAIN_TIMEOUT, on_ready: Callable[[], None] | None = None
 ) -> None:
-    """Start `switch`, wait for SIGTERM or SIGINT, drain, stop. A second signal cuts the drain short."""
+    """Start `switch`, wait for SIGTERM or SIGINT, drain, stop. A second signal cuts the drain short.
+
+    SIGHUP reloads it.
+    """
     stopping = asyncio.Event()
+    reloads = TaskScope("reloads")
 
     def on_signal() -> None:
         if stopping.is_set():
@@ -35,6 +40,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(switch), name="reload"))
     console = None
     try:
         await switch.start()
@@ -47,19 +53,30 @@ async def serve(
         cut = await switch.drain(drain_timeout)
         _log.info("switch.drained", cut=cut)
     finally:
+        await reloads.close()
         if console is not None:
             await console.stop()
         if switch.running:
             await switch.stop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+async def _reload(switch: Switch) -> None:
+    try:
+        await switch.reload()
+    except ConfigError:
+        return  # told in the log and as an event
+    except LocalProtocolError as error:
+        _log.warning("switch.not_reloaded", error=str(error))
 
 
 async def _open_console(switch: Switch) -> Console | None:
     """The control socket; without it the switch serves calls all the same."""
     if not switch.config.daemon.socket:
         return None
-    console = Console(Path(switch.config.daemon.socket), switch.tracing.trace, switch.desk())
+    path = Path(switch.config.daemon.socket)
+    console = Console(path, switch.tracing.trace, switch.desk(), reload=switch.reload)
     try:
         await console.start()
     except ConfigError as error:
