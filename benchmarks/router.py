@@ -17,8 +17,9 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from benchmarks._report import median, show
+from sipcc.acd.lately import LastAgent
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage
-from sipcc.acd.planning import sticky
+from sipcc.acd.planning import before
 from sipcc.acd.router import decide, rank
 from sipcc.acd.settings import AgentSettings
 from sipcc.acd.skills import skill_stages
@@ -44,7 +45,7 @@ def agents(count: int, *, free: int) -> dict[str, Agent]:
 def plan_of(kind: str, number: int, count: int) -> tuple[Stage, ...]:
     """The plan of the caller of that number."""
     if kind == "last":
-        return sticky(f"a{number * 31 % count}", 600.0, ())
+        return before(LastAgent(f"a{number * 31 % count}"), 600.0, (), label="last agent")
     return SKILLS if kind == "skills" else ()
 
 

@@ -310,6 +310,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of waiting that are worth one point of priority; 0: priority is strict."""
     weight: float = 1.0
     """How fast the waits of this queue's callers count against those of other queues."""
+    team: frozenset[str] = frozenset()
+    """The members as a set, where somebody keeps one; empty is no harm."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -163,6 +163,15 @@ class WaitingLine:
         return len(self._order)
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """Agent names in member order."""
+        return self._members
+
+    @members.setter
+    def members(self, members: tuple[str, ...]) -> None:
+        self._members, self._team = members, frozenset(members)
+
+    @property
     def full(self) -> bool:
         """True when no further caller may join."""
         return 0 < self.settings.max_length <= len(self._order)
@@ -195,7 +204,8 @@ class WaitingLine:
             queue=self.settings.name,
             strategy=self._strategy,
             strategy_name=self.settings.strategy,
-            members=self.members,
+            members=self._members,
+            team=self._team,
             entries=InLine(self._order, entries),
             last=self.last,
             ageing=self.settings.ageing,

@@ -20,7 +20,8 @@ Each pick carries a `Trace`: for every member of the queue the first predicate t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 
 import msgspec
 
@@ -35,8 +36,10 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float
     strategy: str
-    team: tuple[Agent, ...]
-    """The members of the queue as the router saw them."""
+    agents: tuple[Agent, ...]
+    """Everybody, as the router saw them."""
+    members: tuple[str, ...]
+    """The members of the queue."""
     taken: Mapping[str, tuple[int, str]]
     """Agents picked in the same decision: in which place, and for which entry."""
     place: int
@@ -51,11 +54,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """One verdict for each member, in member order."""
+        agents = {agent.name: agent for agent in self.agents}
+        best = agents[self.chosen[0]]
         return tuple(
-            Verdict(agent.name, agent.name in self.chosen, self._reason(agent)) for agent in self.team
+            Verdict(name, name in self.chosen, self._reason(agents[name], best)) for name in self.members
         )
 
-    def _reason(self, agent: Agent) -> str:
+    def _reason(self, agent: Agent, best: Agent) -> str:
         if agent.name in self.chosen:
             return ""
         if agent.state is not AgentState.READY:
@@ -69,10 +74,9 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.stage.label}: {why}"
         if agent.name in self.tried:
             return "did not take this caller in the present round"
-        if self.stage is not None and self.stage.order is not None:
-            best = next(each for each in self.team if each.name == self.chosen[0])
-            if self.stage.order(agent) > self.stage.order(best):
-                return f"{self.stage.label}: {best.name} goes first by its order"
+        order = self.stage.order if self.stage is not None else None
+        if self.stage is not None and order is not None and order(agent) > order(best):
+            return f"{self.stage.label}: {best.name} goes first by its order"
         return f"was not the choice of {self.strategy}"
 
 
@@ -98,7 +102,7 @@ def decide(
     *,
     now: float,
     bits: int = 0,
-    ready: Collection[str] | None = None,
+    ready: Set[str] | None = None,
 ) -> list[Pick]:
     """All offers to make at `now`, best caller first.
 
@@ -109,26 +113,53 @@ def decide(
         bits: 64 random bits, for strategies that draw.
         ready: The agents who are ready, where somebody keeps count of them; None looks at all members.
     """
+    scene = _Scene(agents)
     benches: dict[str, Bench] = {}
-    gone: list[str] = []
     for line in lines:
         if _asks(line):
-            names = line.members if ready is None else [name for name in line.members if name in ready]
+            names = _ready(line, agents, ready)
             if free := [agent for name in names if eligible(agent := agents[name], now=now)]:
-                benches[line.queue] = Bench(line, free, agents=agents, gone=gone, now=now)
+                benches[line.queue] = Bench(line, free, agents=agents, gone=scene.gone, now=now)
     if not benches:
         return []
-    taken: dict[str, tuple[int, str]] = {}
     picks: list[Pick] = []
     for entry in _in_order(list(benches.values()), now=now):
         bits_now = _draw(bits, len(picks))
-        pick = _pick(entry, benches[entry.queue], taken, place=len(picks), now=now, bits=bits_now)
+        pick = _pick(entry, benches[entry.queue], scene, place=len(picks), now=now, bits=bits_now)
         if pick is not None:
             picks.append(pick)
-            gone += pick.agents
-            for name in pick.agents:
-                taken[name] = (pick.trace.place, entry.id)
+            scene.take(pick)
     return picks
+
+
+class _Scene:
+    """What the picks of one decision share."""
+
+    def __init__(self, agents: Mapping[str, Agent]) -> None:
+        self._agents = agents
+        self.taken: dict[str, tuple[int, str]] = {}
+        self.gone: list[str] = []
+        """The keys of `taken`."""
+
+    @cached_property
+    def everybody(self) -> tuple[Agent, ...]:
+        """The agents as they are before the offers are made."""
+        return tuple(self._agents.values())
+
+    def take(self, pick: Pick) -> None:
+        """The agents of `pick` are free no more."""
+        for name in pick.agents:
+            self.taken[name] = (pick.trace.place, pick.entry)
+            self.gone.append(name)
+
+
+def _ready(line: Line, agents: Mapping[str, Agent], ready: Set[str] | None) -> Iterable[str]:
+    """The members of a line who may be ready, in member order."""
+    if ready is None:
+        return line.members
+    if 8 * len(ready) < len(line.team):  # in a busy centre few of many
+        return sorted(line.team & ready, key=lambda name: agents[name].order)
+    return [name for name in line.members if name in ready]
 
 
 def _asks(line: Line) -> bool:
@@ -173,9 +204,7 @@ def rank(
     return (-priority, -weight * waited, entry.number)
 
 
-def _pick(
-    entry: Entry, bench: Bench, taken: dict[str, tuple[int, str]], *, place: int, now: float, bits: int
-) -> Pick | None:
+def _pick(entry: Entry, bench: Bench, scene: _Scene, *, place: int, now: float, bits: int) -> Pick | None:
     rung = entry.state is EntryState.OFFERING
     if rung and not (bench.line.strategy.rings_all and entry.offered_at + bench.line.ring_step <= now):
         return None
@@ -194,8 +223,9 @@ def _pick(
     trace = Trace(
         at=now,
         strategy=bench.line.strategy_name,
-        team=bench.team,
-        taken=taken,
+        agents=scene.everybody,
+        members=bench.line.members,
+        taken=scene.taken,
         place=place,
         tried=entry.tried if fresh else frozenset(),
         chosen=chosen,

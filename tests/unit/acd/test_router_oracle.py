@@ -9,12 +9,13 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.acd import naive_router
 
 from sipcc.acd.effort import Effort
 from sipcc.acd.lately import LastAgent
-from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, Strategy, Turn
-from sipcc.acd.planning import sticky
+from sipcc.acd.model import Agent, AgentState, Entry, EntryState, Line, Stage, Strategy, Turn, Want
+from sipcc.acd.planning import Both, before
 from sipcc.acd.router import decide, rank
 from sipcc.acd.settings import AgentSettings, RelaxStep
 from sipcc.acd.skills import Anybody, skill_stages
@@ -124,7 +125,9 @@ def agent(name: str, order: int, draw: Random) -> Agent:
 def caller(number: int, queue: str, names: Sequence[str], draw: Random) -> Entry:
     plan = draw.choice(PLANS)
     if draw.random() < 0.2:
-        plan = sticky(draw.choice(names), 50.0, plan)
+        last: Want = LastAgent(draw.choice(names))
+        want = Both(last, plan[0].want) if plan else last
+        plan = before(want, 50.0, plan, label="last agent")
     return Entry(
         id=f"e{number}",
         number=number,
@@ -144,8 +147,9 @@ def agree(lines: Sequence[Line], agents: dict[str, Agent], *, bits: int) -> int:
     """Both decisions are one; how many picks there were."""
     expected = naive_router.decide(lines, agents, now=NOW, bits=bits)
     ready = {name for name, agent in agents.items() if agent.state is AgentState.READY}
-    for known in (None, ready):
-        picks = decide(lines, agents, now=NOW, bits=bits, ready=known)
+    teams = [replace(line, team=frozenset(line.members)) for line in lines]
+    for known, seen in ((None, lines), (ready, lines), (ready, teams)):
+        picks = decide(seen, agents, now=NOW, bits=bits, ready=known)
         assert [
             (
                 pick.entry,
@@ -169,6 +173,15 @@ def test_random_floors(draw: Random, bits: int) -> None:
 def test_floors_with_many_agents(seed: int) -> None:
     draw = Random(seed)
     agree(*floor(draw, most=60), bits=draw.getrandbits(64))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_floors_where_few_are_ready(seed: int) -> None:
+    draw = Random(seed)
+    lines, agents = floor(draw, most=100)
+    for name in draw.sample(sorted(agents), len(agents) * 19 // 20):
+        agents[name] = replace(agents[name], state=AgentState.TALKING)
+    agree(lines, agents, bits=draw.getrandbits(64))
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
