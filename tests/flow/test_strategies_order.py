@@ -171,6 +171,35 @@ async def test_chance_is_fair(strategy: str, shares: list[float]) -> None:
     assert rung != sorted(rung)
 
 
+@pytest.mark.parametrize("strategy", ["longest-idle", "round-robin", "random", "fewest-calls"])
+async def test_each_trace_tells_what_everybody_did_at_that_moment(strategy: str) -> None:
+    it = await day(strategy, gap=14.0)
+    states, offered, reasons = dict.fromkeys(NAMES, "ready"), dict[str, str](), Counter[str]()
+    just_reserved = ""
+    for event in it.events:
+        if isinstance(event, AgentStateChanged):
+            states[event.agent] = event.after
+            just_reserved = event.agent if event.after == "reserved" else ""
+        elif isinstance(event, OfferMade):
+            assert event.agent == just_reserved
+            offered[event.agent] = event.entry
+            for verdict in it.acd.trace(event.offer):
+                name, reason = verdict.agent, verdict.reason
+                assert verdict.chosen == (name == event.agent)
+                if reason.startswith("is "):
+                    assert reason.split()[1] == states[name]
+                elif reason.startswith("was picked for "):
+                    assert states[name] == "reserved"
+                    assert reason == f"was picked for {offered[name]}, which goes first"
+                elif not verdict.chosen:
+                    assert states[name] == "ready"
+                    assert reason == f"was not the choice of {strategy}"
+                reasons[" ".join(reason.split()[:2])] += 1
+    assert reasons[""] > 200, "the traces of the last 256 offers are kept"
+    assert reasons["is talking"] > 200
+    assert reasons["was not"] > 200
+
+
 async def test_a_state_that_cannot_be_forced_is_refused() -> None:
     it = Centre(
         [AgentSettings(name="a", uri="carrier/13800138000", queues=("q",))], [QueueSettings(name="q")]
