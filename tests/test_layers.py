@@ -88,6 +88,7 @@ SHELLS = {
     "acd/service.py",
     "acd/visit.py",
     "acd/announce.py",
+    "api/callcontrol.py",
     "api/commands.py",
     "api/config.py",
     "api/entries.py",

@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from sipcc import __version__
 from sipcc.api.access import Tokens
+from sipcc.api.callcontrol import CALL_CONTROL
 from sipcc.api.commands import COMMANDS
 from sipcc.api.config import CONFIG
 from sipcc.api.entries import ENTRIES
@@ -23,6 +24,7 @@ from sipcc.api.recalls import RECALLS
 from sipcc.api.ring import EventRing
 from sipcc.api.schema import CentreApi
 from sipcc.api.settings import ApiSettings, TokenSettings
+from sipcc.api.visits import VISITS
 
 LARGEST_BODY = 64 * 1024
 """Bytes of a request's body; a command has some hundred."""
@@ -38,7 +40,7 @@ def make_api(
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
-        [*READS, *COMMANDS, *ENTRIES, *RECALLS, *FOLLOWING, *CONFIG, metrics],
+        [*READS, *VISITS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *FOLLOWING, *CONFIG, metrics],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,

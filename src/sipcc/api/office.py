@@ -16,7 +16,7 @@ from litestar.types import Guard
 
 from sipcc.api.access import Bearer, Permit, Tokens, may
 from sipcc.api.feed import Feed
-from sipcc.api.requests import RequestIdReused, Requests
+from sipcc.api.requests import Answer, RequestIdReused, Requests
 from sipcc.api.ring import Gone
 from sipcc.api.schema import CentreApi, Problem
 from sipcc.errors import LocalProtocolError
@@ -42,6 +42,10 @@ class Office:
         self.feed = feed
         self.figures = figures
         self.requests = Requests()
+        self.underway: dict[tuple[str, str], tuple[bytes, asyncio.Future[Answer]]] = {}
+        """Commands that wait for somebody, by bearer and request id: what was asked, and its answer."""
+        self.supervisors: set[tuple[str, str]] = set()
+        """Supervisors who are being rung, as (call, agent)."""
         self.reporting = asyncio.Lock()
         """Held by the report that is being made."""
 
@@ -53,6 +57,8 @@ class Office:
         """Listen to the bus no more; who follows events comes to an end."""
         self.feed.close()
         self.figures.close()
+        for _, task in list(self.underway.values()):
+            task.cancel()
 
 
 def office_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Office:

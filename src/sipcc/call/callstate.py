@@ -134,6 +134,15 @@ class CallState(CallerFacts):
         """Whoever the caller talks to now."""
         return self._conversation.peer if self._conversation is not None else None
 
+    @property
+    def agent_leg(self) -> Leg | None:
+        """The agent's side of the conversation: the peer, unless an agent called somebody who is none."""
+        peer = self.peer
+        agent_at = self._context.agent_at
+        if peer is not None and agent_at(peer) is None and agent_at(self.leg) is not None:
+            return self.leg
+        return peer
+
     def attach(self, leg: Leg) -> None:
         """Give the call its caller."""
         self._leg = leg

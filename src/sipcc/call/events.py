@@ -150,9 +150,11 @@ class SupervisionChanged(Event, frozen=True, kw_only=True):
     call: str
     """The call that is supervised."""
     supervisor: str
-    """The call of the supervisor."""
+    """The call of the supervisor, or the leg that was rung for it in this call."""
     role: str
     """``listen``, ``whisper``, ``barge``, ``take_over`` or ``left``."""
+    agent: str = ""
+    """The supervisor's name as an agent; empty for somebody who is none."""
 
 
 class BridgeStarted(Event, frozen=True, kw_only=True):

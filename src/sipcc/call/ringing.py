@@ -111,7 +111,8 @@ async def ring_targets(
     finally:
         race.settle()
         hearing.close()
-        call.hearing = outer
+        if call.hearing is hearing:  # else somebody else is rung for the call since then
+            call.hearing = outer
 
 
 class _Race:

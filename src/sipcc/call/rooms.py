@@ -10,6 +10,7 @@ from sipcc.errors import CallEnded, CallError, LocalProtocolError
 
 if TYPE_CHECKING:
     from sipcc.call.call import Call
+    from sipcc.call.leg import Leg
     from sipcc.rtp.flow import MediaPort, Role
 
 Supervising = Literal["listen", "whisper", "barge"]
@@ -66,15 +67,19 @@ class Stay:
 
     def mute(self, muted: bool = True) -> None:
         """Let the others not hear this caller, or hear it again."""
-        if not self.over and not self._call.ended:
-            self._call.leg.media.mute(muted)
+        if not self.over and not self._leg.ended:
+            self._leg.media.mute(muted)
+
+    @property
+    def _leg(self) -> Leg:
+        return self._call.leg
 
     def _finish(self, how: str) -> None:
         if self._over.done():
             return
         self._over.set_result(how)
-        if not self._call.ended:
-            self._call.leg.media.unbridge()
+        if not self._leg.ended:
+            self._leg.media.unbridge()
 
 
 class ConferenceStay(Stay):
@@ -116,12 +121,17 @@ async def join(call: Call, name: str, *, muted: bool) -> ConferenceStay:
 
 
 class Supervision(Stay):
-    """A caller who supervises another call: it hears both parties, whoever they become."""
+    """Somebody who supervises a call, from a call of its own: it hears both parties, whoever they become."""
 
     def __init__(self, call: Call, supervised: Call, role: Supervising) -> None:
         super().__init__(call)
         self.supervised = supervised
         self._role: Supervising = role
+
+    @property
+    def agent(self) -> str:
+        """The supervisor's name as an agent; empty for somebody who is none."""
+        return self._call.context.agent_at(self._leg) or ""
 
     @property
     def role(self) -> Supervising:
@@ -138,30 +148,36 @@ class Supervision(Stay):
         self.attach()
 
     def attach(self) -> None:
-        """Go where the supervised party is now; a conversation that begins calls this."""
-        call, other = self._call, self.supervised
-        if self.over or call.ended or other.ended:
+        """Go where the supervised agent is now; a conversation that begins calls this."""
+        leg, other = self._leg, self.supervised
+        if self.over or leg.ended or other.ended:
             return
-        agent = other.peer
+        agent = other.agent_leg
         port = agent.media if agent is not None and not agent.ended else other.leg.media
-        if call.leg.media.is_near(port):
-            call.leg.media.supervise(port, _ROLES[self._role])
+        if leg.media.is_near(port):
+            leg.media.supervise(port, _ROLES[self._role])
 
     async def take_over(self) -> None:
         """Take the agent's place in the conversation; the agent is released, and the supervision over.
 
+        For the records that is a transfer, so the agent's talk ends, and its wrap-up begins.
+
         Raises:
-            LocalProtocolError: the supervised call has no conversation, or is over.
+            LocalProtocolError: the supervised call has no conversation, is over, or is being transferred.
         """
-        other, leg = self.supervised, self._call.leg
+        other, leg = self.supervised, self._leg
         if self.over or other.ended or other.peer is None:
             raise LocalProtocolError("there is no conversation to take over")
+        if other.transfer_under_way is not None:
+            raise LocalProtocolError("a transfer is under way")
         self._tell("take_over")
         self._finish("left")
+        self._give(other, leg)
+        await other.give_to(leg)
+
+    def _give(self, other: Call, leg: Leg) -> None:
         other.take_in(leg)
         self._call.give_up(leg)
-        agent = other.replace_peer(leg)
-        agent.hangup("transferred")
 
     def _finish(self, how: str) -> None:
         if not self.over:
@@ -174,8 +190,14 @@ class Supervision(Stay):
         context = self._call.context
         at = context.clock.now()
         context.bus.emit(
-            events.SupervisionChanged(at=at, call=self.supervised.id, supervisor=self._call.id, role=role)
+            events.SupervisionChanged(
+                at=at, call=self.supervised.id, supervisor=self._place, role=role, agent=self.agent
+            )
         )
+
+    @property
+    def _place(self) -> str:
+        return self._call.id
 
 
 async def supervise(call: Call, other: Call, role: Supervising) -> Supervision:

@@ -168,6 +168,18 @@ class Transfer:
             if not call.ended and call.talks == talks:
                 await self._go_back(swapped=False)
 
+    async def hand_to(self, leg: Leg) -> None:
+        """A party that is here already takes the transferor's place."""
+        call, by, talk = self._call, self._by, self._talk
+        if talk is not None:
+            if by is talk.caller:
+                call.seat(talk.peer)
+            talk.part()
+        with call.lent():
+            self._done(leg.id)
+            self._release(by)
+            await call.converse(leg)
+
     async def _dial(self, targets: Sequence[Target | str], timeout: float | None) -> Leg:
         call = self._call
         return await call.unless_ended(
@@ -324,13 +336,15 @@ class Transfer:
             self._report.tell(status)
 
 
-async def bare_transfer(call: Call, target: Target | str, *, timeout: float | None) -> int:
+async def bare_transfer(
+    call: Call, target: Target | str, *, timeout: float | None, by: Leg | None = None
+) -> int:
     """The program wants `target` in the place of whoever the caller talks to; the outcome as a status."""
     if call.transfer_under_way is not None:
         raise LocalProtocolError("a transfer is under way")
     talk = call.conversation
     name = str(target.uri) if isinstance(target, Target) else target
-    transfer = Transfer(call, "application", name, by=talk.peer if talk is not None else None)
+    transfer = Transfer(call, "application", name, by=by or (talk.peer if talk is not None else None))
     transfer.begin()
     waypoint = call.context.signpost.find(target) if isinstance(target, str) else None
     going = transfer.go(waypoint, timeout=timeout) if waypoint else transfer.ring([target], timeout=timeout)

@@ -103,9 +103,14 @@ class CallVerbs(CallLegs):
 
     # -- transfer -------------------------------------------------------------------------------
 
-    async def transfer(self, target: Target | str, *, timeout: float | None = None) -> int:
+    async def transfer(
+        self, target: Target | str, *, timeout: float | None = None, by: Leg | None = None
+    ) -> int:
         """Let `target` take the place of whoever the caller talks to, who is hung up then.
 
+        `target` is a user, a number, a SIP URI, or something of ours: ``agent:NAME``, ``queue:NAME``,
+        ``menu:NAME`` and other destinations. Those are reached at once, and have the caller then; where
+        nobody takes it there, it comes back. `by` is the party that goes, if it is the caller's own side.
         Without a conversation the caller hears the ringing, and talks when `target` answers. Returns
         when that is decided; the talk goes on by itself, and the next verb that sounds waits for its end.
 
@@ -113,7 +118,16 @@ class CallVerbs(CallLegs):
             200, or the status of the failure; then all is as before.
         """
         self._check()
-        return await bare_transfer(self.call, target, timeout=timeout)
+        return await bare_transfer(self.call, target, timeout=timeout, by=by)
+
+    async def give_to(self, leg: Leg) -> None:
+        """Let `leg`, a party of this call, take the agent's place, who is released; for supervisors."""
+        self._check()
+        agent = self.agent_leg
+        transfer = Transfer(self.call, "takeover", leg.user or leg.id, by=agent)
+        transfer.begin()
+        self.context.scope.spawn(transfer.see_through(transfer.hand_to(leg)), name=f"{self.id}/takeover")
+        await asyncio.shield(transfer.decided)
 
     async def refer(
         self, target: str, *, replaces: Leg | Replaces | None = None, timeout: float = 60.0

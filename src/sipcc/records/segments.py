@@ -15,7 +15,7 @@ has a segment in the call in which it was asked, and one in which it had the cal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -269,3 +269,39 @@ class Chain:
             how=part.how(over, at),
             to="" if moved is None else self._target,
         )
+
+
+class Work(msgspec.Struct):
+    """What one agent did in several segments. Times are seconds."""
+
+    segments: int = 0
+    talk: float = 0.0
+    hold: float = 0.0
+    wrap: float = 0.0
+    transferred: int = 0
+    """How many ended by a transfer of the agent's."""
+
+    @property
+    def aht(self) -> float:
+        """(talk + hold + wrap-up) / segments; 0 without any."""
+        return (self.talk + self.hold + self.wrap) / self.segments if self.segments else 0.0
+
+
+_SENT_ON = frozenset({"blind", "attended", "consult"})
+
+
+def handling_of(segments: Iterable[Segment]) -> dict[str, Work]:
+    """The work of each agent.
+
+    One who was asked in a call of the transferor's and then got the caller has handled that caller once: the
+    part before the transfer counts for its talk, but is no segment of its own.
+    """
+    sums: dict[str, Work] = {}
+    for segment in segments:
+        work = sums.setdefault(segment.agent, Work())
+        work.segments += segment.how != "moved"
+        work.talk += segment.talk
+        work.hold += segment.hold
+        work.wrap += segment.wrap
+        work.transferred += segment.how in _SENT_ON
+    return sums
