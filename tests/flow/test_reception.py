@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.flow.centre import Centre
+from tests.flow.centre import CALLER_HZ, WELCOME_HZ, Centre
 
 from sipcc.call import Call, events
 from sipcc.clock import LoopClock
@@ -184,3 +184,45 @@ async def test_a_program_is_told_the_region(tmp_path: Path) -> None:
     async with Centre(tmp_path, apps={"4008100004": app}) as centre:
         assert await status_of(centre, "4008100004", caller="02161234567") == 480
         assert seen == ["上海"]
+
+
+FULL = """
+[[numbers]]
+number = "4008100005"
+to = "echo"
+max_calls = 2
+full = "play:welcome"
+[[numbers]]
+number = "4008100006"
+to = "echo"
+max_calls = 1
+"""
+
+
+async def test_the_call_that_is_too_many_gets_its_own_treatment(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=FULL) as centre:
+        first = await centre.carrier.call("4008100005")
+        second = await centre.carrier.call("4008100005")
+        for caller in (first, second):
+            await caller.answered()
+            await caller.hears(CALLER_HZ)
+        third = await centre.carrier.call("4008100005")
+        await third.answered()
+        await third.hears(WELCOME_HZ)
+        (told,) = decided(centre, "route 4008100005: full")
+        assert told.why == "it has its 2 calls"
+        await first.hangup()
+        await asyncio.sleep(0.5)
+        fourth = await centre.carrier.call("4008100005")  # a place is free again, also beside the third
+        await fourth.answered()
+        await fourth.hears(CALLER_HZ)
+        for caller in (second, third, fourth):
+            await caller.hangup()
+
+
+async def test_without_one_the_call_that_is_too_many_is_busy(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=FULL) as centre:
+        first = await centre.carrier.call("4008100006")
+        await first.answered()
+        assert await status_of(centre, "4008100006") == 486
+        await first.hangup()

@@ -122,11 +122,14 @@ class Calls:
             )
         )
         _log.info("call.started", call_id=call_id, caller=caller, called=called, trunk=trunk_name)
+        if route is not None and route.is_full and route.full is not None:
+            self._decided(call_id, f"route {route.pattern}: full", f"it has its {route.max_calls} calls")
+            route = route.full
         if identity.wire is not None and identity.wire.privacy.cannot_serve:
             self._refuse(session, call_id, 500, "failed", "the caller asks for privacy that we cannot give")
         elif route is None:
             self._refuse(session, call_id, 404, "unallocated", f"no [[numbers]] or route fits {called}")
-        elif route.max_calls and route.calls >= route.max_calls:
+        elif route.is_full:
             full = f"route {route.pattern} has its {route.max_calls} calls"
             self._refuse(session, call_id, 486, "busy", full)
         elif trunk is not None and not context.trunk_calls.take(trunk.name, trunk.max_calls):

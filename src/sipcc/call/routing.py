@@ -18,7 +18,14 @@ class Route(Generic[H]):
     """One entry of the table."""
 
     def __init__(
-        self, pattern: str, handler: H, *, trunk: str = "", max_calls: int = 0, language: str = ""
+        self,
+        pattern: str,
+        handler: H,
+        *,
+        trunk: str = "",
+        max_calls: int = 0,
+        full: H | None = None,
+        language: str = "",
     ) -> None:
         start, star, rest = pattern.partition("*")
         if rest:
@@ -29,6 +36,10 @@ class Route(Generic[H]):
         self.handler = handler
         self.trunk = trunk
         self.max_calls = max_calls
+        self.full: Route[H] | None = None
+        """Where calls beyond `max_calls` go; they do not count here. None refuses them."""
+        if full is not None:
+            self.full = Route(pattern, full, trunk=trunk, language=language)
         self.language = language
         # a name such as "mobile" is a kind of number in rules, but a name here
         number_like = self.prefix.removeprefix("+").isdigit() and self.prefix.isascii()
@@ -43,6 +54,11 @@ class Route(Generic[H]):
     @calls.setter
     def calls(self, calls: int) -> None:
         self._up.calls = calls
+
+    @property
+    def is_full(self) -> bool:
+        """True when as many calls are up as may be."""
+        return 0 < self.max_calls <= self.calls
 
     def follow(self, before: Route[H]) -> None:
         """Count the calls of a route in whose place this one comes."""

@@ -22,7 +22,9 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     language: str = ""
     """Language of the prompts; empty for the default of ``[ivr]``."""
     max_calls: int = 0
-    """Calls at a time for this number; 0 for no limit. The next one gets 486."""
+    """Calls at a time for this number; 0 for no limit."""
+    full: str = ""
+    """The destination of calls beyond that; they are not counted. Empty refuses them with 486."""
     hours: str = ""
     """The calendar of ``[[hours]]`` by which this number is open; empty for always."""
     closed: str = ""

@@ -63,7 +63,7 @@ def check_prompts(config: Config, report: Report) -> None:
         language = number.language or config.ivr.language
         if number.recording.prompt:
             places.append((("numbers", index, "recording", "prompt"), number.recording.prompt, language))
-        ways: list[tuple[Path, str]] = [(("to",), number.to), (("closed",), number.closed)]
+        ways: list[tuple[Path, str]] = [((key,), getattr(number, key)) for key in ("to", "closed", "full")]
         ways += [(("regions", region), to) for region, to in number.regions.items()]
         for key, text in ways:
             destination = _parsed(text)

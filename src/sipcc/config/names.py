@@ -95,6 +95,10 @@ def check_numbers(
             names.need("trunks", entry.trunk, (*path, "trunk"), report)
         if entry.max_calls < 0:
             report.error((*path, "max_calls"), "expected 0 for no limit, or a positive number")
+        if entry.full:
+            check_destination(entry.full, (*path, "full"), names, report)
+            if not entry.max_calls:
+                report.error((*path, "full"), "the number has no limit", "add max_calls = NUMBER")
         check_destination(entry.to, (*path, "to"), names, report)
         _check_closed(entry, path, names, report)
         for region, to in entry.regions.items():

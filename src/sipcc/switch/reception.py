@@ -56,6 +56,7 @@ class Reception:
                     self._screened(recorded(settings, self.treatment(settings))),
                     trunk=settings.trunk,
                     max_calls=settings.max_calls,
+                    full=self._full(settings),
                     language=settings.language,
                 )
             )
@@ -119,6 +120,12 @@ class Reception:
     def region_of(self, call: Call) -> str:
         """Where the caller is at home; the default for who shows no number and for users of ours."""
         return self.regions.of(call.identity.number or "")
+
+    def _full(self, settings: NumberSettings) -> Handler | None:
+        """What callers of a number get who are too many; None refuses them."""
+        if not settings.full:
+            return None
+        return self._screened(self._handler_of(Destination.parse(settings.full)))
 
     def treatment(self, settings: NumberSettings) -> Handler:
         """What callers of a number get who come through."""

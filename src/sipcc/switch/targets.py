@@ -26,7 +26,7 @@ def numbers_named(config: Config, places: Places) -> frozenset[tuple[str, str]]:
 
 def _targets(config: Config) -> Iterator[str]:
     yield from (place.to for agent in config.agents for place in agent.places if place.fixed)
-    texts = [text for number in config.numbers for text in (number.to, number.closed)]
+    texts = [text for number in config.numbers for text in (number.to, number.closed, number.full)]
     texts += [text for number in config.numbers for text in number.regions.values()]
     texts.append(config.screening.to)
     for menu in config.menus:

@@ -64,3 +64,27 @@ def test_a_name_that_is_a_kind_of_number_elsewhere_is_a_name_here() -> None:
     routes = Routes([Route("mobile", "x")], plan=plan_of("86"))
     assert routes.find("13800138000", None) is None
     assert routes.find("mobile", None).handler == "x"
+
+
+def test_a_full_route_and_where_it_leads() -> None:
+    route = Route("4008123456", "main", max_calls=2, full="busy", trunk="gold", language="zh")
+    assert not route.is_full
+    route.calls = 2
+    assert route.is_full
+    full = route.full
+    assert full is not None
+    full.calls += 1
+    assert (full.handler, full.trunk, full.language, full.is_full, route.calls) == (
+        "busy",
+        "gold",
+        "zh",
+        False,
+        2,
+    )
+    assert Route("4008123456", "main", max_calls=1).full is None
+
+
+def test_a_route_without_a_limit_is_never_full() -> None:
+    route = Route("4008123456", "main")
+    route.calls = 1000
+    assert not route.is_full

@@ -94,3 +94,20 @@ def test_one_number_in_two_spellings_is_one_number(tmp_path: Path) -> None:
     text = GOOD + '[[numbers]]\nnumber = "+864008123456"\nto = "echo"\n'
     [finding] = check(written(tmp_path, text), {})
     assert "'+864008123456' has a destination already, at numbers[0]" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('max_calls = 2\nfull = "queue:x"', "numbers[0].full: there is no queue 'x'"),
+        ('full = "busy"', "numbers[0].full: the number has no limit (add max_calls = NUMBER)"),
+        ('max_calls = 2\nfull = "bussy"', "numbers[0].full: unknown destination 'bussy'"),
+        ('max_calls = 2\nfull = "play:nothing"', "numbers[0].full: "),
+    ],
+)
+def test_the_treatment_of_calls_that_are_too_many(tmp_path: Path, settings: str, said: str) -> None:
+    path = tmp_path / "sipcc.toml"
+    text = f'[sip]\nlisten = ["udp:127.0.0.1:5060"]\n[[numbers]]\nnumber = "600"\nto = "echo"\n{settings}\n'
+    path.write_text(text)
+    (found,) = check(path, {})
+    assert said in str(found)
