@@ -26,7 +26,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
-from sipcc.call.events import CallEndedEvent, LegEnded, LegStarted, TransferCompleted, TransferStarted
+from sipcc.call.events import (
+    CallEndedEvent,
+    LegEnded,
+    LegStarted,
+    TransferCompleted,
+    TransferFailed,
+    TransferStarted,
+)
 from sipcc.events import Event
 
 _EXITS = {
@@ -58,7 +65,7 @@ class QueueLogFold:
         self._visits: dict[str, _Visit] = {}
         self._offers: dict[str, float] = {}
         self._legs: dict[str, dict[str, str]] = {}
-        self._targets: dict[str, str] = {}
+        self._asked: dict[str, TransferStarted] = {}
         self._moved: dict[str, TransferCompleted] = {}
         self._count = 0
 
@@ -98,7 +105,9 @@ class QueueLogFold:
             case LegStarted() if event.agent is not None:
                 self._legs.setdefault(event.call, {})[event.agent] = event.leg
             case TransferStarted():
-                self._targets[event.call] = event.target
+                self._asked[event.call] = event
+            case TransferFailed():
+                self._asked.pop(event.call, None)
             case TransferCompleted():
                 self._moved[event.call] = event
             case LegEnded() | CallEndedEvent():
@@ -144,7 +153,7 @@ class QueueLogFold:
             if visit.joined.call == event.call and visit.ended is not None:
                 lines += self._close(visit, event)
         if isinstance(event, CallEndedEvent):
-            for known in (self._legs, self._targets, self._moved):
+            for known in (self._legs, self._asked, self._moved):
                 known.pop(event.call, None)
         return lines
 
@@ -153,12 +162,12 @@ class QueueLogFold:
         wall, talk = visit.ended
         del self._visits[visit.joined.entry]
         times = (round(visit.waited), round(talk.talked), visit.joined.position)
-        moved = self._moved.get(talk.call)
-        if moved is not None and moved.leg == self._legs.get(talk.call, {}).get(talk.agent):
-            if moved.kind == "attended":
-                return [_line(wall, talk, talk.agent, "ATTENDEDTRANSFER", "BRIDGE", moved.new, *times)]
-            target = self._targets.get(talk.call, "")
-            return [_line(wall, talk, talk.agent, "BLINDTRANSFER", target, "default", *times)]
+        leg, moved = self._legs.get(talk.call, {}).get(talk.agent), self._moved.get(talk.call)
+        if moved is not None and moved.leg == leg and moved.kind in ("attended", "consult"):
+            return [_line(wall, talk, talk.agent, "ATTENDEDTRANSFER", "BRIDGE", moved.new, *times)]
+        asked = self._asked.get(talk.call)
+        if asked is not None and asked.leg == leg:  # done, or the agent has hung up before it was
+            return [_line(wall, talk, talk.agent, "BLINDTRANSFER", asked.target, "default", *times)]
         by_agent = event is not None and event.ended_by == "callee"
         return [_line(wall, talk, talk.agent, "COMPLETEAGENT" if by_agent else "COMPLETECALLER", *times)]
 

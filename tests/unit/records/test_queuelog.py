@@ -16,6 +16,7 @@ from sipcc.call.events import (
     LegEnded,
     LegStarted,
     TransferCompleted,
+    TransferFailed,
     TransferStarted,
 )
 from sipcc.events import Event
@@ -95,6 +96,26 @@ def test_a_transfer_completes_the_talk(kind: Any, line: str) -> None:
         CallEndedEvent(at=99.0, call="c1", cause="normal", sip_status=200, ended_by="caller"),
     ]
     assert written(events) == [*BEGIN, f"65|c1|sales|alice|{line}"]
+
+
+@pytest.mark.parametrize(
+    ("fails", "line"),
+    [(False, "BLINDTRANSFER|1002|default|"), (True, "COMPLETEAGENT|")],
+)
+def test_who_hangs_up_before_the_transfer_is_done_has_transferred(fails: bool, line: str) -> None:
+    """Many phones do so on the 202; one whose transfer failed has its party back, and completes the talk."""
+    failed = TransferFailed(at=61.0, call="c1", leg="l1", kind="blind", sip_status=486)
+    events: list[Event] = [
+        *answered(),
+        TransferStarted(at=60.0, call="c1", leg="l1", kind="blind", target="1002"),
+        *([failed] if fails else []),
+        TALK,
+        leg_ended("callee"),
+        TransferCompleted(at=70.0, call="c1", leg="l1", kind="blind", new="l2"),
+        CallEndedEvent(at=99.0, call="c1", cause="normal", sip_status=200, ended_by="caller"),
+    ]
+    [last] = written(events)[len(BEGIN) :]
+    assert last.startswith(f"65|c1|sales|alice|{line}")
 
 
 @pytest.mark.parametrize(
