@@ -59,7 +59,7 @@ HOMES = {
     "cryptography": ("rtp/dtls.py",),
     "litestar": ("api/",),
     "uvicorn": ("api/server.py",),
-    "httpx": ("switch/httprouter.py",),
+    "httpx": ("switch/httprouter.py", "records/webhooks.py"),
     "prometheus_client": ("api/metrics.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` and `cli/stored.py` name SQLAlchemy's errors
@@ -104,6 +104,7 @@ SHELLS = {
     "records/keeper.py",
     "records/reading.py",
     "records/spool.py",
+    "records/webhooks.py",
     "records/writer.py",
     "rtp/files.py",
     "rtp/handle.py",

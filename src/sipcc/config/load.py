@@ -45,6 +45,7 @@ from sipcc.config.skills import check_skills
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
+from sipcc.config.webhooks import check_webhooks
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.config.workflows import check_ways, check_workflows
 from sipcc.errors import ConfigError
@@ -281,6 +282,7 @@ def _check_all(
     if not report.has_error_below(("api",)):
         check_api(config.api, lists["tokens"], names, report)
     check_alerts(lists["alerts"], names, report)
+    check_webhooks(lists["webhooks"], report)
     check_skills(lists["queues"], data, report)
     check_routers(lists["routers"], names, report)
     check_region_waits(lists["queues"], lists["agents"], report)

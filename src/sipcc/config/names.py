@@ -17,7 +17,9 @@ from sipcc.numbers import Plan, bare, parse
 from sipcc.sip.uri import SipUri
 
 # for menus, sipcc.ivr.check says it
-_UNIQUE = ("users", "trunks", "agents", "queues", "workflows", "routers", "routes", "hours", "alerts")
+_UNIQUE = (
+    "users", "trunks", "agents", "queues", "workflows", "routers", "routes", "hours", "alerts", "webhooks"
+)  # fmt: skip
 
 _CALLED = {"hours": "calendar"}
 """What one entry of a section is called, where that is not its name without the ``s``."""

@@ -14,7 +14,7 @@ from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.records.alerts import AlertSettings
-from sipcc.records.settings import RecordSettings
+from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.regions import RegionSettings
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.settings import SipSettings, TrunkSettings, UserSettings
@@ -72,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     routes: tuple[RouteSettings, ...] = ()
     alerts: tuple[AlertSettings, ...] = ()
     tokens: tuple[TokenSettings, ...] = ()
+    webhooks: tuple[WebhookSettings, ...] = ()
 
 
     def __post_init__(self) -> None:
@@ -107,5 +108,6 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "routes": RouteSettings,
     "alerts": AlertSettings,
     "tokens": TokenSettings,
+    "webhooks": WebhookSettings,
 }
 """The sections that are written ``[[name]]``, once for each."""

@@ -28,9 +28,10 @@ from sipcc.records.database import database_url, migrate, open_engine, probe, sq
 from sipcc.records.eventlog import REGISTRY, EventLog, Registry, Scribe
 from sipcc.records.kpi import KpiFold
 from sipcc.records.outcome import OutcomeFold, QueueOutcome
-from sipcc.records.settings import RecordSettings
+from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.records.spool import Spool, rows_of
 from sipcc.records.store import PAGE_ROWS, Item, RecordStore, is_passing
+from sipcc.records.webhooks import Webhooks
 from sipcc.records.writer import BatchWriter
 from sipcc.tasks import TaskScope
 
@@ -72,6 +73,7 @@ class RecordKeeper:
         queue_limit: int = 20_000,
         alerts: Sequence[AlertSettings] = (),
         members: Mapping[str, Sequence[str]] | None = None,
+        webhooks: Sequence[WebhookSettings] = (),
     ) -> None:
         """Take the settings; nothing is opened before `start`.
 
@@ -86,6 +88,7 @@ class RecordKeeper:
             queue_limit: events kept in memory at most while the database does not take them.
             alerts: rules whose alerts are told on the bus.
             members: the agents of each queue, for rules about them.
+            webhooks: programs that are told of events.
         """
         self._settings = settings
         self._bus = bus
@@ -102,6 +105,7 @@ class RecordKeeper:
         self.outcomes = OutcomeFold()
         self.kpi = KpiFold(service_levels)
         self.alerts = AlertFold(alerts, self.kpi, members=members or {})
+        self.webhooks = Webhooks(webhooks, clock)
         self._watches = bool(alerts)
         self._scope = TaskScope("records.alerts")
         self._keep: frozenset[str] = frozenset()
@@ -121,8 +125,10 @@ class RecordKeeper:
         *,
         members: Mapping[str, Sequence[str]],
         service_levels: Mapping[str, float],
+        webhooks: Sequence[WebhookSettings] = (),
     ) -> None:
-        """Judge other alerts from now on, with other agents and queues; see `__init__`."""
+        """Judge other alerts from now on, with other agents and queues, and tell others; see `__init__`."""
+        self.webhooks.load(webhooks)
         self.alerts.load(alerts, members=members)
         self.kpi.load(service_levels)
         if alerts and not self._watches:
@@ -155,6 +161,7 @@ class RecordKeeper:
         self._bus.on_all(self._on_event)
         if self._watches:
             self._scope.spawn(self._watch(), name="watch")
+        await self.webhooks.start(self._engine)
 
     async def stop(self, timeout: float = 5.0) -> None:
         """Stop listening, store what is queued within `timeout` seconds, and close the database."""
@@ -162,6 +169,7 @@ class RecordKeeper:
         if self._writer is not None:
             self._bus.off_all(self._on_event)
             await self._writer.stop(timeout)
+        await self.webhooks.stop()
         if self._engine is not None:
             await self._engine.dispose()
         if self._spool is not None:
@@ -268,6 +276,7 @@ class RecordKeeper:
         else:
             await self.store.write(items, run=spool.run)
             spool.stored(items[-1].number)
+        self.webhooks.stored()
 
     async def _prepare(self) -> None:
         engine = self._opened()

@@ -111,3 +111,29 @@ queue_entry = Table(
     Index("ix_queue_entry_call", "call"),
 )
 """One row for each entry of a caller into a queue, with the whole `QueueOutcome` in `record`."""
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("token", String(16), nullable=False),
+    Column("seq", Integer, nullable=False),
+)
+"""Up to which row of the log each webhook has its messages; `token` tells databases apart in their keys."""
+
+webhook_message = Table(
+    "webhook_message",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("webhook", String(64), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("call", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("begun", Double, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("error", String(256), nullable=False),
+    Column("dead", Integer, nullable=False),
+    Index("ix_webhook_message_webhook", "webhook"),
+)
+"""What a webhook has not taken yet, and what it was given up for."""

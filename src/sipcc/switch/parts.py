@@ -59,6 +59,7 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
         figures_since=midnight.timestamp(),
         alerts=config.alerts,
         members=members_of(config),
+        webhooks=config.webhooks,
     )
 
 

@@ -76,7 +76,7 @@ class Reloader:
                 go_over = await self._prepared(made.config)
             except (SipccError, ValueError) as error:
                 refused = error if isinstance(error, ConfigError) else ConfigError("reload", str(error))
-                _log.error("switch.config_refused", error=str(refused))
+                _log.warning("switch.config_refused", error=str(refused))
                 at = switch.clock.now()
                 switch.bus.emit(
                     ConfigRefused(at=at, path=refused.path, error=refused.message, hint=refused.hint)
@@ -131,6 +131,7 @@ class Reloader:
                 config.alerts,
                 members=members_of(config),
                 service_levels={queue.name: queue.service_level for queue in config.queues},
+                webhooks=config.webhooks,
             )
             switch.door.load(config)
             renew_acd()
