@@ -83,6 +83,7 @@ SHELLS = {
     "shelves.py",
     "tasks.py",
     "ward.py",
+    "acd/callbackdesk.py",
     "acd/engine.py",
     "acd/keeping.py",
     "acd/service.py",

@@ -63,6 +63,8 @@ class FakeCaller:
         self.stubborn = stubborn
         """Seconds for which a prompt plays on although it was cancelled."""
         self.heard: list[tuple[float, str]] = []
+        self.types: tuple[str | None, float] = (None, 10.0)
+        """What this caller types when it is asked, and how long it takes."""
         self.playing = ""
         self.leg: FakeLeg | None = None
         self.policy: RecordPolicy | None = None
@@ -108,6 +110,13 @@ class FakeCaller:
         self._check()
         self.note(f"{kind} {value}")
         await self._until_over(1.0)
+
+    async def ask(self, *prompts: str, digits: tuple[int, int] = (1, 1), timeout: float = 5.0) -> str | None:
+        self._check()
+        self.note("?" + "+".join(prompts))
+        answer, typed = self.types
+        await self._until_over(typed)
+        return answer
 
     async def _until_over(self, seconds: float) -> None:
         await asyncio.wait({self.over}, timeout=seconds)

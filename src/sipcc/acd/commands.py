@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sipcc.acd.engine import Engine
+from sipcc.acd.callbackdesk import CallbackDesk
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Place
 from sipcc.acd.recall import RecallTask
 from sipcc.acd.visit import Move
 
 
-class CallerCommands(Engine):
+class CallerCommands(CallbackDesk):
     """Commands about waiting callers, by the id of their entry.
 
     All but `withdraw` raise LocalProtocolError, with the reason, when they are not possible now. `by` is who

@@ -22,6 +22,7 @@ from sipcc.bus import Bus
 from sipcc.clock import Clock
 from sipcc.driver import Driver
 from sipcc.errors import SipccError
+from sipcc.events import Event
 from sipcc.ids import Ids
 from sipcc.log import get_logger
 from sipcc.tasks import TaskScope
@@ -44,6 +45,7 @@ class Engine:
         self._flushing = False
         self._visits: dict[str, Visit] = {}
         self._ringing: dict[str, asyncio.Task[RingOutcome]] = {}
+        self._emptied: list[asyncio.Future[None]] = []
         self.returning: dict[str, Place] = {}
         """Places that are kept for callers, by call: they get them when they enter that queue again."""
         self.on_settled: Callable[[], None] | None = None
@@ -117,13 +119,22 @@ class Engine:
                 if not orders and not events and not self.floor.tidy(now=self.now()):
                     break
                 for event in events:
-                    self._bus.emit(event)
+                    self._tell(event)
                 for order in orders:
                     self._obey(order)
         finally:
             self._flushing = False
         if self.on_settled is not None:
             self.on_settled()
+
+    def _tell(self, event: Event) -> None:
+        self._bus.emit(event)
+
+    def _tell_emptied(self) -> None:
+        waiting, self._emptied = self._emptied, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
 
     def _obey(self, order: object) -> None:
         match order:

@@ -38,6 +38,8 @@ class QueueJoined(Event, frozen=True, kw_only=True):
     requeued: bool = False
     """True for a caller whose agent's phone died in the talk: it has its old place again, and what it waits
     is counted from now."""
+    callback: str = ""
+    """The callback whose turn has come; empty for a caller."""
 
 
 class OfferMade(Event, frozen=True, kw_only=True):
@@ -189,3 +191,41 @@ class RecallClosed(Event, frozen=True, kw_only=True):
     call: str
     number: str
     why: Literal["called_again", "callback", "done", "expired"]
+
+
+class CallbackBooked(Event, frozen=True, kw_only=True):
+    """A customer is to be called back, and has the place of a caller in line."""
+
+    callback: str
+    queue: str
+    call: str
+    """The call in which it was booked; empty for none."""
+    number: str
+    credit: float
+    """Seconds for which its place is older than the booking."""
+
+
+class CallbackTried(Event, frozen=True, kw_only=True):
+    """A customer was called back, or could not be."""
+
+    callback: str
+    queue: str
+    call: str
+    """The call that was made."""
+    agent: str
+    """Who picked up for it; empty when nobody did."""
+    outcome: str
+    """``answered``, ``no_answer``, ``busy``, ``declined``, ``unreachable`` or ``failed``."""
+    attempt: int
+
+
+class CallbackEnded(Event, frozen=True, kw_only=True):
+    """Nobody is called back any more."""
+
+    callback: str
+    queue: str
+    call: str
+    number: str
+    outcome: Literal["served", "cancelled", "expired", "unreached", "called_again"]
+    attempts: int
+    """How often the customer was called."""

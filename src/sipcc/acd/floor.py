@@ -15,6 +15,7 @@ from sipcc.acd import offer as offers_
 from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
 from sipcc.acd.agents import AgentInput
+from sipcc.acd.booking import Booking
 from sipcc.acd.events import Exit, OfferOutcome
 from sipcc.acd.model import (
     Agent,
@@ -40,7 +41,7 @@ TRACES_KEPT = 256
 """How many decision traces can be asked for after their offer has ended."""
 
 
-class Floor(Renewable, Steering):
+class Floor(Renewable, Steering, Booking):
     """The rules of a centre: what each input does to its state."""
 
     # Callers
@@ -95,6 +96,7 @@ class Floor(Renewable, Steering):
             not self.closed
             and place is None
             and (to := overflow.at_join(line, entry, self.entries, self.staff))
+            and self._may_overflow(entry, to)
         ):
             return self._leave(entry, "overflowed", now=now, to=to)
         refusal = self._refusal(line, back=place is not None)
@@ -167,7 +169,7 @@ class Floor(Renewable, Steering):
         self._end_offer(offer, "answered", 200, now=now)
         self.staff.apply(offer.agent, AgentInput.ANSWER, now=now, entry=entry.id, offer=None, misses=0)
         entry = queues_.step(entry, EntryInput.ANSWER, now=now, agent=offer.agent)
-        self.entries[entry.id] = entry
+        self.entries[entry.id] = self._agent_waits(entry, now=now) if entry.callback else entry
         self.line(entry.queue).remove(entry)
         self._alarms.add(now + queues_.CONNECT_LEASE, f"entry:{entry.id}")
         self._cancel(rivals, now=now)
@@ -195,6 +197,7 @@ class Floor(Renewable, Steering):
         entry = queues_.step(entry, EntryInput.BRIDGE, now=now)
         self.entries[entry_id] = entry
         self._tell_left(entry, now=now)
+        self._talks(entry, now=now)
         return entry
 
     def talk_ended(self, entry_id: str, *, lost: bool = False, now: float) -> float:
@@ -221,7 +224,9 @@ class Floor(Renewable, Steering):
         """Do all that is due: leases, wrap-ups, quarantines, longest waits."""
         for key in self._alarms.due(now=now):
             kind, _, name = key.partition(":")
-            if kind == "agent" and (agent := self.staff.agents.get(name)) is not None:
+            if kind == "callback":
+                self.see_to_callbacks(now=now)
+            elif kind == "agent" and (agent := self.staff.agents.get(name)) is not None:
                 self._expire_agent(agent, now=now)
             elif kind == "entry" and (entry := self.entries.get(name)) is not None:
                 self._expire_entry(entry, now=now)
@@ -254,10 +259,12 @@ class Floor(Renewable, Steering):
         self._send_on(now=now)
         for line in [line for line in self.lines.values() if len(line)]:
             for entry_id, to in overflow.due(line, self.entries, self.staff, now=now):
-                self._leave(self.entries[entry_id], "overflowed", now=now, to=to)
+                if self._may_overflow(self.entries[entry_id], to):
+                    self._leave(self.entries[entry_id], "overflowed", now=now, to=to)
             if line.settings.no_agent == "leave" and len(line) and not self.staff.present(line.members):
-                for entry_id in line.ids:
-                    self._leave(self.entries[entry_id], "no_agent", now=now)
+                for entry in [self.entries[name] for name in line.ids]:
+                    if not self._may_stay_alone(entry):
+                        self._leave(entry, "no_agent", now=now)
         for pick in self.possible(now=now, bits=bits):
             self._offer(pick, now=now)
 
@@ -291,6 +298,7 @@ class Floor(Renewable, Steering):
 
     def _offer(self, pick: Pick, *, now: float) -> None:
         entry, line = self.entries[pick.entry], self.lines[pick.queue]
+        entry = self._come_forward(entry, now=now) if entry.silent else entry
         for name in pick.agents:
             offer = Offer(
                 id=self._new_id("offer"),

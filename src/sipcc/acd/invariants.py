@@ -30,7 +30,8 @@ def violations(floor: Floor, *, now: float) -> list[str]:
     for entry in floor.entries.values():
         found += [f"entry {entry.id}: {fault}" for fault in _entry(floor, entry, now)]
     for name, line in floor.lines.items():
-        inside = sum(1 for entry in floor.entries.values() if entry.queue == name and entry.exit is None)
+        told = (entry for entry in floor.entries.values() if entry.queue == name and not entry.silent)
+        inside = sum(1 for entry in told if entry.exit is None)
         if line.tally.joined != sum(line.tally.exits.values()) + inside:
             found.append(f"queue {name}: joins are not exits plus callers inside")
         waiting = {

@@ -156,6 +156,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """When the caller got back a place that it had had, by `Place`; None for one who joined anew."""
     back_why: BackWhy = "lost"
     """Why it has that place."""
+    callback: str = ""
+    """The callback that stands here for a customer; empty for a caller."""
+    silent: bool = False
+    """True for a callback whose turn has not come: no event and no figure knows of it."""
     plan: tuple[Stage, ...] = ()
     """Whom this caller may have, and when, by `Stage.after`; before the first stage, and without any: every
     member of the queue."""
@@ -199,9 +203,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if self.answered_at is None else now - self.answered_at
 
 
-BackWhy = Literal["lost", "moved", "resumed", "restarted"]
+BackWhy = Literal["lost", "moved", "resumed", "restarted", "callback"]
 """Why a caller has a place older than its entry: its agent's phone died, somebody moved it here, it hung up
-and called again in time, or it waits since before this process."""
+and called again in time, it waits since before this process, or it is called back."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,6 +74,10 @@ class Caller(Protocol):
         """Say a value; cancelling stops the sound within 20 ms."""
         ...
 
+    async def ask(self, *prompts: str, digits: tuple[int, int] = (1, 1), timeout: float = 5.0) -> str | None:
+        """Play prompts and collect so many keys, up to ``#``; None when none came. No sink hears them."""
+        ...
+
     def listen_keys(self, sink: Callable[[DigitBegan | DigitEnded], None]) -> None:
         """Give the caller's keys to `sink`, and to nobody else, until `unlisten_keys`."""
         ...
@@ -103,6 +107,30 @@ class RingOutcome(msgspec.Struct, frozen=True):
     sip_status: int
     """The final SIP status; 0 when there was none."""
     leg: AgentLeg | None = None
+
+
+class Customer(Caller, Protocol):
+    """A call that is made to a customer. First the dialer rings an agent on its behalf."""
+
+    async def reach(self, leg: Any, *, timeout: float) -> OfferOutcome:
+        """Ring the customer for `timeout` seconds at most, while `leg`, an agent's, hears it.
+
+        After ``answered`` the customer is the caller, and `bridge` with `leg` is next. CallEnded is raised
+        when the agent hangs up.
+        """
+        ...
+
+    def release(self) -> None:
+        """End the call, and hang up whoever is in it; does nothing when it is over."""
+        ...
+
+
+class Customers(Protocol):
+    """Calls customers."""
+
+    def call(self, call_id: str, number: str, queue: str) -> Customer:
+        """Begin a call, to `number` for `queue`; nobody is rung yet."""
+        ...
 
 
 class Dialer(Protocol):

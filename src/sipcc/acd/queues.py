@@ -88,7 +88,9 @@ def step(entry: Entry, given: EntryInput, *, now: float, exit_: Exit | None = No
 
 
 def hang_up_exit(entry: Entry, settings: QueueSettings, *, now: float) -> Exit:
-    """The exit of a caller that hangs up while waiting."""
+    """The exit of a caller that hangs up while waiting; a callback of which nothing came has failed."""
+    if entry.callback:
+        return "failed"
     return "short_abandoned" if now - entry.joined < settings.short_abandon else "abandoned"
 
 

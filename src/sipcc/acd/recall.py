@@ -132,13 +132,21 @@ class RecallList:
         Raises:
             LocalProtocolError: there is no open task of that id.
         """
+        return self._close(self.get(task_id, now=now), why, now=now)
+
+    def get(self, task_id: str, *, now: float) -> RecallTask:
+        """The open task of that id.
+
+        Raises:
+            LocalProtocolError: there is none.
+        """
         self._expire(now=now)
-        task = next((one for one in self._tasks.values() if one.id == task_id), None)
+        task = self.known(task_id)
         if task is None:
             raise LocalProtocolError(f"there is no recall {task_id!r}")
         if task.closed is not None:
             raise LocalProtocolError(f"recall {task_id!r} is closed: {task.closed}")
-        return self._close(task, why, now=now)
+        return task
 
     def known(self, task_id: str) -> RecallTask | None:
         """The task of that id, open or closed, while its window lasts."""

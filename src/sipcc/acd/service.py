@@ -162,6 +162,7 @@ class Acd(CallerCommands):
     async def drain(self) -> None:
         """Let nobody in any more (exit ``closed``) and wait until the last caller has gone."""
         self.floor.closed = True
+        self.floor.park_callbacks(now=self.now())
         if self._visits:
             emptied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._emptied.append(emptied)
@@ -172,6 +173,7 @@ class Acd(CallerCommands):
 
         Talks go on until their calls end; their ends are still counted and told.
         """
+        self.floor.park_callbacks(now=self.now())
         self.floor.close(now=self.now())
         self._pump()
         await self._rings.close()
@@ -360,7 +362,11 @@ class Acd(CallerCommands):
     def invariants(self) -> list[str]:
         """Every rule of the floor that is broken now; empty when nothing is stuck."""
         found = invariants.violations(self.floor, now=self.now())
-        found += [f"entry {name}: nobody stays for it" for name in self.floor.entries.keys() - self._visits]
+        found += [
+            f"entry {entry.id}: nobody stays for it"
+            for entry in self.floor.entries.values()
+            if entry.id not in self._visits and not entry.silent
+        ]
         found += [
             f"offer {offer.id}: is {offer.state} but nobody rings"
             for offer in self.floor.offers.values()
@@ -371,9 +377,3 @@ class Acd(CallerCommands):
     def _command(self, name: str, given: AgentInput, reason: str = "") -> None:
         self.floor.staff.apply(name, given, now=self.now(), reason=reason)
         self._pump()
-
-    def _tell_emptied(self) -> None:
-        waiting, self._emptied = self._emptied, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)

@@ -42,6 +42,8 @@ class CallerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     waited: float
     talked: float
     agent: str | None
+    callback: str = ""
+    """The callback that stands here for a customer; empty for a caller."""
 
 
 class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,4 +148,5 @@ def _caller(entry: Entry, position: int, now: float) -> CallerSnapshot:
         waited=waited_until - entry.began,
         talked=entry.talked(now=now),
         agent=entry.agent,
+        callback=entry.callback,
     )

@@ -55,6 +55,8 @@ class Steering(Ground):
         """
         entry, line = self.in_line(entry_id), self.line(queue)
         name = line.settings.name
+        if entry.callback:
+            raise LocalProtocolError(f"{entry_id!r} is a callback: it is served in its queue or cancelled")
         if name == entry.queue:
             raise LocalProtocolError(f"{entry_id!r} waits in queue {name!r} already")
         if self.closed:

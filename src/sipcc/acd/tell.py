@@ -17,6 +17,7 @@ def joined(entry: Entry, position: int) -> QueueJoined:
         priority=entry.priority,
         position=position,
         requeued=entry.back_at is not None and entry.back_why == "lost",
+        callback=entry.callback,
     )
 
 

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import msgspec
 
 from sipcc.acd.announce import cut, entertain
+from sipcc.acd.callback import HERE
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, Place, QueueResult
 from sipcc.acd.planning import Plan
 from sipcc.acd.protocols import AgentLeg, Caller, Talk
+from sipcc.acd.recall import is_dialable
 from sipcc.acd.settings import QueueSettings
 from sipcc.errors import CallEnded, SipccError
 from sipcc.log import get_logger
@@ -63,6 +65,15 @@ class Host(Protocol):
         """End a leg."""
         ...
 
+    @property
+    def number_prompt(self) -> str | None:
+        """What a caller without a number hears who books a callback; None when nobody is called back."""
+        ...
+
+    def book(self, entry_id: str, number: str) -> bool:
+        """Take the caller out, to be called back at `number`; False when that may not be."""
+        ...
+
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
     """The next stay of a caller whom somebody moves to another queue."""
@@ -95,6 +106,7 @@ class Visit:
         self._leg: AgentLeg | None = None
         self._entry: Entry | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._show: asyncio.Task[None] | None = None
 
     def won(self, leg: AgentLeg) -> None:
         """An agent has answered."""
@@ -114,22 +126,19 @@ class Visit:
         """Stay until the caller has left the queue and, if answered, the talk is over."""
         host, call = self._host, self.call
         watcher = host.tasks.spawn(self._watch(), name=f"watch-{self.id}")
-        show = host.tasks.spawn(
-            self._entertain(),
-            name=f"entertain-{self.id}",
-        )
+        self._show = host.tasks.spawn(self._entertain(), name=f"entertain-{self.id}")
         try:
             with self._keys():
                 await self._decided
             if self._leg is not None:
-                await cut(show, call)
+                await cut(self._show, call)
                 if call.ended:
                     host.hung_up(self.id)
                 if (entry := host.bridged(self.id)) is not None:
                     return await self.go_on(entry, call.bridge(self._leg))
         finally:
             watcher.cancel()
-            show.cancel()
+            self._show.cancel()
             call.stop_playing()
             if self._leg is not None:
                 host.hang_up(self._leg)
@@ -154,8 +163,28 @@ class Visit:
     def _on_key(self, event: DigitBegan | DigitEnded) -> None:
         if isinstance(event, DigitBegan) or self._leg is not None:
             return  # at its end, for else whoever asks next would be told of that
-        if to := self._settings.keys.get(event.digit):
+        to = self._settings.keys.get(event.digit)
+        if to == HERE:
+            self._book()
+        elif to:
             self._host.leave(self.id, "key_exit", to)
+
+    def _book(self) -> None:
+        """Book a callback; who shows no number is asked for one, and waits on meanwhile."""
+        host, prompt = self._host, self._host.number_prompt
+        if prompt is None or host.book(self.id, self.call.caller) or is_dialable(self.call.caller):
+            return
+        if (show := self._show) is not None:
+            self._show = host.tasks.spawn(self._ask_number(show, prompt), name=f"callback-number-{self.id}")
+
+    async def _ask_number(self, show: asyncio.Task[None], prompt: str) -> None:
+        await cut(show, self.call)
+        try:
+            number = await self.call.ask(prompt, digits=(3, 15), timeout=10.0)
+        except CallEnded:
+            return
+        if not number or not self._host.book(self.id, number):
+            await entertain(self.call, self._settings, self.id, self._host)
 
     async def go_on(self, entry: Entry, bridge: Coroutine[Any, Any, Talk]) -> QueueResult:
         """Stay through a talk, which `bridge` waits for, also one that another process has begun."""

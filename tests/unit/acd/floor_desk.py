@@ -107,7 +107,9 @@ def overtaken(floor: Floor, made: Iterable[OfferMade]) -> list[str]:
     A caller comes before another one with a higher priority, or with the same one and an earlier joining;
     it counts for the agents of its own queue. For callers without a plan.
     """
-    waiting = [entry for entry in floor.entries.values() if entry.state is EntryState.WAITING]
+    waiting = [
+        entry for entry in floor.entries.values() if entry.state is EntryState.WAITING and not entry.plan
+    ]
     if not waiting:
         return []
     return [

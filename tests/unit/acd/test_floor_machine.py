@@ -211,7 +211,8 @@ class FloorMachine(RuleBasedStateMachine):
         offered = Counter(offer.agent for offer in self.floor.offers.values())
         assert all(live == 1 for live in offered.values()), "an agent is offered one caller at a time"
         assert all(times == 1 for times in self.exits.values())
-        inside = sum(1 for entry in self.floor.entries.values() if entry.exit is None)
+        told = (entry for entry in self.floor.entries.values() if not entry.silent)
+        inside = sum(1 for entry in told if entry.exit is None)
         assert self.told[QueueJoined.__name__] == self.told[QueueLeft.__name__] + inside
         live = sum(1 for offer in self.floor.offers.values() if offer.outcome is None)
         assert self.told[OfferMade.__name__] == self.told[OfferEnded.__name__] + live
