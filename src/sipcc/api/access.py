@@ -36,6 +36,12 @@ class Permit(StrEnum):
     """Command any agent, and take callers out of queues."""
     RECORDS = "records"
     """Read call records."""
+    LISTEN_OWN = "listen_own"
+    """Control the recording of one's own call, and hear recordings of calls that one has answered."""
+    LISTEN_ALL = "listen_all"
+    """Hear all recordings."""
+    KEEP = "keep"
+    """Hold recordings whatever their age, and erase those of a subject."""
     TRACES = "traces"
     """Read why an offer went where it went, and which invariants are broken."""
     EVENTS = "events"
@@ -51,6 +57,9 @@ TABLE: dict[Permit, frozenset[Role]] = {
     Permit.COMMAND_OWN: frozenset({"agent", "supervisor", "admin"}),
     Permit.COMMAND_ALL: frozenset({"supervisor", "admin"}),
     Permit.RECORDS: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.LISTEN_OWN: frozenset({"agent", "supervisor", "admin", "auditor"}),
+    Permit.LISTEN_ALL: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.KEEP: frozenset({"admin"}),
     Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
     Permit.EVENTS: frozenset({"supervisor", "admin"}),
     Permit.METRICS: frozenset({"supervisor", "admin", "auditor"}),

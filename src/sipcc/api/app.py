@@ -21,6 +21,7 @@ from sipcc.api.metrics import Figures, metrics
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
 from sipcc.api.recalls import RECALLS
+from sipcc.api.recordings import RECORDINGS
 from sipcc.api.ring import EventRing
 from sipcc.api.schema import CentreApi
 from sipcc.api.settings import ApiSettings, TokenSettings
@@ -40,7 +41,10 @@ def make_api(
     ring = EventRing(f"{centre.ids.bits(32):08x}", (settings or ApiSettings()).events_kept)
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
-        [*READS, *VISITS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *FOLLOWING, *CONFIG, metrics],
+        [
+            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS),
+            *(*FOLLOWING, *CONFIG, metrics),
+        ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,
         request_max_body_size=LARGEST_BODY,

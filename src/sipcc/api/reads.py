@@ -103,12 +103,12 @@ async def records(
         cause=cause,
     )
     store = office_of(request).centre.keeper.store
-    found = await store.cdrs(where, limit=limit + 1, after=_place(after))
+    found = await store.cdrs(where, limit=limit + 1, after=place_of(after))
     more = f"{found[limit - 1].started!r}:{found[limit - 1].id}" if len(found) > limit else None
     return RecordPage(records=tuple(found[:limit]), next=more)
 
 
-def _place(after: str) -> tuple[float, str] | None:
+def place_of(after: str) -> tuple[float, str] | None:
     """The start and the id of the record behind which a page begins."""
     if not after:
         return None

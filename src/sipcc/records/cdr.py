@@ -31,6 +31,7 @@ from sipcc.call.events import (
     RecordingConsent,
     RecordingFinished,
     RecordingStarted,
+    RecordingStored,
 )
 from sipcc.events import Event
 from sipcc.records.segments import OF_SEGMENTS, Chain, Segment
@@ -96,8 +97,16 @@ class CdrRecording(msgspec.Struct, frozen=True, kw_only=True):
     """One recording of a call; `reason` is empty while it runs."""
 
     path: str
+    """The file that has the audio."""
     seconds: float = 0.0
     reason: str = ""
+    sha256: str = ""
+    """The digest of that file, which stays when it is deleted."""
+
+    @property
+    def settled(self) -> bool:
+        """True when nothing more will be told of it."""
+        return bool(self.reason and (self.sha256 or not self.seconds))
 
 
 class CdrConsent(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +254,7 @@ class _Draft:
         return (
             self.end is not None
             and all(leg.end is not None for leg in self.legs.values())
-            and all(recording.reason for recording in self.recordings.values())
+            and all(recording.settled for recording in self.recordings.values())
             and self.chain.settled
         )
 
@@ -314,9 +323,13 @@ class _Draft:
                 )
             case RecordingStarted() if event.path not in self.recordings:
                 self.recordings[event.path] = CdrRecording(path=event.path)
-            case RecordingFinished():
+            case RecordingFinished() if not getattr(self.recordings.get(event.path), "reason", ""):
                 self.recordings[event.path] = CdrRecording(
                     path=event.path, seconds=round(event.seconds, 3), reason=event.reason or "stopped"
+                )
+            case RecordingStored() if (recording := self.recordings.get(event.path)) is not None:
+                self.recordings[event.path] = msgspec.structs.replace(
+                    recording, path=event.stored, sha256=event.sha256
                 )
             case _:
                 return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sipcc.events import Event
 
 
@@ -45,3 +47,37 @@ class ConfigRefused(Event, frozen=True, kw_only=True):
     error: str
     hint: str
     """The cure."""
+
+
+class RecordingHeld(Event, frozen=True, kw_only=True):
+    """The recordings of a call are kept whatever their age, or no longer."""
+
+    call: str
+    held: bool
+    by: str
+    """Who wants it so."""
+    why: str = ""
+
+
+class RecordingDeleted(Event, frozen=True, kw_only=True):
+    """A recording is gone, its file and its place in the index: the proof that it went by the rules."""
+
+    call: str
+    recording: str
+    sha256: str
+    """The digest of the file that was deleted; the call record has it too."""
+    size_bytes: int
+    why: Literal["expired", "erased"]
+    """``expired``: its time was over. ``erased``: its subject, or somebody for it, wanted it so."""
+    by: str = ""
+    """Who erased it."""
+
+
+class RecordingAccessed(Event, frozen=True, kw_only=True):
+    """Somebody has listened to a recording, or looked at what is known of it."""
+
+    call: str
+    recording: str
+    by: str
+    role: str
+    what: Literal["audio", "metadata"]

@@ -23,6 +23,7 @@ from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.log import get_logger
 from sipcc.records.alerts import AlertFold, AlertSettings
+from sipcc.records.archive import RecordingIndex
 from sipcc.records.cdr import Cdr, CdrFold
 from sipcc.records.database import database_url, migrate, open_engine, probe, sqlite_path
 from sipcc.records.eventlog import REGISTRY, EventLog, Registry, Scribe
@@ -183,6 +184,11 @@ class RecordKeeper:
     def store(self) -> RecordStore:
         """The records in the database; after `start`."""
         return RecordStore(self._opened())
+
+    @property
+    def recordings(self) -> RecordingIndex:
+        """The recordings that there are; after `start`."""
+        return RecordingIndex(self._opened())
 
     @property
     def log(self) -> EventLog:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Table, delete, exists, insert, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sipcc.records import archive
 from sipcc.records.cdr import Cdr
 from sipcc.records.eventlog import LogRow
 from sipcc.records.outcome import QueueOutcome
@@ -180,6 +181,8 @@ def is_passing(error: Exception) -> bool:
 
 def _write(connection: Connection, items: Sequence[Item]) -> None:
     connection.execute(insert(event_log), [msgspec.structs.asdict(item.row) for item in items])
+    for item in items:
+        archive.take(connection, item.row)
     _put(
         connection,
         [record for item in items for record in item.cdrs],

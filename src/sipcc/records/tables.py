@@ -6,6 +6,7 @@ Times are Unix seconds as double precision, so that a value read back is the val
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -137,3 +138,28 @@ webhook_message = Table(
     Index("ix_webhook_message_webhook", "webhook"),
 )
 """What a webhook has not taken yet, and what it was given up for."""
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("call", String(64), nullable=False),
+    Column("interaction", String(64), nullable=False),
+    Column("path", String(1024), nullable=False),
+    Column("caller", String(128), nullable=False),
+    Column("called", String(128), nullable=False),
+    Column("queue", String(64), nullable=False),
+    Column("started", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("hold", Boolean, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index("ix_recording_call", "call"),
+    Index("ix_recording_interaction", "interaction"),
+    Index("ix_recording_caller", "caller"),
+    Index("ix_recording_started", "started"),
+    Index("ix_recording_expires", "expires"),
+)
+"""One row for each recording that there is: columns to search by, and the whole `Recording` as JSON in
+`record`. `path` is the file that was recorded, `open` that it has not its final form yet. Rows go with their
+files."""

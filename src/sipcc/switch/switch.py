@@ -46,6 +46,7 @@ from sipcc.switch.parts import (
 from sipcc.switch.places import Places
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.reception import Reception
+from sipcc.switch.recordings import Archivist
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.reloading import Reloaded, Reloader
 from sipcc.switch.returning import Returning
@@ -195,6 +196,7 @@ class Switch:
             await self.endpoint.start()
             self.phone_registrations.restore({user.name for user in self.config.users})
             go_on(self, left, self._journal)
+            self.archivist.start(self.context, self.keeper, live=left)
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
@@ -230,6 +232,7 @@ class Switch:
             self.phone_registrations.close,
             self.acd.stop,
             self.posts.close,
+            self.archivist.stop,
             self._scope.join,
             self.endpoint.stop,
             self.tracing.stop,
@@ -383,6 +386,7 @@ class Switch:
             regions=read_regions(config.regions, self.numbering.home),
             handler_of=self.treatments.handler_of,
         )
+        self.archivist = Archivist()
         routes = self.reception.routes(self.routed)
         self.calls = Calls(self.context, routes, language=config.ivr.language)
         self.endpoint.on_invite = self.calls.on_invite

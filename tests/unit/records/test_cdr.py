@@ -20,9 +20,10 @@ from sipcc.call.events import (
     LegStarted,
     RecordingFinished,
     RecordingStarted,
+    RecordingStored,
 )
 from sipcc.events import Event
-from sipcc.records.cdr import LINGER_S, Cdr, CdrFold
+from sipcc.records.cdr import LINGER_S, Cdr, CdrFold, CdrRecording
 from sipcc.records.eventlog import REGISTRY
 from sipcc.rtp.flow import RtpStats
 
@@ -157,8 +158,18 @@ def test_repeated_and_unknown_events_change_nothing() -> None:
     fold = CdrFold()
     twice = fold_all([event for event in whole_call() for _ in (0, 1) if _ == 0 or not _again(event)], fold)
     assert twice == once
-    assert fold_all([LegRinging(at=3.0, call="c1", leg="nobody")], fold) == []
-    assert fold.strays == 2  # this one, and the second RecordingFinished: the record was settled by then
+    assert fold.strays == 0
+
+
+def test_the_record_follows_a_recording_to_its_final_form_and_is_settled_then() -> None:
+    fold = CdrFold()
+    before = fold_all(whole_call(), fold)[-1]
+    path, new = before.recordings[0].path, "recordings/c1.flac"
+    stored = RecordingStored(at=16, call="c1", path=path, stored=new, size_bytes=9, sha256="ab" * 32)
+    [record] = fold_all([stored], fold)
+    assert record.recordings == (CdrRecording(path=new, seconds=10.0, reason="stopped", sha256="ab" * 32),)
+    assert fold_all([LegRinging(at=16.1, call="c1", leg="nobody")], fold) == []
+    assert fold.strays == 1
 
 
 def _again(event: Event) -> bool:

@@ -1,0 +1,120 @@
+"""Deletes recordings whose time is over, or whose subject wants it so, and nothing that somebody holds.
+
+Files go first, then the proof is told: whoever is killed in between finds the row again and goes on. The row
+of the index goes with the proof, when it is written to the log; the call's record keeps the digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from sipcc.clock import Clock
+from sipcc.events import Event
+from sipcc.log import get_logger
+from sipcc.records.archive import PAGE_ROWS, RecordingIndex
+from sipcc.records.events import RecordingDeleted, RecordingHeld
+from sipcc.records.recordings import DAY_S, Recording
+
+_log = get_logger("sipcc.records")
+
+
+class Telling(Protocol):
+    """Takes events to the log: a bus does, or whoever writes them himself."""
+
+    def emit(self, event: Event) -> None:
+        """Take an event."""
+        ...
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the recordings of a subject."""
+
+    deleted: tuple[str, ...] = ()
+    """The recordings that are gone."""
+    held: tuple[str, ...] = ()
+    """Those that a hold keeps."""
+    left: tuple[str, ...] = ()
+    """Those that still run, or whose files cannot be deleted: try again."""
+
+
+class Retention:
+    """The rules of one archive."""
+
+    def __init__(
+        self,
+        index: Callable[[], RecordingIndex],
+        *,
+        telling: Telling,
+        clock: Clock,
+    ) -> None:
+        self._index, self._telling, self._clock = index, telling, clock
+
+    async def run(self) -> None:
+        """Sweep now and once a day, for ever."""
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:  # a database that is locked today is there tomorrow
+                _log.warning("recordings.sweep_failed", error=str(error))
+            await asyncio.sleep(DAY_S)
+
+    async def sweep(self, *, page: int = PAGE_ROWS) -> int:
+        """Delete what is due, `page` recordings at a time; how many went."""
+        wall = self._clock.wall_of(self._clock.now())
+        gone, last = 0, None
+        while due := await self._index().due(wall, limit=page, after=last):
+            for one in due:
+                gone += await self._delete(one, "expired")
+            last = due[-1].expires, due[-1].id
+        if gone:
+            _log.info("recordings.swept", deleted=gone)
+        return gone
+
+    async def erase(self, number: str, *, by: str) -> Erased:
+        """Delete every recording of a call from or to `number`, but for those that are held."""
+        deleted: list[str] = []
+        held: list[str] = []
+        left: list[str] = []
+        for one in await self._index().of_subject(number):
+            if one.held:
+                held.append(one.id)
+            elif one.running or not await self._delete(one, "erased", by):
+                left.append(one.id)
+            else:
+                deleted.append(one.id)
+        return Erased(deleted=tuple(deleted), held=tuple(held), left=tuple(left))
+
+    def hold(self, call: str, *, held: bool, by: str, why: str = "") -> None:
+        """Keep the recordings of a call whatever their age, or no longer."""
+        self._telling.emit(RecordingHeld(at=self._clock.now(), call=call, held=held, by=by, why=why))
+
+    async def _delete(self, one: Recording, why: Literal["expired", "erased"], by: str = "") -> bool:
+        try:
+            await asyncio.to_thread(_remove, one)
+        except OSError as error:
+            _log.warning("recordings.not_deleted", recording=one.id, path=one.path, error=str(error))
+            return False
+        self._telling.emit(
+            RecordingDeleted(
+                at=self._clock.now(),
+                call=one.call,
+                recording=one.id,
+                sha256=one.sha256,
+                size_bytes=one.size_bytes,
+                why=why,
+                by=by,
+            )
+        )
+        return True
+
+
+def _remove(one: Recording) -> None:
+    """Delete the files of a recording; one that is gone already is fine."""
+    for name in (one.path, one.waveform):
+        if name:
+            Path(name).unlink(missing_ok=True)
