@@ -20,7 +20,6 @@ import msgspec
 
 from sipcc.acd.model import Agent, AgentState, Stage, Want
 from sipcc.acd.planning import Both, Plan
-from sipcc.acd.router import eligible
 from sipcc.acd.skills import Anybody
 from sipcc.acd.steering import Only
 from sipcc.acd.taskrouter import (
@@ -186,7 +185,8 @@ class Walk:
         if step.skip is None:
             return ""
         want = self._want(step)
-        if any(eligible(agent, now=now) and not want.why_not(agent) for agent in team):
+        free = (agent for agent in team if agent.state is AgentState.READY and agent.not_before <= now)
+        if any(not want.why_not(agent) for agent in free):
             return ""
         away = sum(agent.state in _AWAY for agent in team)
         counts = zip(WORKERS, (len(team) - away, away), strict=True)
