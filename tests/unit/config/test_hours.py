@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.config.files import written
 
 from sipcc.config import check, load
 
@@ -25,12 +26,6 @@ closed = "busy"
 name = "night"
 week = { "mon-sun" = "22:00-06:00" }
 """
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "sipcc.toml"
-    path.write_text(text)
-    return path
 
 
 def test_right_calendars(tmp_path: Path) -> None:

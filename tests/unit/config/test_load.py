@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.config.files import assert_wrong, written
 
 from sipcc.config import Config, check, load, load_records
 from sipcc.config import load as load_module
@@ -41,12 +42,6 @@ then = "queue:sales"
 number = "4008123456"
 to = "menu:main"
 """
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "sipcc.toml"
-    path.write_text(text)
-    return path
 
 
 def test_the_example_is_right() -> None:
@@ -452,13 +447,9 @@ def test_wrong_files_name_place_cause_and_cure(
         load_module.__globals__["plugins"], "names", lambda group: ["linear", "longest-idle", "ring-all"]
     )
     assert GOOD.count(old) >= 1
-    path = written(tmp_path, GOOD.replace(old, new, 1))
-    errors = [finding for finding in check(path, {}) if finding.severity == "error"]
-    assert len(errors) == 1, [str(finding) for finding in errors]
-    (error,) = errors
+    error = assert_wrong(tmp_path, GOOD.replace(old, new, 1), where, cause, cure)
     assert error.where == where
-    assert cause in error.message
-    assert cure in error.hint
+    path = tmp_path / "sipcc.toml"
     if cause in ONLY_HERE:
         load(path, {})
     else:

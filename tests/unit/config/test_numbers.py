@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.config.files import assert_wrong, written
 
 from sipcc.config import check, load
 
@@ -34,12 +35,6 @@ to = "dial:carrier/*"
 [sip]
 listen = ["udp:127.0.0.1:5060"]
 """
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "sipcc.toml"
-    path.write_text(text)
-    return path
 
 
 def test_a_right_file(tmp_path: Path) -> None:
@@ -74,13 +69,7 @@ def test_a_right_file(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_wrong_files(tmp_path: Path, old: str, new: str, where: str, cause: str, cure: str) -> None:
     assert old in GOOD
-    findings = [
-        str(f) for f in check(written(tmp_path, GOOD.replace(old, new, 1)), {}) if f.severity == "error"
-    ]
-    assert len(findings) == 1, findings
-    assert where in findings[0]
-    assert cause in findings[0]
-    assert cure in findings[0]
+    assert_wrong(tmp_path, GOOD.replace(old, new, 1), where, cause, cure)
 
 
 def test_everything_to_everywhere_is_a_warning(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.config.files import assert_wrong, written
 
 from sipcc.config import check, load
 
@@ -22,17 +23,17 @@ regions = { "north" = "busy" }
 """
 
 
-def written(folder: Path, text: str, table: str = "1380013,north\n") -> Path:
-    (folder / "regions.csv").write_text(table)
-    path = folder / "sipcc.toml"
-    path.write_text(text)
-    return path
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a table of regions."""
+    (tmp_path / "regions.csv").write_text("1380013,north\n")
+    return tmp_path
 
 
-def test_a_right_file(tmp_path: Path) -> None:
-    path = written(tmp_path, GOOD)
+def test_a_right_file(folder: Path) -> None:
+    path = written(folder, GOOD)
     assert check(path, {}) == []
-    assert load(path, {}).regions.file == str(tmp_path / "regions.csv")
+    assert load(path, {}).regions.file == str(folder / "regions.csv")
 
 
 @pytest.mark.parametrize(
@@ -43,17 +44,14 @@ def test_a_right_file(tmp_path: Path) -> None:
         ("regions.csv", "other.csv", "4 regions.file", "cannot read", ""),
     ],
 )
-def test_wrong_regions(tmp_path: Path, old: str, new: str, where: str, cause: str, cure: str) -> None:
+def test_wrong_regions(folder: Path, old: str, new: str, where: str, cause: str, cure: str) -> None:
     assert old in GOOD
-    found = check(written(tmp_path, GOOD.replace(old, new, 1)), {})
-    assert len(found) == 1, found
-    assert where in found[0].where
-    assert cause in found[0].message
-    assert cure in found[0].hint
+    assert_wrong(folder, GOOD.replace(old, new, 1), where, cause, cure)
 
 
-def test_a_wrong_line_of_the_table_is_named(tmp_path: Path) -> None:
-    (found,) = check(written(tmp_path, GOOD, "1380013,north\n138,south\nx\n"), {})
+def test_a_wrong_line_of_the_table_is_named(folder: Path) -> None:
+    (folder / "regions.csv").write_text("1380013,north\n138,south\nx\n")
+    (found,) = check(written(folder, GOOD), {})
     assert "line 3: expected a prefix" in found.message
     assert "0755" in found.hint
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.config.files import assert_wrong, written
 
 from sipcc.config import check, load
 
@@ -22,12 +23,6 @@ to = "busy"
 number = "600"
 to = "echo"
 """
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "sipcc.toml"
-    path.write_text(text)
-    return path
 
 
 def test_a_right_file(tmp_path: Path) -> None:
@@ -49,8 +44,4 @@ def test_a_right_file(tmp_path: Path) -> None:
 )
 def test_wrong_screening(tmp_path: Path, old: str, new: str, where: str, cause: str, cure: str) -> None:
     assert old in GOOD
-    found = check(written(tmp_path, GOOD.replace(old, new, 1)), {})
-    assert len(found) == 1, found
-    assert where in found[0].where
-    assert cause in found[0].message
-    assert cure in found[0].hint
+    assert_wrong(tmp_path, GOOD.replace(old, new, 1), where, cause, cure)

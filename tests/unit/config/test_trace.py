@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.config.files import written
 
 from sipcc.config import load, load_socket
 from sipcc.errors import ConfigError
@@ -10,15 +11,9 @@ from sipcc.errors import ConfigError
 NUMBERS = '[[numbers]]\nnumber = "4008123456"\nto = "echo"\n'
 
 
-def written(folder: Path, text: str) -> Path:
-    path = folder / "sipcc.toml"
-    path.write_text(text + NUMBERS)
-    return path
-
-
 @pytest.mark.parametrize("place", ["127.0.0.1:9060", "[2001:db8::1]:9060"])
 def test_a_capture_server(tmp_path: Path, place: str) -> None:
-    path = written(tmp_path, f'[sip.trace]\nhep = "{place}"\npcap = "all.pcap"\n')
+    path = written(tmp_path, f'[sip.trace]\nhep = "{place}"\npcap = "all.pcap"\n' + NUMBERS)
     trace = load(path, {}).sip.trace
     assert (trace.hep, trace.pcap) == (place, str(tmp_path / "all.pcap"))
 
@@ -28,7 +23,7 @@ def test_a_capture_server(tmp_path: Path, place: str) -> None:
 )
 def test_what_is_no_address_is_told_with_its_cure(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigError, match=r"sip\.trace\.hep.*127\.0\.0\.1:9060"):
-        load(written(tmp_path, f'[sip.trace]\nhep = "{place}"\n'), {})
+        load(written(tmp_path, f'[sip.trace]\nhep = "{place}"\n' + NUMBERS), {})
 
 
 @pytest.mark.parametrize(
@@ -42,6 +37,6 @@ def test_what_is_no_address_is_told_with_its_cure(tmp_path: Path, place: str) ->
     ],
 )
 def test_where_the_control_socket_is(tmp_path: Path, text: str, socket: str) -> None:
-    path = written(tmp_path, text)
+    path = written(tmp_path, text + NUMBERS)
     assert load_socket(path, {}) == tmp_path / socket
     assert load(path, {}).daemon.socket == str(tmp_path / socket)
