@@ -20,6 +20,7 @@ from benchmarks._report import show
 from sipcc.acd.erlang import Load, agents_needed
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.acd.simulator import Phone, Simulation, poisson
+from sipcc.acd.strategies import BUILT_IN
 from sipcc.events import Event
 
 DAY = 86_400.0
@@ -76,16 +77,13 @@ def day(calls: int, strategy: str, *, seed: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=100_000)
-    parser.add_argument("--strategy", action="append", help="longest-idle and round-robin when not given")
+    parser.add_argument("--strategy", action="append", help="all when not given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--smoke", action="store_true", help="one short run, to see that it works")
     parser.add_argument("--json", help="also write the JSON here")
     options = parser.parse_args()
-    calls = 2000 if options.smoke else options.calls
-    rows = [
-        day(calls, strategy, seed=options.seed)
-        for strategy in options.strategy or ["longest-idle", "round-robin"]
-    ]
+    calls = 400 if options.smoke else options.calls
+    rows = [day(calls, strategy, seed=options.seed) for strategy in options.strategy or sorted(BUILT_IN)]
     show("a simulated day", rows, json_path=options.json)
 
 

@@ -89,6 +89,7 @@ def measure(count: int, strategy: str, *, free: int, runs: int, plan: str = "non
         strategy_name=strategy,
         members=tuple(team),
         entries=waiting,
+        team=frozenset(team),
     )
     idle = attrgetter("idle_since", "order")
     floor = time_us(lambda: (sorted(team.values(), key=idle), sorted(waiting, key=rank)), runs=runs)

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import accumulate, groupby
-from typing import overload
+from typing import Any, overload
 
 from sipcc.acd.model import Agent, Entry, Line, Stage
 from sipcc.acd.plan import admitted, stage_at
@@ -28,6 +28,7 @@ class Free(Sequence[Agent]):
         self._left: list[int] = []
         """The places of `_agents`."""
         self._shares: Shares | None = None
+        self._asked = self._sorted = False
 
     def __len__(self) -> int:
         return len(self._agents)
@@ -60,10 +61,19 @@ class Free(Sequence[Agent]):
 
     def has(self, name: str) -> bool:
         """True when `name` is one of these."""
+        if self._places is None and not self._asked:
+            self._asked = True  # once, it is quicker to look
+            return any(agent.name == name for agent in self._agents)
         return name in self._known()
 
-    def first(self, skip: Collection[str]) -> Agent:
-        """The first that is not in `skip`; there must be one."""
+    def least(self, key: Callable[[Agent], Any], skip: Collection[str]) -> Agent:
+        """The one with the least `key` that is not in `skip`; there must be one."""
+        if not self._sorted:
+            if not self._asked:
+                self._asked = True  # once, it is quicker to look
+                return min(self._but(skip), key=key)
+            self._agents, self._sorted = sorted(self._agents, key=key), True
+            self._places = self._shares = None
         return next(agent for agent in self._agents if agent.name not in skip)
 
     def without(self, names: Iterable[str]) -> list[Agent]:
@@ -76,6 +86,10 @@ class Free(Sequence[Agent]):
     def drawn(self, share: Callable[[Agent], float], bits: int, skip: Collection[str]) -> Agent:
         """The agent, none of `skip`, in whose part of the summed shares `bits` falls; see `draw`."""
         if self._shares is None:
+            if not self._asked:
+                self._asked = True
+                agents = self._but(skip)
+                return agents[draw([share(agent) for agent in agents], bits)]
             self._places = None
             self._shares = Shares([share(agent) for agent in self._agents])
         places = self._known()
@@ -84,6 +98,9 @@ class Free(Sequence[Agent]):
             agents = self.without(skip)
             return agents[bits % len(agents)]
         return self._agents[bisect_left(self._left, index)]
+
+    def _but(self, skip: Collection[str]) -> list[Agent]:
+        return [agent for agent in self._agents if agent.name not in skip] if skip else self._agents
 
     def _known(self) -> dict[str, int]:
         if self._places is None:
@@ -177,7 +194,7 @@ class Bench:
         gone: Sequence[str],
         now: float,
     ) -> None:
-        """Sort the free members, when the strategy has a key.
+        """Seat the free members.
 
         Args:
             line: The queue.
@@ -188,16 +205,12 @@ class Bench:
         """
         self.line = line
         self.last = line.last
-        self.key = getattr(line.strategy, "key", None)
-        self.share = None if self.key else getattr(line.strategy, "share", None)
+        key = getattr(line.strategy, "key", None)
+        # a plug-in's key, too, is asked once or twice for each free agent in a decision, not for each pick
+        self.key: Callable[[Agent], Any] | None = partial(key, now=now) if key else None
+        self.share: Callable[[Agent], float] | None = getattr(line.strategy, "share", None)
         self._agents, self._gone = agents, gone
         self._wanted: dict[tuple[int, int], list[Free]] = {}
-        if self.key is not None:
-            try:
-                # a plug-in's key is asked once for each free agent in each decision, not in each pick
-                free = sorted(free, key=partial(self.key, now=now))
-            except Exception:  # a plug-in's: `choose` is asked instead, whose faults stand in the trace
-                self.key = None
         self._free = Free(free, gone)
         self._all = [self._free]
 
@@ -223,7 +236,7 @@ class Bench:
         return frozenset(self.line.members)
 
     def free(self, stage: Stage | None = None) -> list[Free]:
-        """Who is still free, of those whom `stage` admits: by the strategy's key, else in member order.
+        """Who is still free, of those whom `stage` admits.
 
         With an order of the stage, those of each rank by themselves, best first; else all in one.
         """

@@ -75,7 +75,7 @@ def test_who_is_gone_is_taken_out(order: list[int], pace: int) -> None:
         ]
         assert [agent.name for agent in free.without(left[1:3])] == left[:1] + left[3:]
         if left[2:]:
-            assert free.first(left[:2]).name == left[2]
+            assert free.least(lambda agent: agent.order, left[:2]).name == left[2]
             assert [agent.name for agent in free[1:]] == left[1:]
 
 
