@@ -59,7 +59,14 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("Jitter, 95 % of legs at most", "s", [(part("sipcc_rtp_jitter_seconds", 0.95), "p95")]),
     ("RTP packets lost per second", "pps", [(rate("sipcc_rtp_packets_lost_total"), "lost")]),
     ("Loop lag, worst", "s", [(the("sipcc_loop_lag_seconds"), "lag")]),
-    ("Failures", "short", [(f"increase({the('sipcc_recording_failures_total')}[1h])", "recordings")]),
+    (
+        "Failures in an hour",
+        "short",
+        [
+            (f"increase({the('sipcc_recording_failures_total')}[1h])", "recordings"),
+            (f"increase({the('sipcc_webhook_failures_total')}[1h])", "webhook {{webhook}}"),
+        ],
+    ),
 ]  # fmt: skip
 """Title, unit, and what is drawn with its legend."""
 
@@ -110,6 +117,13 @@ RULES: list[tuple[str, str, str, str, str]] = [
         "0m",
         "warning",
         "A recording failed.",
+    ),
+    (
+        "SipccWebhookFails",
+        f"increase({the('sipcc_webhook_failures_total')}[15m]) > 5",
+        "15m",
+        "warning",
+        "Webhook {{ $labels.webhook }} does not take its messages.",
     ),
 ]
 """Name, expression, how long it must hold, severity, text."""

@@ -51,6 +51,9 @@ class Permit(StrEnum):
     CONFIG = "config"
     """Have the configuration read anew."""
 
+    WEBHOOKS = "webhooks"
+    """See and mend what programs were not told."""
+
 
 TABLE: dict[Permit, frozenset[Role]] = {
     Permit.FLOOR: frozenset({"agent", "supervisor", "admin"}),
@@ -63,6 +66,7 @@ TABLE: dict[Permit, frozenset[Role]] = {
     Permit.TRACES: frozenset({"supervisor", "admin", "auditor"}),
     Permit.EVENTS: frozenset({"supervisor", "admin"}),
     Permit.METRICS: frozenset({"supervisor", "admin", "auditor"}),
+    Permit.WEBHOOKS: frozenset({"supervisor", "admin"}),
     Permit.CONFIG: frozenset({"admin"}),
 }
 """The whole role matrix."""

@@ -12,11 +12,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from sipcc import __version__
 from sipcc.api.access import Tokens
 from sipcc.api.callcontrol import CALL_CONTROL
+from sipcc.api.callbacks import CALLBACKS
 from sipcc.api.commands import COMMANDS
 from sipcc.api.config import CONFIG
 from sipcc.api.entries import ENTRIES
 from sipcc.api.feed import Feed
 from sipcc.api.following import FOLLOWING
+from sipcc.api.hooks import HOOK_PAGES
 from sipcc.api.metrics import Figures, metrics
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
@@ -42,8 +44,8 @@ def make_api(
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
         [
-            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS),
-            *(*FOLLOWING, *CONFIG, metrics),
+            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

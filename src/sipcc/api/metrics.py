@@ -68,6 +68,7 @@ class Figures:
                 self._histograms[metric.name] = Histogram(
                     *place, buckets=metric.buckets, registry=self._registry
                 )
+        self._hook_failures: Tally[str] = Tally()
         self._requests: Tally[bytes] = Tally()
         self._responses: Tally[bytes] = Tally()
         self._heard: dict[type[Any], Callable[[Any], None]] = {
@@ -104,6 +105,7 @@ class Figures:
         self._gauges["sipcc_registrations"].set(len(self._centre.registrar))
         self._gauges["sipcc_loop_lag_seconds"].set(self.lag.worst)
         self._read_messages()
+        self._read_webhooks()
         return prometheus_client.generate_latest(self._registry)
 
     def _read_calls(self) -> None:
@@ -135,6 +137,12 @@ class Figures:
             self._counters["sipcc_sip_responses_total"].labels(label).inc(count)
         self._requests.clear()
         self._responses.clear()
+
+    def _read_webhooks(self) -> None:
+        failures = self._centre.keeper.webhooks.failures
+        for name, count in failures.items():
+            self._counters["sipcc_webhook_failures_total"].labels(name).inc(count - self._hook_failures[name])
+            self._hook_failures[name] = count
 
     # What happens
 

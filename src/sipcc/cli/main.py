@@ -30,6 +30,7 @@ _COMMANDS = {
     "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
+    "webhooks": ("sipcc.cli.webhooks:webhooks", "See and mend what webhooks did not take."),
     "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
     "simulate": ("sipcc.cli.simulate:simulate", "Try queues and strategies on callers that are made up."),

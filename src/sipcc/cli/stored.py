@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sipcc.config import load_records
 from sipcc.records.database import database_url, open_engine, sqlite_path
 from sipcc.records.eventlog import EventLog
+from sipcc.records.hookstore import HookStore
 from sipcc.records.store import RecordStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,14 +91,16 @@ def config_of(ctx: click.Context) -> Path:
     return path
 
 
-def with_database(database: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
-    """Run `work` on the database, which is only read."""
+def with_database(
+    database: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]], *, read_only: bool = True
+) -> T:
+    """Run `work` on the database, which is only read unless it says otherwise."""
     path = sqlite_path(database_url(database))
     if path is not None and not path.exists():
         raise click.ClickException(f"there is no database {str(path)!r} yet; sipccd run makes it")
 
     async def run() -> T:
-        async with _opened(database) as engine:
+        async with _opened(database, read_only) as engine:
             return await work(engine)
 
     try:
@@ -124,9 +127,20 @@ def with_store(database: str, work: Callable[[RecordStore], Coroutine[Any, Any, 
     return with_database(database, read)
 
 
+def with_hooks(
+    database: str, work: Callable[[HookStore], Coroutine[Any, Any, T]], *, read_only: bool = True
+) -> T:
+    """Run `work` on the messages of webhooks in the database."""
+
+    async def run(engine: AsyncEngine) -> T:
+        return await work(HookStore(engine))
+
+    return with_database(database, run, read_only=read_only)
+
+
 @asynccontextmanager
-async def _opened(database: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database, read_only=True)
+async def _opened(database: str, read_only: bool) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(database, read_only=read_only)
     try:
         yield engine
     finally:

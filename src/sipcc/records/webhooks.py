@@ -118,6 +118,11 @@ class Webhooks:
         self._hooks[settings.name] = hook
         await hook.start()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Those that are at work."""
+        return frozenset(self._hooks)
+
     def stored(self) -> None:
         """The log has got something."""
         for hook in self._hooks.values():

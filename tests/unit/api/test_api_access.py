@@ -23,6 +23,7 @@ MATRIX = {
     Permit.TRACES:       (False, True,       True,  True),
     Permit.EVENTS:       (False, True,       True,  False),
     Permit.METRICS:      (False, True,       True,  True),
+    Permit.WEBHOOKS:     (False, True,       True,  False),
     Permit.CONFIG:       (False, False,      True,  False),
 }  # fmt: skip
 
