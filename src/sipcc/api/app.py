@@ -12,7 +12,6 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from sipcc import __version__
 from sipcc.api.access import Tokens
 from sipcc.api.callcontrol import CALL_CONTROL
-from sipcc.api.callbacks import CALLBACKS
 from sipcc.api.commands import COMMANDS
 from sipcc.api.config import CONFIG
 from sipcc.api.entries import ENTRIES
@@ -44,7 +43,7 @@ def make_api(
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
         [
-            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
+            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS),
             *(*FOLLOWING, *HOOK_PAGES, *CONFIG, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
