@@ -105,13 +105,14 @@ APPS = {"1*": send_out, "0*": send_out, "+*": send_out, "4008000020": dial_throu
 
 
 @asynccontextmanager
-async def away(folder: Path, *, trusted: bool = True, extra: str = "") -> AsyncIterator[Away]:
-    """A centre whose carrier for incoming calls is trusted, or not."""
+async def away(folder: Path, *, trusted: bool = True, extra: str = "", toll: str = "") -> AsyncIterator[Away]:
+    """A centre whose carrier for incoming calls is trusted, or not; `toll` goes into its section."""
     config = CONFIG.replace(
         'addresses = ["127.0.0.2"]', f'addresses = ["127.0.0.2"]\ntrusted = {str(trusted).lower()}'
     ).replace('password = "secret-two-2"', 'password = "secret-two-2"\nnumber = "010-8123-4567"')
 
-    async with Centre(folder, config=config, extra=SETTINGS + extra, apps=APPS) as centre:
+    settings = SETTINGS.replace("[toll]", f"[toll]{toll}") + extra
+    async with Centre(folder, config=config, extra=settings, apps=APPS) as centre:
         phones = [
             FakePhone(
                 "trunk", "", server=centre.server, host=host, port=5060, network=centre.network.host(host),
@@ -330,6 +331,38 @@ async def test_an_agent_calls_nobody_who_is_not_on_the_list(tmp_path: Path, numb
         await asyncio.sleep(0.1)  # the record is told when the media port is closed
         [ended] = world.told(CallEndedEvent)
         assert (ended.cause, ended.sip_status) == ("blocked", 403)
+
+
+GUARDED = """
+do_not_call = "unwanted.txt"
+calls_per_number = 2
+number_window = 3600
+"""
+
+
+async def test_numbers_that_want_no_calls_or_had_enough_get_no_invite(tmp_path: Path) -> None:
+    (tmp_path / "unwanted.txt").write_text("13900139000\n")
+    async with away(tmp_path, toll=GUARDED) as world:
+        phone = await world.centre.phone("1001")
+        assert await refused(await phone.call("13900139000")) == 403
+        assert world.left() == []
+        for _ in range(2):
+            call = await phone.call("13800138000")
+            await call.answered()
+            await call.hangup()
+        sent = len(world.left())
+        assert await refused(await phone.call("13800138000")) == 403
+        assert len(world.left()) == sent
+        assert [blocked.why for blocked in world.told(DialBlocked)] == ["do_not_call", "callee"]
+        hints = [event.why for event in world.told(Decision) if event.what.startswith("blocked: ")]
+        assert hints == [
+            "do_not_call: it is on the list of [toll] do_not_call",
+            "callee: it has had [toll] calls_per_number calls in the window already",
+        ]
+        await asyncio.sleep(3600.0)
+        call = await phone.call("13800138000")
+        await call.answered()
+        await call.hangup()
 
 
 async def test_phones_call_out_by_the_configuration_alone(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def ask_toll(call: Call, target: Target, leg: str, *, agent: str | None = None) 
         chosen_by_peer=target.chosen_by_peer,
         redirections=total(identity.redirections),
         hops=identity.hops,
+        call=call.id,
     )
     now = context.clock.now()
     at = datetime.fromtimestamp(context.clock.wall_of(now))

@@ -72,6 +72,13 @@ class TollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     night: str = ""
     """Hours in which only emergency numbers and those of the configuration may be called, such as
     ``22:00-07:00``; empty for none."""
+    do_not_call: str = ""
+    """A file with a number in each line that is not to be called, whatever `allow` says; what stands behind
+    a comma or ``#`` is passed over."""
+    calls_per_number: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    """Calls over trunks that one number may get from all of us within `number_window`; 0 for no limit."""
+    number_window: Annotated[float, msgspec.Meta(gt=0, le=2592000)] = 86400.0
+    """Seconds in which the calls to a number are counted."""
     max_redirections: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
     """A call that was redirected more often is not sent out again: it is a loop."""
 

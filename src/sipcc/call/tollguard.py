@@ -5,11 +5,13 @@ caller types into a menu, a phone refers to, a carrier redirects to or a program
 rules. What it judges is the canonical number, and only digits of that number ever leave.
 
 In order: a loop ends here; emergency numbers pass; numbers of the configuration pass; then the lists of
-what is denied and allowed, the night, the calls of the user and the minutes of the day must all agree.
+what is denied, not to be called, and allowed, the night, the calls that the number has had, the calls of the
+user and the minutes of the day must all agree.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Literal
@@ -24,7 +26,8 @@ from sipcc.sip.uri import SipUri
 
 Why = Literal[
     "user", "outside", "emergency", "configured", "listed",
-    "loop", "hops", "not_a_number", "denied", "not_allowed", "night", "calls", "minutes", "host",
+    "loop", "hops", "not_a_number", "denied", "do_not_call", "not_allowed", "night", "callee", "calls",
+    "minutes", "host",
 ]  # fmt: skip
 
 _PASSES = frozenset({"user", "outside", "emergency", "configured", "listed"})
@@ -38,6 +41,8 @@ HINTS: dict[str, str] = {
     "not_a_number": "only telephone numbers are sent to a trunk",
     "denied": "it is on the list of [toll] deny, or of the trunk's",
     "not_allowed": "it is not on the list of [toll] allow, or of the trunk's",
+    "do_not_call": "it is on the list of [toll] do_not_call",
+    "callee": "it has had [toll] calls_per_number calls in the window already",
     "night": "[toll] night locks these hours",
     "calls": "the user has [toll] calls_per_user calls over trunks already",
     "minutes": "the user has used up [toll] minutes_per_day",
@@ -63,6 +68,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """How often the call was redirected before."""
     hops: int = 70
     """Max-Forwards that is left."""
+    call: str = ""
+    """On behalf of which call: its attempts to ring one number by several ways count once."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -100,6 +107,31 @@ class _Account:
         return self.seconds + sum(now - since for since in self.running.values())
 
 
+MAX_CALLEES = 100_000
+"""So many numbers that were called are remembered; then the one called longest ago is forgotten."""
+
+
+class _Callees:
+    """When each number was called of late, and by which call."""
+
+    def __init__(self) -> None:
+        self._calls: OrderedDict[str, deque[tuple[float, str]]] = OrderedDict()
+
+    def had(self, number: str, limit: int, *, window: float, call: str, now: float) -> bool:
+        """True when `number` was called `limit` times within `window` already, by others than `call`."""
+        recent = [which for at, which in self._calls.get(number, ()) if now - at < window]
+        return bool(limit) and len(recent) >= limit and not (call and call in recent)
+
+    def called(self, number: str, limit: int, *, call: str, now: float) -> None:
+        """Count a call, unless the same one rang the number before."""
+        calls = self._calls.pop(number, deque())
+        if not (call and any(which == call for _, which in calls)):
+            calls.append((now, call))
+        self._calls[number] = deque(calls, maxlen=limit)
+        if len(self._calls) > MAX_CALLEES:
+            self._calls.popitem(last=False)
+
+
 class TollGuard:
     """Judges attempts, and counts what each user has up and has talked today."""
 
@@ -109,16 +141,31 @@ class TollGuard:
         numbering: Numbering | None = None,
         *,
         configured: Iterable[tuple[str, str]] = (),
+        unwanted: frozenset[str] = frozenset(),
     ) -> None:
-        """`configured` are the numbers that the configuration names, as (trunk, canonical number or user)."""
+        """Take the rules.
+
+        Args:
+            settings: The rules.
+            numbering: How numbers are written.
+            configured: The numbers that the configuration names, as (trunk, canonical number or user).
+            unwanted: The canonical numbers of `TollSettings.do_not_call`.
+        """
         self._numbering = numbering or Numbering()
-        self.load(settings or TollSettings(), configured=configured)
+        self._callees = _Callees()
+        self.load(settings or TollSettings(), configured=configured, unwanted=unwanted)
         self._accounts: dict[str, _Account] = {}
         self._payer: dict[str, str] = {}
         self.blocked = 0
         """How many attempts were refused."""
 
-    def load(self, settings: TollSettings, *, configured: Iterable[tuple[str, str]]) -> None:
+    def load(
+        self,
+        settings: TollSettings,
+        *,
+        configured: Iterable[tuple[str, str]],
+        unwanted: frozenset[str] = frozenset(),
+    ) -> None:
         """Go by other rules from now on; what was counted stays.
 
         Raises:
@@ -130,11 +177,15 @@ class TollGuard:
         self._hosts = frozenset(host.lower() for host in settings.hosts)
         self._night = parse_hours(settings.night) if settings.night else None
         self._configured = frozenset(configured)
+        self._unwanted = unwanted
         self._of_trunks: dict[str, tuple[tuple[Pattern, ...], tuple[Pattern, ...]]] = {}
 
     def judge(self, attempt: Attempt, *, now: float, at: datetime) -> Verdict:
         """Say whether the leg may be made. `at` is the local time, for the night and the day."""
         verdict = Verdict(self._why(attempt, now, at))
+        limit = self._settings.calls_per_number
+        if verdict.why == "listed" and limit and attempt.number is not None:
+            self._callees.called(attempt.number.canonical, limit, call=attempt.call, now=now)
         self.blocked += not verdict.allowed
         return verdict
 
@@ -174,17 +225,32 @@ class TollGuard:
             return "configured"
         if number is None:
             return "not_a_number"
-        return self._by_rules(trunk, number, attempt.who, now, at)
+        return self._by_rules(trunk, number, now, at, attempt) or self._by_account(attempt.who, now, at)
 
-    def _by_rules(self, trunk: TrunkSettings, number: Number, who: str, now: float, at: datetime) -> Why:
-        plan = self._numbering.home
+    def _by_rules(
+        self, trunk: TrunkSettings, number: Number, now: float, at: datetime, attempt: Attempt
+    ) -> Why | None:
+        plan, limits = self._numbering.home, self._settings
         allow, deny = self._lists(trunk)
         if any(pattern.matches(number, plan) for pattern in (*deny, *self._deny)):
             return "denied"
+        if number.canonical in self._unwanted:
+            return "do_not_call"
         if not any(pattern.matches(number, plan) for pattern in allow or self._allow):
             return "not_allowed"
         if self._night is not None and within(self._night, at.time()):
             return "night"
+        if self._callees.had(
+            number.canonical,
+            limits.calls_per_number,
+            window=limits.number_window,
+            call=attempt.call,
+            now=now,
+        ):
+            return "callee"
+        return None
+
+    def _by_account(self, who: str, now: float, at: datetime) -> Why:
         if not who:
             return "listed"
         account, limits = self._account(who, at, now), self._settings

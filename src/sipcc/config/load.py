@@ -352,6 +352,9 @@ def _anchored(config: Config, folder: Path) -> Config:
         for flow in config.workflows
     )
     config = msgspec.structs.replace(config, workflows=workflows)
+    if config.toll.do_not_call:
+        toll = msgspec.structs.replace(config.toll, do_not_call=str(folder / config.toll.do_not_call))
+        config = msgspec.structs.replace(config, toll=toll)
     if config.regions.file:
         regions = msgspec.structs.replace(config.regions, file=str(folder / config.regions.file))
         config = msgspec.structs.replace(config, regions=regions)

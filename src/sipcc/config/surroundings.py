@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 from sipcc.config.connections import check_certificates
+from sipcc.config.donotcall import check_do_not_call
 from sipcc.config.findings import Report
 from sipcc.config.regions import check_region_file
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
+from sipcc.numbers import plan_of
 from sipcc.records.database import database_url, open_engine, sqlite_path
 from sipcc.sip.dns import lookup
 from sipcc.sip.trunk import destination_of
@@ -21,6 +23,7 @@ def check_surroundings(config: Config, report: Report) -> None:
     _check_folder(Path(config.records.recordings), ("records", "recordings"), report)
     _check_codecs(config, report)
     check_region_file(config.regions, report)
+    check_do_not_call(config.toll, plan_of(config.dialling.country, config.dialling.area_code), report)
     try:
         file = sqlite_path(database_url(config.records.database))
         if file is None:

@@ -15,7 +15,6 @@ from sipcc.acd import Acd, QueueHandle
 from sipcc.bus import Bus
 from sipcc.call import CallContext, Calls, Destination, Handler
 from sipcc.call.numbering import Numbering
-from sipcc.call.tollguard import TollGuard
 from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
@@ -53,7 +52,7 @@ from sipcc.switch.returning import Returning
 from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
-from sipcc.switch.targets import numbers_named
+from sipcc.switch.targets import toll_guard
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.treatments import Treatments
 from sipcc.switch.trunks import Trunks
@@ -372,7 +371,7 @@ class Switch:
             settings=config.calls,
             trunk_calls=self.trunk_health,
             numbering=self.numbering,
-            toll=TollGuard(config.toll, self.numbering, configured=numbers_named(config, self.places)),
+            toll=toll_guard(config, self.numbering, self.places),
             agent_of=self.signpost.agent_of,
             signpost=self.signpost,
             on_user_busy=self._user_busy,

@@ -6,8 +6,25 @@ from collections.abc import Iterator
 
 from sipcc.call import Destination
 from sipcc.call.destination import DIALLED
+from sipcc.call.numbering import Numbering
+from sipcc.call.tollguard import TollGuard
 from sipcc.config import Config
+from sipcc.config.donotcall import read_do_not_call
 from sipcc.switch.places import Places
+
+
+def toll_guard(config: Config, numbering: Numbering, places: Places) -> TollGuard:
+    """The toll guard of a switch.
+
+    Raises:
+        ConfigError: its list cannot be read.
+    """
+    return TollGuard(
+        config.toll,
+        numbering,
+        configured=numbers_named(config, places),
+        unwanted=read_do_not_call(config.toll, numbering.home),
+    )
 
 
 def numbers_named(config: Config, places: Places) -> frozenset[tuple[str, str]]:

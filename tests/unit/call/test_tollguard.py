@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sipcc.call import tollguard
 from sipcc.call.numbering import Numbering
 from sipcc.call.settings import DiallingSettings, TollSettings
 from sipcc.call.tollguard import Attempt, TollGuard, parse_hours, within
@@ -231,3 +232,69 @@ def test_of_a_hundred_thousand_spellings_none_leaves_that_is_not_on_the_list() -
             assert ALLOWED.fullmatch(sent), (text, sent, verdict.why)
     assert left > 2_000  # the rules are not simply shut
     assert blocked > 50_000
+
+
+def test_numbers_that_are_not_to_be_called() -> None:
+    unwanted = frozenset({"+8613800138000", "+861081234567"})
+    toll = TollGuard(
+        TollSettings(allow=("*",)),
+        Numbering(CHINA),
+        configured=[("carrier", "+861081234567")],
+        unwanted=unwanted,
+    )
+    asked = ["13800138000", "+86 138-0013-8000", "13900139000", "01081234567"]
+    assert [why(toll, attempt(number)) for number in asked] == [
+        "do_not_call",
+        "do_not_call",
+        "listed",
+        "configured",  # an agent's own number
+    ]
+    assert toll.judge(attempt("13800138000"), now=0.0, at=NOON).status == 403
+    toll.load(TollSettings(), configured=[])
+    assert why(toll, attempt("13800138000")) == "listed"
+
+
+def test_a_number_gets_so_many_calls_in_the_window_whoever_calls() -> None:
+    toll = guard(calls_per_number=2, number_window=3600.0)
+
+    def ask(now: float, number: str = "13800138000", **options: object) -> str:
+        return why(toll, attempt(number, **options), now=now)
+
+    assert [ask(0.0, who="1001"), ask(10.0, who="1002"), ask(20.0), ask(30.0, who="1003")] == [
+        "listed", "listed", "callee", "callee",
+    ]  # fmt: skip
+    assert ask(40.0, "+8613900139000") == "listed"
+    assert ask(3600.0) == "listed"  # the first has left the window; refused ones do not count
+    assert ask(3609.9) == "callee"
+    assert ask(3610.0) == "listed"
+
+
+def test_ways_to_ring_one_number_for_one_call_count_once() -> None:
+    toll = guard(calls_per_number=2)
+    answers = [why(toll, attempt("13800138000", call=call)) for call in ("a", "a", "b", "b", "a", "c")]
+    assert answers == ["listed"] * 5 + ["callee"]
+
+
+def test_the_cap_does_not_hold_back_emergency_calls_and_agents() -> None:
+    toll = TollGuard(
+        TollSettings(calls_per_number=1), Numbering(CHINA), configured=[("carrier", "+8613800138000")]
+    )
+    for _ in range(5):
+        assert why(toll, attempt("110")) == "emergency"
+        assert why(toll, attempt("13800138000")) == "configured"
+
+
+def test_a_reload_keeps_what_was_counted() -> None:
+    toll = guard(calls_per_number=2)
+    assert why(toll, attempt("13800138000")) == "listed"
+    toll.load(TollSettings(calls_per_number=1), configured=[])
+    assert why(toll, attempt("13800138000")) == "callee"
+
+
+def test_numbers_that_were_called_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tollguard, "MAX_CALLEES", 2)
+    toll = guard(calls_per_number=1)
+    for number in ("13800138001", "13800138002", "13800138003"):
+        assert why(toll, attempt(number)) == "listed"
+    assert why(toll, attempt("13800138002")) == "callee"
+    assert why(toll, attempt("13800138001")) == "listed"
