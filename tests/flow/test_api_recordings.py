@@ -225,10 +225,10 @@ async def test_a_hold_stops_the_deletion_and_the_erasure(tmp_path: Path) -> None
     async with client(tmp_path, taped("true")) as api:
         held, other = await one_call(api), await one_call(api)
         body = {"request_id": "h1", "held": True, "why": "case 17"}
-        assert (await api.post(f"/calls/{held.id}/hold", body, role="supervisor")).status_code == 403
-        done = await api.post(f"/calls/{held.id}/hold", body)
+        assert (await api.post(f"/calls/{held.id}/recording/hold", body, role="supervisor")).status_code == 403
+        done = await api.post(f"/calls/{held.id}/recording/hold", body)
         assert done.json() == {"call": held.id, "held": True, "recordings": [held.id]}
-        assert (await api.post("/calls/call-0/hold", body)).status_code == 404
+        assert (await api.post("/calls/call-0/recording/hold", body)).status_code == 404
         await api.centre.switch.keeper.flush()
         erasure = {"request_id": "e1", "number": "13800138000"}
         assert (await api.post("/recordings/erase", erasure, role="supervisor")).status_code == 403
@@ -238,7 +238,7 @@ async def test_a_hold_stops_the_deletion_and_the_erasure(tmp_path: Path) -> None
         await api.sweep(100)
         assert [row.id for row in await api.index()] == [held.id]
         assert files(api.centre) == [f"{held.id}.wav"]
-        await api.post(f"/calls/{held.id}/hold", {"request_id": "h2", "held": False})
+        await api.post(f"/calls/{held.id}/recording/hold", {"request_id": "h2", "held": False})
         await api.centre.switch.keeper.flush()
         await api.sweep(100)
         assert (await api.index(), files(api.centre)) == ([], [])

@@ -251,6 +251,154 @@ async def test_a_supervisor_who_does_not_come(tmp_path: Path, behaviour: Any) ->
         await talk.caller.hangup()
 
 
+# -- asking first -------------------------------------------------------------------------------------------
+
+ASKING = (CALLER_HZ, AGENT_HZ["1001"], AGENT_HZ["1003"], MUSIC_HZ)
+
+
+def heard_by(*parties: FakeCall) -> list[list[float]]:
+    return [
+        [tone for tone in ASKING if party.state == "answered" and hears(party, tone)] for party in parties
+    ]
+
+
+async def asks(api: Client, alice: FakePhone, carol: FakePhone) -> tuple[Talk, FakeCall]:
+    """Alice talks to carol, and her caller hears music."""
+    talk = await talk_of(api, alice)
+    await talk.must("consult", role="agent", target="agent:carol")
+    other = await carol.next_call()
+    await asyncio.sleep(2)
+    assert heard_by(talk.caller, talk.agent, other) == [[MUSIC_HZ], [AGENT_HZ["1003"]], [AGENT_HZ["1001"]]]
+    assert states(api.centre)["alice"] == "talking"
+    return talk, other
+
+
+@pytest.mark.parametrize("how", ["complete", "hangup"])
+async def test_an_agent_asks_and_gives_the_caller_over(tmp_path: Path, how: str) -> None:
+    async with client(tmp_path) as api:
+        alice, carol = await api.centre.phone("1001"), await api.centre.phone("1003", Answer(after=2.0))
+        talk, other = await asks(api, alice, carol)
+        await asyncio.sleep(4)
+        if how == "complete":
+            await talk.must("complete", role="agent")
+            await talk.agent.ended()
+        else:
+            await talk.agent.hangup()
+        await hear_each_other(talk.caller, CALLER_HZ, other, AGENT_HZ["1003"])
+        assert states(api.centre)["alice"] == "wrap_up"
+        await asyncio.sleep(10)
+        await other.hangup()
+        await talk.caller.ended()
+        await asyncio.sleep(2)
+        [record] = records_of(api.centre)
+        assert chain(record) == [
+            ("alice", "sales", "consult"),
+            ("carol", "", "moved"),
+            ("carol", "", "agent"),
+        ]
+        first, asked, second = record.segments
+        assert [part.asked for part in record.segments] == [False, True, False]
+        assert first.hold == pytest.approx(8.0, abs=1.0)  # it rang 2 s, and they talked 6
+        assert asked.talk == pytest.approx(6.0, abs=1.0)
+        assert (first.wrap, second.hold) == (pytest.approx(5.0, abs=0.1), 0.0)
+        assert second.talk == pytest.approx(10.0, abs=1.5)
+
+
+async def test_all_three_talk_and_the_agent_leaves(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        alice, carol = await api.centre.phone("1001"), await api.centre.phone("1003")
+        talk, other = await asks(api, alice, carol)
+        await talk.must("merge", role="agent")
+        await asyncio.sleep(2)
+        one, two, three = ASKING[:3]
+        assert heard_by(talk.caller, talk.agent, other) == [[two, three], [one, three], [one, two]]
+        assert (await talk.do("merge"))[0] == 409
+        await talk.agent.hangup()
+        await asyncio.sleep(2)
+        assert heard_by(talk.caller, other) == [[three], [one]]
+        assert states(api.centre)["alice"] == "wrap_up"
+        await talk.caller.hangup()
+        await other.ended()
+        await asyncio.sleep(6)
+        [record] = records_of(api.centre)
+        assert chain(record) == [
+            ("alice", "sales", "consult"),
+            ("carol", "", "moved"),
+            ("carol", "", "caller"),
+        ]
+        assert record.segments[0].hold == pytest.approx(3.0, abs=1.0)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("how", ["return", "hangup"])
+async def test_an_agent_goes_back_to_its_caller(tmp_path: Path, how: str, merged: bool) -> None:
+    async with client(tmp_path) as api:
+        alice, carol = await api.centre.phone("1001"), await api.centre.phone("1003")
+        talk, other = await asks(api, alice, carol)
+        if merged:
+            await talk.must("merge")
+            await asyncio.sleep(1)
+        await (talk.must("return") if how == "return" else other.hangup())
+        await other.ended()
+        await hear_each_other(talk.caller, CALLER_HZ, talk.agent, AGENT_HZ["1001"])
+        assert states(api.centre) == {"alice": "talking", "bob": "offline", "carol": "ready"}
+        assert (await talk.do("complete"))[0] == 409
+        await talk.agent.hangup()
+        await talk.caller.ended()
+        await asyncio.sleep(6)
+        [record] = records_of(api.centre)
+        assert record.segments[0].how == "agent"
+
+
+async def test_who_is_asked_declines(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        alice = await api.centre.phone("1001")
+        await api.centre.phone("1003", Decline(486, after=2.0))
+        talk = await talk_of(api, alice)
+        status, said = await talk.do("consult", target="agent:carol")
+        assert status == 409
+        assert "486" in said["message"]
+        await hear_each_other(talk.caller, CALLER_HZ, talk.agent, AGENT_HZ["1001"])
+        for target in ("queue:help", "nobody", ""):
+            assert (await talk.do("consult", target=target))[0] == 409
+        await talk.caller.hangup()
+
+
+async def test_an_agent_hangs_up_while_somebody_rings_to_be_asked(tmp_path: Path) -> None:
+    """The caller is given over to who answers then."""
+    async with client(tmp_path) as api:
+        alice, carol = await api.centre.phone("1001"), await api.centre.phone("1003", Answer(after=5.0))
+        talk = await talk_of(api, alice)
+        asking = asyncio.create_task(talk.do("consult", target="agent:carol"))
+        other = await carol.next_call()
+        assert (await talk.do("complete"))[0] == 409
+        await talk.agent.hangup()
+        await other.answered()
+        await hear_each_other(talk.caller, CALLER_HZ, other, AGENT_HZ["1003"])
+        assert (await asking)[0] == 200
+        await talk.caller.hangup()
+        await other.ended()
+
+
+@pytest.mark.parametrize("stage", ["ringing", "talking", "merged"])
+async def test_the_caller_leaves_while_somebody_is_asked(tmp_path: Path, stage: str) -> None:
+    async with client(tmp_path) as api:
+        alice, carol = await api.centre.phone("1001"), await api.centre.phone("1003", Answer(after=3.0))
+        talk = await talk_of(api, alice)
+        asking = asyncio.create_task(talk.do("consult", target="agent:carol"))
+        other = await carol.next_call()
+        if stage != "ringing":
+            assert (await asking)[0] == 200
+        if stage == "merged":
+            await talk.must("merge")
+        await talk.caller.hangup()
+        await talk.agent.ended()
+        await other.ended()
+        assert (await asking)[0] == (409 if stage == "ringing" else 200)
+        await asyncio.sleep(6)
+        assert states(api.centre) == {"alice": "ready", "bob": "offline", "carol": "ready"}
+
+
 # -- refusals -----------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""What can be done with a live call: hang up, hold, transfer, supervise, take over.
+"""What can be done with a live call: hang up, hold, transfer, ask first, supervise, take over.
 
 An agent's token commands the calls that this agent talks in; supervisors and admins command all of them,
 and only they supervise. A verb that waits for somebody answers when that is decided. Sent again with the
@@ -22,6 +22,7 @@ from sipcc.api.office import bearer_of, encoded, needs, office_of
 from sipcc.api.requests import Answer, RequestIdReused
 from sipcc.api.schema import Problem
 from sipcc.call import Call, Leg
+from sipcc.call.consulting import Consultation
 from sipcc.call.overseeing import ring_supervisor
 from sipcc.call.rooms import Supervision
 from sipcc.errors import CallEnded, CallRejected, LocalProtocolError, SipccError
@@ -82,11 +83,44 @@ async def _transfer(call: Call, side: Leg | None, given: CallCommand) -> None:
         raise LocalProtocolError(f"the transfer failed with {status}; all is as before")
 
 
+async def _consult(call: Call, side: Leg | None, given: CallCommand) -> None:
+    if not given.target:
+        raise LocalProtocolError("a consultation needs a target")
+    await call.consult(given.target, timeout=given.timeout, by=side)
+
+
+async def _complete(call: Call, side: Leg | None, given: CallCommand) -> None:
+    asking = _consultation(call)
+    asking.complete()
+    await asyncio.shield(asking.decided)
+
+
+async def _merge(call: Call, side: Leg | None, given: CallCommand) -> None:
+    _consultation(call).merge()
+
+
+async def _return(call: Call, side: Leg | None, given: CallCommand) -> None:
+    asking = _consultation(call)
+    asking.back()
+    await asyncio.shield(asking.decided)
+
+
+def _consultation(call: Call) -> Consultation:
+    under_way = call.transfer_under_way
+    if not isinstance(under_way, Consultation):
+        raise LocalProtocolError("nobody is being asked in this call")
+    return under_way
+
+
 VERBS: dict[CallVerb, Callable[[Call, Leg | None, CallCommand], Awaitable[None]]] = {
     "hangup": _hangup,
     "hold": _hold,
     "resume": _resume,
     "transfer": _transfer,
+    "consult": _consult,
+    "complete": _complete,
+    "merge": _merge,
+    "return": _return,
 }
 """What each verb calls."""
 

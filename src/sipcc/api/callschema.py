@@ -11,7 +11,7 @@ from sipcc.call.rooms import Supervising
 from sipcc.records import Cdr, QueueOutcome
 from sipcc.records.segments import Segment
 
-CallVerb = Literal["hangup", "hold", "resume", "transfer"]
+CallVerb = Literal["hangup", "hold", "resume", "transfer", "consult", "complete", "merge", "return"]
 """What can be done with a call."""
 
 RingTime = Annotated[float, msgspec.Meta(gt=0, le=300)]
@@ -23,9 +23,10 @@ class CallCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     request_id: RequestId
     target: Annotated[str, msgspec.Meta(max_length=256)] = ""
-    """Of a transfer: ``agent:NAME``, ``queue:NAME``, ``menu:NAME``, a number, a user or a SIP URI."""
+    """Of a transfer: ``agent:NAME``, ``queue:NAME``, ``menu:NAME``, a number, a user or a SIP URI; of a
+    consultation a person of these."""
     timeout: RingTime | None = None
-    """Of a transfer: how long it rings; null goes by the settings."""
+    """Of a transfer or consultation: how long it rings; null goes by the settings."""
     party: Literal["caller", "agent"] = "caller"
     """Of a hang-up: ``caller`` ends the call, ``agent`` the agent's side of it alone."""
 

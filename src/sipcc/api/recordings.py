@@ -198,7 +198,7 @@ async def audio(request: Request[Any, Any, Any], recording: FromPath[str]) -> Re
     )
 
 
-@post("/calls/{call:str}/hold", guards=KEEPING, status_code=200)
+@post("/calls/{call:str}/recording/hold", guards=KEEPING, status_code=200)
 async def hold(request: Request[Any, Any, Any], call: FromPath[str], data: JSONBody[Hold]) -> Response[Held]:
     """Keep the recordings of a call whatever their age, or no longer."""
     office = office_of(request)

@@ -187,6 +187,28 @@ class LegResumed(Event, frozen=True, kw_only=True):
     by: Literal["party", "us"]
 
 
+ConsultEnd = Literal["completed", "merged", "returned", "left"]
+"""What came of asking: who was asked has the caller, talks with both, was hung up, or has hung up."""
+
+
+class ConsultStarted(Event, frozen=True, kw_only=True):
+    """An agent asks somebody while the caller waits; between the two events of a transfer."""
+
+    call: str
+    leg: str
+    """Who is asked."""
+    by: str
+    """The agent's leg."""
+
+
+class ConsultEnded(Event, frozen=True, kw_only=True):
+    """Agent and who was asked do not talk alone any more."""
+
+    call: str
+    leg: str
+    how: ConsultEnd
+
+
 class TransferStarted(Event, frozen=True, kw_only=True):
     """Somebody wants the other party of a conversation to talk to somebody else."""
 

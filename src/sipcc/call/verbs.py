@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.call import events
 from sipcc.call.calllegs import CallLegs
+from sipcc.call.consulting import Consultation, consult
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.transfer import Transfer, bare_transfer
@@ -119,6 +120,19 @@ class CallVerbs(CallLegs):
         """
         self._check()
         return await bare_transfer(self.call, target, timeout=timeout, by=by)
+
+    async def consult(
+        self, target: str, *, timeout: float | None = None, by: Leg | None = None
+    ) -> Consultation:
+        """Let the agent of the conversation talk to `target` while the caller waits, and then decide.
+
+        `by` is the agent's side, if that cannot be known. What is returned completes, merges, or goes back.
+
+        Raises:
+            LocalProtocolError: nobody talks, a transfer is under way, or `target` did not answer.
+        """
+        self._check()
+        return await consult(self.call, target, by=by, timeout=timeout)
 
     async def give_to(self, leg: Leg) -> None:
         """Let `leg`, a party of this call, take the agent's place, who is released; for supervisors."""

@@ -24,6 +24,8 @@ from sipcc.acd.events import QueueLeft
 from sipcc.call.events import (
     BridgeEnded,
     BridgeStarted,
+    ConsultEnded,
+    ConsultStarted,
     EndedBy,
     LegEnded,
     LegHeld,
@@ -57,6 +59,8 @@ OF_SEGMENTS = (
     | BridgeEnded
     | LegHeld
     | LegResumed
+    | ConsultStarted
+    | ConsultEnded
     | TransferStarted
     | TransferCompleted
     | QueueLeft
@@ -84,6 +88,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     how: How = ""
     to: str = ""
     """Of a transfer: whom the caller went to, as it was asked for."""
+    asked: bool = False
+    """True for the time in which this agent was asked by another one, and the caller did not hear it."""
 
     @property
     def handled(self) -> float:
@@ -104,6 +110,8 @@ class _Part:
         """True until what the agent does after a talk from a queue is known."""
         self.wrapping: float | None = None
         self.wrap = 0.0
+        self.asked = False
+        self.went_on = False
         self.moved: TransferCompleted | None = None
         self.left: LegEnded | None = None
 
@@ -123,6 +131,8 @@ class _Part:
 
     def how(self, over: EndedBy | None, at: float) -> How:
         """`over` is who ended the call, None while it lasts, and `at` is when."""
+        if self.went_on:
+            return "moved"
         if self.moved is not None:
             return self.moved.kind
         if self.ended is None:
@@ -175,6 +185,10 @@ class Chain:
                 self._rung[event.agent] = event.queue, event.entry
             case BridgeStarted():
                 return self._begin(event.leg, wall)
+            case ConsultStarted():
+                return self._begin(event.leg, wall, asked=True)
+            case ConsultEnded():
+                return self._consulted(event, wall)
             case BridgeEnded() | LegEnded():
                 return self._end(event, wall)
             case LegHeld() | LegResumed():
@@ -211,13 +225,14 @@ class Chain:
         for part in self._parts:
             part.end(wall)
 
-    def _begin(self, leg: str, wall: float) -> bool:
+    def _begin(self, leg: str, wall: float, *, asked: bool = False) -> bool:
         agent = self._agents.get(leg)
         if self._over or not agent or self._last(lambda part: part.leg == leg and part.ended is None):
             return False
         queue, entry = self._rung.pop(agent, ("", ""))
         part = _Part(agent, leg, queue, entry, wall)
-        if leg in self._held:
+        part.asked = asked
+        if leg in self._held and not asked:
             part.hold(wall)
         self._parts.append(part)
         return True
@@ -234,13 +249,21 @@ class Chain:
             self._held.discard(event.leg)
         return True
 
+    def _consulted(self, event: ConsultEnded, wall: float) -> bool:
+        part = self._last(lambda part: part.leg == event.leg and part.asked and part.ended is None)
+        if part is None:
+            return False
+        part.end(wall)
+        part.went_on = event.how in ("completed", "merged")
+        return True
+
     def _hold(self, event: LegHeld | LegResumed, wall: float) -> bool:
         """The holds of an agent's phone count, and ours of either side."""
         if event.by == "party" and event.leg not in self._agents:
             return False
         began = isinstance(event, LegHeld)
         (self._held.add if began else self._held.discard)(event.leg)
-        part = self._last(lambda part: part.ended is None)
+        part = self._last(lambda part: part.ended is None and not part.asked)
         if part is None or (event.leg in self._agents and event.leg != part.leg):
             return False
         if began:
@@ -268,6 +291,7 @@ class Chain:
             wrap=round(part.wrap, 3),
             how=part.how(over, at),
             to="" if moved is None else self._target,
+            asked=part.asked,
         )
 
 
@@ -293,13 +317,13 @@ _SENT_ON = frozenset({"blind", "attended", "consult"})
 def handling_of(segments: Iterable[Segment]) -> dict[str, Work]:
     """The work of each agent.
 
-    One who was asked in a call of the transferor's and then got the caller has handled that caller once: the
-    part before the transfer counts for its talk, but is no segment of its own.
+    One who was asked counts that for its talk, but it is no segment of its own: who then got the caller has
+    handled that caller once.
     """
     sums: dict[str, Work] = {}
     for segment in segments:
         work = sums.setdefault(segment.agent, Work())
-        work.segments += segment.how != "moved"
+        work.segments += segment.how != "moved" and not segment.asked
         work.talk += segment.talk
         work.hold += segment.hold
         work.wrap += segment.wrap
