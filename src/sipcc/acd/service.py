@@ -12,7 +12,7 @@ from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.commands import CallerCommands
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import Journey, OfferState, Place, QueueResult, Strategy, Verdict
+from sipcc.acd.model import AgentState, Journey, OfferState, Place, QueueResult, Strategy, Verdict
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence, Talk
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -321,16 +321,23 @@ class Acd(CallerCommands):
         self.floor.staff.registration(name, reachable, now=self.now())
         self._pump()
 
-    def user_reachable(self, user: str, reachable: bool) -> None:
-        """A SIP user has bindings, or none any more: `agent_reachable` for each agent with that user.
+    def user_reachable(self, user: str, reachable: bool, *, reason: str = "", login: bool = True) -> None:
+        """A SIP user has phones, or none any more: `agent_reachable` for each agent with that user.
 
         An agent with several users is there while one of them is.
+
+        Args:
+            user: Whose phones.
+            reachable: Whether there are any.
+            reason: Why not.
+            login: False for phones that did nothing themselves: who has logged out stays so.
         """
         for agent in list(self.floor.staff.agents.values()):
             settings = agent.settings
             if settings.registers and user in settings.users:
-                elsewhere = len(settings.users) > 1 and self._present(settings)
-                self.floor.staff.registration(agent.name, reachable or elsewhere, now=self.now())
+                there = reachable or (len(settings.users) > 1 and self._present(settings))
+                if login or not there or agent.wish is not AgentState.OFFLINE:
+                    self.floor.staff.registration(agent.name, there, now=self.now(), reason=reason)
         self._pump()
 
     def agent_external(self, name: str, dialog: str, began: bool) -> None:

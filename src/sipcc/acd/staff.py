@@ -206,10 +206,10 @@ class Staff:
             end = min(end, agent.wrap_up_limit)
         return self.apply(name, AgentInput.EXTEND_WRAP_UP, now=now, deadline=end)
 
-    def registration(self, name: str, reachable: bool, *, now: float) -> Agent:
-        """The phone of an agent is registered, or is not any more. A refresh may be told again."""
+    def registration(self, name: str, reachable: bool, *, now: float, reason: str = "") -> Agent:
+        """The phone of an agent is registered, or is not any more, for `reason`. May be told again."""
         given = AgentInput.REGISTERED if reachable else AgentInput.LOST
-        return self.apply(name, given, now=now)
+        return self.apply(name, given, now=now, reason="" if reachable else reason)
 
     def external(self, name: str, dialog: str, began: bool, *, now: float) -> Agent:
         """A call of the agent's own, outside any queue, began or ended; may be told again."""

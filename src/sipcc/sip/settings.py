@@ -128,6 +128,12 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Registration in seconds when the phone names none."""
     max_contacts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     """Bindings for one user at a time; one more earns 403."""
+    probe_phones: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30.0
+    """Seconds within which the registered phone of an agent that has died is found out, by OPTIONS; 0 asks
+    none. An agent without a living phone is offline until one answers or registers. Phones on WebSocket are
+    not asked, because their connection tells."""
+    probe_losses: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
+    """Requests in a row, of 4 s each, that a phone must leave without an answer to count as dead."""
     user_agent: str = "sipcc"
     """Value of User-Agent and Server; empty sends neither."""
     reliable: Option = "off"

@@ -6,19 +6,20 @@ from sipcc.acd import RingOutcome
 from sipcc.acd.settings import AgentSettings
 from sipcc.call import Call
 from sipcc.switch.contacts import ContactRace
+from sipcc.switch.liveness import Liveness
 from sipcc.switch.places import Places
 
 
 class AgentPhones:
     """Rings agents (the ACD's Dialer) and tells who can be rung (its Presence)."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, liveness: Liveness) -> None:
+        self._places, self._liveness = places, liveness
 
     async def ring(self, call: Call, agent: AgentSettings, *, timeout: float) -> RingOutcome:
         """Ring `agent` at all its places, each after its delay; the first that answers is the leg."""
         return await ContactRace(self._places, call, agent).run(timeout=timeout)
 
     def reachable(self, agent: AgentSettings) -> bool:
-        """True for an agent with a fixed contact, and for one with a registered phone."""
-        return not agent.registers or any(self._places.registered(user) for user in agent.users)
+        """True for an agent with a fixed contact, and for one with a registered phone that is alive."""
+        return not agent.registers or any(self._liveness.alive(user) for user in agent.users)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
+from typing import Protocol
 
 from sipcc.clock import Clock
 from sipcc.driver import Driver
@@ -36,13 +37,28 @@ from sipcc.tasks import TaskScope
 GOODBYE_TIMEOUT = 2.0
 """Seconds that a stop waits for carriers to confirm that we are gone."""
 
-PROBE_PAUSES = (0.2, 0.8, 1.0)
+PROBE_PAUSES = (0.2, 0.6, 0.8)
 """Seconds before each attempt to reach a phone whose stream was closed."""
+
+LOST_WITHIN = 1.9
+"""Seconds after which such a phone counts as gone, however long its attempts take."""
 
 _ANYWHERE = "192.0.2.1"
 """An address that no route but the default one leads to (RFC 5737); nothing is sent there."""
 
 _log = get_logger("sipcc.registrations")
+
+
+class PhoneListener(Protocol):
+    """Who is told of phones."""
+
+    def registered(self, user: str, count: int, why: str) -> None:
+        """A user has so many contacts now, and has lost others because of `why`."""
+        ...
+
+    def heard(self, user: str, source: Address) -> None:
+        """A phone of `user` has registered, maybe again, from `source`."""
+        ...
 
 
 class PhoneRegistrations:
@@ -53,7 +69,7 @@ class PhoneRegistrations:
         endpoint: Endpoint,
         registrar: Registrar,
         clock: Clock,
-        on_change: Callable[[str, int], None],
+        listener: PhoneListener,
         *,
         journal: Journal[SavedContacts] | None = None,
     ) -> None:
@@ -62,7 +78,8 @@ class PhoneRegistrations:
         self._endpoint = endpoint
         self._registrar = registrar
         self._clock = clock
-        self._on_change = on_change
+        self._listener = listener
+        self._why = ""
         self._scope = TaskScope("phones")
         self._driver = Driver(registrar, self._flush)
         endpoint.on_request["REGISTER"] = self._on_register
@@ -89,7 +106,15 @@ class PhoneRegistrations:
         )
         inbound.respond(answer)
         self._write_down(user)
+        self._pump("unregistered")
+        if answer.status == 200:
+            self._listener.heard(user, inbound.flow.remote)
+
+    def _pump(self, why: str) -> None:
+        """Tell what has changed, with the reason for contacts that are gone."""
+        self._why = why
         self._driver.pump()
+        self._why = ""
 
     def _write_down(self, user: str) -> None:
         if self._journal is None:
@@ -132,15 +157,17 @@ class PhoneRegistrations:
         Many phones can be reached over that stream only (RFC 5626 §5.3), others listen at their Contact:
         connections that fail tell them apart. A phone that restarts is given a moment.
         """
-        for pause in PROBE_PAUSES:
-            await asyncio.sleep(pause)
-            for binding in bindings:
-                with contextlib.suppress(TransportError):
-                    await self._endpoint.connect(binding.uri)
-                    return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOST_WITHIN):
+                for pause in PROBE_PAUSES:
+                    await asyncio.sleep(pause)
+                    for binding in bindings:
+                        with contextlib.suppress(TransportError):
+                            await self._endpoint.connect(binding.uri)
+                            return
         if not self._closed:
             self._registrar.drop_flow(flow)
-            self._driver.pump()
+            self._pump("connection_lost")
 
     def _flush(self) -> None:
         for event in self._registrar.events():
@@ -150,7 +177,7 @@ class PhoneRegistrations:
                 _log.info("registration.changed", user=event.aor, contacts=event.count)
                 if not event.count:
                     self._write_down(event.aor)
-                self._on_change(event.aor, event.count)
+                self._listener.registered(event.aor, event.count, self._why or "registration_expired")
 
     def _follow(self, old: Binding, new: Binding) -> None:
         """A phone is elsewhere now, with the calls that it is in."""

@@ -30,6 +30,7 @@ from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
+from sipcc.switch.liveness import Liveness
 from sipcc.switch.messages import MessageHandler, Messages
 from sipcc.switch.parts import (
     browser_identity,
@@ -196,6 +197,7 @@ class Switch:
             self.phone_registrations.restore({user.name for user in self.config.users})
             go_on(self, left, self._journal)
             self.archivist.start(self.context, self.keeper, live=left)
+            self.liveness.start()
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
@@ -226,6 +228,7 @@ class Switch:
         for end in (
             self.door.close,
             self.messages.close,
+            self.liveness.stop,
             self.trunk_health.stop,
             self.trunk_registrations.stop,
             self.phone_registrations.close,
@@ -310,11 +313,12 @@ class Switch:
             domain=self.domain,
             chance=self.chance,
         )
+        self.liveness = Liveness(self)
         self.phone_registrations = PhoneRegistrations(
             self.endpoint,
             self.registrar,
             self.clock,
-            self._phones_changed,
+            self.liveness,
             journal=phone_journal(config),
         )
         self.trunk_registrations = TrunkRegistrations(
@@ -332,7 +336,7 @@ class Switch:
 
     def _build_calls(self) -> None:
         config = self.config
-        phones = AgentPhones(self.places)
+        phones = AgentPhones(self.places, self.liveness)
         self.acd = Acd(
             agents=config.agents,
             queues=config.queues,
@@ -443,7 +447,3 @@ class Switch:
         for agent in self.config.agents:
             if user in agent.users:
                 self.acd.agent_external(agent.name, dialog, began)
-
-    def _phones_changed(self, user: str, count: int) -> None:
-        self.acd.user_reachable(user, count > 0)
-        self.lamps.phones_changed(user)
