@@ -12,26 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sipcc.acd import Acd, QueueHandle
-from sipcc.bus import Bus
-from sipcc.call import CallContext, Calls, Destination, Handler
+from sipcc.call import CallContext, Calls, Handler
 from sipcc.call.numbering import Numbering
 from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.config.regions import read_regions
-from sipcc.errors import ConfigError, LocalProtocolError
-from sipcc.ids import Ids
 from sipcc.ivr import PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
+from sipcc.switch.application import Application
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.liveness import Liveness
-from sipcc.switch.messages import MessageHandler, Messages
+from sipcc.switch.messages import Messages
 from sipcc.switch.parts import (
     browser_identity,
     call_journal,
@@ -50,7 +48,6 @@ from sipcc.switch.recordings import Archivist
 from sipcc.switch.registrations import PhoneRegistrations, TrunkRegistrations
 from sipcc.switch.reloading import Reloaded, Reloader
 from sipcc.switch.returning import Returning
-from sipcc.switch.routers import DataFunction, RouteFunction, routing
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
 from sipcc.switch.targets import toll_guard
@@ -61,8 +58,6 @@ from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
     from sipcc.records import RecordKeeper
-    from sipcc.rtp.flow import MediaEngine
-    from sipcc.sip import Network
     from sipcc.sip.packages import Mailboxes
 
 _log = get_logger("sipcc.switch")
@@ -70,7 +65,7 @@ _log = get_logger("sipcc.switch")
 H = TypeVar("H", bound=Handler)
 
 
-class Switch:
+class Switch(Application):
     """A call-centre switch: the same object in a library, in the daemon and in a test.
 
     Routes may be added, and parts replaced with `use`, until `start`.
@@ -79,18 +74,8 @@ class Switch:
     def __init__(self, config: Config | None = None, *, read: Callable[[], Config] | None = None) -> None:
         """Take a configuration, and what reads it anew for a `reload` without one; it runs in a thread."""
         self._reloader = Reloader(self, read)
-        self.config = config or Config()
-        self.bus = Bus()
-        self.ids = Ids()
-        self._network: Network | None = None
-        self._engine: MediaEngine | None = None
-        self._clock: LoopClock | None = None
-        self._apps: dict[str, Handler] = {}
+        super().__init__(config or Config())
         self.posts = HttpPosts()
-        self.routed: list[tuple[str, str, Handler]] = []
-        """What `route` was given: number, trunk, handler."""
-        self._message_handler: MessageHandler | None = None
-        self._started = False
         self.running = False
         """True from the end of the start to the stop."""
 
@@ -99,57 +84,10 @@ class Switch:
         """A switch as the file says. Raises ConfigError, which names file, key, cause and cure."""
         return cls(load(path), read=lambda: load(path))
 
-    # -- what an application says -------------------------------------------------------------------
-
-    def route(self, number: str, *, trunk: str = "") -> Callable[[H], H]:
-        """Decorate a coroutine as the treatment of calls for `number` (a trailing ``*`` is a prefix).
-
-        A name that is no number may be used as the destination ``app:NAME`` in the configuration too.
-        """
-        if self._started:
-            raise LocalProtocolError("routes are added before the switch starts")
-
-        def decorate(handler: H) -> H:
-            self._apps[number] = handler
-            self.routed.append((number, trunk, handler))
-            return handler
-
-        return decorate
-
-    def router(
-        self, number: str, *, default: str, trunk: str = "", data: DataFunction | None = None
-    ) -> Callable[[RouteFunction], RouteFunction]:
-        """Decorate a function that says where calls for `number` go; see `sipcc.switch.routers.routing`."""
-        return routing(self, number, default=default, trunk=trunk, data=data)
-
-    def on_message(self, handler: MessageHandler) -> MessageHandler:
-        """Decorate a coroutine that sees each text message first; what it returns True for is done with."""
-        self._message_handler = handler
-        return handler
-
     @property
     def mailboxes(self) -> Mailboxes:
         """The message counts that phones show; there once the switch has started."""
         return self.lamps.mailboxes
-
-    def use(
-        self,
-        *,
-        network: Network | None = None,
-        engine: MediaEngine | None = None,
-        ids: Ids | None = None,
-        clock: LoopClock | None = None,
-    ) -> None:
-        """Replace parts before the start: tests run a switch on a network in memory this way.
-
-        A clock with another wall time than this machine's lets a switch live through another day.
-        """
-        if self._started:
-            raise LocalProtocolError("parts are replaced before the switch starts")
-        self._network = network or self._network
-        self._engine = engine or self._engine
-        self.ids = ids or self.ids
-        self._clock = clock or self._clock
 
     def queue(self, name: str) -> QueueHandle:
         """The queue called `name`; LocalProtocolError lists the known ones when there is none."""
@@ -429,18 +367,6 @@ class Switch:
             clock=self.clock,
             posts=self.posts,
         )
-
-    def handler_of(self, destination: Destination) -> Handler:
-        """The treatment behind a destination of any kind, by the configuration that is in force."""
-        if destination.kind == "app":
-            return self._app(destination.argument)
-        return self.treatments.handler_of(destination)
-
-    def _app(self, name: str) -> Handler:
-        if name not in self._apps:
-            known = ", ".join(sorted(self._apps)) or "none"
-            raise ConfigError(f"app:{name}", "no handler is routed under that name", hint=f"known: {known}")
-        return self._apps[name]
 
     def _user_busy(self, user: str, dialog: str, began: bool) -> None:
         self.lamps.user_busy(user, dialog, began)
