@@ -12,8 +12,8 @@ from functools import cached_property, partial
 from itertools import accumulate, groupby
 from typing import Any, overload
 
-from sipcc.acd.model import Agent, Entry, Line, Stage
-from sipcc.acd.plan import admitted, stage_at
+from sipcc.acd.model import Agent, Entry, Line, Stage, Want
+from sipcc.acd.plan import ABSENT, admitted, stage_at
 
 
 class Free(Sequence[Agent]):
@@ -211,6 +211,7 @@ class Bench:
         self.share: Callable[[Agent], float] | None = getattr(line.strategy, "share", None)
         self._agents, self._gone = agents, gone
         self._wanted: dict[tuple[int, int], list[Free]] = {}
+        self._someone: dict[int, Agent | None] = {}
         self._free = Free(free, gone)
         self._all = [self._free]
 
@@ -218,18 +219,19 @@ class Bench:
         """This line offers a caller to `name` now."""
         self.last = self._agents[name].order
 
-    @cached_property
-    def team(self) -> tuple[Agent, ...]:
-        """The members of the queue, in member order."""
-        return tuple(map(self._agents.__getitem__, self.line.members))
-
     def stage(self, entry: Entry, *, now: float) -> Stage | None:
         """The stage of the caller's plan that counts; see `sipcc.acd.plan.stage_at`."""
-        waited_for = {getattr(stage.want, "only", "") for stage in entry.plan if stage.skip_absent}
-        if "" in waited_for:
-            return stage_at(entry, self.team, now=now)
-        team = [self._agents[name] for name in waited_for if name in self._members]
-        return stage_at(entry, team, now=now)
+        there = [self._there(stage.want) for stage in entry.plan if stage.skip_absent]
+        return stage_at(entry, [agent for agent in there if agent is not None], now=now)
+
+    def _there(self, want: Want) -> Agent | None:
+        """One of the members who are there and whom `want` admits; looked for once for all its callers."""
+        if id(want) not in self._someone:
+            only = getattr(want, "only", "")
+            names = self._members.intersection([only]) if only else self.line.members
+            there = (agent for name in names if (agent := self._agents[name]).state not in ABSENT)
+            self._someone[id(want)] = next((agent for agent in there if not want.why_not(agent)), None)
+        return self._someone[id(want)]
 
     @cached_property
     def _members(self) -> frozenset[str]:

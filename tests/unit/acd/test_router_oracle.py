@@ -59,6 +59,10 @@ class FaultyShare(Faulty):
         return float("inf")
 
 
+def best_x(agent: Agent) -> tuple[float, ...]:
+    return (-agent.settings.skills.get("x", 0),)
+
+
 STRATEGIES: list[type[Strategy]] = [*BUILT_IN.values(), LastOfThem, Faulty, FaultyKey, FaultyShare]
 PLANS = [
     (),
@@ -66,14 +70,9 @@ PLANS = [
     skill_stages("x >= 2 or y", [RelaxStep(after=40.0, skills="x"), RelaxStep(after=70.0, skills="")]),
     skill_stages("z", ()),
     (Stage(after=30.0, want=LastAgent("a1"), label="late"),),
-    (
-        Stage(
-            after=0.0,
-            want=Anybody(),
-            label="best x",
-            order=lambda agent: (-agent.settings.skills.get("x", 0),),
-        ),
-    ),
+    (Stage(after=0.0, want=Anybody(), label="best x", order=best_x),),
+    before(skill_stages("x >= 3", ())[0].want, 30.0, (), label="region", order=best_x),
+    before(skill_stages("z", ())[0].want, 60.0, skill_stages("x or y", ()), label="region"),
 ]
 STATES = [*[AgentState.READY] * 6, AgentState.TALKING, AgentState.OFFLINE, AgentState.NOT_READY]
 
