@@ -48,7 +48,7 @@ HOMES = {
     "pyee": ("bus.py",),
     "pylibsrtp": ("rtp/srtp.py", "testing/srtp.py"),
     "uvloop": ("daemon.py", "rtp/worker.py"),
-    "sqlalchemy": ("records/", "cli/cdr.py", "cli/stored.py"),
+    "sqlalchemy": ("records/", "cli/cdr.py", "cli/stored.py", "cli/recordings.py"),
     "alembic": ("records/",),
     "click": ("cli/",),
     "rich": ("cli/",),

@@ -31,6 +31,8 @@ _COMMANDS = {
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),
     "cdr": ("sipcc.cli.cdr:cdr", "List, show and export call records."),
     "webhooks": ("sipcc.cli.webhooks:webhooks", "See and mend what webhooks did not take."),
+    "recordings": ("sipcc.cli.recordings:recordings", "List, check and hold recordings."),
+    "erase": ("sipcc.cli.recordings:erase", "Delete every recording of a caller."),
     "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
     "simulate": ("sipcc.cli.simulate:simulate", "Try queues and strategies on callers that are made up."),

@@ -197,6 +197,9 @@ class _Job:
                 self.file.close()
             except OSError as error:
                 reason = _describe(error)
+        if self.file is not None and reason.startswith("error") and not self.bytes:
+            with contextlib.suppress(OSError, ValueError):  # of a recording that never began nothing is left
+                Path(self.path).unlink()
         with contextlib.suppress(RuntimeError):  # the listener's loop is closed: nobody is left to tell
             self.on_ended(RecordingResult(self.path, self.bytes / 2 / SAMPLE_RATE_HZ, reason, self.dropped))
 
