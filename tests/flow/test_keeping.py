@@ -12,6 +12,7 @@ import pytest
 from tests.flow.acd_fakes import Centre, FakeCaller, FakeLeg, FakeTalk, now
 
 from sipcc.acd import AgentSettings, OfferEnded, QueueJoined, QueueLeft, QueueSettings, TalkEnded
+from sipcc.acd.callback import CallbackSettings
 from sipcc.acd.events import QueueResumed
 from sipcc.acd.keeping import HOLD_S, Keeping
 from sipcc.clock import LoopClock
@@ -28,6 +29,13 @@ async def settle(seconds: float = 0.0) -> None:
     await asyncio.sleep(seconds)
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+class Nobody:
+    """Calls no customers."""
+
+    def call(self, call_id: str, number: str, queue: str) -> Any:
+        raise AssertionError("no agent is there")
 
 
 class Life:
@@ -316,3 +324,50 @@ async def test_any_moment_of_a_busy_hour_can_be_the_last(tmp_path: Path) -> None
         assert two.it.idle(), seed
         assert {agent.state for agent in two.acd.floor.staff.agents.values()} <= {"ready", "quarantined"}
         await two.kill()
+
+
+async def waiting_and_killed(folder: Path, **queue: Any) -> Life:
+    """The second life of a queue whose only caller's call died with the first, and its agents in a pause."""
+    one = await Life(folder, **queue).start()
+    for name in ("alice", "bob"):
+        one.acd.pause(name)
+    one.enter(FakeCaller("c1"))
+    await settle(50.0)
+    await one.kill()
+    return Life(folder, **queue)
+
+
+async def test_who_waited_and_whose_call_died_is_called_back_at_its_place(tmp_path: Path) -> None:
+    two = await waiting_and_killed(tmp_path)
+    two.acd.call_customers(Nobody(), CallbackSettings())
+    await two.start()
+    two.keeping.taken_up([])
+    await settle()
+    [callback] = two.acd.callbacks()
+    assert (callback.number, callback.call) == ("13800138000", "c1")
+    assert callback.joined == pytest.approx(now() - 50.0, abs=0.01)
+    stay = two.enter(FakeCaller("c2"))
+    await settle()
+    assert two.acd.position(two.it.of(QueueJoined)[-1].entry) == 2
+    stay.cancel()
+    await settle(3.0)
+    await two.kill()
+
+
+@pytest.mark.parametrize("can_call", [True, False])
+async def test_else_it_counts_as_one_who_gave_up(tmp_path: Path, can_call: bool) -> None:
+    rules = {"callback_lost": False, "recall_window": 600.0, "resume_within": 60.0}
+    two = await waiting_and_killed(tmp_path, **rules)
+    if can_call:
+        two.acd.call_customers(Nobody(), CallbackSettings())
+    await two.start()
+    two.keeping.taken_up([])
+    await settle()
+    assert [task.number for task in two.acd.floor.recalls.open(now=now())] == ["13800138000"]
+    assert two.acd.callbacks() == []
+    stay = two.enter(FakeCaller("c3"))
+    await settle()
+    assert two.acd.snapshot().queues[0].waiting[0].joined == pytest.approx(now() - 50.0, abs=0.01)
+    stay.cancel()
+    await settle(3.0)
+    await two.kill()

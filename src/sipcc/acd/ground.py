@@ -194,10 +194,11 @@ class Ground:
         line.tally.left(entry, line.settings)
         self._events.append(tell.left(entry, now=now))
         if entry.exit in ("abandoned", "short_abandoned"):
-            self._gave_up(entry, line.settings, now=now)
+            self.gave_up(entry, now=now)
 
-    def _gave_up(self, entry: Entry, settings: QueueSettings, *, now: float) -> None:
+    def gave_up(self, entry: Entry, *, now: float) -> None:
         """A caller hung up while it waited: its place is kept, and somebody may call it."""
+        settings = self.line(entry.queue).settings
         if settings.resume_within:
             self.kept.lost(entry, until=now + settings.resume_within)
         if entry.exit == "abandoned":

@@ -12,6 +12,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Container
 
+from msgspec.structs import replace
+
 from sipcc.acd import events
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.events import OfferEnded, QueueLeft, QueueResumed
@@ -20,13 +22,13 @@ from sipcc.acd.kept import (
     KeptEntry,
     KeptTalk,
     restored_agent,
+    restored_entry,
     restored_place,
-    restored_talk,
     saved_agent,
     saved_entry,
 )
 from sipcc.acd.lately import CALLERS_KEPT
-from sipcc.acd.model import AgentState
+from sipcc.acd.model import AgentState, Entry
 from sipcc.acd.service import Acd
 from sipcc.bus import Bus
 from sipcc.clock import Clock
@@ -49,6 +51,8 @@ class Keeping:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._touched: set[str] = set()
         self._talks: dict[str, str] = {}
+        self._waits: dict[str, Entry] = {}
+        self._lost: list[Entry] = []
         self._holding: asyncio.TimerHandle | None = None
         for kind in vars(events).values():
             if isinstance(kind, type) and "entry" in getattr(kind, "__struct_fields__", ()):
@@ -127,8 +131,11 @@ class Keeping:
         floor.count_on(kept.number)
         talks = bool(kept.agent) and kept.agent in floor.staff.agents
         if talks:
-            floor.take_up(restored_talk(entry_id, kept, ages=ages))
+            floor.take_up(restored_entry(entry_id, kept, ages=ages))
             self._talks[kept.call] = entry_id
+        waits = restored_entry(entry_id, kept, ages=ages)
+        if not kept.agent:
+            self._waits[kept.call] = waits
         if not lives:
             self._forget(kept.call, now=now)
             return
@@ -157,6 +164,7 @@ class Keeping:
             if call not in live:
                 self._forget(call, now=now)
         self._acd.present_again()
+        asyncio.get_running_loop().call_soon(self._make_up)  # when all of the switch has started
         if self._acd.floor.held:
             self._holding = asyncio.get_running_loop().call_later(HOLD_S, self._let_go)
 
@@ -166,9 +174,38 @@ class Keeping:
         if (entry_id := self._talks.pop(call, "")) and entry_id in floor.entries:
             floor.drop_talk(entry_id, now=now)
             self._touched.add(entry_id)
-        if (place := self._acd.returning.pop(call, None)) is not None:
-            self._touched.add(place.entry)
-            floor.held.discard(call)
+        self._acd.returning.pop(call, None)
+        floor.held.discard(call)
+        if (entry := self._waits.pop(call, None)) is not None:
+            self._touched.add(entry.id)
+            self._lost.append(entry)
+
+    def _make_up(self) -> None:
+        """Callers whose calls died while they waited are called back, or have given up without wanting to."""
+        floor, now = self._acd.floor, self._clock.now()
+        for entry in self._lost:
+            settings = floor.line(entry.queue).settings
+            if (
+                settings.callback_lost
+                and floor.callbacks is not None
+                and not floor.callbacks.refusal(entry.caller)
+            ):
+                plan = self._acd.planner.plan(entry.queue, entry.caller, now=now)
+                floor.callbacks.book(
+                    entry.queue,
+                    entry.caller,
+                    call=entry.call,
+                    priority=entry.priority,
+                    joined=entry.joined,
+                    order=entry.number,
+                    plan=plan,
+                    now=now,
+                )
+            else:
+                floor.gave_up(replace(entry, exit="abandoned"), now=now)
+        self._lost.clear()
+        floor.see_to_callbacks(now=now)
+        self._acd.pump()
 
     def _let_go(self) -> None:
         self._acd.floor.held.clear()

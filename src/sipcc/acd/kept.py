@@ -197,9 +197,9 @@ def restored_place(entry_id: str, kept: KeptEntry, *, ages: float) -> Place:
     )
 
 
-def restored_talk(entry_id: str, kept: KeptEntry, *, ages: float) -> Entry:
-    """The entry of a caller who has talked since before this process."""
-    answered_at = kept.answered_at + ages
+def restored_entry(entry_id: str, kept: KeptEntry, *, ages: float) -> Entry:
+    """The entry of a caller who has waited, or talked, since before this process."""
+    answered_at = kept.answered_at + ages if kept.agent else None
     return Entry(
         id=entry_id,
         number=kept.number,
@@ -209,9 +209,9 @@ def restored_talk(entry_id: str, kept: KeptEntry, *, ages: float) -> Entry:
         priority=kept.priority,
         joined=kept.joined + ages,
         back_at=None if kept.back_at is None else kept.back_at + ages,
-        state=EntryState.CONNECTED,
-        agent=kept.agent,
+        state=EntryState.CONNECTED if kept.agent else EntryState.WAITING,
+        agent=kept.agent or None,
         answered_at=answered_at,
-        exit="answered",
+        exit="answered" if kept.agent else None,
         left_at=answered_at,
     )

@@ -196,6 +196,9 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     (``on_demand``), or a ``sample``."""
     recording: RecordingRules = RecordingRules()
     """How they are recorded, what callers are told before, and how long recordings are kept."""
+    callback_lost: bool = True
+    """A caller whose call dies with this process while it waits is called back at its place, by the rules of
+    callbacks. False, and where nobody can be called back: it counts as one who hung up while it waited."""
     requeue: bool = True
     """A caller whose agent's phone dies during the talk, without a goodbye, hears `requeue_prompt` and stands
     in this line again at once, at its old place. False: the call ends."""
@@ -278,9 +281,7 @@ class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The JSON itself, in place of `file`."""
 
 
-def with_bound(
-    agents: Sequence[AgentSettings], queues: Sequence[QueueSettings]
-) -> tuple[AgentSettings, ...]:
+def with_bound(agents: Sequence[AgentSettings], queues: Sequence[QueueSettings]) -> tuple[AgentSettings, ...]:
     """`agents`, and one more for each outside number that is bound to queues; nobody is added twice.
 
     Such an agent has no after-call work: there is nobody at the number who could end it.

@@ -11,8 +11,8 @@ from sipcc.acd.kept import (
     KeptAgent,
     KeptEntry,
     restored_agent,
+    restored_entry,
     restored_place,
-    restored_talk,
     saved_agent,
     saved_entry,
 )
@@ -142,7 +142,7 @@ def test_a_talk_has_lasted_as_long() -> None:
     before = entry(
         state=EntryState.CONNECTED, agent="alice", answered_at=4960.0, exit="answered", left_at=4960.0
     )
-    after = restored_talk("e1", kept(before), ages=-NEW)
+    after = restored_entry("e1", kept(before), ages=-NEW)
     assert (after.state, after.agent, after.exit, after.number) == (
         EntryState.CONNECTED,
         "alice",
