@@ -38,6 +38,7 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "all_busy": "All our agents are busy. Thank you for waiting.",
         "no_agents": "Sorry, nobody can take your call at the moment. Please call again later.",
         "agent_lost": "Sorry, the connection was lost. Please hold, we connect you with another agent.",
+        "challenge": "Please press 1.",
         "queue_position": "Your position in the queue is",
         "queue_wait": "The expected waiting time is about",
         "queue_next": "You are the next caller in the queue.",
@@ -69,6 +70,8 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
             "hen3 bao4 qian4, tong1 hua4 zhong1 duan4, qing3 bu2 yao4 gua4 ji1, "
             "zheng4 zai4 wei4 nin2 zhuan3 jie1 qi2 ta1 zuo4 xi2."
         ),
+        # 请按一。
+        "challenge": "qing3 an4 yi1.",
         # 您的排队位置是第
         "queue_position": "nin2 de5 pai2 dui4 wei4 zhi4 shi4 di4",
         # 预计等待时间约

@@ -14,6 +14,7 @@ from sipcc.call import Call, events
 from sipcc.clock import LoopClock
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import HoursOverridden
+from sipcc.testing.fakecall import FakeCall
 
 HOURS = """
 [[hours]]
@@ -226,3 +227,79 @@ async def test_without_one_the_call_that_is_too_many_is_busy(tmp_path: Path) -> 
         await first.answered()
         assert await status_of(centre, "4008100006") == 486
         await first.hangup()
+
+
+CHALLENGE = """
+[screening]
+anonymous = "reject"
+calls = 1
+window = 600.0
+challenge = ["anonymous", "too_often"]
+challenge_prompt = "welcome"
+to = "reject:607"
+[[numbers]]
+number = "4008100007"
+to = "echo"
+"""
+
+
+async def challenged(centre: Centre, caller: str) -> FakeCall:
+    """A call that hears that it must press a key."""
+    call = await centre.carrier.call("4008100007", caller=caller)
+    await call.answered()
+    await call.hears(WELCOME_HZ)
+    return call
+
+
+def screened(centre: Centre) -> list[tuple[str, bool]]:
+    told = [event for event in centre.events if isinstance(event, events.CallScreened)]
+    return [(event.why, event.challenged) for event in told]
+
+
+async def test_a_person_presses_the_key_and_comes_through(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=CHALLENGE) as centre:
+        call = await challenged(centre, "anonymous")
+        await call.press("7")
+        await call.press("1")
+        await call.hears(CALLER_HZ)
+        await call.hangup()
+        assert screened(centre) == []
+        (told,) = decided(centre, "screening: ")
+        assert (told.what, told.why) == (
+            "screening: the key was pressed",
+            "calls without a number are rejected",
+        )
+
+
+async def test_a_number_that_pressed_the_key_is_counted_anew(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=CHALLENGE) as centre:
+
+        async def straight() -> None:
+            call = await centre.carrier.call("4008100007", caller="13900139000")
+            await call.answered()
+            await call.hears(CALLER_HZ)
+            await call.hangup()
+
+        await straight()
+        call = await challenged(centre, "13900139000")
+        await call.press("1")
+        await call.hears(CALLER_HZ)
+        await call.hangup()
+        await straight()
+        again = await challenged(centre, "13900139000")
+        await again.hangup()
+
+
+async def test_a_robot_presses_nothing_and_does_not(tmp_path: Path) -> None:
+    async with Centre(tmp_path, extra=CHALLENGE) as centre:
+        call = await challenged(centre, "anonymous")
+        await asyncio.sleep(20.0)  # the prompt twice, and 5 s behind each
+        await call.ended()
+        assert screened(centre) == [("anonymous", True)]
+        assert decided(centre, "screening: ")[0].why == (
+            "calls without a number are rejected, and the key was not pressed"
+        )
+        hasty = await challenged(centre, "anonymous")
+        await hasty.hangup()
+        await asyncio.sleep(1.0)
+        assert screened(centre) == [("anonymous", True)] * 2

@@ -93,6 +93,8 @@ class CallScreened(Event, frozen=True, kw_only=True):
     """``denied``, ``anonymous`` or ``too_often``; `sipcc.call.screening` explains them."""
     to: str
     """The destination that it got instead."""
+    challenged: bool = False
+    """True when it was asked to press a key, and did not."""
 
 
 class LegRinging(Event, frozen=True, kw_only=True):

@@ -38,6 +38,14 @@ class ScreeningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     limit. The next one does not come through."""
     window: Annotated[float, msgspec.Meta(gt=0, le=604800)] = 600.0
     """Seconds in which the calls of a number are counted."""
+    challenge: tuple[Literal["anonymous", "too_often"], ...] = ()
+    """Who may come through all the same: calls without a number that are rejected, numbers that call too
+    often. They hear `challenge_prompt`, twice at most, and must press `challenge_key`. A number that does so
+    is counted anew."""
+    challenge_prompt: str = "challenge"
+    """What they hear."""
+    challenge_key: Annotated[str, msgspec.Meta(pattern="^[0-9*#]$")] = "1"
+    """The key that lets them through."""
     to: str = "reject:603"
     """The destination of calls that do not come through."""
 
@@ -48,6 +56,9 @@ class ScreeningVerdict(msgspec.Struct, frozen=True):
     why: ScreeningWhy
     detail: str = ""
     """The rule that decided, in words."""
+
+    challenge: bool = False
+    """True when the caller may come through by a key."""
 
     @property
     def passes(self) -> bool:
@@ -98,11 +109,19 @@ class Screening:
         if rule:
             return ScreeningVerdict("denied", f"{rule} is denied")
         if anonymous and self._settings.anonymous == "reject":
-            return ScreeningVerdict("anonymous", "calls without a number are rejected")
+            return self._against("anonymous", "calls without a number are rejected")
         if often:
             window = f"{self._settings.window:g} s"
-            return ScreeningVerdict("too_often", f"more than {self._settings.calls} calls in {window}")
+            return self._against("too_often", f"more than {self._settings.calls} calls in {window}")
         return ScreeningVerdict("passed")
+
+    def forgive(self, number: Number | None) -> None:
+        """Count the calls of `number` anew: somebody there has pressed the key."""
+        if number is not None:
+            self._times.pop(number.canonical, None)
+
+    def _against(self, why: Literal["anonymous", "too_often"], detail: str) -> ScreeningVerdict:
+        return ScreeningVerdict(why, detail, challenge=why in self._settings.challenge)
 
     def _first(self, patterns: list[Pattern], number: Number | None) -> str:
         if number is None:

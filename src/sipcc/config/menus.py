@@ -72,6 +72,9 @@ def check_prompts(config: Config, report: Report) -> None:
     stopped = _parsed(config.screening.to)
     if stopped is not None and stopped.kind == "play":
         places.append((("screening", "to"), stopped.argument, config.ivr.language))
+    if config.screening.challenge:
+        prompt = config.screening.challenge_prompt
+        places.append((("screening", "challenge_prompt"), prompt, config.ivr.language))
     for path, name, language in places:
         for gap in catalogue.missing([name], language):
             add = report.warn if gap.heard_in else report.error

@@ -8,7 +8,7 @@ from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler, NumberSettings, Route, Routes
 from sipcc.call.caller import ANONYMOUS
 from sipcc.call.events import CallScreened, Decision
-from sipcc.call.screening import Screening
+from sipcc.call.screening import Screening, ScreeningVerdict
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.errors import LocalProtocolError
@@ -17,6 +17,9 @@ from sipcc.ivr.hours import Calendar, State
 from sipcc.numbers import Plan
 from sipcc.regions import Regions
 from sipcc.switch.recordings import recorded
+
+CHALLENGES = 2
+"""So often a caller hears that it must press a key."""
 
 
 class Reception:
@@ -91,31 +94,53 @@ class Reception:
         """`handler` for callers who come through; users of ours always do."""
 
         async def screened(call: Call) -> None:
-            stopped = call.trunk is not None and self._stops(call)
             call.variables["region"] = self.region_of(call)
-            await (self._stopped if stopped else handler)(call)
+            through = call.trunk is None or await self._comes_through(call)
+            await (handler if through else self._stopped)(call)
 
         return screened
 
-    def _stops(self, call: Call) -> bool:
-        now = self._clock.now()
-        identity = call.identity
+    async def _comes_through(self, call: Call) -> bool:
+        now, identity = self._clock.now(), call.identity
         anonymous = identity.private or identity.caller == ANONYMOUS
         verdict = self._screening.judge(identity.number, anonymous=anonymous, now=now)
         if verdict.passes:
-            return False
-        self._decided(call, f"screening: {self._config.screening.to}", verdict.detail)
+            return True
+        passed = False
+        try:
+            passed = verdict.challenge and await self._meets_challenge(call)
+        finally:  # also when it hangs up meanwhile
+            if not passed:
+                self._tell_screened(call, verdict)
+        if passed:
+            self._screening.forgive(identity.number)
+            self._decided(call, "screening: the key was pressed", verdict.detail)
+        return passed
+
+    async def _meets_challenge(self, call: Call) -> bool:
+        """Ask for the key; False when it is not pressed."""
+        settings = self._config.screening
+        await call.answer()
+        for _ in range(CHALLENGES):
+            if await call.ask(settings.challenge_prompt, options=(settings.challenge_key,)) is not None:
+                return True
+        return False
+
+    def _tell_screened(self, call: Call, verdict: ScreeningVerdict) -> None:
+        to = self._config.screening.to
+        missed = ", and the key was not pressed" if verdict.challenge else ""
+        self._decided(call, f"screening: {to}", verdict.detail + missed)
         self._bus.emit(
             CallScreened(
-                at=now,
+                at=self._clock.now(),
                 call=call.id,
-                caller=identity.caller,
+                caller=call.identity.caller,
                 trunk=call.trunk or "",
                 why=verdict.why,
-                to=self._config.screening.to,
+                to=to,
+                challenged=verdict.challenge,
             )
         )
-        return True
 
     def region_of(self, call: Call) -> str:
         """Where the caller is at home; the default for who shows no number and for users of ours."""

@@ -103,3 +103,51 @@ def test_memory_is_bounded_and_the_quiet_are_forgotten(monkeypatch: pytest.Monke
     assert len(guard) == 3
     assert guard.judge(callers[2], anonymous=False, now=1.0).why == "too_often"
     assert guard.judge(callers[0], anonymous=False, now=1.0).passes
+
+
+CHALLENGING = ScreeningSettings(
+    allow=("13800138000",),
+    deny=("13900139000",),
+    anonymous="reject",
+    calls=2,
+    window=600.0,
+    challenge=("anonymous", "too_often"),
+)
+
+
+def test_who_may_come_through_by_a_key() -> None:
+    guard = Screening(CHALLENGING, CHINA)
+
+    def judge(caller: str, *, anonymous: bool = False) -> tuple[str, bool]:
+        verdict = guard.judge(number(caller) if caller else None, anonymous=anonymous, now=0.0)
+        return verdict.why, verdict.challenge
+
+    assert judge("", anonymous=True) == ("anonymous", True)
+    assert judge("13900139000") == ("denied", False)
+    assert [judge("13700137000") for _ in range(3)] == [
+        ("passed", False), ("passed", False), ("too_often", True),
+    ]  # fmt: skip
+    guard.forgive(number("13700137000"))
+    guard.forgive(None)
+    assert judge("13700137000") == ("passed", False)
+    only = Screening(ScreeningSettings(anonymous="reject", challenge=("too_often",)), CHINA)
+    assert not only.judge(None, anonymous=True, now=0.0).challenge
+
+
+def test_a_mixed_attack_is_stopped_and_nobody_on_the_list() -> None:
+    """1000 calls: robots of 20 numbers and of none, which press no key, and allowed callers among them."""
+    rng = random.Random(7)
+    robots = [f"137{index:08d}" for index in range(20)]
+    callers = [rng.choice(robots) for _ in range(700)] + [""] * 200 + ["13800138000"] * 100
+    rng.shuffle(callers)
+    guard = Screening(CHALLENGING, CHINA)
+    stopped = dict.fromkeys(["robot", "nameless", "allowed"], 0)
+    for second, caller in enumerate(callers):
+        kind = "allowed" if caller == "13800138000" else "robot" if caller else "nameless"
+        read = number(caller) if caller else None
+        # a call every 0.1 s
+        stopped[kind] += not guard.judge(read, anonymous=not caller, now=second / 10).passes
+    assert stopped["allowed"] == 0
+    assert stopped["nameless"] == 200
+    assert stopped["robot"] == 700 - 2 * len(robots)
+    assert (stopped["robot"] + stopped["nameless"]) / 900 >= 0.95

@@ -19,6 +19,8 @@ anonymous = "reject"
 calls = 3
 window = 60.0
 to = "busy"
+challenge = ["too_often"]
+challenge_key = "9"
 [[numbers]]
 number = "600"
 to = "echo"
@@ -40,6 +42,15 @@ def test_a_right_file(tmp_path: Path) -> None:
         ("calls = 3", "calls = -1", "7 screening.calls", "expected a whole number", ""),
         ("window = 60.0", "window = 0", "8 screening.window", "expected a number", ""),
         ('"busy"', '"menu:x"', "9 screening.to", "no menu 'x'", "none"),
+        ('"too_often"', '"denied"', "10 screening.challenge[0]", "expected one of", ""),
+        ('"9"', '"19"', "11 screening.challenge_key", "", ""),
+        (
+            '"9"',
+            '"9"\nchallenge_prompt = "nothing"',
+            "12 screening.challenge_prompt",
+            "nothing",
+            "nothing.wav",
+        ),
     ],
 )
 def test_wrong_screening(tmp_path: Path, old: str, new: str, where: str, cause: str, cure: str) -> None:
