@@ -1,4 +1,4 @@
-"""Alert rules: a figure of a queue, a threshold, and how far it must come back.
+"""Alert rules: a figure of a queue, of trunks or of the disk, a threshold, and how far it must come back.
 
 Rates are taken over a sliding window, in percent: a rule over fewer callers than `min_sample` leaves the
 alert as it is, and one over no callers at all clears it. Waits and counts are those of this moment.
@@ -15,29 +15,52 @@ from msgspec import Meta
 
 from sipcc.acd.events import AgentStateChanged, QueueLeft
 from sipcc.acd.settings import Name
+from sipcc.call.events import DiskFilling, TrunkDown, TrunkUp
 from sipcc.events import Event
 from sipcc.records.events import AlertCleared, AlertRaised
 from sipcc.records.kpi import KpiFold, QueueFigures
 
-Metric = Literal["answer_rate", "service_level", "abandon_rate", "longest_wait", "waiting", "agents_ready"]
+Metric = Literal[
+    "answer_rate",
+    "service_level",
+    "abandon_rate",
+    "longest_wait",
+    "expected_wait",
+    "waiting",
+    "agents_ready",
+    "agents_at_work",
+    "trunks_down",
+    "disk",
+]
 
-_TOO_LOW = ("answer_rate", "service_level", "agents_ready")
+OF_NO_QUEUE = ("trunks_down", "disk")
+"""Metrics that are not about a queue."""
+
+_AT_WORK = frozenset({"ready", "reserved", "ringing", "talking", "wrap_up", "external"})
+_SERVING = frozenset({"ready", "talking", "wrap_up"})
+_LEVELS = {"ok": 0.0, "low": 1.0, "critical": 2.0}
+_TOO_LOW = ("answer_rate", "service_level", "agents_ready", "agents_at_work")
 _RATES = ("answer_rate", "service_level", "abandon_rate")
 _RATE_HYSTERESIS = 5.0
 
 
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One alert about one queue."""
+    """One alert: about one queue, or about trunks or the disk."""
 
     name: Name
     """Unique among alerts; the name in the events."""
-    queue: Name
-    """The queue that is watched."""
+    queue: str = ""
+    """The queue that is watched; not given for ``trunks_down`` and ``disk``."""
+    trunk: str = ""
+    """The trunk that ``trunks_down`` watches; any if not given."""
     metric: Metric
-    """``answer_rate``, ``service_level`` (answered in time / offered) and ``agents_ready`` alert when they
-    are below the threshold; ``abandon_rate``, ``longest_wait`` and ``waiting`` when they are above it."""
+    """``answer_rate``, ``service_level`` (answered in time / offered), ``agents_ready`` and
+    ``agents_at_work`` (ready or with a call) alert when they are below the threshold; ``abandon_rate``,
+    ``longest_wait``, ``expected_wait`` (of whoever came last: place * handling time / agents who serve),
+    ``waiting``, ``trunks_down`` and ``disk`` (1 when it is low, 2 when critical, as ``[media.recording]``
+    says) when they are above it."""
     threshold: float
-    """Percent for rates, seconds for ``longest_wait``, else a number."""
+    """Percent for rates, seconds for waits, else a number."""
     window: Annotated[float, Meta(gt=0)] = 900.0
     """Seconds over which a rate is taken."""
     min_sample: Annotated[int, Meta(ge=1)] = 20
@@ -60,6 +83,8 @@ class AlertFold:
         self._kpi = kpi
         self.load(alerts, members=members)
         self._agents: dict[str, str] = {}
+        self._trunks_down: set[str] = set()
+        self._disk = 0.0
         self.raised: set[str] = set()
         """The names of the alerts that are up."""
 
@@ -79,6 +104,12 @@ class AlertFold:
                 self._exits[event.queue].append((wall, event))
             case AgentStateChanged():
                 self._agents[event.agent] = event.after
+            case TrunkDown():
+                self._trunks_down.add(event.trunk)
+            case TrunkUp():
+                self._trunks_down.discard(event.trunk)
+            case DiskFilling():
+                self._disk = _LEVELS[event.level]
             case AlertRaised():
                 self.raised.add(event.alert)
             case AlertCleared():
@@ -107,7 +138,7 @@ class AlertFold:
     ) -> type[AlertRaised] | type[AlertCleared] | None:
         up = rule.name in self.raised
         if value is None:
-            return AlertCleared if up and not self._exits[rule.queue] else None
+            return AlertCleared if up and rule.metric in _RATES and not self._exits[rule.queue] else None
         default = _RATE_HYSTERESIS if rule.metric in _RATES else 0.0
         slack = default if rule.hysteresis is None else rule.hysteresis
         sign = 1.0 if rule.metric in _TOO_LOW else -1.0
@@ -122,11 +153,29 @@ class AlertFold:
                 return float(self._kpi.queue(rule.queue).waiting)
             case "longest_wait":
                 return self._kpi.longest_waiting(rule.queue, wall=wall)
+            case "expected_wait":
+                return self._expected_wait(rule.queue)
             case "agents_ready":
-                members = self._members.get(rule.queue, ())
-                return float(sum(self._agents.get(name) == "ready" for name in members))
+                return float(self._count(rule.queue, frozenset({"ready"})))
+            case "agents_at_work":
+                return float(self._count(rule.queue, _AT_WORK))
+            case "trunks_down":
+                return float(len(self._trunks_down & {rule.trunk} if rule.trunk else self._trunks_down))
+            case "disk":
+                return self._disk
             case _:
                 return self._rate(rule, wall)
+
+    def _count(self, queue: str, states: frozenset[str]) -> int:
+        return sum(self._agents.get(name) in states for name in self._members.get(queue, ()))
+
+    def _expected_wait(self, queue: str) -> float | None:
+        """None before the first conversation has told how long one takes."""
+        figures = self._kpi.queue(queue)
+        if not figures.waiting:
+            return 0.0
+        serving = max(1, self._count(queue, _SERVING))
+        return None if figures.aht is None else figures.waiting * figures.aht / serving
 
     def _rate(self, rule: AlertSettings, wall: float) -> float | None:
         figures = QueueFigures(queue=rule.queue, threshold=self._kpi.queue(rule.queue).threshold)
@@ -151,6 +200,7 @@ def _told(
         at=now,
         alert=rule.name,
         queue=rule.queue,
+        trunk=rule.trunk,
         metric=rule.metric,
         value=round(value or 0.0, 2),
         threshold=rule.threshold,

@@ -8,14 +8,17 @@ from sipcc.events import Event
 
 
 class AlertRaised(Event, frozen=True, kw_only=True):
-    """A figure of a queue has passed the threshold of an alert."""
+    """A figure has passed the threshold of an alert."""
 
     alert: str
     queue: str
+    """Empty for an alert about no queue."""
     metric: str
     value: float
     """Percent for rates, seconds for waits, else a number."""
     threshold: float
+    trunk: str = ""
+    """The trunk that the alert is about; empty for any, or none."""
 
 
 class AlertCleared(Event, frozen=True, kw_only=True):
@@ -26,6 +29,7 @@ class AlertCleared(Event, frozen=True, kw_only=True):
     metric: str
     value: float
     threshold: float
+    trunk: str = ""
 
 
 class ConfigReloaded(Event, frozen=True, kw_only=True):

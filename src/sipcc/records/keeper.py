@@ -17,7 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, QueueResumed
 from sipcc.bus import Bus
-from sipcc.call.events import BridgeEnded, CallEndedEvent, CallResumed
+from sipcc.call.events import (
+    BridgeEnded,
+    CallEndedEvent,
+    CallResumed,
+    DiskFilling,
+    TrunkDown,
+    TrunkUp,
+)
 from sipcc.clock import Clock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
@@ -40,6 +47,12 @@ _log = get_logger("sipcc.records")
 
 ALERT_EVERY_S = 5.0
 """How often alerts are judged while nothing happens, in seconds."""
+
+
+_OF_ITS_RUN = AgentStateChanged | TrunkDown | TrunkUp | DiskFilling
+"""Nothing of this is any more what it was in a run before: a new run tells it anew."""
+_JUDGED = QueueJoined | QueueLeft | _OF_ITS_RUN
+"""After these events an alert may be due."""
 
 
 class RecordCounters(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,7 +234,7 @@ class RecordKeeper:
         elif isinstance(event, CallEndedEvent) and event.call in self._left:
             self._close_visits(event)  # and so did the call
         self._take(event)
-        if self._watches and isinstance(event, QueueJoined | QueueLeft | AgentStateChanged):
+        if self._watches and isinstance(event, _JUDGED):
             self._judge(event.at)
         if isinstance(event, QueueResumed):
             self._queued.add(event.call)
@@ -320,7 +333,7 @@ class RecordKeeper:
         if self._figures_since is not None:
             async for _, wall, event in self.log.replay(from_wall=self._figures_since):
                 self.kpi.apply(event, wall)
-                if not isinstance(event, AgentStateChanged):  # nobody is what they were in a run before this
+                if not isinstance(event, _OF_ITS_RUN):
                     self.alerts.apply(event, wall)
 
     def _may_pass(self, error: Exception) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.records.conftest import WALL, Kept
 
-from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, TalkEnded
+from sipcc.call.events import DiskFilling, TrunkDown, TrunkUp
 from sipcc.config import check, load
 from sipcc.events import Event
 from sipcc.records.alerts import AlertFold, AlertSettings
@@ -80,6 +81,81 @@ def test_nobody_is_ready() -> None:
     assert found == [("AlertRaised", 0.0, 0.0), ("AlertCleared", 5.0, 1.0)]
 
 
+def state(at: float, after: str, before: str = "offline") -> AgentStateChanged:
+    return AgentStateChanged(at=at, agent="alice", before=before, after=after)
+
+
+def disk(at: float, level: Any) -> DiskFilling:
+    return DiskFilling(at=at, folder="/rec", level=level, percent=90.0, free_mb=100)
+
+
+def talked(at: float) -> TalkEnded:
+    return TalkEnded(at=at, entry="e0.0", queue="sales", call="c", agent="alice", talked=120.0)
+
+
+def down(at: float, trunk: str = "carrier") -> TrunkDown:
+    return TrunkDown(at=at, trunk=trunk, why="no answer")
+
+
+def up(at: float, trunk: str = "carrier") -> TrunkUp:
+    return TrunkUp(at=at, trunk=trunk, why="")
+
+
+@pytest.mark.parametrize(
+    ("settings", "events", "expected"),
+    [
+        (
+            rule("agents_at_work", 1.0),
+            [state(2.0, "ready"), state(5.0, "talking"), state(9.0, "not_ready", "talking")],
+            [("AlertRaised", 0.0), ("AlertCleared", 2.0), ("AlertRaised", 9.0)],
+        ),
+        (
+            AlertSettings(name="low", metric="trunks_down", threshold=0.0),
+            [down(3.0), down(4.0, "other"), up(6.0), up(8.0, "other")],
+            [("AlertRaised", 3.0), ("AlertCleared", 8.0)],
+        ),
+        (
+            AlertSettings(name="low", metric="trunks_down", threshold=0.0, trunk="carrier"),
+            [down(3.0, "other"), down(4.0), up(6.0)],
+            [("AlertRaised", 4.0), ("AlertCleared", 6.0)],
+        ),
+        (
+            AlertSettings(name="low", metric="disk", threshold=1.0),
+            [disk(2.0, "low"), disk(4.0, "critical"), disk(6.0, "low"), disk(8.0, "ok")],
+            [("AlertRaised", 4.0), ("AlertCleared", 6.0)],
+        ),
+        (
+            rule("expected_wait", 100.0, hysteresis=30.0),
+            [
+                joined(0.0, "e0.0"), exit_(0.0, "answered"), joined(1.0, "e20.0"), talked(5.0),
+                exit_(20.0, "abandoned"),
+            ],
+            [("AlertRaised", 5.0), ("AlertCleared", 20.0)],
+        ),
+    ],
+)  # fmt: skip
+def test_trunks_the_disk_agents_and_the_expected_wait(
+    settings: AlertSettings, events: list[Event], expected: list[tuple[str, float]]
+) -> None:
+    assert [(name, at) for name, at, _ in told(settings, events, until=40)] == expected
+
+
+async def test_what_was_down_in_a_run_before_is_told_anew(tmp_path: Path) -> None:
+    path = tmp_path / "sipcc.db"
+    alerts = [AlertSettings(name="low", metric="trunks_down", threshold=0.0)]
+    heard: list[Event] = []
+    for event in (down(1.0), down(3.0, "other")):
+        kept = Kept(path, alerts=alerts, figures_since=WALL - 60.0)
+        kept.bus.on_all(heard.append)
+        await kept.keeper.start()
+        if event.trunk == "other":
+            kept.bus.emit(joined(2.0))
+        kept.bus.emit(event)
+        await kept.keeper.stop()
+    kinds = [type(event).__name__ for event in heard if isinstance(event, AlertRaised | AlertCleared)]
+    assert kinds == ["AlertRaised", "AlertCleared", "AlertRaised"]
+
+
 async def test_a_keeper_tells_alerts_on_the_bus_and_knows_them_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "sipcc.db"
     for expected in (["AlertRaised"], []):
@@ -111,3 +187,24 @@ def test_the_configuration_has_alerts_and_knows_their_queues(tmp_path: Path) -> 
     path.write_text(TEXT.replace('queue = "sales"', 'queue = "sale"'))
     (finding,) = [finding for finding in check(path, {}) if finding.severity == "error"]
     assert (finding.message, finding.hint) == ("there is no queue 'sale'", "did you mean 'sales'?")
+
+
+QUEUE = 'queue = "sales"\nmetric = "answer_rate"'
+METRIC = 'metric = "answer_rate"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "hint"),
+    [
+        (QUEUE, 'metric = "waiting"', "waiting is about a queue", "name one"),
+        (METRIC, 'metric = "disk"', "disk is not about a queue", "leave it out"),
+        (METRIC, 'metric = "waiting"\ntrunk = "t"', "waiting is not about a trunk", "leave it out"),
+        (QUEUE, 'metric = "trunks_down"\ntrunk = "t"', "there is no trunk 't'", ""),
+    ],
+)
+def test_alerts_about_nothing(tmp_path: Path, old: str, new: str, message: str, hint: str) -> None:
+    path = tmp_path / "sipcc.toml"
+    path.write_text(TEXT.replace(old, new))
+    (finding,) = [finding for finding in check(path, {}) if finding.severity == "error"]
+    assert message in finding.message
+    assert hint in finding.hint
