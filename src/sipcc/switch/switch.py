@@ -54,6 +54,7 @@ from sipcc.switch.targets import toll_guard
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.treatments import Treatments
 from sipcc.switch.trunks import Trunks
+from sipcc.switch.visits import link_callbacks
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ class Switch(Application):
             ids=self.ids,
         )
         self.acd.planner.region_of = lambda number: self.reception.regions.of(number)
+        link_callbacks(self.acd, self.bus)
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
         self.treatments = self.treatments_of(config)
