@@ -43,13 +43,15 @@ to = "dial:sip:agent@{agent}:{port}"
 class OurServer:
     """`sipccd run` with a number that is bridged straight to the agents' address."""
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, extra: str = "") -> None:
+        """Start it; `extra` is added to its configuration."""
         self._folder = Path(tempfile.mkdtemp(prefix="sipccd-"))
         config = self._folder / "sipcc.toml"
         config.write_text(
             CONFIG.format(
                 workers=workers, folder=self._folder, caller=CALLER_HOST, agent=AGENT_HOST, port=AGENT_PORT
             )
+            + extra
         )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sipcc.cli.main", "run", "--config", str(config)],

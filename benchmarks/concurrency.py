@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,19 @@ RAMP_UP_CPS = 20.0
 SETTLE_S = 1.0
 
 
-def run(target: str, number: str, calls: int, *, steady: float, pid: int | None) -> dict[str, Any]:
-    """One run of `calls` concurrent calls, `steady` seconds of them together; the figures of the run."""
+def run(
+    target: str,
+    number: str,
+    calls: int,
+    *,
+    steady: float,
+    pid: int | None,
+    during: Callable[[float], object] = time.sleep,
+) -> dict[str, Any]:
+    """One run of `calls` concurrent calls, `steady` seconds of them together; the figures of the run.
+
+    `during` is called for the time that all of them are up, and lasts as long.
+    """
     ramp = calls / RAMP_UP_CPS
     hold = ramp + 2 * SETTLE_S + steady
     before_kb = memory_kb(pid) if pid else 0
@@ -59,7 +71,7 @@ def run(target: str, number: str, calls: int, *, steady: float, pid: int | None)
         ):
             time.sleep(ramp + SETTLE_S)
             cpu, packets, at = cpu_seconds(pid) if pid else 0.0, sink.total(), time.monotonic()
-            time.sleep(steady)
+            during(steady)
             cpu = cpu_seconds(pid) - cpu if pid else 0.0
             packets, elapsed = sink.total() - packets, time.monotonic() - at
             during_kb = memory_kb(pid) if pid else 0
