@@ -90,6 +90,7 @@ SHELLS = {
     "acd/visit.py",
     "acd/announce.py",
     "api/callcontrol.py",
+    "api/callbacks.py",
     "api/commands.py",
     "api/config.py",
     "api/entries.py",

@@ -39,6 +39,7 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "no_agents": "Sorry, nobody can take your call at the moment. Please call again later.",
         "agent_lost": "Sorry, the connection was lost. Please hold, we connect you with another agent.",
         "challenge": "Please press 1.",
+        "callback_booked": "We will call you back.",
         "queue_position": "Your position in the queue is",
         "queue_wait": "The expected waiting time is about",
         "queue_next": "You are the next caller in the queue.",
@@ -72,6 +73,8 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         ),
         # 请按一。
         "challenge": "qing3 an4 yi1.",
+        # 我们会给您回电。
+        "callback_booked": "wo3 men5 hui4 gei3 nin2 hui2 dian4.",
         # 您的排队位置是第
         "queue_position": "nin2 de5 pai2 dui4 wei4 zhi4 shi4 di4",
         # 预计等待时间约

@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from sipcc import __version__
 from sipcc.api.access import Tokens
+from sipcc.api.callbacks import CALLBACKS
 from sipcc.api.callcontrol import CALL_CONTROL
 from sipcc.api.commands import COMMANDS
 from sipcc.api.config import CONFIG
@@ -43,7 +44,7 @@ def make_api(
     feed = Feed(centre.bus, centre.clock, ring, centre.keeper.scribe)
     return Litestar(
         [
-            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS),
+            *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
             *(*FOLLOWING, *HOOK_PAGES, *CONFIG, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from sipcc.acd import Acd, AgentSnapshot, QueueSnapshot, Verdict
+from sipcc.acd.callback import CallbackState
 from sipcc.bus import Bus
 from sipcc.call import Calls
 from sipcc.clock import Clock
@@ -260,6 +261,36 @@ class ReloadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """In words, such as ``queues sales: changed strategy``."""
     kept: tuple[str, ...]
     """Keys whose new values count only from the next start on, such as ``sip.listen``."""
+
+
+class CallbackOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a booking."""
+
+    request_id: RequestId
+    queue: str
+    number: str
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
+    """The customer's; that of its queue is added."""
+
+
+class CallbackRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer to be called back."""
+
+    id: str
+    queue: str
+    number: str
+    priority: int
+    joined: float
+    """The age of its place in line."""
+    booked: float
+    expires: float
+    not_before: float
+    """The end of the pause after a call that did not reach the customer."""
+    attempts: int
+    """Calls that did not reach the customer."""
+    state: CallbackState
+    outcome: str | None
+    """``served``, ``cancelled``, ``expired``, ``unreached`` or ``called_again``; None before the end."""
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from sipcc.call.caller import identify
 from sipcc.call.describing import describe_leg
 from sipcc.call.leg import Leg
 from sipcc.call.legoffers import SDP
+from sipcc.call.placing import PlacedCall, Placing
 from sipcc.call.protocols import Handler
 from sipcc.call.resuming import resume_call
 from sipcc.call.routing import Route, Routes
@@ -73,6 +74,15 @@ class Calls:
     def live(self) -> list[Call]:
         """The live calls, oldest first; not those whose handler alone lives on."""
         return [call for call in self._live.values() if not call.ended]
+
+    def place(self, placing: Placing) -> PlacedCall:
+        """Begin a call to a customer; nobody is rung yet, and whoever places it must release it."""
+        others = [call for call in self._live.values() if call.caller == placing.number]
+        call = PlacedCall(self._context, placing, others=others)
+        self._live[call.id] = call
+        self._empty.clear()
+        call.on_end(lambda: self._forget(call))
+        return call
 
     async def drain(self, timeout: float) -> int:
         """Take no new calls and wait for the live ones to end; how many were left after `timeout` seconds.

@@ -21,6 +21,7 @@ from sipcc.acd.strategies import BUILT_IN
 from sipcc.call.settings import DiallingSettings
 from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
+from sipcc.config.callbacks import check_callbacks
 from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.findings import Finding, Report
@@ -289,6 +290,8 @@ def _check_all(
     for section in ("queues", "numbers"):
         check_recordings(section, lists[section], report)
     check_queue_exits(lists["queues"], names, report)
+    if not report.has_error_below(("callbacks",)):
+        check_callbacks(config.callbacks, lists["queues"], lists["trunks"], names, report)
     check_renames(lists["queues"], report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)

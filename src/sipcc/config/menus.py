@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from sipcc.call.destination import Destination
+from sipcc.config.callbacks import books
 from sipcc.config.findings import Report
 from sipcc.config.lines import Path
 from sipcc.config.names import Names, check_target
@@ -75,6 +76,12 @@ def check_prompts(config: Config, report: Report) -> None:
     if config.screening.challenge:
         prompt = config.screening.challenge_prompt
         places.append((("screening", "challenge_prompt"), prompt, config.ivr.language))
+    if any(books(queue) for queue in config.queues):
+        places += [
+            (("callbacks", key), getattr(config.callbacks, key), config.ivr.language)
+            for key in ("prompt", "number_prompt")
+            if getattr(config.callbacks, key)
+        ]
     for path, name, language in places:
         for gap in catalogue.missing([name], language):
             add = report.warn if gap.heard_in else report.error

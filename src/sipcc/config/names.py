@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sipcc.acd.callback import HERE
 from sipcc.acd.settings import AgentSettings, QueueSettings
 from sipcc.call.destination import Destination
 from sipcc.call.settings import NumberSettings
@@ -180,18 +181,24 @@ def check_bound(number: str, path: Path, names: Names, report: Report) -> None:
         check_target(number, path, names, report)
 
 
+def _check_exit(text: str, path: Path, names: Names, report: Report) -> None:
+    """Check where a queue leads: to a callback in it, or to any destination."""
+    if text != HERE:
+        check_destination(text, path, names, report)
+
+
 def check_queue_exits(queues: Sequence[tuple[int, QueueSettings]], names: Names, report: Report) -> None:
     """Check where callers go on to from each queue, and that no rule sends away everybody."""
     for index, queue in queues:
         path: Path = ("queues", index)
         if queue.then:
-            check_destination(queue.then, (*path, "then"), names, report)
+            _check_exit(queue.then, (*path, "then"), names, report)
         for key, to in queue.keys.items():
-            check_destination(to, (*path, "keys", key), names, report)
+            _check_exit(to, (*path, "keys", key), names, report)
         for place, number in enumerate(queue.bound):
             check_bound(number, (*path, "bound", place), names, report)
         for place, rule in enumerate(queue.overflow):
-            check_destination(rule.to, (*path, "overflow", place, "to"), names, report)
+            _check_exit(rule.to, (*path, "overflow", place, "to"), names, report)
             if rule.when != "no_agent" and not rule.at:
                 report.error(
                     (*path, "overflow", place, "at"),

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from sipcc.config.findings import Report
 from sipcc.config.schema import LISTS, TABLES, Config
 
-UNTIL_RESTART = ("sip", "media", "dialling", "records", "log", "daemon", "api")
+UNTIL_RESTART = ("sip", "media", "dialling", "callbacks", "records", "log", "daemon", "api")
 """The sections that stay as they were until the next start."""
 
 SECRETS = frozenset({"password", "secret", "digest"})

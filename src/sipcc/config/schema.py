@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from sipcc.acd.callback import CallbackSettings
 from sipcc.acd.settings import AgentSettings, QueueSettings, RouterSettings, WorkflowSettings, with_bound
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.screening import ScreeningSettings
@@ -58,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     toll: TollSettings = TollSettings()
     screening: ScreeningSettings = ScreeningSettings()
     regions: RegionSettings = RegionSettings()
+    callbacks: CallbackSettings = CallbackSettings()
     daemon: DaemonSettings = DaemonSettings()
     api: ApiSettings = ApiSettings()
     users: tuple[UserSettings, ...] = ()
@@ -90,6 +92,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "toll": TollSettings,
     "screening": ScreeningSettings,
     "regions": RegionSettings,
+    "callbacks": CallbackSettings,
     "daemon": DaemonSettings,
     "api": ApiSettings,
 }

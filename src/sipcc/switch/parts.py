@@ -14,6 +14,7 @@ from sipcc.call.events import CallEndedEvent
 from sipcc.journal import Journal
 from sipcc.shelves import Shelves
 from sipcc.sip.binding import SavedContacts
+from sipcc.switch.customers import CustomerCalls
 
 if TYPE_CHECKING:
     from sipcc.bus import Bus
@@ -97,7 +98,10 @@ def shelves(config: Config) -> Shelves:
 
 
 def go_on(switch: Switch, left: Mapping[str, SavedCall], journal: Journal[SavedCall] | None) -> None:
-    """Go on with the calls that a process before us has left; close the records of those that are lost."""
+    """Go on with the calls that a process before us has left; close the records of those that are lost.
+
+    Callbacks that it has left are made from now on.
+    """
     trunks = {trunk.name: trunk for trunk in switch.config.trunks}
     lost_calls = switch.calls.resume(left, trunks, treatment=switch.returning.treatment)
     switch.returning.keeping.taken_up(left.keys() - set(lost_calls))
@@ -106,6 +110,7 @@ def go_on(switch: Switch, left: Mapping[str, SavedCall], journal: Journal[SavedC
             journal.over(lost)
         at = switch.clock.now()
         switch.bus.emit(CallEndedEvent(at=at, call=lost, cause="failed", sip_status=500, ended_by="us"))
+    CustomerCalls(switch).open()
 
 
 def host_of(listen: str) -> str:

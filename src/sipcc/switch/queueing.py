@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from sipcc.acd import QueueHandle, QueueResult
+from sipcc.acd.callback import HERE
 from sipcc.call import Call, Destination, Handler
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.log import get_logger
@@ -29,6 +30,8 @@ class Queueing:
         """
         self._queue, self._handler_of = queue, handler_of
         self._hops: dict[str, int] = {}
+        self.booked_prompt = ""
+        """What a caller hears who has booked a callback; empty for nothing."""
 
     def handler(self, name: str) -> Handler:
         """The treatment of calls that are sent to the queue called `name`, if it is there still."""
@@ -57,8 +60,12 @@ class Queueing:
     async def _go_on(self, call: Call, result: QueueResult) -> None:
         if result.exit == "answered" or call.ended:
             return
+        if result.exit == "callback_booked":
+            if self.booked_prompt:
+                await call.play(self.booked_prompt)
+            return
         handler = None
-        if result.to and (result.exit == "key_exit" or self._may_hop(call, result)):
+        if result.to not in ("", HERE) and (result.exit == "key_exit" or self._may_hop(call, result)):
             handler = self._handler_to(call, result.to)
         if handler is not None:
             await handler(call)

@@ -13,6 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from sipcc.acd.events import (
+    CallbackBooked,
+    CallbackEnded,
+    CallbackTried,
     CallerAssigned,
     CallerMoved,
     CallerPrioritised,
@@ -200,6 +203,12 @@ def told(event: Event) -> tuple[str, str] | None:
             return f"left queue {event.queue}: {event.exit}{agent}", f"after {event.waited:.1f} s"
         case PlaceRegained():
             return f"stands where it stood in queue {event.queue}", f"joined {event.credit:.1f} s earlier"
+        case CallbackBooked():
+            return f"is called back at {event.number}", f"place {event.credit:.1f} s old"
+        case CallbackTried():
+            return f"callback by {event.agent or 'nobody'}: {event.outcome}", f"attempt {event.attempt}"
+        case CallbackEnded():
+            return f"callback to {event.number}: {event.outcome}", f"after {event.attempts} calls"
         case CallerMoved():
             place = "kept" if event.kept else "not kept"
             return f"moved to queue {event.to}{_by(event.by)}", f"place {place}"

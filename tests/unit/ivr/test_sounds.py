@@ -17,6 +17,7 @@ PROMPTS = [
     "all_busy",
     "no_agents",
     "agent_lost",
+    "callback_booked",
     "challenge",
     "queue_position",
     "queue_wait",
