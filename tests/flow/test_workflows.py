@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.flow.centre import AGENT_HZ, Centre
 
 from sipcc.acd import OfferMade, QueueJoined, QueueLeft
 from sipcc.call import Call, Destination
 from sipcc.call.events import Decision
+from sipcc.config import load
+from sipcc.errors import ConfigError
 from sipcc.testing.phone import Answer
 
 WORKFLOW = """
@@ -162,5 +165,36 @@ async def test_attributes_of_a_program_choose_and_age_is_kept(tmp_path: Path) ->
         line = next(queue for queue in centre.switch.acd.snapshot().queues if queue.name == "help")
         # the one that came by way of sales is older, and stands first
         assert [entry.caller for entry in line.waiting] == ["13800138001", "13800138002"]
+        await first.hangup()
+        await second.hangup()
+
+
+async def test_who_is_moved_by_hand_is_not_moved_on(tmp_path: Path) -> None:
+    extra = written(tmp_path, {"queue": "sales", "timeout": 10}, {"queue": "sales", "priority": 3})
+    async with Centre(tmp_path, extra=extra) as centre:
+        caller = await centre.carrier.call("4008200001")
+        await caller.answered()
+        await asyncio.sleep(2.0)
+        (entry,) = [event.entry for event in centre.events if isinstance(event, QueueJoined)]
+        centre.switch.acd.move(entry, "help")
+        await asyncio.sleep(20.0)
+        assert joined(centre) == [("sales", 0), ("help", 0)]
+        await caller.hangup()
+
+
+async def test_a_reload_takes_new_rules_for_new_calls(tmp_path: Path) -> None:
+    extra = written(tmp_path, {"queue": "sales"})
+    async with Centre(tmp_path, extra=extra) as centre:
+        first = await centre.carrier.call("4008200001")
+        await first.answered()
+        written(tmp_path, {"queue": "help", "priority": 2})
+        await centre.switch.reload(load(tmp_path / "sipcc.toml"))
+        second = await centre.carrier.call("4008200001")
+        await second.answered()
+        await asyncio.sleep(1.0)
+        assert joined(centre) == [("sales", 0), ("help", 2)]
+        written(tmp_path, {"queue": "nowhere"})
+        with pytest.raises(ConfigError, match="there is no queue 'nowhere'"):
+            load(tmp_path / "sipcc.toml")
         await first.hangup()
         await second.hangup()

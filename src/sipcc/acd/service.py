@@ -220,6 +220,7 @@ class Acd(CallerCommands):
                 entry_id, place = self._ids.uid("entry"), visit.regained
             else:
                 return result
+            journey = None  # who was moved, or has its old place again, stays there
 
     def _place_of(self, queue: str, call: Caller) -> Place | None:
         """The place that is kept for this caller in this queue."""
