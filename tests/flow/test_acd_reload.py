@@ -187,6 +187,37 @@ async def test_an_added_agent_is_there_at_once_and_takes_who_waits() -> None:
     await it.leave()
 
 
+async def test_a_renamed_queue_keeps_the_places_of_those_who_gave_up_and_whom_to_call_back() -> None:
+    rules: dict[str, Any] = {"strategy": "linear", "resume_within": 300, "recall_window": 3600}
+    it = await hall([agent("alice")], [Queue(name="sales", **rules)])
+    it.acd.pause("alice")
+    for name, caller in (("c1", "13800138001"), ("c2", "13800138002")):
+        it.callers[name] = FakeCaller(name)
+        it.callers[name].caller = caller
+        it.visits[name] = asyncio.ensure_future(it.acd.queue("sales").enter(it.callers[name]))
+        await asyncio.sleep(10.0)
+    it.callers["c1"].hang_up()
+    await asyncio.sleep(1.0)
+    it.reload([agent("alice", "orders")], [Queue(name="orders", was="sales", **rules)])
+    assert [task.queue for task in it.acd.recalls()] == ["orders"]
+    it.callers["c3"] = FakeCaller("c3")
+    it.callers["c3"].caller = "13800138001"
+    it.visits["c3"] = asyncio.ensure_future(it.acd.queue("orders").enter(it.callers["c3"]))
+    await asyncio.sleep(1.0)
+    assert it.line("orders") == ["c3", "c2"]
+    await it.leave()
+
+
+async def test_a_process_that_begins_with_the_new_name_knows_the_old_one() -> None:
+    it = await hall([agent("alice", "orders")], [Queue(name="orders", was="sales")])
+    assert it.acd.queue("sales").name == "sales"
+    assert it.acd.floor.knows("sales")
+    assert not it.acd.floor.knows("help")
+    await it.call("c1", "sales")
+    assert it.line("orders") == ["c1"]
+    await it.leave()
+
+
 async def test_round_robin_goes_on_where_it_was() -> None:
     queues = [Queue(name="sales", strategy="round-robin", wrap_up=0)]
     team = [agent(name) for name in ("alice", "bob", "carol")]

@@ -100,7 +100,7 @@ class Booking(Ground):
         for callback in outs:
             self._take_out(callback, now=now)
         for callback in ups:
-            if not self.closed and callback.queue in self.lines:
+            if not self.closed and self.knows(callback.queue):
                 self._line_up(callback)
         at = self.callbacks.next_look(now=now)
         if at is not None and (self._looks_at is None or at < self._looks_at or self._looks_at <= now):

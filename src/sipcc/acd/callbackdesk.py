@@ -95,8 +95,9 @@ class CallbackDesk(Engine):
         """
         now = self.now()
         for one in left:
-            if one.queue in self.floor.lines:
-                plan = self.planner.plan(one.queue, one.number, now=now)
+            if self.floor.knows(one.queue):
+                queue = self.floor.line(one.queue).settings.name
+                plan = self.planner.plan(queue, one.number, now=now)
                 self.floor.restore_callback(
                     revived(one, now=now, wall=self._clock.wall_of(now), plan=plan), now=now
                 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from sipcc.acd import offer as offers_
 from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
@@ -74,7 +76,7 @@ class Ground:
         """Agents that are not configured any more, with what they wished; gone when they are done."""
         self.retired: set[str] = set()
         """Queues that are not configured any more; gone when they are empty."""
-        self.aliases: dict[str, str] = {}
+        self.aliases = {line.settings.was: name for name, line in self.lines.items() if line.settings.was}
         """Old names of queues that are called otherwise now."""
         self._travellers: set[str] = set()
         """Entries on a journey; ones that have ended are dropped at the next look."""
@@ -95,16 +97,20 @@ class Ground:
             known = ", ".join(sorted(self.lines)) or "none"
             raise LocalProtocolError(f"there is no queue {queue!r}; known: {known}") from None
 
+    def knows(self, queue: str) -> bool:
+        """True for a queue that is there, under this name or after it was renamed."""
+        return queue in self.lines or self.aliases.get(queue) in self.lines
+
     def count_on(self, number: int) -> None:
         """Let the entries that come after be younger than one of another process."""
         self._count = max(self._count, number)
 
     def take_up(self, entry: Entry) -> None:
         """Know of a talk that another process has begun."""
-        self.entries[entry.id] = entry
-        tally = self.line(entry.queue).tally
-        tally.joined += 1
-        tally.left(entry, self.line(entry.queue).settings)
+        line = self.line(entry.queue)
+        self.entries[entry.id] = replace(entry, queue=line.settings.name, told_as=entry.queue)
+        line.tally.joined += 1
+        line.tally.left(entry, line.settings)
 
     def drop_talk(self, entry_id: str, *, now: float) -> None:
         """A talk of another process ended with it; only its agent is to know."""

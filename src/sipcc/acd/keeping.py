@@ -126,7 +126,7 @@ class Keeping:
     def _restore_entry(self, entry_id: str, kept: KeptEntry, lives: bool, *, ages: float, now: float) -> None:
         floor = self._acd.floor
         self._touched.add(entry_id)
-        if kept.queue not in floor.lines:
+        if not floor.knows(kept.queue):
             return
         floor.count_on(kept.number)
         talks = bool(kept.agent) and kept.agent in floor.staff.agents

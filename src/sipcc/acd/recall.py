@@ -49,6 +49,13 @@ class KeptPlaces:
         if len(self._places) > self._kept:
             self._places.popitem(last=False)
 
+    def rename(self, was: str, name: str) -> None:
+        """Keep the places of a queue under its new name."""
+        items = list(self._places.items())
+        self._places = OrderedDict(
+            ((name if queue == was else queue, caller), place) for (queue, caller), place in items
+        )
+
     def regain(self, queue: str, caller: str, *, now: float) -> tuple[Place, str] | None:
         """The place that `caller` has kept in `queue`, and the entry it had; it is kept no longer."""
         place, entry, until = self._places.pop((queue, caller), (None, "", now))
@@ -118,6 +125,12 @@ class RecallList:
         self._events.append(
             RecallOpened(at=now, recall=task.id, queue=queue, call=call, number=number, calls=task.calls)
         )
+
+    def rename(self, was: str, name: str) -> None:
+        """Have the tasks of a queue under its new name."""
+        for number, task in self._tasks.items():
+            if task.queue == was:
+                self._tasks[number] = replace(task, queue=name)
 
     def called(self, number: str, *, now: float) -> None:
         """`number` came into a queue again: its task is closed."""

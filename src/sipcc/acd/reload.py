@@ -107,13 +107,16 @@ class Renewable(Ground):
                     self.retired.add(was)
                 continue
             self._go_on(before, self.lines[name], order, now=now)
-        self.aliases = {was: names.get(name, name) for was, name in self.aliases.items()} | names
+        self.aliases = {was: names.get(name, name) for was, name in self.aliases.items()} | fresh.aliases
+        self.aliases |= names
 
     def _rename(self, was: str, name: str) -> None:
         for entry in [entry for entry in self.entries.values() if entry.queue == was]:
             self.entries[entry.id] = replace(entry, queue=name, told_as=entry.told_as or was)
         for offer in [offer for offer in self.offers.values() if offer.queue == was]:
             self.offers[offer.id] = replace(offer, queue=name, told_as=offer.told_as or was)
+        self.kept.rename(was, name)
+        self.recalls.rename(was, name)
 
     def _retired(self, before: WaitingLine) -> WaitingLine:
         """A line that is not configured any more, for those who are in it."""

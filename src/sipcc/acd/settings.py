@@ -126,8 +126,8 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: Name
     """Unique among queues."""
     was: str = ""
-    """The name that this queue had in the configuration before: with a reload it stays the same queue, with its
-    callers, under its new name. Empty, or a name that no queue has any more, says nothing."""
+    """The name that this queue had in the configuration before: with a reload it stays the same queue, with
+    its callers, under its new name. Empty, or a name that no queue has any more, says nothing."""
     strategy: str = "longest-idle"
     """A name of the entry-point group ``sipcc.strategies``."""
     ring_timeout: Annotated[float, Meta(gt=0)] = 20.0
