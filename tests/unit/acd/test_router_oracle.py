@@ -138,7 +138,7 @@ def caller(number: int, queue: str, names: Sequence[str], draw: Random) -> Entry
         plan=plan,
         state=draw.choice([EntryState.WAITING] * 5 + [EntryState.OFFERING]),
         offered_at=draw.choice([NOW, NOW - 5.0]),
-        tried=frozenset(draw.sample(names, min(len(names), draw.choice([0, 0, 0, 1, 2])))),
+        tried=frozenset(draw.sample(names, draw.choice([0, 0, 0, 1, len(names) // 3, len(names)]))),
     )
 
 
