@@ -57,10 +57,11 @@ class HookStore:
         async with self._engine.begin() as connection:
             return await connection.run_sync(_collect, hook, frozenset(events))
 
-    async def waiting(self, hook: str, *, limit: int = PAGE) -> list[Message]:
-        """The oldest messages that are to be sent, with their bodies."""
-        query = _bodies().where(webhook_message.c.webhook == hook, webhook_message.c.dead == 0)
-        query = query.order_by(webhook_message.c.seq, webhook_message.c.key).limit(limit)
+    async def waiting(self, hook: str, *, behind: int = 0) -> list[Message]:
+        """The oldest messages that are to be sent, of events behind one in the log, with their bodies."""
+        columns = webhook_message.c
+        query = _bodies().where(columns.webhook == hook, columns.dead == 0, columns.seq > behind)
+        query = query.order_by(columns.seq, columns.key).limit(PAGE)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         return [_message(row) for row in rows]

@@ -37,6 +37,8 @@ LOOK_EVERY_S = 15.0
 """Seconds after which the database is looked at although nothing was told: others may replay messages."""
 SHORT = 65_536
 """Bytes of an answer that are read; nobody looks at them."""
+MOST_IN_MEMORY = 1000
+"""Messages of a webhook that are held in memory; those beyond stay in the database until there is room."""
 RETRYABLE = frozenset({408, 409, 425, 429})
 """Statuses of 4xx that speak of the moment, not of the message."""
 
@@ -156,7 +158,8 @@ class Webhooks:
     async def replay(self, name: str, keys: Sequence[str] = ()) -> int:
         """Send messages that were given up once more, those with `keys` or all; how many there are."""
         count = await self._known(name).replay(name, keys)
-        self.stored()
+        self._hooks[name].look_back = True
+        self._hooks[name].wake.set()
         return count
 
     def _known(self, name: str) -> HookStore:
@@ -189,6 +192,9 @@ class _Hook:
         self.wake = asyncio.Event()
         self.error = ""
         self._opened = False
+        self.look_back = True
+        """Look at all messages, not only at those of new events: some may be sent again."""
+        self._seen = 0
         self._leaving: set[str] = set()
         """Messages that are over, but for the database."""
         self._left: set[str] = set()
@@ -228,7 +234,7 @@ class _Hook:
                 async with asyncio.timeout(pause):
                     await self.wake.wait()
             except TimeoutError:
-                pass
+                self.look_back = True
 
     async def _read(self) -> None:
         name = self._settings.name
@@ -237,9 +243,13 @@ class _Hook:
             self._opened = True
         while await self.store.collect(name, self._settings.events):
             pass
+        if len(self.box) >= MOST_IN_MEMORY:
+            return
         self._left.clear()
-        found = await self.store.waiting(name)
+        behind, self.look_back = 0 if self.look_back else self._seen, False
+        found = await self.store.waiting(name, behind=behind)
         self.box.add(one for one in found if one.key not in self._leaving and one.key not in self._left)
+        self._seen = max([self._seen, *(one.seq for one in found)])
 
     def _now(self) -> float:
         return self._clock.wall_of(self._clock.now())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from sipcc.call.events import CallAnswered, CallEndedEvent, CallRinging, CallSta
 from sipcc.clock import LoopClock
 from sipcc.errors import LocalProtocolError
 from sipcc.events import Event
+from sipcc.records import hookstore, webhooks
 from sipcc.records.events import AlertCleared, AlertRaised
 from sipcc.records.keeper import RecordKeeper
 from sipcc.records.settings import RecordSettings, WebhookSettings
@@ -291,3 +294,56 @@ def test_secrets_that_sign_nothing(secret: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         key_of(secret)
     assert len(key_of(SECRET.rstrip("="))) == 25
+
+
+async def test_a_long_backlog_stays_in_the_database_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST_IN_MEMORY", 20)
+    monkeypatch.setattr(hookstore, "PAGE", 10)
+    receiver = Receiver(down)
+    async with station(tmp_path, receiver) as there:
+        for number in range(100):
+            there.tell(CallRinging(at=float(number), call=f"c{number % 7}"), raised(float(number)))
+        await there.keeper.flush()
+        await asyncio.sleep(20.0)
+        assert len(there.keeper.webhooks._hooks["crm"].box) <= 30
+        receiver.behave = lambda body: 200
+        await there.settled()
+    assert len(receiver.taken) == len(receiver.unique) == 200
+    alerts = [body["data"]["at"] for body in receiver.taken if body["type"] == "AlertRaised"]
+    assert alerts == sorted(alerts)
+
+
+@pytest.mark.realtime
+async def test_over_sockets_to_a_receiver_that_comes_late(tmp_path: Path) -> None:
+    got: list[tuple[dict[str, str], bytes]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+                headers = {name.lower(): text for name, _, text in (line.partition(": ") for line in head)}
+                got.append((headers, await reader.readexactly(int(headers["content-length"]))))
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    hook = WebhookSettings(name="crm", url=f"http://127.0.0.1:{port}/in", secret=SECRET)
+    bus = Bus()
+    keeper = RecordKeeper(
+        RecordSettings(database=str(tmp_path / "sipcc.db")), bus, LoopClock(), webhooks=[hook]
+    )
+    await keeper.start()
+    bus.emit(raised(1.0))
+    while not keeper.webhooks.failures:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    bus.emit(cleared(2.0))
+    while len(got) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    await keeper.stop()
+    server.close()
+    verify = standardwebhooks.Webhook(SECRET).verify
+    assert [verify(body, headers)["type"] for headers, body in got] == ["AlertRaised", "AlertCleared"]
