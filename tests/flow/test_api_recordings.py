@@ -15,9 +15,12 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.flow.test_api import TOKENS, Client, until
 from tests.flow.test_recording_policy import TAPED, files, share, talking, taped
 
+from sipcc import Switch
 from sipcc.api import TokenSettings, digest_of
 from sipcc.api.app import make_api
+from sipcc.call.events import RecordingFinished, RecordingStarted, RecordingStored
 from sipcc.clock import LoopClock
+from sipcc.config import load
 from sipcc.records import Cdr
 from sipcc.records.events import RecordingAccessed, RecordingDeleted
 from sipcc.records.recordings import DAY_S, Recording
@@ -57,6 +60,11 @@ class Api(Client):
 
 def bytes_of(path: str) -> bytes:
     return Path(path).read_bytes()
+
+
+def written(path: Path, data: bytes) -> str:
+    path.write_bytes(data)
+    return str(path)
 
 
 def remove(path: str) -> None:
@@ -225,7 +233,9 @@ async def test_a_hold_stops_the_deletion_and_the_erasure(tmp_path: Path) -> None
     async with client(tmp_path, taped("true")) as api:
         held, other = await one_call(api), await one_call(api)
         body = {"request_id": "h1", "held": True, "why": "case 17"}
-        assert (await api.post(f"/calls/{held.id}/recording/hold", body, role="supervisor")).status_code == 403
+        assert (
+            await api.post(f"/calls/{held.id}/recording/hold", body, role="supervisor")
+        ).status_code == 403
         done = await api.post(f"/calls/{held.id}/recording/hold", body)
         assert done.json() == {"call": held.id, "held": True, "recordings": [held.id]}
         assert (await api.post("/calls/call-0/recording/hold", body)).status_code == 404
@@ -256,3 +266,53 @@ async def test_the_index_follows_a_recording_that_is_compressed(tmp_path: Path) 
         assert row.size_bytes == len(bytes_of(row.path))
         heard = await api.get(f"/recordings/{cdr.id}/audio")
         assert (heard.headers["content-type"], heard.content[:4]) == ("audio/flac", b"fLaC")
+
+
+@pytest.mark.realtime
+async def test_audio_is_streamed_over_a_real_connection_and_a_listener_may_leave(tmp_path: Path) -> None:
+    """Four megabytes, whole, in ranges, and by somebody who hears only the beginning."""
+    data = bytes(range(256)) * 16_384
+    path = written(tmp_path / "call-1.wav", data)
+    file = written(
+        tmp_path / "sipcc.toml",
+        f"""
+        [sip]
+        listen = ["udp:127.0.0.1:0"]
+        [media]
+        workers = 0
+        [api]
+        listen = "127.0.0.1:0"
+        [[tokens]]
+        name = "board"
+        role = "auditor"
+        digest = "{digest_of("secret-token")}"
+        """.encode(),
+    )
+    switch = Switch(load(file))
+    await switch.start()
+    try:
+        for event in (
+            RecordingStarted(at=switch.clock.now(), call="call-1", path=path, recording="call-1"),
+            RecordingFinished(at=switch.clock.now(), call="call-1", path=path, seconds=9, reason="stopped"),
+            RecordingStored(
+                at=switch.clock.now(), call="call-1", path=path, stored=path, size_bytes=len(data)
+            ),
+        ):
+            switch.bus.emit(event)
+        await switch.keeper.flush()
+        assert switch.door.address is not None
+        host, port = switch.door.address
+        headers = {"Authorization": "Bearer secret-token"}
+        url = f"http://{host}:{port}/recordings/call-1/audio"
+        async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
+            whole = await http.get(url)
+            assert (whole.status_code, whole.content) == (200, data)
+            part = await http.get(url, headers={"Range": "bytes=1000000-2999999"})
+            assert (part.status_code, part.content) == (206, data[1_000_000:3_000_000])
+            async with http.stream("GET", url) as begun:
+                async for piece in begun.aiter_bytes():
+                    assert data.startswith(piece)
+                    break
+            assert (await http.get(url, headers={"Range": "bytes=-1"})).content == data[-1:]
+    finally:
+        await switch.stop()

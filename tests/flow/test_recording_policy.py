@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.flow.centre import AGENT_HZ, CALLER_HZ, Centre
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, MUSIC_HZ, Centre
 
 from sipcc import Call
 from sipcc.errors import LocalProtocolError
@@ -345,6 +345,42 @@ async def test_an_attended_transfer_after_the_answer_stays_in_one_file(tmp_path:
         _, right, _ = read_stereo(finished.path)
         assert share(right, AGENT_HZ["1001"]) > 0.5
         assert share(right, AGENT_HZ["1002"]) > 1.5
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_after_a_transfer_to_a_queue_its_own_policy_holds(tmp_path: Path, recorded: bool) -> None:
+    extra = f"""
+[[queues]]
+name = "second"
+record = {str(recorded).lower()}
+[[agents]]
+name = "eve"
+user = "1002"
+queues = ["second"]
+[[numbers]]
+number = "{NUMBER}"
+to = "queue:second"
+"""
+    async with Centre(tmp_path, extra=taped("true") + extra) as centre:
+        await centre.phone("1002", Answer(after=5.0))
+        caller, phone = await talking(centre)
+        peer = await phone.next_call()
+        await asyncio.sleep(2)
+        assert await peer.refer(f"sip:{NUMBER}@pbx.example.com") == 202
+        await caller.hears(MUSIC_HZ, timeout=10)
+        await caller.hears(AGENT_HZ["1002"], timeout=30)
+        await asyncio.sleep(2)
+        await caller.hangup()
+        await until(lambda: centre.told("CallEndedEvent"))
+        await asyncio.sleep(3)
+        await centre.switch.keeper.flush()
+        rows = sorted(await centre.switch.keeper.recordings.find(), key=lambda row: row.id)
+        assert [row.queue for row in rows] == ["taped", "second"][: 1 + recorded]
+        assert {row.interaction for row in rows} == {rows[0].call}
+        heard = [read_stereo(row.path)[1] for row in rows]
+        assert share(heard[0], AGENT_HZ["1001"]) > 1.5
+        assert share(heard[0], AGENT_HZ["1002"]) == 0
+        assert not recorded or share(heard[1], AGENT_HZ["1002"]) > 1.5
 
 
 async def test_a_disk_that_fills_is_told_before_anything_is_lost(

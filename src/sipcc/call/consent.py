@@ -30,6 +30,7 @@ async def prepare(call: Call, policy: RecordPolicy) -> None:
     if taping.policy is not None and taping.policy.number and not policy.number:
         return
     taping.policy = policy
+    taping.part()
     if not policy.announces(call.id) or taping.consent == "blocked" or policy.is_satisfied(taping.consent):
         return
     await call.free()

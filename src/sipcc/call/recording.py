@@ -103,8 +103,6 @@ class CallRecording:
         """What its queue or its number says; None leaves it to the program."""
         self.consent: Consent = ""
         """What is known of the caller's consent."""
-        self.interaction = call_id
-        """The call that this one goes on with, after a transfer; else this one."""
         self.count = 0
         """Files so far."""
         self._call_id = call_id
@@ -252,9 +250,13 @@ class CallRecording:
 
     def inherit(self, other: CallRecording) -> None:
         """The caller of the call that `other` is of comes into this one by a transfer."""
-        self.interaction, self.consent = other.interaction, other.consent
+        self.consent = other.consent
         if self.policy is None or not self.policy.may_record:
             self.policy = other.policy
+
+    def part(self) -> None:
+        """The caller goes on to somewhere else: what is said there has a file of its own, if any."""
+        self._end()
 
     def _begin(self, call: Call) -> None:
         policy = self.policy
@@ -307,7 +309,7 @@ class CallRecording:
             call=self._call_id,
             path=tape.path,
             recording=self.recording_id,
-            interaction=self.interaction,
+            interaction=call.interaction,
             caller=call.caller,
             called=call.called,
             queue=policy.queue,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.call.events import (
+    InteractionJoined,
     RecordingFinished,
     RecordingPaused,
     RecordingResumed,
@@ -26,6 +27,7 @@ PAGE_ROWS = 500
 _TYPES = frozenset(
     kind.__name__
     for kind in (
+        InteractionJoined,
         RecordingStarted,
         RecordingPaused,
         RecordingResumed,
@@ -127,7 +129,7 @@ def take(connection: Connection, row: LogRow) -> None:
             _put(connection, new, event.path)
         case RecordingDeleted():
             connection.execute(delete(recording).where(recording.c.id == event.recording))
-        case RecordingHeld():
+        case RecordingHeld() | InteractionJoined():
             of_call = (recording.c.call == event.call) | (recording.c.interaction == event.call)
             _fold(connection, select(recording).where(of_call), event, row.wall)
         case RecordingPaused() | RecordingResumed() | RecordingFinished() | RecordingStored():

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.call.events import (
+    InteractionJoined,
     RecordingFinished,
     RecordingPaused,
     RecordingResumed,
@@ -112,6 +113,8 @@ def folded(recording: Recording, event: Event, wall: float) -> Recording:
                 sha256=event.sha256,
                 waveform=event.waveform,
             )
+        case InteractionJoined():
+            return replace(recording, interaction=event.interaction)
         case RecordingHeld():
             return replace(recording, held=event.held)
         case _:

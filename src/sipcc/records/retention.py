@@ -7,6 +7,7 @@ of the index goes with the proof, when it is written to the log; the call's reco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -54,21 +55,25 @@ class Retention:
     ) -> None:
         self._index, self._telling, self._clock = index, telling, clock
 
-    async def run(self) -> None:
-        """Sweep now and once a day, for ever."""
-        while True:
+    async def run(self, closing: asyncio.Event) -> None:
+        """Sweep now and once a day, until `closing` is set; what is in hand then is brought to its end."""
+        while not closing.is_set():
             try:
-                await self.sweep()
+                await self.sweep(unless=closing.is_set)
             except Exception as error:  # a database that is locked today is there tomorrow
                 _log.warning("recordings.sweep_failed", error=str(error))
-            await asyncio.sleep(DAY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DAY_S):
+                    await closing.wait()
 
-    async def sweep(self, *, page: int = PAGE_ROWS) -> int:
-        """Delete what is due, `page` recordings at a time; how many went."""
+    async def sweep(self, *, page: int = PAGE_ROWS, unless: Callable[[], bool] = lambda: False) -> int:
+        """Delete what is due, `page` recordings at a time, `unless` says no more; how many went."""
         wall = self._clock.wall_of(self._clock.now())
         gone, last = 0, None
         while due := await self._index().due(wall, limit=page, after=last):
             for one in due:
+                if unless():
+                    return gone
                 gone += await self._delete(one, "expired")
             last = due[-1].expires, due[-1].id
         if gone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from sipcc.call import Call, CallContext, Handler, NumberSettings
@@ -37,24 +37,28 @@ class Archivist:
 
     def __init__(self) -> None:
         self._scope = TaskScope("archivist")
+        self._closing = asyncio.Event()
 
     def start(self, context: CallContext, keeper: RecordKeeper, *, live: Collection[str]) -> None:
         """Begin; the recordings of the calls `live` go on."""
         from sipcc.records.retention import Retention
 
-        async def sweep() -> None:
-            await _finish_left(context, keeper, frozenset(live))
+        async def work() -> None:
+            await _finish_left(context, keeper, frozenset(live), unless=self._closing.is_set)
             retention = Retention(lambda: keeper.recordings, telling=context.bus, clock=context.clock)
-            await retention.run()
+            await retention.run(self._closing)
 
-        self._scope.spawn(sweep(), name="retention")
+        self._scope.spawn(work(), name="retention")
 
     async def stop(self) -> None:
-        """End."""
-        await self._scope.close()
+        """End; a query that is under way is waited for, because its connection would stay open."""
+        self._closing.set()
+        await self._scope.join()
 
 
-async def _finish_left(context: CallContext, keeper: RecordKeeper, live: frozenset[str]) -> None:
+async def _finish_left(
+    context: CallContext, keeper: RecordKeeper, live: frozenset[str], *, unless: Callable[[], bool]
+) -> None:
     """Bring what an earlier process has recorded into its final form, in the order of its recording."""
     try:
         left = await keeper.recordings.open()
@@ -62,6 +66,8 @@ async def _finish_left(context: CallContext, keeper: RecordKeeper, live: frozens
         _log.warning("recordings.not_looked_at", error=str(error))
         return
     for one in left:
+        if unless():
+            return
         if one.call in live:
             continue
         seconds = one.seconds

@@ -10,6 +10,7 @@ import pytest
 
 from sipcc.bus import Bus
 from sipcc.call.events import (
+    InteractionJoined,
     RecordingFinished,
     RecordingPaused,
     RecordingResumed,
@@ -134,11 +135,15 @@ async def test_a_hold_is_for_all_recordings_of_a_visit_those_to_come_too(archive
     archive.rules.hold("first", held=True, by="anna")
     archive.record("second", interaction="first")
     archive.record("other")
+    archive.record("consult")
+    archive.emit(InteractionJoined(at=archive.clock.now(), call="consult", interaction="first"))
     await archive.keeper.flush()
     rows = await archive.keeper.recordings.find()
-    assert {row.id: row.held for row in rows} == {"first": True, "second": True, "other": False}
+    assert {row.id: row.held for row in rows} == {
+        "first": True, "second": True, "other": False, "consult": False,
+    }  # fmt: skip
     found = await archive.keeper.recordings.find(RecordingFilter(call="first"))
-    assert {row.id for row in found} == {"first", "second"}
+    assert {row.id for row in found} == {"first", "second", "consult"}
 
 
 async def test_only_the_subject_is_erased(archive: Archive) -> None:
@@ -167,14 +172,16 @@ async def test_a_file_that_cannot_be_deleted_is_tried_again_the_next_day(
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refused)
-    daily = asyncio.ensure_future(archive.rules.run())
+    closing = asyncio.Event()
+    daily = asyncio.ensure_future(archive.rules.run(closing))
     archive.clock.days = 31
     await asyncio.sleep(DAY_S * 1.5)
     assert await archive.there() == (["stuck"], ["stuck"])
     monkeypatch.setattr(Path, "unlink", unlink)
     await asyncio.sleep(DAY_S)
     assert await archive.there() == ([], [])
-    daily.cancel()
+    closing.set()
+    await daily
 
 
 async def test_a_file_that_is_gone_already_leaves_a_proof(archive: Archive) -> None:
