@@ -17,7 +17,8 @@ from sipcc.errors import SipccError
 from sipcc.log import get_logger
 from sipcc.sip import Binding, NameAddr, SipUri
 from sipcc.sip.nat import plain_host
-from sipcc.sip.transport.base import Address
+from sipcc.sip.transport.base import Address, Flow
+from sipcc.switch.comeback import Comeback
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Liveness:
         # the last probes of a phone take their time too
         self._pause = max(settings.probe_phones - self._losses * PROBE_S, settings.probe_phones / 2)
         self._scope = TaskScope("liveness")
+        self._comeback = Comeback(switch)
         self._dead: set[Phone] = set()
         self._asking: set[Phone] = set()
         switch.bus.on(TalkEnded, self._on_talk_ended)
@@ -58,6 +60,7 @@ class Liveness:
 
     async def stop(self) -> None:
         """Ask no more."""
+        await self._comeback.stop()
         await self._scope.close()
 
     def alive(self, user: str) -> bool:
@@ -69,8 +72,13 @@ class Liveness:
         self._switch.acd.user_reachable(user, count > 0, reason=why)
         self._switch.lamps.phones_changed(user)
 
+    def closed(self, flow: Flow) -> None:
+        """A connection has closed over which somebody had registered."""
+        self._comeback.closed(flow)
+
     def heard(self, user: str, source: Address) -> None:
         """A phone of `user` has registered from `source`: it is there."""
+        self._comeback.heard(user)
         dead = {phone for phone in self._dead if phone[0] == user}
         if dead:
             bound = {_phone(user, binding) for binding in self._bindings(user)}

@@ -56,6 +56,10 @@ class PhoneListener(Protocol):
         """A user has so many contacts now, and has lost others because of `why`."""
         ...
 
+    def closed(self, flow: Flow) -> None:
+        """A connection has closed over which somebody had registered."""
+        ...
+
     def heard(self, user: str, source: Address) -> None:
         """A phone of `user` has registered, maybe again, from `source`."""
         ...
@@ -149,6 +153,7 @@ class PhoneRegistrations:
     def _on_flow_closed(self, flow: Flow) -> None:
         bindings = self._registrar.bound_to(flow)
         if bindings and not self._closed:
+            self._listener.closed(flow)
             self._scope.spawn(self._look_after(flow, bindings), name=str(flow.remote))
 
     async def _look_after(self, flow: Flow, bindings: Sequence[Binding]) -> None:
