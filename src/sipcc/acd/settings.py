@@ -12,6 +12,7 @@ from sipcc.recordpolicy import RecordingRules, RecordWhen
 
 Seconds = Annotated[float, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Priority = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
 
 
 Key = Annotated[str, Meta(pattern="^[0-9A-D*#]?$")]

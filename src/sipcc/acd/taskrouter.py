@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from sipcc.acd.model import Agent
-from sipcc.acd.settings import AgentSettings
+from sipcc.acd.settings import AgentSettings, Priority
 from sipcc.expr import Expression, ExpressionError, Kind, Name, Value, compile_expression
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -42,9 +42,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The name of a queue."""
     expression: str = ""
     """Which of its agents may have the call; empty for all."""
-    priority: int | None = None
+    priority: Priority | None = None
     """The call's priority from here on, added to the queue's; None leaves it as it was, 0 at first."""
-    timeout: Annotated[float, Meta(gt=0)] | None = None
+    timeout: Annotated[float, Meta(gt=0, le=604800)] | None = None
     """Seconds that are added to the time at which this target is left; None waits for ever."""
     order_by: str = ""
     """Whom it asks first: ``worker.level DESC, worker.age ASC``, by numbers; ties go by the strategy."""

@@ -87,6 +87,8 @@ def did_you_mean(word: str, known: Any) -> str:
 def shown(value: Any) -> str:
     """A value of the file as people would call it."""
     match value:
+        case None:
+            return "nothing"
         case bool():
             return "true" if value else "false"
         case str():

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sipcc.acd.settings import Priority
 from sipcc.call import Destination
 from sipcc.config import Config
 
@@ -23,7 +24,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The agent of `queue` who shall have the call."""
     wait: Annotated[float, Meta(ge=0, le=3600)] = 20.0
     """Seconds for which the call waits for `agent` while that is busy; then any of the queue may have it."""
-    priority: int = 0
+    priority: Priority = 0
     """Added to that of `queue`."""
     reject: Annotated[int, Meta(ge=400, le=699)] | None = None
     """The SIP status with which the call is refused."""

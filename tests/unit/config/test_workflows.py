@@ -6,10 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sipcc.config import check, load
-from sipcc.config.workflows import read_workflows
+from sipcc.acd.model import Agent
+from sipcc.acd.settings import AgentSettings, QueueSettings, WorkflowSettings
+from sipcc.config import Config, check, load
+from sipcc.config.findings import Report
+from sipcc.config.workflows import check_workflows, read_workflows
 from sipcc.errors import ConfigError
 
 FILE = """\
@@ -92,6 +98,7 @@ FIRST = f"{FILTER}.targets[0]"
         ("{", f"error: {AT}: this is not JSON: Expecting property name"),
         ("[" * 100_000, f"error: {AT}: this is not JSON: it is nested too deep"),
         ("[]", f"error: {AT}: expected a table, found a list of 0"),
+        ("null", f"error: {AT}: expected a table, found nothing"),
         ({}, f"error: {AT}: the key 'task_routing' is missing (add \"task_routing\")"),
         ({"task_routing": 5}, f"error: {AT} task_routing: expected a table, found the number 5"),
         (
@@ -112,6 +119,14 @@ FIRST = f"{FILTER}.targets[0]"
         (
             document({"queue": "sales", "timeout": 0}),
             f"error: {AT} {FIRST}.timeout: expected a number > 0, found the number 0",
+        ),
+        (
+            document({"queue": "sales", "timeout": float("inf")}),
+            f"error: {AT} {FIRST}.timeout: expected a number <= 604800, found the number inf",
+        ),
+        (
+            document({"queue": "sales", "priority": 10**40}),
+            f"error: {AT} {FIRST}.priority: ",
         ),
         (
             document({"queue": "sale"}),
@@ -225,3 +240,55 @@ def test_wrong_settings(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in FILE
     (line,) = told(tmp_path, document(TARGET, LAST), FILE.replace(old, new, 1))
     assert line.startswith(said)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+WORDS = st.sampled_from(
+    ["task.level", "worker.level", "worker.skills", "workers.available", "level", "==", "HAS", "IN", "AND",
+     "NOT", "(", ")", "[", "]", ",", "1", "'gold'", "true", ">=", "DESC", "sales", "help", "alice"]
+)  # fmt: skip
+TEXTS = st.lists(WORDS, max_size=7).map(" ".join)
+TARGETS = st.fixed_dictionaries(
+    {"queue": st.sampled_from(["sales", "help", "x"])},
+    optional={
+        "expression": TEXTS | VALUES,
+        "skip_if": TEXTS | VALUES,
+        "order_by": TEXTS | VALUES,
+        "known_worker_sid": TEXTS | VALUES,
+        "priority": VALUES,
+        "timeout": VALUES | st.integers(1, 30),
+    },
+)
+DOCUMENTS = VALUES | st.builds(
+    lambda targets, expression, default: document(*targets, expression=expression, default=default),
+    st.lists(TARGETS | VALUES, max_size=4),
+    TEXTS | VALUES,
+    VALUES,
+)
+
+
+CENTRE = Config(
+    agents=(AgentSettings(name="alice", user="1001", queues=("sales",), attributes={"level": 4}),),
+    queues=(QueueSettings(name="sales"), QueueSettings(name="help")),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS)
+def test_any_json_is_told_of_or_walked_to_its_end(data: Any) -> None:
+    flow = WorkflowSettings(name="calls", json=json.dumps(data))
+    config = msgspec.structs.replace(CENTRE, workflows=(flow,))
+    report = Report("sipcc.toml")
+    check_workflows(config, report)
+    if report.failed:
+        return
+    walk = read_workflows(config)["calls"].begin({"level": "gold"}, lambda _: ())
+    team = [Agent(settings=agent, order=0) for agent in config.agents]
+    for step in range(8):
+        if walk.next(step * 10.0, lambda _: team, now=step * 10.0) is None:
+            return
+    raise AssertionError("there is no end")

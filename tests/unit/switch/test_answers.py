@@ -68,6 +68,7 @@ def test_the_wait_for_an_agent() -> None:
         ({"queue": 5}, "the answer is wrong: Expected `str`, got `int` - at `$.queue`"),
         ({"queue": "sales", "prio": 5}, "the answer is wrong: Object contains unknown field `prio`"),
         ({"queue": "sales", "priority": "5"}, "Expected `int`, got `str` - at `$.priority`"),
+        ({"queue": "sales", "priority": 10**400}, "Expected `int`"),
         ({"reject": 200}, "Expected `int` >= 400 - at `$.reject`"),
         ({"queue": "sales", "agent": "bob"}, "'bob' is no agent of queue 'sales'"),
         ({"queue": "busy", "agent": "alice"}, "'alice' is no agent of queue 'busy'"),
