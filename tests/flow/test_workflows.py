@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flow.centre import AGENT_HZ, Centre
+from tests.flow.centre import AGENT_HZ, CONFIG, Centre
 
 from sipcc.acd import OfferMade, QueueJoined, QueueLeft
 from sipcc.call import Call, Destination
@@ -198,3 +198,18 @@ async def test_a_reload_takes_new_rules_for_new_calls(tmp_path: Path) -> None:
             load(tmp_path / "sipcc.toml")
         await first.hangup()
         await second.hangup()
+
+
+async def test_order_by_goes_before_the_strategy_and_the_trace_says_so(tmp_path: Path) -> None:
+    extra = written(tmp_path, {"queue": "sales", "order_by": "worker.levels.billing DESC"})
+    skilled = CONFIG.replace('user = "1002"\n', 'user = "1002"\nskills = {{ billing = 5 }}\n')
+    async with Centre(tmp_path, config=skilled, extra=extra) as centre:
+        await centre.phone("1001")
+        await centre.phone("1002")
+        caller = await centre.carrier.call("4008200001")
+        await caller.answered()
+        await caller.hears(AGENT_HZ["1002"])  # the strategy is linear: alice stands before bob
+        await caller.hangup()
+        (event,) = [event for event in centre.events if isinstance(event, OfferMade)]
+        reasons = {verdict.agent: verdict.reason for verdict in centre.switch.acd.trace(event.offer)}
+        assert reasons["alice"] == "workflow calls, filter all, target 1: bob goes first by its order"

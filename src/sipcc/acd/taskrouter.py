@@ -47,7 +47,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeout: Annotated[float, Meta(gt=0, le=604800)] | None = None
     """Seconds that are added to the time at which this target is left; None waits for ever."""
     order_by: str = ""
-    """Whom it asks first: ``worker.level DESC, worker.age ASC``, by numbers; ties go by the strategy."""
+    """Whom it asks first: ``worker.level DESC, worker.age ASC``, by numbers; the strategy chooses among
+    equals."""
     skip_if: str = ""
     """When this target is passed over, if nobody can be offered the call at once."""
     known_worker_friendly_name: str = ""

@@ -35,9 +35,6 @@ _HINT = "write it as in \"level == 'gold' AND task.language IN worker.languages\
 
 _MISSING = re.compile(r"add a line (\w+) = \.\.\.")
 
-_UNORDERED = frozenset({"random", "weighted", "round-robin", "ring-all"})
-"""Strategies that do not take the first of the agents that they are given."""
-
 
 def read_workflows(config: Config) -> dict[str, Workflow]:
     """The workflows of `config`, whose file names are absolute, by their names.
@@ -193,13 +190,6 @@ class _Checker:
             return
         for name, _ in clauses:
             self._need_attribute(Name(name, target.order_by.index(name) + 1), path)
-        queue = self._queues.get(target.queue)
-        if clauses and queue is not None and queue.strategy in _UNORDERED:
-            self._report.warn(
-                path,
-                f"the strategy {queue.strategy!r} of queue {queue.name!r} asks agents in an order of its own",
-                'give the queue another one, such as "longest-idle"',
-            )
 
     def _check_known(self, name: str, queue: str, path: Path) -> None:
         if name not in self._agents:

@@ -224,12 +224,6 @@ def test_wrong_json(tmp_path: Path, data: Any, said: str) -> None:
             "error: sipcc.toml:26 workflows[1].name: another workflow is called 'calls' already",
         ),
         (
-            'name = "sales"\n',
-            'name = "sales"\nstrategy = "random"\n',
-            f"warning: sipcc.toml:25 workflows[0].file: calls.json {FILTER}.targets[1].order_by: "
-            "the strategy 'random' of queue 'sales' asks agents in an order of its own",
-        ),
-        (
             "level = 4",
             "level = { a = 1 }",
             "error: sipcc.toml:11 agents[0].attributes: expected",
