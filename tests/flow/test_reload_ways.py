@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import ssl
 from pathlib import Path
 
 import msgspec
@@ -12,10 +14,12 @@ import pytest
 from click.testing import CliRunner
 from tests.flow.centre import Centre
 from tests.flow.test_api import client
+from tests.unit.sip.certificates import authority
 
 from sipcc import Switch
 from sipcc.cli import console as cli_console
 from sipcc.cli.main import main
+from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.records.events import ConfigRefused, ConfigReloaded
 from sipcc.switch.console import Answer, Console, Question, Reload
@@ -139,6 +143,47 @@ async def test_a_hangup_signal_reloads_and_ends_nothing(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         await serving
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+@pytest.mark.realtime
+async def test_a_renewed_certificate_is_shown_from_the_reload_on(tmp_path: Path) -> None:
+    certificate, ours = tmp_path / "ours.pem", authority()
+    certificate.write_bytes(ours.sign("127.0.0.1"))
+    (tmp_path / "trusted.pem").write_bytes(ours.certificate)
+    path = tmp_path / "sipcc.toml"
+    path.write_text(
+        '[sip]\nlisten = ["tls:127.0.0.1:0"]\n'
+        '[sip.tls]\ncertificate = "ours.pem"\nauthorities = "trusted.pem"\n'
+        '[records]\ndatabase = ":memory:"\n[[numbers]]\nnumber = "600"\nto = "ring"\n'
+    )
+    switch = Switch.from_toml(path)
+    await switch.start()
+    address = switch.endpoint.listeners[0].local
+
+    writers: list[asyncio.StreamWriter] = []
+
+    async def shown() -> bytes:
+        context = ssl.create_default_context(cafile=str(tmp_path / "trusted.pem"))
+        _, writer = await asyncio.open_connection(*address, ssl=context)
+        writers.append(writer)
+        return bytes(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
+
+    first = await shown()
+    certificate.write_bytes(ours.sign("127.0.0.1"))
+    assert await shown() == first
+    assert (await switch.reload()).changes == ()
+    second = await shown()
+    assert second != first
+    certificate.write_text("no certificate")
+    with pytest.raises(ConfigError, match="certificate and key cannot be used"):
+        await switch.reload()
+    assert await shown() == second
+    assert not any(writer.is_closing() for writer in writers)
+    await switch.stop()
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def told(events: list[Event], count: int) -> None:

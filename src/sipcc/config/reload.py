@@ -16,7 +16,14 @@ from msgspec.structs import replace
 from sipcc.config.findings import Report
 from sipcc.config.schema import LISTS, TABLES, Config
 
-UNTIL_RESTART = ("sip", "media", "dialling", "callbacks", "records", "log", "daemon", "api")
+TAKEN = (
+    *("calls", "ivr", "toll", "screening", "regions"),
+    *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "hours", "numbers", "routes"),
+    *("alerts", "webhooks", "tokens"),
+)
+"""The sections that a reload takes over as a whole."""
+
+UNTIL_RESTART = tuple(name for name in (*TABLES, *LISTS) if name not in TAKEN)
 """The sections that stay as they were until the next start."""
 
 SECRETS = frozenset({"password", "secret", "digest"})
@@ -63,9 +70,7 @@ def plan(old: Config, new: Config) -> Plan:
     effective = replace(new, **{name: getattr(old, name) for name in UNTIL_RESTART})
     effective, later = _with_old_levels(old, effective)
     changes: list[Change] = []
-    for name in (*TABLES, *LISTS):
-        if name in UNTIL_RESTART:
-            continue
+    for name in TAKEN:
         before, after = getattr(old, name), getattr(effective, name)
         if name in LISTS:
             changes += _entries(name, before, after)

@@ -47,8 +47,11 @@ class CustomerCalls:
         )
 
     def _may_call(self, now: float) -> bool:
+        if not self._settings.hours:
+            return True
+        # a calendar that a reload took away is closed: nobody is called at night
         calendar = self._switch.reception.calendars.get(self._settings.hours)
-        return calendar is None or calendar.is_open(self._switch.clock.wall_of(now)).open
+        return calendar is not None and calendar.is_open(self._switch.clock.wall_of(now)).open
 
     def _denied(self, text: str) -> bool:
         numbering = self._switch.numbering

@@ -106,6 +106,7 @@ class Reloader:
             handler_of=treatments.handler_of,
         )
         table = reception.routes(switch.routed)
+        use_certificates = switch.endpoint.manager.read_certificates()
         renew_acd = switch.acd.prepare(config.agents, config.queues)
 
         def go_over() -> None:
@@ -124,9 +125,7 @@ class Reloader:
             switch.signpost.load(config)
             context = switch.context
             context.users, context.settings, context.prompts = users, config.calls, prompts
-            context.toll.load(
-                config.toll, configured=numbers_named(config, switch.places), unwanted=unwanted
-            )
+            context.toll.load(config.toll, configured=numbers_named(config, switch.places), unwanted=unwanted)
             switch.prompts = prompts
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)
@@ -138,6 +137,7 @@ class Reloader:
                 webhooks=config.webhooks,
             )
             switch.door.load(config)
+            use_certificates()
             renew_acd()
 
         return go_over

@@ -11,7 +11,7 @@ from typing import cast
 
 from sipcc.errors import ConfigError, ConnectError, TransportError
 from sipcc.sip.nat import default_port, plain_host, reach_of
-from sipcc.sip.settings import SipSettings
+from sipcc.sip.settings import SipSettings, TlsSettings
 from sipcc.sip.transport.base import Address, Flow, Holder, Listener, Network, Receiver, TransportName
 from sipcc.sip.transport.stream import Layer
 from sipcc.sip.transport.tcp import Connections, connect_stream, listen_stream, open_stream
@@ -66,6 +66,22 @@ class SocketNetwork:
         self.connections = Connections(self._settings.connections)
         """How many streams others hold to us."""
         self._client: ssl.SSLContext | None = None
+        self._servers: dict[TransportName, ssl.SSLContext] = {}
+
+    def read_certificates(self) -> Callable[[], None]:
+        """Read all files of ``[sip.tls]`` again; what comes back uses them for the connections that follow.
+
+        Raises:
+            ConfigError: a file cannot be used; nothing has changed.
+        """
+        tls = self._settings.tls
+        servers = {name: _server_context(tls, name) for name in self._servers}
+        client = None if self._client is None else client_context(tls)
+
+        def use() -> None:
+            self._servers, self._client = servers, client
+
+        return use
 
     async def listen(self, transport: TransportName, local: Address, receiver: Receiver) -> Listener:
         """Open a socket; port 0 picks a free one.
@@ -127,14 +143,18 @@ class SocketNetwork:
         """What makes the layers of a connection that somebody opens to us."""
         makers: list[Callable[[], Layer]] = []
         if transport in _SECURE:
-            context = server_context(self._settings.tls, for_browsers=transport == "wss")
-            makers.append(lambda: TlsLayer(context, server=True))
+            self._servers[transport] = _server_context(self._settings.tls, transport)
+            makers.append(lambda: TlsLayer(self._servers[transport], server=True))
         if transport in ("ws", "wss"):
             from sipcc.sip.transport.ws import WsServerLayer
 
             rules = self._settings.websocket
             makers.append(lambda: WsServerLayer(rules))
         return lambda: [make() for make in makers]
+
+
+def _server_context(tls: TlsSettings, transport: TransportName) -> ssl.SSLContext:
+    return server_context(tls, for_browsers=transport == "wss")
 
 
 class Unopened:
@@ -182,6 +202,11 @@ class FlowManager:
     def open_streams(self) -> int:
         """How many streams are known, whoever opened them; 0 when all peers are gone."""
         return len(self._keys)
+
+    def read_certificates(self) -> Callable[[], None]:
+        """Read the certificates again; see `SocketNetwork.read_certificates`."""
+        network = self._network
+        return network.read_certificates() if isinstance(network, SocketNetwork) else lambda: None
 
     async def listen(self, addresses: Iterable[str]) -> None:
         """Open every listener, or none.
