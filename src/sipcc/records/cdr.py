@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from sipcc.acd.events import AgentStateChanged, QueueJoined
+from sipcc.acd.events import AgentStateChanged, QueueJoined, TalkEnded
 from sipcc.call.events import (
     BridgeEnded,
     BridgeStarted,
@@ -35,13 +35,12 @@ from sipcc.call.events import (
 )
 from sipcc.events import Event
 from sipcc.records.segments import OF_SEGMENTS, Chain, Segment
+from sipcc.records.wrapups import WrapUps
 from sipcc.rtp.flow import RtpStats
 
 LINGER_S = 60.0
 """How long after its end a call may still be amended by what lags behind it, in seconds."""
 
-WRAP_UP = "wrap_up"
-"""The name of the agent state in which a segment is wrapped up."""
 
 _OF_CALLS = (
     CallRinging
@@ -371,7 +370,7 @@ class CdrFold:
     def __init__(self) -> None:
         self._open: dict[str, _Draft] = {}
         self._ended: deque[tuple[float, str]] = deque()
-        self._served: dict[str, str] = {}
+        self._wrap_ups = WrapUps(self._chain_of)
         self._wall = 0.0
         self.finished = 0
         """Calls that ended."""
@@ -406,8 +405,10 @@ class CdrFold:
             return None
         was_over = draft.end is not None
         changed = draft.take(event, wall)
-        if isinstance(event, BridgeStarted) and (agent := draft.chain.agent_of(event.leg)):
-            self._served[agent] = call
+        if isinstance(event, BridgeStarted):
+            self._wrap_ups.begun(draft.chain.agent_of(event.leg), call)
+        elif isinstance(event, TalkEnded):
+            self._wrap_ups.talked(event.agent, call)
         if draft.end is None or not changed:
             return None
         if not was_over:
@@ -421,20 +422,14 @@ class CdrFold:
             del self._open[call]
         return record
 
-    def _move_agent(self, event: AgentStateChanged, wall: float, before: float) -> Cdr | None:
-        """A wrap-up belongs to the call that the agent served last; `before` is the time of the last event.
-
-        An agent who was never told to end it was in a run that died: it ended with that.
-        """
-        call = self._served.get(event.agent, "")
+    def _chain_of(self, call: str) -> Chain | None:
         draft = self._open.get(call)
-        if draft is None:
-            return None
-        if event.before == "talking":
-            draft.chain.parted(event.agent, wall, wraps=event.after == WRAP_UP)
-        else:
-            draft.chain.wrapped(event.agent, wall if event.before == WRAP_UP else before)
-        return None if draft.end is None else self._told(call, draft)
+        return None if draft is None else draft.chain
+
+    def _move_agent(self, event: AgentStateChanged, wall: float, before: float) -> Cdr | None:
+        call = self._wrap_ups.moved(event, wall, before=before)
+        draft = self._open.get(call)
+        return None if draft is None or draft.end is None else self._told(call, draft)
 
     def _forget(self, wall: float) -> None:
         """Drop calls whose laggards did not come in time; their record stands as it was last told.

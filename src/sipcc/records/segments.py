@@ -204,9 +204,28 @@ class Chain:
                 pass
         return False
 
+    def let_go(self, agent: str) -> bool:
+        """The agent went over into another call, where its wrap-up belongs; False for who was not here."""
+        waited = [
+            part for part in self._parts if part.agent == agent and part.parting and part.ended is not None
+        ]
+        for part in waited:
+            part.parting = False
+        return bool(waited)
+
+    def waits(self, agent: str) -> bool:
+        """True while what the agent does after a talk here is to be told."""
+        return any(part.agent == agent and part.parting for part in self._parts)
+
+    def expect(self, agent: str) -> None:
+        """What the agent does after its last segment here is still to be told."""
+        part = self._last(lambda part: part.agent == agent)
+        if part is not None:
+            part.parting = True
+
     def parted(self, agent: str, wall: float, *, wraps: bool) -> None:
         """The agent's state after a talk is known: `wraps` says whether it is wrapping up."""
-        part = self._last(lambda part: part.agent == agent)
+        part = self._last(lambda part: part.agent == agent and part.parting)
         if part is not None:
             for each in self._parts:
                 each.parting = each.parting and each.agent != agent

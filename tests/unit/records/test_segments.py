@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, TalkEnded
@@ -277,6 +278,22 @@ def test_who_hangs_up_before_its_transfer_is_done_has_transferred_all_the_same()
     alice, bob = last_of(events).segments
     assert (alice.talk, alice.how, alice.to) == (3.0, "blind", "sip:1002@pbx.example.com")
     assert (bob.talk, bob.how) == (11.0, "caller")
+
+
+def test_a_call_of_a_colleague_s_in_a_wrap_up_does_not_take_it() -> None:
+    """Nor one that came to the same phone while the agent talked."""
+    colleague = [
+        *began("c2", 12.0),
+        *rung(12.0, "l2", "alice", "c2"),
+        BridgeStarted(at=12.0, call="c2", leg="l2"),
+        over(14.0, "c2"),
+    ]
+    for early in (0.0, 8.0):
+        other = [msgspec.structs.replace(event, at=event.at - early) for event in colleague]
+        talk = [*began(), *queued(1.0, "e1", "alice", "l1")]
+        end = [*parted(10.0, "e1", "alice", "l1", wrap=9.0), over(10.0), left(10.0, "l1")]
+        assert [part.wrap for part in last_of([*talk, *other, *end]).segments] == [9.0]
+        assert [part.wrap for part in last_of([*talk, *other, *end], "c2").segments] == [0.0]
 
 
 def test_a_wrap_up_goes_with_the_last_that_the_agent_served() -> None:
