@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.flow.test_api import client, until
 
-from sipcc.acd import AgentStateChanged, TalkEnded
+from sipcc.acd import AgentStateChanged, QueueJoined, QueueLeft, TalkEnded
 from sipcc.api.lag import WINDOW_S, LagWatch
 from sipcc.api.metrictable import METRICS
 from sipcc.call.events import CallEndedEvent, CallStarted, LegEnded, LegStarted, RecordingFinished
@@ -65,12 +65,16 @@ async def test_what_is_counted_from_events(tmp_path: Path) -> None:
         for agent, after in (("alice", "wrap_up"), ("bob", "ready")):
             bus.emit(TalkEnded(at=4.0, entry="e", queue="sales", call="c", agent=agent, talked=60.0))
             bus.emit(AgentStateChanged(at=4.0, agent=agent, before="talking", after=after))
+        names = {"entry": "e2", "queue": "help", "call": "c2"}
+        bus.emit(QueueJoined(at=5.0, caller="x", priority=0, position=1, callback="b", **names))
+        bus.emit(QueueLeft(at=9.0, exit="answered", waited=4.0, **names))
         bus.emit(AgentStateChanged(at=14.0, agent="alice", before="wrap_up", after="ready"))
         page = (await api.get("/metrics")).text
         assert value(page, 'sipcc_calls_total{direction="out",disposition="busy",trunk="carrier"}') == 1
         assert value(page, "sipcc_rtp_packets_lost_total") == 7
         assert value(page, 'sipcc_rtp_jitter_seconds_bucket{le="0.03"}') == 1
         assert value(page, "sipcc_recording_failures_total") == 1
+        assert value(page, 'sipcc_queue_wait_seconds_count{queue="help"}') == 0  # nobody waited
         assert value(page, 'sipcc_handle_seconds_sum{queue="sales"}') == 130.0
 
 

@@ -15,7 +15,7 @@ from litestar import Request, Response, get
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sipcc.acd import QueueLeft
-from sipcc.acd.events import AgentStateChanged, TalkEnded
+from sipcc.acd.events import AgentStateChanged, QueueJoined, TalkEnded
 from sipcc.api.access import Permit
 from sipcc.api.lag import LagWatch
 from sipcc.api.metrictable import METRICS, OTHER
@@ -53,6 +53,7 @@ class Figures:
         self._trunk_of: dict[str, str] = {}
         self._handling: dict[str, tuple[str, float]] = {}
         self._wrapping: dict[str, float] = {}
+        self._callbacks: set[str] = set()
         self.lag = LagWatch()
         self._registry = CollectorRegistry()
         self._gauges: dict[str, Gauge] = {}
@@ -76,6 +77,7 @@ class Figures:
             CallEndedEvent: self._on_ended,
             LegStarted: self._on_leg_started,
             LegEnded: self._on_leg_ended,
+            QueueJoined: self._on_joined,
             QueueLeft: self._on_left,
             TalkEnded: self._on_talked,
             AgentStateChanged: self._on_state,
@@ -159,8 +161,10 @@ class Figures:
         self._trunk_of[event.call] = event.trunk or ""
 
     def _on_ended(self, event: CallEndedEvent) -> None:
-        trunk = self._trunk_of.pop(event.call, "")
-        self._count_call(INBOUND, trunk, event.cause, event.stats)
+        trunk = self._trunk_of.pop(event.call, None)
+        if trunk is None and (call := self._centre.calls.get(event.call)) is not None:
+            trunk = call.trunk  # it began in another process
+        self._count_call(INBOUND, trunk or "", event.cause, event.stats)
 
     def _on_leg_started(self, event: LegStarted) -> None:
         if event.trunk:
@@ -183,7 +187,14 @@ class Figures:
             self._histograms["sipcc_rtp_jitter_seconds"].observe(stats.jitter_ms / 1000)
             self._counters["sipcc_rtp_packets_lost_total"].inc(max(0, stats.lost))
 
+    def _on_joined(self, event: QueueJoined) -> None:
+        if event.callback:
+            self._callbacks.add(event.entry)
+
     def _on_left(self, event: QueueLeft) -> None:
+        if event.entry in self._callbacks:
+            self._callbacks.discard(event.entry)  # nobody waited
+            return
         self._histograms["sipcc_queue_wait_seconds"].labels(event.queue).observe(event.waited)
         if event.exit == "abandoned":
             self._counters["sipcc_queue_abandoned_total"].labels(event.queue).inc()

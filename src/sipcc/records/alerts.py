@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sipcc.acd.events import AgentStateChanged, QueueLeft
+from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft
 from sipcc.acd.settings import Name
 from sipcc.call.events import DiskFilling, TrunkDown, TrunkUp
 from sipcc.events import Event
@@ -83,6 +83,7 @@ class AlertFold:
         self._kpi = kpi
         self.load(alerts, members=members)
         self._agents: dict[str, str] = {}
+        self._callbacks: set[str] = set()
         self._trunks_down: set[str] = set()
         self._disk = 0.0
         self.raised: set[str] = set()
@@ -100,6 +101,10 @@ class AlertFold:
     def apply(self, event: Event, wall: float) -> None:
         """Take in `event`, which happened at the Unix time `wall`."""
         match event:
+            case QueueJoined() if event.callback:
+                self._callbacks.add(event.entry)
+            case QueueLeft() if event.entry in self._callbacks:
+                self._callbacks.discard(event.entry)  # no caller
             case QueueLeft() if event.queue in self._exits:
                 self._exits[event.queue].append((wall, event))
             case AgentStateChanged():

@@ -12,6 +12,9 @@ Definitions, with T the service-level threshold of the queue, compared inclusive
 | F4 | answered within T / (answered + abandoned - abandoned within T) |
 | ASA | sum of the waits of answered callers / answered |
 | AHT | (talk + wrap-up) / handled; talk includes hold |
+
+Customers who are called back are no callers, for nobody waits on the line: their turns are `callbacks`, and
+of all other figures only in `handled`, `talk` and `wrap_up`.
 """
 
 from __future__ import annotations
@@ -62,6 +65,10 @@ class QueueFigures(msgspec.Struct, kw_only=True):
     """Conversations that ended."""
     talk: float = 0.0
     wrap_up: float = 0.0
+    callbacks: int = 0
+    """Callbacks whose turn came."""
+    callbacks_served: int = 0
+    """Those of `callbacks` in which agent and customer talked."""
 
     @property
     def offered(self) -> int:
@@ -146,6 +153,7 @@ class KpiFold:
         """The state each agent was last known in."""
         self._waiting: dict[str, tuple[str, float]] = {}
         self._talking: set[str] = set()
+        self._callbacks: dict[str, str] = {}
         self._last_queue: dict[str, str] = {}
         self._wrapping: dict[str, float] = {}
 
@@ -177,6 +185,15 @@ class KpiFold:
     def apply(self, event: Event, wall: float) -> None:
         """Take in `event`, which happened at the Unix time `wall`."""
         match event:
+            case QueueJoined() if event.callback:
+                if event.entry not in self._callbacks:
+                    self._callbacks[event.entry] = event.queue
+                    self.queue(event.queue).callbacks += 1
+            case QueueLeft() if event.entry in self._callbacks:
+                name = self._callbacks.pop(event.entry)
+                if event.exit == "answered":
+                    self.queue(name).callbacks_served += 1
+                    self._talking.add(event.entry)
             case QueueJoined() if event.entry not in self._waiting:
                 self._waiting[event.entry] = (event.queue, wall)
                 figures = self.queue(event.queue)

@@ -119,6 +119,9 @@ class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
     missed: int
     occupancy: float | None
     times: dict[str, float]
+    callbacks: int
+    """Turns of customers who are called back; in no figure of callers."""
+    callbacks_served: int
 
 
 def row_of(start: float | None, key: str, cell: Cell) -> ReportRow:
@@ -155,6 +158,8 @@ def row_of(start: float | None, key: str, cell: Cell) -> ReportRow:
         missed=cell.missed,
         occupancy=cell.occupancy,
         times={state: round(seconds, 3) for state, seconds in sorted(cell.times.items())},
+        callbacks=figures.callbacks,
+        callbacks_served=figures.callbacks_served,
     )
 
 
@@ -165,6 +170,8 @@ class _Visit(msgspec.Struct):
     key: str | None
     """None until an agent has answered, in a report by agent."""
     answered: bool = False
+    callback: bool = False
+    """Nobody waits: a customer is called back."""
 
 
 class ReportFold:
@@ -236,10 +243,10 @@ class ReportFold:
             case CallStarted() | CallAnswered() | CallEndedEvent() if self._by in _BY_CALL:
                 self._take_call(event, wall)
             case QueueJoined() if event.entry not in self._visits:
-                visit = _Visit(self.start_of(wall), self._key_of(event))
+                visit = _Visit(self.start_of(wall), self._key_of(event), callback=bool(event.callback))
                 self._visits[event.entry] = visit
                 if visit.key is not None:
-                    self._cell(visit.start, visit.key).figures.joined += 1
+                    self._count_joined(visit.start, visit.key, visit)
             case OfferMade() | OfferEnded() if self._by == "agent":
                 self._take_offer(event)
             case QueueLeft():
@@ -297,17 +304,27 @@ class ReportFold:
             visit.answered = True
             if visit.key is None and event.agent is not None:
                 visit.key = event.agent
-                self._cell(visit.start, visit.key).figures.joined += 1
+                self._count_joined(visit.start, visit.key, visit)
         else:
             del self._visits[event.entry]
         if visit.key is None:
             return
         cell = self._cell(visit.start, visit.key)
+        if visit.callback:
+            cell.figures.callbacks_served += event.exit == "answered"
+            return
         threshold = self._thresholds.get(event.queue, self._threshold)
         cell.figures.add_exit(event.exit, event.waited, threshold=threshold)
         if event.exit == "answered":
             wait = ceil(event.waited)
             cell.waits[wait] = cell.waits.get(wait, 0) + 1
+
+    def _count_joined(self, start: float, key: str, visit: _Visit) -> None:
+        figures = self._cell(start, key).figures
+        if visit.callback:
+            figures.callbacks += 1
+        else:
+            figures.joined += 1
 
     def _take_talk(self, event: TalkEnded) -> None:
         visit = self._visits.get(event.entry)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
 from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
 from sipcc.events import Event
+from sipcc.records.alerts import AlertFold, AlertSettings
 from sipcc.records.eventlog import REGISTRY
+from sipcc.records.events import AlertRaised
+from sipcc.records.kpi import KpiFold
 from sipcc.records.report import By, ReportFold, ReportRow, heat_map, row_of, totals
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
@@ -235,3 +238,43 @@ def test_the_sum_of_the_intervals_is_the_total(events: list[Event], by: By) -> N
             expected = getattr(other, name)
             numeric = isinstance(expected, float | dict) and name != "other_exits"
             assert getattr(one, name) == (pytest.approx(expected, abs=0.01) if numeric else expected), name
+
+
+def test_who_is_called_back_is_no_caller() -> None:
+    names = {"queue": "sales", "caller": "x", "priority": 0, "position": 1}
+    events: list[Event] = [
+        state(0.0, "offline", "ready"),
+        joined(0.0, "e1"),
+        left(30.0, "e1", "callback_booked", 30.0),
+        QueueJoined(at=60.0, entry="e2", call="c2", callback="b1", **names),  # type: ignore[arg-type]
+        left(75.0, "e2", "answered", 15.0, agent="alice"),
+        talk(135.0, "e2", 60.0),
+        state(135.0, "talking", "wrap_up"),
+        state(145.0, "wrap_up", "ready"),
+        QueueJoined(at=200.0, entry="e3", call="c3", callback="b2", **names),  # type: ignore[arg-type]
+        left(220.0, "e3", "failed", 20.0),
+    ]
+    (row,) = day(events)
+    assert (row.joined, row.answered, row.longest_wait) == (1, 0, 30.0)
+    assert row.other_exits == {"callback_booked": 1}
+    assert (row.callbacks, row.callbacks_served, row.asa, row.answered_within) == (2, 1, None, {})
+    assert (row.handled, row.aht) == (1, 70.0)
+    alice, *_ = day(events, "agent")
+    assert (alice.joined, alice.callbacks, alice.callbacks_served, alice.handled) == (0, 1, 1, 1)
+    fold = KpiFold()
+    for event in events:
+        fold.apply(event, DAY + event.at)
+    figures = fold.queue("sales")
+    assert (figures.joined, figures.waiting, figures.answered) == (1, 0, 0)
+    assert figures.exits == {"callback_booked": 1}
+    assert (figures.callbacks, figures.callbacks_served, figures.aht) == (2, 1, 70.0)
+    alerts = AlertFold([rule()], fold, members={})
+    for event in events:
+        alerts.apply(event, DAY + event.at)
+    (low,) = alerts.judge(now=300.0, wall=DAY + 300.0)
+    assert isinstance(low, AlertRaised)
+    assert low.value == 0.0  # of the one caller who asked for an agent and booked
+
+
+def rule() -> AlertSettings:
+    return AlertSettings(name="low", queue="sales", metric="answer_rate", threshold=80.0, min_sample=1)
