@@ -152,6 +152,20 @@ async def test_a_port_that_closes_ends_its_play_and_recording(
     ]
 
 
+async def test_a_port_that_closes_right_after_its_recordings_tells_of_each(
+    engine: MediaEngine, parties: Callable[[], FakeMedia], tmp_path: Path
+) -> None:
+    for number in range(10):
+        port = await engine.open()
+        events = join(port, parties(), 700)
+        paths = [str(tmp_path / f"{number}-{part}.wav") for part in range(2)]
+        for path in paths:
+            port.record(path)
+            port.stop_recording()
+        await port.close()
+        assert [event.path for event in events if isinstance(event, RecordingEnded)] == paths
+
+
 async def test_ports_run_out_and_come_back(engine: MediaEngine) -> None:
     small: MediaEngine = type(engine)(settings(ports=(23400, 23407)))  # type: ignore[call-arg]
     await small.start()

@@ -196,7 +196,7 @@ class MediaCore:
             self._close_raw(raw.id, now)
         self._control.leave(session, now)
         self._control.plays.end(session, "closed")
-        taping = self._control.tapings.end(session, "closed", now)
+        taping = self._control.tapings.close(session, now)
         session.count_arrivals()
         session.reports.say_goodbye(now=now)
         if session.browser is not None:

@@ -48,6 +48,11 @@ class Tapings:
         self.endings.append(taping)
         return taping
 
+    def close(self, session: Session, now: float) -> Taping | None:
+        """End the recording of a port that closes; the one of its recordings that is told last, if any is."""
+        self.end(session, "closed", now)
+        return next((taping for taping in reversed(self.endings) if taping.port == session.id), None)
+
     def tend(self, session: Session, now: float) -> None:
         """Hand audio to the writer, and notice a recording that failed by itself."""
         recorder = session.recorder
