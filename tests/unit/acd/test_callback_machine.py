@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
@@ -125,5 +126,6 @@ class SteeredMachine(FloorMachine):
             assert len(self.floor.callbacks) == 0
 
 
-TestSteeredMachine = SteeredMachine.TestCase
+# about 10 s of processor time, most of it Hypothesis drawing
+TestSteeredMachine = pytest.mark.timeout(120)(SteeredMachine.TestCase)
 TestSteeredMachine.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -234,5 +235,6 @@ class FloorMachine(RuleBasedStateMachine):
         assert stuck == []
 
 
-TestFloorMachine = FloorMachine.TestCase
+# about 10 s of processor time, most of it Hypothesis drawing
+TestFloorMachine = pytest.mark.timeout(120)(FloorMachine.TestCase)
 TestFloorMachine.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
