@@ -330,3 +330,50 @@ async def test_a_hundred_reloads_under_load_lose_no_call_and_no_state() -> None:
     assert [await visit for visit in it.visits.values() if (await visit).exit != "answered"] == []
     assert len(it.callers) > 80
     await it.leave()
+
+
+async def test_five_hundred_calls_outlive_a_hundred_reloads() -> None:
+    """200 talk, 50 are rung for, 250 wait; agents are paused, in wrap-up and on calls of their own (G5)."""
+    states = (
+        ("talking",) * 200 + ("ringing",) * 50 + ("not_ready",) * 20 + ("external",) * 10 + ("wrap_up",) * 20
+    )
+    names = [f"a{number}" for number in range(len(states))]
+
+    def config(turn: int) -> tuple[list[AgentSettings], list[Queue]]:
+        name, was = ("orders", "sales") if turn % 2 else ("sales", "orders")
+        team = [agent(each, name, weight=1.0 + turn) for each in (names if turn % 3 else reversed(names))]
+        rules: dict[str, Any] = {"wrap_up": 900, "max_wait": 0, "ring_timeout": 900, "max_wrap_up": 0}
+        return team, [Queue(name=name, was=was, strategy=STRATEGIES[turn % len(STRATEGIES)], **rules)]
+
+    it = await hall(*config(0))
+    of = dict(zip(names, states, strict=True))
+    it.centre.dialer.choose = lambda name: ("answered", 1.0 if of[name] in ("talking", "wrap_up") else 800.0)
+    for name, state in of.items():
+        if state == "not_ready":
+            it.acd.pause(name, "lunch")
+        elif state == "external":
+            it.acd.agent_external(name, "own", True)
+    for number in range(520):
+        await it.call(f"c{number}")
+    await asyncio.sleep(3.0)
+    for caller in list(it.callers.values()):
+        if caller.leg is not None and of[caller.leg.agent] == "wrap_up":
+            caller.hang_up()
+    await asyncio.sleep(1.0)
+    assert {name: it.state(name) for name in names} == of
+    line, talks, live = it.line("sales"), it.talks(), set(it.acd.floor.entries)
+    assert (len(live), len(line)) == (500, 300)
+    efforts = {name: it.acd.floor.staff.get(name).effort for name in names}
+    told = len(it.centre.events)
+    for turn in range(1, 101):
+        it.reload(*config(turn))
+        assert {name: it.state(name) for name in names} == of
+        assert it.line("sales") == it.line("orders") == line
+        await asyncio.sleep(0.1)
+    assert (it.talks(), set(it.acd.floor.entries)) == (talks, live)
+    assert {name: it.acd.floor.staff.get(name).effort for name in names} == efforts
+    assert len(it.centre.events) == told  # a reload that takes nobody away tells nothing of anybody
+    await it.acd.stop()
+    for caller in it.callers.values():
+        caller.hang_up()
+    await asyncio.gather(*it.visits.values())

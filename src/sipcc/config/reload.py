@@ -62,6 +62,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     kept: tuple[str, ...]
     """Keys with a new value that counts only from the next start on, such as ``sip.listen``."""
+    digest: str
+    """Of `config`; see `digest_of`."""
 
 
 def plan(old: Config, new: Config) -> Plan:
@@ -76,7 +78,8 @@ def plan(old: Config, new: Config) -> Plan:
             changes += _entries(name, before, after)
         elif keys := tuple(_differing(before, after)):
             changes.append(Change(section=name, how="changed", keys=keys))
-    return Plan(config=effective, changes=tuple(changes), kept=(*kept, *later))
+    digest = digest_of(effective)
+    return Plan(config=effective, changes=tuple(changes), kept=(*kept, *later), digest=digest)
 
 
 def digest_of(config: Config) -> str:
@@ -152,11 +155,11 @@ def _name_of(entry: Any) -> str:
 
 def _differing(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """The keys of two structs of one kind whose values differ, with their places in it."""
-    for field in msgspec.structs.fields(new):
-        before, after = getattr(old, field.name), getattr(new, field.name)
+    for name, shown in zip(new.__struct_fields__, new.__struct_encode_fields__, strict=True):
+        before, after = getattr(old, name), getattr(new, name)
         if before == after:
             continue
-        key = f"{place}.{field.encode_name}" if place else field.encode_name
+        key = f"{place}.{shown}" if place else shown
         if isinstance(after, msgspec.Struct) and type(before) is type(after):
             yield from _differing(before, after, key)
         else:

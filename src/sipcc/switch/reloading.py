@@ -17,7 +17,7 @@ from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.config import Config
 from sipcc.config.donotcall import read_do_not_call
 from sipcc.config.regions import read_regions
-from sipcc.config.reload import Plan, digest_of, plan
+from sipcc.config.reload import Plan, plan
 from sipcc.errors import ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr import PromptCatalogue
 from sipcc.log import get_logger
@@ -73,7 +73,7 @@ class Reloader:
                 if config is None:
                     assert self._read is not None
                     config = await asyncio.to_thread(self._read)
-                made = plan(switch.config, config)
+                made = await asyncio.to_thread(plan, switch.config, config)
                 go_over = await self._prepared(made.config)
             except (SipccError, ValueError) as error:
                 refused = error if isinstance(error, ConfigError) else ConfigError("reload", str(error))
@@ -144,7 +144,7 @@ class Reloader:
 
     def _told(self, made: Plan) -> Reloaded:
         changes = tuple(map(str, made.changes))
-        done = Reloaded(digest=digest_of(made.config), changes=changes, kept=made.kept)
+        done = Reloaded(digest=made.digest, changes=changes, kept=made.kept)
         more = (f"and {len(changes) - MANY} more",) if len(changes) > MANY else ()
         at = self._switch.clock.now()
         told = ConfigReloaded(at=at, digest=done.digest, changes=changes[:MANY] + more, kept=made.kept)
