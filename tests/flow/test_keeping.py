@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.flow.acd_fakes import Centre, FakeCaller, FakeLeg, FakeTalk, now
 
 from sipcc.acd import AgentSettings, OfferEnded, QueueJoined, QueueLeft, QueueSettings, TalkEnded
 from sipcc.acd.callback import CallbackSettings
 from sipcc.acd.events import QueueResumed
 from sipcc.acd.keeping import HOLD_S, Keeping
+from sipcc.acd.model import Journey
 from sipcc.clock import LoopClock
 from sipcc.shelves import Shelves
 
@@ -68,8 +70,8 @@ class Life:
             self.acd._driver.close()
         await settle()
 
-    def enter(self, caller: FakeCaller) -> asyncio.Task[Any]:
-        return asyncio.get_running_loop().create_task(self.acd.queue("q").enter(caller))
+    def enter(self, caller: FakeCaller, **more: Any) -> asyncio.Task[Any]:
+        return asyncio.get_running_loop().create_task(self.acd.queue("q").enter(caller, **more))
 
     def agent(self, name: str) -> Any:
         return self.acd.floor.staff.get(name)
@@ -369,5 +371,28 @@ async def test_else_it_counts_as_one_who_gave_up(tmp_path: Path, can_call: bool)
     await settle()
     assert two.acd.snapshot().queues[0].waiting[0].joined == pytest.approx(now() - 50.0, abs=0.01)
     stay.cancel()
+    await settle(3.0)
+    await two.kill()
+
+
+async def test_who_goes_elsewhere_has_left_its_queue_at_that_moment(tmp_path: Path) -> None:
+    one = await Life(tmp_path).start()
+    for name in ("alice", "bob"):
+        one.acd.pause(name)
+    journey = Journey(began=now() - 5.0, until=now() + 600.0, to="queue:other")
+    one.enter(FakeCaller("c1"), journey=journey)
+    one.enter(FakeCaller("c2"))
+    await settle(10.0)
+    await one.kill()
+    two = await Life(tmp_path).start("c1", "c2")
+    two.keeping.taken_up(["c1", "c2"])
+    assert [two.keeping.queue_of(call) for call in ("c1", "c2")] == ["", "q"]
+    two.acd.returning["c2"] = replace(two.acd.returning["c2"], queue="another")
+    stays = [two.enter(FakeCaller(name)) for name in ("c1", "c2")]
+    await settle()
+    assert [(event.call, event.exit) for event in two.it.of(QueueLeft)] == [("c2", "failed")]
+    assert [event.call for event in two.it.of(QueueJoined)] == ["c2"]
+    for stay in stays:
+        stay.cancel()
     await settle(3.0)
     await two.kill()

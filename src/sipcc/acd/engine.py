@@ -48,6 +48,8 @@ class Engine:
         self._emptied: list[asyncio.Future[None]] = []
         self.returning: dict[str, Place] = {}
         """Places that are kept for callers, by call: they get them when they enter that queue again."""
+        self.on_elsewhere: Callable[[str], None] | None = None
+        """Told a call for which a place is kept when it enters another queue instead."""
         self.on_settled: Callable[[], None] | None = None
         """Told whenever all that followed from an input has been done."""
 

@@ -53,11 +53,13 @@ class Keeping:
         self._talks: dict[str, str] = {}
         self._waits: dict[str, Entry] = {}
         self._lost: list[Entry] = []
+        self._travellers: set[str] = set()
         self._holding: asyncio.TimerHandle | None = None
         for kind in vars(events).values():
             if isinstance(kind, type) and "entry" in getattr(kind, "__struct_fields__", ()):
                 bus.on(kind, self._on_event)
         acd.on_settled = self._write_down
+        acd.on_elsewhere = self.call_over
 
     def close(self) -> None:
         """Write no more: what happens from now on is the end of the process, and not of anybody's day."""
@@ -153,6 +155,8 @@ class Keeping:
                     sip_status=0,
                 )
             )
+        if kept.on_journey:
+            self._travellers.add(kept.call)
         if not kept.agent:
             self._acd.returning[kept.call] = restored_place(entry_id, kept, ages=ages)
             floor.held.add(kept.call)
@@ -212,16 +216,19 @@ class Keeping:
         self._acd.pump()
 
     def queue_of(self, call: str) -> str:
-        """The queue in which a caller has a place; empty for none."""
+        """The queue in which a caller shall go on waiting; empty for none.
+
+        Who was on a way through several queues begins that anew, and finds its place if it comes by there.
+        """
         place = self._acd.returning.get(call)
-        return "" if place is None else place.queue
+        return "" if place is None or call in self._travellers else place.queue
 
     def talk_of(self, call: str) -> str:
         """The entry of a call that talks with an agent since before this process; empty for none."""
         return self._talks.pop(call, "")
 
     def call_over(self, call: str) -> None:
-        """A call has ended that had a place and did not take it: its entry ends with it."""
+        """A call had a place and ended, or went elsewhere, without taking it: its entry is over."""
         place = self._acd.returning.pop(call, None)
         if place is not None and place.entry and place.began is not None:
             now = self._clock.now()

@@ -60,6 +60,8 @@ class KeptEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent: str = ""
     """Who answered; empty for one who waits."""
     answered_at: float = 0.0
+    on_journey: bool = False
+    """True for a stay that is a part of a way through several queues."""
     offers: tuple[tuple[str, str], ...] = ()
     """Offer and agent of those who were being rung."""
 
@@ -179,6 +181,7 @@ def saved_entry(entry: Entry, offers: Iterable[Offer], *, wall_of: WallOf) -> Ke
         back_at=None if entry.back_at is None else round(wall_of(entry.back_at), 3),
         agent=(entry.agent or "") if entry.state is EntryState.CONNECTED else "",
         answered_at=0.0 if entry.answered_at is None else round(wall_of(entry.answered_at), 3),
+        on_journey=entry.journey is not None,
         offers=tuple((offer.id, offer.agent) for offer in offers),
     )
 

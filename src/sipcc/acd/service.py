@@ -225,7 +225,11 @@ class Acd(CallerCommands):
     def _place_of(self, queue: str, call: Caller) -> Place | None:
         """The place that is kept for this caller in this queue."""
         place = self.returning.get(call.id)
-        if place is None or place.queue != queue:
+        if place is None:
+            return None
+        if place.queue != self.floor.line(queue).settings.name:
+            if self.on_elsewhere is not None:
+                self.on_elsewhere(call.id)
             return None
         return self.returning.pop(call.id)
 

@@ -46,6 +46,11 @@ def check_prompts(config: Config, report: Report) -> None:
         if queue.music
     ]
     places += [
+        (("queues", index, "requeue_prompt"), queue.requeue_prompt, config.ivr.language)
+        for index, queue in enumerate(config.queues)
+        if queue.requeue and queue.requeue_prompt
+    ]
+    places += [
         (("agents", index, "accept_prompt"), agent.accept_prompt, config.ivr.language)
         for index, agent in enumerate(config.agents)
         if agent.accept_prompt

@@ -45,3 +45,20 @@ def test_comfort_prompts_must_be_there(tmp_path: Path, comfort: str, missing: li
     found = [finding for finding in check(path) if "comfort" in finding.where]
     assert [finding.where.rpartition("/")[2] for finding in found] == missing
     assert all("plaese_wait" in finding.message for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "missing"),
+    [
+        ("", False),
+        ('requeue_prompt = ""', False),
+        ('requeue_prompt = "agent_gone"', True),
+        ('requeue_prompt = "agent_gone"\nrequeue = false', False),
+    ],
+)
+def test_the_notice_of_a_lost_agent_must_be_there_where_it_is_played(
+    tmp_path: Path, lines: str, missing: bool
+) -> None:
+    path = tmp_path / "sipcc.toml"
+    path.write_text(FILE.format(comfort="") + lines)
+    assert any("requeue_prompt" in finding.where for finding in check(path)) == missing
