@@ -377,3 +377,66 @@ async def test_five_hundred_calls_outlive_a_hundred_reloads() -> None:
     for caller in it.callers.values():
         caller.hang_up()
     await asyncio.gather(*it.visits.values())
+
+
+OUTCOMES = ("answered", "answered", "answered", "no_answer", "declined", "busy", "unreachable")
+QUEUES = ("q0", "q1", "q2", "q3")
+
+
+def any_config(chance: random.Random, before: Sequence[str]) -> tuple[list[AgentSettings], list[Queue]]:
+    """Some agents in any order, and some queues, of which some are others under a new name."""
+    names = chance.sample(QUEUES, chance.randrange(1, len(QUEUES)))
+    gone = [name for name in before if name not in names]
+    queues = []
+    for name in names:
+        was = gone.pop() if gone and name not in before and chance.random() < 0.5 else ""
+        rules: dict[str, Any] = {
+            "strategy": chance.choice([*STRATEGIES, "ring-all", "ring-progressive", "weighted"]),
+            "wrap_up": chance.choice([0, 2]),
+            "max_wait": chance.choice([0, 60]),
+            "no_agent": chance.choice(["wait", "leave"]),
+            "ageing": chance.choice([0.0, 10.0]),
+            "then": chance.choice(["", "queue:q0"]),
+        }
+        queues.append(Queue(name=name, was=was, **rules))
+    team = [agent(f"a{n}", *chance.sample(names, chance.randrange(1, len(names) + 1))) for n in range(6)]
+    return chance.sample(team, chance.randrange(1, len(team) + 1)), queues
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_whatever_changes_the_floor_keeps_its_rules_and_everybody_comes_out(seed: int) -> None:
+    chance = random.Random(seed)
+    it = await hall(*any_config(chance, ()), seed=seed)
+    it.centre.dialer.choose = lambda _: (chance.choice(OUTCOMES), chance.uniform(0.0, 30.0))
+    for _ in range(120):
+        floor = it.acd.floor
+        match chance.randrange(6):
+            case 0 | 1:
+                await it.call(f"c{len(it.callers)}", chance.choice(list(floor.lines)))
+            case 2 if it.callers:
+                chance.choice(list(it.callers.values())).hang_up()
+            case 3:
+                name = chance.choice(list(floor.staff.agents))
+                it.acd.pause(name, "lunch") if chance.random() < 0.3 else it.acd.force(name, "ready")
+            case _:
+                live = set(floor.entries)
+                it.acd.prepare(*any_config(chance, [*floor.lines]))()
+                lost = live - set(floor.entries)
+                told = {event.entry: event.exit for event in it.centre.of(QueueLeft)}
+                assert {told[entry] for entry in lost} <= {
+                    "no_agent"
+                }  # of queues that nobody serves any more
+        assert it.acd.invariants() == []
+        await asyncio.sleep(chance.uniform(0.0, 8.0))
+        assert it.acd.invariants() == []
+    for _ in range(60):
+        for caller in it.callers.values():
+            caller.hang_up()
+        await asyncio.sleep(5.0)
+    results = await asyncio.gather(*it.visits.values())
+    left = [event.entry for event in it.centre.of(QueueLeft)]
+    assert len(left) == len(set(left)) == len(results)
+    assert it.centre.idle()
+    assert not it.acd.floor.leaving
+    assert not it.acd.floor.retired
+    await it.acd.stop()
