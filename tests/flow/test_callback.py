@@ -207,3 +207,19 @@ async def test_callbacks_outlive_the_process(tmp_path: Path) -> None:
         await rung.hangup()
         await asyncio.sleep(1.0)
         assert centre.switch.acd.callbacks() == []
+
+
+async def test_a_drain_calls_no_more_customers_and_keeps_who_is_left(tmp_path: Path) -> None:
+    async with office(tmp_path, Answer(after=1.0)) as (centre, customer):
+        await books(centre)
+        await books(centre, "13800138001")
+        await centre.phone("1001")
+        rung = await customer.next_call()
+        await rung.hears(AGENT_HZ["1001"], timeout=8.0)
+        drained = asyncio.ensure_future(centre.switch.drain(60.0))
+        await asyncio.sleep(1.0)
+        assert not drained.done()
+        await rung.hangup()
+        assert await drained == 0
+        assert len(customer.calls) == 1
+        assert [one.number for one in centre.switch.acd.callbacks()] == ["13800138001"]

@@ -1,5 +1,6 @@
 """Who answers: agents, queues, strategies, the router."""
 
+from sipcc.acd.callback import Callback, CallbackSettings, SavedCallback
 from sipcc.acd.events import (
     AgentStateChanged,
     Exit,
@@ -11,7 +12,7 @@ from sipcc.acd.events import (
     TalkEnded,
 )
 from sipcc.acd.model import Agent, AgentState, Entry, EntryState, QueueResult, Strategy, Turn, Verdict
-from sipcc.acd.protocols import AgentLeg, Caller, Dialer, Presence, RingOutcome, Talk
+from sipcc.acd.protocols import AgentLeg, Caller, Customer, Customers, Dialer, Presence, RingOutcome, Talk
 from sipcc.acd.recall import RecallTask
 from sipcc.acd.router import decide
 from sipcc.acd.service import Acd, QueueHandle
@@ -26,8 +27,12 @@ __all__ = [
     "AgentSnapshot",
     "AgentState",
     "AgentStateChanged",
+    "Callback",
+    "CallbackSettings",
     "Caller",
     "CallerSnapshot",
+    "Customer",
+    "Customers",
     "Dialer",
     "Entry",
     "EntryState",
@@ -44,6 +49,7 @@ __all__ = [
     "QueueSnapshot",
     "RecallTask",
     "RingOutcome",
+    "SavedCallback",
     "Snapshot",
     "Strategy",
     "Talk",

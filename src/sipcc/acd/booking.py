@@ -31,6 +31,7 @@ class Booking(Ground):
     callbacks: Callbacks | None = None
     """None where nobody can call customers; then the destination ``callback`` leads nowhere."""
     _looks_at: float | None = None
+    _ending = False
 
     def open_callbacks(
         self,
@@ -100,7 +101,7 @@ class Booking(Ground):
         for callback in outs:
             self._take_out(callback, now=now)
         for callback in ups:
-            if not self.closed and self.knows(callback.queue):
+            if not self._ending and self.knows(callback.queue):
                 self._line_up(callback)
         at = self.callbacks.next_look(now=now)
         if at is not None and (self._looks_at is None or at < self._looks_at or self._looks_at <= now):
@@ -108,7 +109,8 @@ class Booking(Ground):
             self._alarms.add(at, "callback")
 
     def park_callbacks(self, *, now: float) -> None:
-        """Take every callback out of line, because this process ends; what is being called goes on."""
+        """Take every callback out of line for good, because this process ends; who is being called stays."""
+        self._ending = True
         for callback in [] if self.callbacks is None else self.callbacks.pending():
             if callback.state is CallbackState.IN_LINE:
                 self._desk().parked(callback.id)

@@ -84,6 +84,11 @@ class CallbackDesk(Engine):
         self._pump()
         return callback
 
+    def stop_calling_back(self) -> None:
+        """Call no more customers, because this process ends; the next one goes on with those who are left."""
+        self.floor.park_callbacks(now=self.now())
+        self._pump()
+
     def saved_callbacks(self) -> list[SavedCallback]:
         """All callbacks, as another process can go on with them."""
         return [saved(one, wall_of=self._clock.wall_of) for one in self.callbacks()]

@@ -156,6 +156,7 @@ class Switch(Application):
 
     async def drain(self, timeout: float = DRAIN_TIMEOUT) -> int:
         """Take no new calls, wait for the live ones; how many had to be cut after `timeout` seconds."""
+        self.acd.stop_calling_back()
         return await self.calls.drain(timeout)
 
     async def stop(self) -> None:

@@ -116,7 +116,7 @@ def test_a_customer_is_called_when_an_agent_has_picked_up_and_never_more_than_ag
     assert [it.state(name) for name in ("alice", "bob")] == [AgentState.TALKING] * 2
 
 
-def test_figures_count_a_callback_from_its_turn() -> None:
+def test_a_callback_is_told_from_its_turn_and_is_no_caller_in_the_figures() -> None:
     it = three()
     it.at(30.0)
     it.books("e1")
@@ -139,7 +139,7 @@ def test_figures_count_a_callback_from_its_turn() -> None:
     for event in it.events:
         fold.apply(event, event.at)
     figures = fold.queue("q")
-    assert (figures.joined, figures.answered, figures.abandoned, figures.waiting) == (4, 1, 2, 0)
+    assert (figures.joined, figures.answered, figures.abandoned, figures.waiting) == (3, 0, 2, 0)
     assert take(it.floor, now=it.now).queues[0].answered_in_time == 1
 
 
