@@ -79,10 +79,10 @@ class Floor(Renewable, Steering, Booking):
             plan=plan,
         )
         if journey is not None:
-            self._travellers.add(entry_id)
             entry = replace(entry, journey=journey, joined=journey.began, moved_at=now)
             if journey.until is not None:
                 self._alarms.add(journey.until, "wake")
+                self._journeys.add(journey.until, entry_id)
         if place is not None:
             entry = place.given_to(entry, now=now)
         line.tally.joined += 1
@@ -270,12 +270,12 @@ class Floor(Renewable, Steering, Booking):
 
     def _send_on(self, *, now: float) -> None:
         """Let those go on whose journey says so, but for those who are being rung for."""
-        self._travellers &= self.entries.keys()
-        for entry in [self.entries[name] for name in sorted(self._travellers)]:
-            journey = entry.journey
-            if journey is None or journey.until is None or journey.until > now:
-                continue
-            if entry.state is EntryState.WAITING:
+        self._late.update(self._journeys.due(now=now))
+        for name in sorted(self._late):
+            entry = self.entries.get(name)
+            if entry is None or entry.state not in IN_LINE:
+                self._late.discard(name)
+            elif entry.state is EntryState.WAITING and (journey := entry.journey) is not None:
                 self._leave(entry, "overflowed" if journey.to else "timed_out", now=now, to=journey.to)
 
     def possible(self, *, now: float, bits: int = 0) -> list[Pick]:

@@ -78,8 +78,10 @@ class Ground:
         """Queues that are not configured any more; gone when they are empty."""
         self.aliases = {line.settings.was: name for name, line in self.lines.items() if line.settings.was}
         """Old names of queues that are called otherwise now."""
-        self._travellers: set[str] = set()
-        """Entries on a journey; ones that have ended are dropped at the next look."""
+        self._journeys = Alarms()
+        """When entries on a journey go on."""
+        self._late: set[str] = set()
+        """Those whose time has come while an agent was rung for them."""
         self.held: set[str] = set()
         """Calls whose callers are about to come back to their places; until then nobody is offered a call."""
         self._new_id = new_id
