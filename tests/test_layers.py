@@ -105,7 +105,6 @@ SHELLS = {
     "ivr/flow.py",
     "ivr/prompts.py",
     "records/keeper.py",
-    "records/reading.py",
     "records/retention.py",
     "records/spool.py",
     "records/webhooks.py",

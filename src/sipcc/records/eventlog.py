@@ -134,15 +134,20 @@ class EventLog:
         """Rows that `replay` could not give as typed events."""
 
     async def read(
-        self, *, since: int = 0, call: str | None = None, from_wall: float | None = None
+        self,
+        *,
+        since: int = 0,
+        call: str | None = None,
+        from_wall: float | None = None,
+        page: int = PAGE_ROWS,
     ) -> AsyncIterator[LoggedEvent]:
-        """All rows with a sequence number above `since`, in order.
+        """All rows with a sequence number above `since`, in order, read `page` at a time.
 
         With `call` only those of that call; with `from_wall` only what happened at that Unix time or later.
         """
         columns = event_log.c
         while True:
-            query = select(event_log).where(columns.seq > since).order_by(columns.seq).limit(PAGE_ROWS)
+            query = select(event_log).where(columns.seq > since).order_by(columns.seq).limit(page)
             if call is not None:
                 query = query.where(columns.call == call)
             if from_wall is not None:
@@ -152,15 +157,15 @@ class EventLog:
             for row in rows:
                 event = self._registry.decode(row.type, row.json)
                 yield LoggedEvent(row.seq, row.wall, row.type, row.call, row.json, event)
-            if len(rows) < PAGE_ROWS:
+            if len(rows) < page:
                 return
             since = rows[-1].seq
 
     async def replay(
-        self, since: int = 0, *, from_wall: float | None = None
+        self, since: int = 0, *, from_wall: float | None = None, page: int = PAGE_ROWS
     ) -> AsyncIterator[tuple[int, float, Event]]:
         """``(seq, wall, event)`` for every row above `since` whose type is known; the others are counted."""
-        async for logged in self.read(since=since, from_wall=from_wall):
+        async for logged in self.read(since=since, from_wall=from_wall, page=page):
             if logged.event is None:
                 self.skipped += 1
             else:
