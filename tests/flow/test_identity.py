@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -360,6 +361,28 @@ async def test_numbers_that_want_no_calls_or_had_enough_get_no_invite(tmp_path: 
             "callee: it has had [toll] calls_per_number calls in the window already",
         ]
         await asyncio.sleep(3600.0)
+        call = await phone.call("13800138000")
+        await call.answered()
+        await call.hangup()
+
+
+OFFICE = """
+[[hours]]
+name = "office"
+week = { "mon-fri" = "09:00-18:00" }
+"""
+
+
+async def test_nobody_is_called_outside_the_hours(tmp_path: Path) -> None:
+    async with away(tmp_path, toll='\nhours = "office"\n', extra=OFFICE) as world:
+        phone = await world.centre.phone("1001")
+        clock = world.centre.switch.clock
+        closed = datetime.fromisoformat("2026-11-23 18:00:00+08:00").timestamp()
+        clock._offset = closed - clock.now()
+        assert await refused(await phone.call("13800138000")) == 403
+        assert world.left() == []
+        assert [blocked.why for blocked in world.told(DialBlocked)] == ["hours"]
+        clock._offset = closed - 3600.0 - clock.now()
         call = await phone.call("13800138000")
         await call.answered()
         await call.hangup()

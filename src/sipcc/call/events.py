@@ -78,8 +78,8 @@ class DialBlocked(Event, frozen=True, kw_only=True):
     number: str
     """What was asked for, canonical where it is a number."""
     why: str
-    """``denied``, ``do_not_call``, ``not_allowed``, ``not_a_number``, ``night``, ``callee``, ``calls``,
-    ``minutes``, ``loop``, ``hops`` or ``host``; `sipcc.call.tollguard` explains them."""
+    """``denied``, ``do_not_call``, ``not_allowed``, ``not_a_number``, ``night``, ``hours``, ``callee``,
+    ``calls``, ``minutes``, ``loop``, ``hops`` or ``host``; `sipcc.call.tollguard` explains them."""
 
 
 class CallScreened(Event, frozen=True, kw_only=True):

@@ -79,6 +79,9 @@ class TollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Calls over trunks that one number may get from all of us within `number_window`; 0 for no limit."""
     number_window: Annotated[float, msgspec.Meta(gt=0, le=2592000)] = 86400.0
     """Seconds in which the calls to a number are counted."""
+    hours: str = ""
+    """The calendar of ``[[hours]]`` outside of which only emergency numbers and those of the configuration
+    may be called; empty for any time. Operators who open or close it do not change that."""
     max_redirections: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
     """A call that was redirected more often is not sent out again: it is a loop."""
 

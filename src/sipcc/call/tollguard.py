@@ -5,14 +5,14 @@ caller types into a menu, a phone refers to, a carrier redirects to or a program
 rules. What it judges is the canonical number, and only digits of that number ever leave.
 
 In order: a loop ends here; emergency numbers pass; numbers of the configuration pass; then the lists of
-what is denied, not to be called, and allowed, the night, the calls that the number has had, the calls of the
-user and the minutes of the day must all agree.
+what is denied, not to be called, and allowed, the night, the calendar, the calls that the number has had,
+the calls of the user and the minutes of the day must all agree.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from typing import Literal
 
@@ -26,8 +26,8 @@ from sipcc.sip.uri import SipUri
 
 Why = Literal[
     "user", "outside", "emergency", "configured", "listed",
-    "loop", "hops", "not_a_number", "denied", "do_not_call", "not_allowed", "night", "callee", "calls",
-    "minutes", "host",
+    "loop", "hops", "not_a_number", "denied", "do_not_call", "not_allowed", "night", "hours", "callee",
+    "calls", "minutes", "host",
 ]  # fmt: skip
 
 _PASSES = frozenset({"user", "outside", "emergency", "configured", "listed"})
@@ -43,6 +43,7 @@ HINTS: dict[str, str] = {
     "not_allowed": "it is not on the list of [toll] allow, or of the trunk's",
     "do_not_call": "it is on the list of [toll] do_not_call",
     "callee": "it has had [toll] calls_per_number calls in the window already",
+    "hours": "the calendar of [toll] hours has closed",
     "night": "[toll] night locks these hours",
     "calls": "the user has [toll] calls_per_user calls over trunks already",
     "minutes": "the user has used up [toll] minutes_per_day",
@@ -142,6 +143,7 @@ class TollGuard:
         *,
         configured: Iterable[tuple[str, str]] = (),
         unwanted: frozenset[str] = frozenset(),
+        opened: Callable[[datetime], bool] | None = None,
     ) -> None:
         """Take the rules.
 
@@ -150,10 +152,11 @@ class TollGuard:
             numbering: How numbers are written.
             configured: The numbers that the configuration names, as (trunk, canonical number or user).
             unwanted: The canonical numbers of `TollSettings.do_not_call`.
+            opened: Whether the calendar of `TollSettings.hours` is open at a local time; None for always.
         """
         self._numbering = numbering or Numbering()
         self._callees = _Callees()
-        self.load(settings or TollSettings(), configured=configured, unwanted=unwanted)
+        self.load(settings or TollSettings(), configured=configured, unwanted=unwanted, opened=opened)
         self._accounts: dict[str, _Account] = {}
         self._payer: dict[str, str] = {}
         self.blocked = 0
@@ -165,6 +168,7 @@ class TollGuard:
         *,
         configured: Iterable[tuple[str, str]],
         unwanted: frozenset[str] = frozenset(),
+        opened: Callable[[datetime], bool] | None = None,
     ) -> None:
         """Go by other rules from now on; what was counted stays.
 
@@ -177,7 +181,7 @@ class TollGuard:
         self._hosts = frozenset(host.lower() for host in settings.hosts)
         self._night = parse_hours(settings.night) if settings.night else None
         self._configured = frozenset(configured)
-        self._unwanted = unwanted
+        self._unwanted, self._opened = unwanted, opened
         self._of_trunks: dict[str, tuple[tuple[Pattern, ...], tuple[Pattern, ...]]] = {}
 
     def judge(self, attempt: Attempt, *, now: float, at: datetime) -> Verdict:
@@ -240,6 +244,8 @@ class TollGuard:
             return "not_allowed"
         if self._night is not None and within(self._night, at.time()):
             return "night"
+        if self._opened is not None and not self._opened(at):
+            return "hours"
         if self._callees.had(
             number.canonical,
             limits.calls_per_number,

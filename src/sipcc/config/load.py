@@ -36,6 +36,7 @@ from sipcc.config.numbers import (
     check_trunk_numbers,
     check_user_numbers,
 )
+from sipcc.config.outbound import check_outbound_hours
 from sipcc.config.protection import check_protection
 from sipcc.config.recordings import check_recordings
 from sipcc.config.regions import check_region_waits, check_regions, read_regions
@@ -271,6 +272,7 @@ def _check_all(
         check_dialling(config.dialling, report)
     if not report.has_error_below(("toll",)):
         check_toll(config.toll, report)
+        check_outbound_hours(config.toll, names, report)
     if not report.has_error_below(("regions",)):
         check_regions(config.regions, report)
     if not report.has_error_below(("screening",)):

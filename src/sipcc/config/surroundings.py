@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from sipcc.config.connections import check_certificates
-from sipcc.config.donotcall import check_do_not_call
 from sipcc.config.findings import Report
+from sipcc.config.outbound import check_do_not_call
 from sipcc.config.regions import check_region_file
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError

@@ -15,7 +15,7 @@ import msgspec
 from sipcc.call.tollguard import TollGuard
 from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.config import Config
-from sipcc.config.donotcall import read_do_not_call
+from sipcc.config.outbound import outbound_hours, read_do_not_call
 from sipcc.config.regions import read_regions
 from sipcc.config.reload import Plan, plan
 from sipcc.errors import ConfigError, LocalProtocolError, SipccError
@@ -92,6 +92,7 @@ class Reloader:
         plan_, ivr = switch.numbering.home, config.ivr
         regions = await asyncio.to_thread(read_regions, config.regions, plan_)
         unwanted = await asyncio.to_thread(read_do_not_call, config.toll, plan_)
+        opened = outbound_hours(config)
         trunks = TrunkTable(config.trunks)
         routes = TrunkRoutes(config.routes, chance=switch.chance)
         TollGuard(config.toll, switch.numbering)  # reads every rule
@@ -125,7 +126,8 @@ class Reloader:
             switch.signpost.load(config)
             context = switch.context
             context.users, context.settings, context.prompts = users, config.calls, prompts
-            context.toll.load(config.toll, configured=numbers_named(config, switch.places), unwanted=unwanted)
+            named = numbers_named(config, switch.places)
+            context.toll.load(config.toll, configured=named, unwanted=unwanted, opened=opened)
             switch.prompts = prompts
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)

@@ -9,7 +9,7 @@ from sipcc.call.destination import DIALLED
 from sipcc.call.numbering import Numbering
 from sipcc.call.tollguard import TollGuard
 from sipcc.config import Config
-from sipcc.config.donotcall import read_do_not_call
+from sipcc.config.outbound import outbound_hours, read_do_not_call
 from sipcc.switch.places import Places
 
 
@@ -24,6 +24,7 @@ def toll_guard(config: Config, numbering: Numbering, places: Places) -> TollGuar
         numbering,
         configured=numbers_named(config, places),
         unwanted=read_do_not_call(config.toll, numbering.home),
+        opened=outbound_hours(config),
     )
 
 

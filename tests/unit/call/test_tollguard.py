@@ -298,3 +298,22 @@ def test_numbers_that_were_called_are_not_remembered_without_end(monkeypatch: py
         assert why(toll, attempt(number)) == "listed"
     assert why(toll, attempt("13800138002")) == "callee"
     assert why(toll, attempt("13800138001")) == "listed"
+
+
+@pytest.mark.parametrize(
+    ("hour", "number", "expected"),
+    [
+        (9, "13800138000", "listed"),
+        (18, "13800138000", "hours"),
+        (18, "110", "emergency"),
+        (18, "13900139000", "configured"),
+    ],
+)
+def test_the_calendar(hour: int, number: str, expected: str) -> None:
+    toll = TollGuard(
+        TollSettings(hours="office"),
+        Numbering(CHINA),
+        configured=[("carrier", "+8613900139000")],
+        opened=lambda at: 9 <= at.hour < 18,
+    )
+    assert why(toll, attempt(number), at=datetime(2026, 3, 2, hour, 0)) == expected

@@ -1,13 +1,17 @@
-"""Reads and checks the list of ``[toll] do_not_call``."""
+"""Reads and checks what ``[toll]`` names: the list of `do_not_call`, the calendar of `hours`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from sipcc.call.settings import TollSettings
 from sipcc.config.findings import Report
+from sipcc.config.names import Names
+from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
+from sipcc.ivr.hours import Calendar
 from sipcc.numbers import Plan, parse
 
 _KEY = "toll.do_not_call"
@@ -29,6 +33,21 @@ def read_do_not_call(settings: TollSettings, plan: Plan) -> frozenset[str]:
     except UnicodeDecodeError:
         message = f"{settings.do_not_call!r} is not UTF-8"
         raise ConfigError(_KEY, message, hint="save the file as UTF-8") from None
+
+
+def outbound_hours(config: Config) -> Callable[[datetime], bool] | None:
+    """Whether the calendar of ``[toll] hours`` is open at a local time; None when it names none."""
+    found = next((settings for settings in config.hours if settings.name == config.toll.hours), None)
+    if found is None:
+        return None
+    calendar = Calendar(found)
+    return lambda at: calendar.is_open(at.timestamp()).open
+
+
+def check_outbound_hours(settings: TollSettings, names: Names, report: Report) -> None:
+    """Check that the calendar is there."""
+    if settings.hours:
+        names.need("hours", settings.hours, ("toll", "hours"), report)
 
 
 def check_do_not_call(settings: TollSettings, plan: Plan, report: Report) -> None:
