@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.centre import AGENT_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
+from tests.flow.test_trunk_registration import TRUNK, Carrier
 
 from sipcc.acd import QueueJoined, QueueLeft
 from sipcc.config import Config
@@ -134,6 +135,44 @@ async def test_trunks_come_and_go_and_their_calls_stay(tmp_path: Path) -> None:
         await asyncio.sleep(1.0)
         assert len(centre.switch.calls) == 0
         await other.stop()
+
+
+async def test_a_registered_trunk_comes_and_goes_at_its_carrier(tmp_path: Path) -> None:
+    trunk = TRUNK.format(password="right-one")
+    async with Centre(tmp_path) as centre:
+        carrier = Carrier(centre)
+        await carrier.endpoint.start()
+        await reloaded(centre, extra=trunk)
+        await asyncio.sleep(1.0)
+        assert carrier.contacts() == ["sip:4008123456@127.0.0.1:5060"]
+        asked = len(carrier.requests)
+        await reloaded(centre, extra=trunk + "max_calls = 7\n")
+        await asyncio.sleep(1.0)
+        assert len(carrier.requests) == asked  # nothing that the carrier must know has changed
+        assert centre.switch.desk().trunks()[-1].max_calls == 7
+        await reloaded(centre)
+        await asyncio.sleep(1.0)
+        assert carrier.contacts() == []
+        assert [row.name for row in centre.switch.desk().trunks()] == ["carrier"]
+        await carrier.endpoint.stop()
+
+
+async def test_a_trunk_that_is_down_stays_down_over_a_reload_and_is_forgotten_when_it_goes(
+    tmp_path: Path,
+) -> None:
+    dead = '[[trunks]]\nname = "dead"\nhost = "127.0.2.8"\nhealth = { ping = 5.0, down_after = 1 }\n'
+    async with Centre(tmp_path) as centre:
+        await reloaded(centre, extra=dead)
+        await asyncio.sleep(40.0)
+        assert set(centre.switch.trunk_health.down()) == {"dead"}
+        await reloaded(centre, extra=dead + "max_calls = 3\n")
+        assert set(centre.switch.trunk_health.down()) == {"dead"}
+        await reloaded(centre)
+        assert centre.switch.trunk_health.down() == {}
+        assert [type(event).__name__ for event in centre.events if hasattr(event, "trunk")] == [
+            "TrunkDown",
+            "TrunkUp",
+        ]
 
 
 async def test_numbers_screening_and_calendars_change_and_keep_what_they_know(tmp_path: Path) -> None:

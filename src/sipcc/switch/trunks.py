@@ -66,6 +66,13 @@ class Trunks(CallLimits):
         for kept in before.values():
             kept.core.stop()
             kept.driver.close()
+            if not kept.core.up:  # whoever waits for news of it hears the last
+                why = (
+                    "it is another one now"
+                    if kept.trunk.name in self._kept
+                    else "it is not configured any more"
+                )
+                self._bus.emit(events.TrunkUp(at=self._clock.now(), trunk=kept.trunk.name, why=why))
 
     def start(self) -> None:
         """Begin to ping those that want it; the endpoint must be listening."""

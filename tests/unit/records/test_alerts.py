@@ -55,6 +55,34 @@ def test_a_rate_is_raised_once_and_cleared_once_beyond_the_hysteresis() -> None:
     ]
 
 
+def test_other_rules_keep_what_was_counted_and_clear_what_has_no_rule_any_more() -> None:
+    kpi = KpiFold({"sales": 20.0})
+    fold = AlertFold([rule("abandon_rate", 10.0)], kpi, members={})
+    for at in range(20):
+        fold.apply(exit_(float(at), "abandoned"), float(at))
+    for alert in fold.judge(now=20.0, wall=20.0):
+        fold.apply(alert, 20.0)
+    assert fold.raised == {"low"}
+    other = AlertSettings(name="other", queue="sales", metric="answer_rate", threshold=50.0)
+    fold.load([other], members={})
+    again = fold.judge(now=21.0, wall=21.0)
+    assert [(type(event).__name__, getattr(event, "alert", "")) for event in again] == [
+        ("AlertCleared", "low"),
+        ("AlertRaised", "other"),
+    ]
+    for alert in again:
+        fold.apply(alert, 21.0)
+    fold.load([other, rule("abandon_rate", 10.0)], members={})
+    assert [getattr(event, "alert", "") for event in fold.judge(now=22.0, wall=22.0)] == ["low"]
+
+
+def test_a_queue_keeps_the_level_by_which_its_figures_were_counted() -> None:
+    kpi = KpiFold({"sales": 20.0})
+    kpi.apply(joined(1.0), 1.0)
+    kpi.load({"sales": 5.0, "help": 30.0})
+    assert (kpi.queue("sales").threshold, kpi.queue("help").threshold) == (20.0, 30.0)
+
+
 def test_too_few_callers_are_not_judged_and_an_empty_window_clears() -> None:
     few: list[Event] = [exit_(float(at), "abandoned") for at in range(19)]
     assert told(rule("abandon_rate", 10.0), few, until=60) == []

@@ -295,6 +295,15 @@ def test_another_address_of_the_same_trunk_is_its_peer() -> None:
     assert verdict == Admitted(trunk=other)
 
 
+def test_a_trunk_that_was_taken_out_ends_its_calls_from_all_its_addresses_and_begins_none() -> None:
+    other = TrunkSettings(name="carrier", addresses=("192.0.2.10", "198.51.100.0/24"))
+    gate, second = admission(trunks=TrunkTable([other])), FakeFlow("198.51.100.9")
+    gate.load([], TrunkTable([]))
+    assert gate.check_in_dialog(request("BYE"), second, peer=GATEWAY, user="", now=0.0) == Admitted()
+    assert isinstance(gate.check_in_dialog(request("BYE"), OUTSIDE, peer=GATEWAY, user="", now=0.0), Refused)
+    assert isinstance(gate.check(request("INVITE"), GATEWAY, now=0.0), Refused)
+
+
 def test_an_agent_whose_port_has_moved_proves_himself() -> None:
     gate = admission()
     moved = FakeFlow(PHONE.remote.host, 40002)
