@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -314,3 +315,48 @@ async def test_the_list_of_those_who_gave_up_leads_to_callbacks() -> None:
     it.acd.ready("alice")
     await asyncio.sleep(10.0)
     assert it.customers.order == ["13800138001"]
+
+
+async def test_a_crowd_of_callers_and_customers_leaves_nobody_stuck_and_calls_nobody_out_of_turn() -> None:
+    names = [f"a{number}" for number in range(4)]
+    it = Office(*names, rules={"retries": 1, "pause": 40.0, "ring_timeout": 20.0}, max_wait=0.0)
+    await it.open()
+    chance = random.Random(7)
+    outcomes: list[tuple[OfferOutcome, float]] = [
+        ("answered", 4.0),
+        ("busy", 1.0),
+        ("no_answer", 90.0),
+        ("declined", 2.0),
+    ]
+    stays = []
+    for number in range(60):
+        caller = FakeCaller(f"c{number}")
+        caller.caller = f"139001380{number:02d}"
+        it.customers.does[caller.caller] = [chance.choice(outcomes), ("answered", 3.0)]
+        stays.append((caller, asyncio.ensure_future(it.acd.queue("q").enter(caller))))
+        await asyncio.sleep(chance.uniform(0.1, 2.0))
+        if chance.random() < 0.6:
+            caller.press("1")
+        if number == 20:
+            for name in names:
+                it.acd.ready(name)
+        agents = it.acd.snapshot().agents
+        called = [one for one in it.acd.callbacks() if one.state == "dialling"]
+        assert len(called) <= sum(agent.state == "talking" for agent in agents)
+        assert it.acd.invariants() == []
+    for _ in range(200):
+        await asyncio.sleep(20.0)
+        for caller in [*(caller for caller, _ in stays), *it.customers.made]:
+            if caller.leg is not None:
+                caller.hang_up()
+    await asyncio.gather(*(stay for _, stay in stays))
+    assert it.acd.callbacks() == []
+    booked = [event.number for event in it.of(CallbackBooked)]
+    assert len(booked) > 20
+    first_tries = list(dict.fromkeys(it.customers.order))
+    assert first_tries == [number for number in booked if number in first_tries]
+    ended = Counter(event.outcome for event in it.of(CallbackEnded))
+    assert set(ended) == {"served"}
+    assert ended.total() == len(booked)
+    assert len(it.of(QueueJoined)) == len(it.of(QueueLeft))
+    assert it.acd.invariants() == []
