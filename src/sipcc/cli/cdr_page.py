@@ -13,6 +13,7 @@ from rich.text import Text
 from sipcc.records.cdr import Cdr, CdrLeg
 from sipcc.records.eventlog import LoggedEvent
 from sipcc.records.outcome import QueueOutcome
+from sipcc.records.segments import Segment
 from sipcc.rtp.flow import RtpStats
 
 
@@ -28,6 +29,8 @@ def call_page(record: Cdr, outcomes: Sequence[QueueOutcome], events: Sequence[Lo
         parts.append(_legs(record.legs))
     if outcomes:
         parts.append(_queues(outcomes))
+    if record.segments:
+        parts.append(_segments(record.segments))
     parts.append(_trail(record, events))
     return Group(*parts)
 
@@ -35,6 +38,7 @@ def call_page(record: Cdr, outcomes: Sequence[QueueOutcome], events: Sequence[Lo
 def _facts(record: Cdr) -> Table:
     facts = {
         "call": record.id,
+        "visit": record.interaction if record.interaction != record.id else "",
         "from": record.caller,
         "to": record.called,
         "via": f"{record.trunk or 'no trunk'}, {record.source}",
@@ -86,6 +90,23 @@ def _queues(outcomes: Sequence[QueueOutcome]) -> Table:
             entry.agent or "",
             "" if entry.talked is None else f"{entry.talked:.1f}",
             offers,
+        )
+    return table
+
+
+def _segments(segments: Sequence[Segment]) -> Table:
+    table = _table("Agents", "agent", "queue", "began", "talk", "hold", "wrap-up", "end", "to")
+    for part in segments:
+        _row(
+            table,
+            f"{part.agent} (asked)" if part.asked else part.agent,
+            part.queue,
+            clock(part.began),
+            f"{part.talk:.1f}",
+            f"{part.hold:.1f}",
+            f"{part.wrap:.1f}",
+            part.how,
+            part.to,
         )
     return table
 

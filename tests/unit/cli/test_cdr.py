@@ -12,7 +12,18 @@ from click.testing import CliRunner
 
 from sipcc.acd.events import OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
 from sipcc.bus import Bus
-from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted, DigitsCollected, LegEnded, LegStarted
+from sipcc.call.events import (
+    BridgeEnded,
+    BridgeStarted,
+    CallAnswered,
+    CallEndedEvent,
+    CallStarted,
+    DigitsCollected,
+    LegEnded,
+    LegHeld,
+    LegResumed,
+    LegStarted,
+)
 from sipcc.cli.main import main
 from sipcc.events import Event
 from sipcc.records import RecordKeeper, RecordSettings
@@ -60,6 +71,10 @@ EVENTS: list[Event] = [
         sip_status=200,
     ),
     QueueLeft(at=5.0, entry="e1", queue="sales", call="call-aa1", exit="answered", waited=2.5, agent="alice"),
+    BridgeStarted(at=5.0, call="call-aa1", leg="l1"),
+    LegHeld(at=20.0, call="call-aa1", leg="l1", by="party"),
+    LegResumed(at=28.0, call="call-aa1", leg="l1", by="party"),
+    BridgeEnded(at=65.0, call="call-aa1", leg="l1"),
     TalkEnded(at=65.0, entry="e1", queue="sales", call="call-aa1", agent="alice", talked=60.0),
     LegEnded(
         at=65.0, call="call-aa1", leg="l1", cause="normal", sip_status=200, ended_by="callee", stats=STATS
@@ -139,9 +154,12 @@ def test_show_has_legs_queues_and_events(config: Path) -> None:
         "round trip 20 ms",
     ):
         assert part in text
+    served = text.partition("Agents")[2].splitlines()[2].split()
+    assert served[:2] == ["alice", "sales"]
+    assert served[-4:] == ["52.0", "8.0", "0.0", "agent"]
     trail = text.partition("Events")[2].splitlines()
     assert [line.split()[1] for line in trail[2:]] == [
-        type(event).__name__.removesuffix("Event") for event in EVENTS[:11]
+        type(event).__name__.removesuffix("Event") for event in EVENTS[:15]
     ]
     assert trail[-1].split()[0] == "65.000"
 
