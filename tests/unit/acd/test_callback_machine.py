@@ -56,6 +56,33 @@ class SteeredMachine(FloorMachine):
             assert kept.joined <= before.joined or kept.booked < self.now or kept.queue != before.queue
         self.settle()
 
+    @rule(queue=st.sampled_from(["x", "y"]), number=st.integers(0, 5), priority=st.integers(0, 2))
+    def books_without_waiting(self, queue: str, number: int, priority: int) -> None:
+        self.floor.book(queue, f"1390013800{number}", priority=priority, now=self.now)
+        self.settle()
+
+    def turns(self) -> list[str]:
+        """Offers of callbacks whose phone rings still."""
+        live = [name for name in self.phones if name in self.floor.offers and name not in self.stopped]
+        return [name for name in live if self.floor.entries[self.floor.offers[name].entry].callback]
+
+    @precondition(lambda self: self.turns())
+    @rule(data=st.data(), reached=st.booleans(), rings=st.sampled_from([0.0, 5.0, 14.0]))
+    def its_turn(self, data: st.DataObject, reached: bool, rings: float) -> None:
+        """An agent picks up for a callback, and the customer is rung."""
+        offer_id = data.draw(st.sampled_from(self.turns()))
+        self.phones.remove(offer_id)
+        entry = self.floor.offers[offer_id].entry
+        assert self.floor.answered(offer_id, now=self.now)
+        self.settle()
+        self.pass_time(rings)
+        if reached:
+            assert self.floor.bridged(entry, now=self.now) is not None
+            self.talks.append(entry)
+        else:
+            self.floor.customer_missed(entry, "no_answer", now=self.now)
+        self.settle()
+
     @precondition(lambda self: any(self.floor.entries[name].callback for name in self.winners_left()))
     @rule(data=st.data(), outcome=st.sampled_from(["no_answer", "busy"]))
     def customer_missed(self, data: st.DataObject, outcome: str) -> None:
