@@ -15,6 +15,8 @@ import sys
 from itertools import count, cycle
 
 CONNECTIONS = 32
+PATIENCE_S = 10.0
+"""Seconds for one answer; what takes longer has failed."""
 READS = (
     "/state",
     "/agents",
@@ -58,18 +60,21 @@ async def load(host: str, port: int, token: str, *, rate: float, seconds: float)
     failed = 0
     paths, numbers = cycle(READS), count()
 
+    async def ask(connection: Connection, number: int) -> int:
+        if number % 8:
+            return await connection.ask("GET", next(paths))
+        verb = "pause" if number % 16 else "ready"
+        body = json.dumps({"request_id": f"r{next(numbers)}", "reason": "load"}).encode()
+        return await connection.ask("POST", f"/agents/agent{number % 50}/{verb}", body)
+
     async def one(due: float, number: int) -> None:
         nonlocal failed
         connection = await free.get()
         try:
-            if number % 8:
-                status = await connection.ask("GET", next(paths))
-            else:
-                verb = "pause" if number % 16 else "ready"
-                body = json.dumps({"request_id": f"r{next(numbers)}", "reason": "load"}).encode()
-                status = await connection.ask("POST", f"/agents/agent{number % 50}/{verb}", body)
+            async with asyncio.timeout(PATIENCE_S):
+                status = await ask(connection, number)
             failed += status not in (200, 409)  # an agent that is offline cannot be made ready
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
             failed += 1
             connection = Connection(host, port, token)
         latencies.append(1000 * (loop.time() - due))
