@@ -33,9 +33,13 @@ class Outlook:
 
     @cached_property
     def staffing(self) -> Staffing:
-        """What the members do."""
-        agents = self._staff.agents
-        return Staffing.of(agents[name].state for name in self._line.members)
+        """What the members do; counted anew only when an agent has changed."""
+        agents, line = self._staff.agents, self._line
+        counted = (agents.version, line.members)
+        if line.counted != counted:
+            line.counted = counted
+            line.staffing = Staffing.of(agents[name].state for name in line.members)
+        return line.staffing
 
     def wait(self, place: int) -> float:
         """Seconds until whoever stands at `place` of those who wait is answered; 0 for place 0."""
@@ -92,7 +96,7 @@ def at_join(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff
         joined=entry.began,
         now=entry.began,
         outlook=Outlook(line, staff),
-        place=_place(line, entry, entries),
+        place=_place(line, entry, entries) if _estimates(line) else 0,
         ahead=len(line) - 1,
     )
     return destination(line.settings, standing)
@@ -128,8 +132,13 @@ def due(
 def _anybody(line: WaitingLine, outlook: Outlook, *, now: float) -> bool:
     """False when no rule can apply to anybody in line, so that nobody looks at all of them for each event."""
     rules = line.settings.overflow
-    late = any(rule.when in ("wait", "no_agent") and now >= line.oldest + rule.at for rule in rules)
-    return late or any(rule.when == "estimate" and outlook.wait(len(line)) > rule.at for rule in rules)
+    if any(rule.when in ("wait", "no_agent") and now >= line.oldest + rule.at for rule in rules):
+        return True
+    return any(rule.when == "estimate" and outlook.wait(len(line)) > rule.at for rule in rules)
+
+
+def _estimates(line: WaitingLine) -> bool:
+    return any(rule.when == "estimate" for rule in line.settings.overflow)
 
 
 def expected(line: WaitingLine, entry: Entry, entries: Mapping[str, Entry], staff: Staff) -> float:

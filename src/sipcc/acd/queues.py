@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sipcc.acd import tables
-from sipcc.acd.estimate import GivingUp, HandleTime
+from sipcc.acd.estimate import GivingUp, HandleTime, Staffing
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Entry, EntryState, Line, Strategy
 from sipcc.acd.router import rank
@@ -158,6 +158,10 @@ class WaitingLine:
         """Seconds until the next agent joins the ringing of a caller; 0 for a strategy without pace."""
         self.oldest = inf
         """No wait of anybody in line began before this."""
+        self.staffing = Staffing(0, 0)
+        """What the members did when they were counted last."""
+        self.counted: tuple[object, tuple[str, ...]] = (None, ())
+        """As of which version of the agents, and which members."""
         self._strategy = strategy
         self._order: list[tuple[float, float, int, str]] = []
 

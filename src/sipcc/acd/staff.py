@@ -51,8 +51,11 @@ class Roster(dict[str, Agent]):
         """Who is ready, so that nobody looks through all of them for each caller."""
         self.touched: set[str] = set()
         """Who has changed since somebody looked and emptied this."""
+        self.version = object()
+        """Another one after each change."""
 
     def __setitem__(self, name: str, agent: Agent) -> None:
+        self.version = object()
         super().__setitem__(name, agent)
         self.touched.add(name)
         if agent.state is AgentState.READY:
@@ -61,6 +64,7 @@ class Roster(dict[str, Agent]):
             self.ready.discard(name)
 
     def __delitem__(self, name: str) -> None:
+        self.version = object()
         super().__delitem__(name)
         self.ready.discard(name)
 

@@ -188,6 +188,9 @@ def test_an_estimate_is_made_once_for_a_line_and_only_where_a_rule_asks(
         it.join(f"e{number}")
     made.clear()
     it.floor.route(now=it.now, bits=0)
+    it.join("e10")
+    assert made == [], "no agent has changed"
+    it.command("alice", AgentInput.PAUSE)
     assert made == [1]
 
 
