@@ -232,6 +232,20 @@ async def test_callers_agree_by_a_key(tmp_path: Path, key: str, outcome: str) ->
             assert cdr.consent.why == "the caller did not press the key"
 
 
+async def test_a_recording_is_told_to_its_end_when_all_hang_up_at_once(tmp_path: Path) -> None:
+    """It is stopped with the talk, and its port is closed in the same moment."""
+    async with Centre(tmp_path, extra=taped("true")) as centre:
+        caller, phone = await talking(centre)
+        peer = await phone.next_call()
+        await asyncio.sleep(1)
+        await peer.hangup()
+        await caller.ended()
+        cdr = await record_of(centre)
+        [recording] = cdr.recordings
+        assert (recording.seconds, recording.reason) == (pytest.approx(1.5, abs=0.7), "stopped")
+        assert recording.sha256
+
+
 async def test_on_demand_with_pause_and_stop(tmp_path: Path) -> None:
     async with Centre(tmp_path, extra=taped('"on_demand"')) as centre:
         caller, _ = await talking(centre)

@@ -221,6 +221,8 @@ class CallRecording:
             async with asyncio.timeout(PATIENCE):
                 for tape in list(self._unfinished.values()):
                     await asyncio.shield(tape.complete)
+        for path, tape in list(self._unfinished.items()):  # as of a media worker that died with its port
+            self.on_ended(RecordingEnded(tape.leg.media.id, path, 0.0, "error: nobody told of its end"))
 
     # -- by the policy ----------------------------------------------------------------------------------
 
