@@ -202,6 +202,38 @@ async def test_blind_to_the_outside(centre: Centre) -> None:
     assert chain(record) == [("alice", "sales", "blind")]
 
 
+async def test_an_agent_at_a_mobile_is_not_free_while_it_has_the_caller(tmp_path: Path) -> None:
+    """It is no user of ours, so its name alone tells who is busy."""
+    dora = (
+        '[[queues]]\nname = "far"\n[[agents]]\nname = "dora"\nuri = "cells/13900139000"\nqueues = ["far"]\n'
+    )
+    async with Centre(tmp_path, config=QUIET, extra=EXTRA + dora) as centre:
+        alice = await centre.phone("1001")
+        mobile = FakePhone(
+            "mobile",
+            "none",
+            server=centre.server,
+            host=CELLS,
+            port=5060,
+            network=centre.network.host(CELLS),
+            tone_hz=2200.0,
+        )
+        await mobile.start()
+        caller, talk = await talk_to_alice(centre, alice, SALES)
+        assert states(centre)["dora"] == "ready"
+        assert await talk.refer("sip:dora@pbx.example.com") == 202
+        other = await mobile.next_call()
+        await talk.ended()
+        await hear_each_other(caller, CALLER_HZ, other, 2200.0)
+        assert states(centre)["dora"] == "external"
+        await caller.hangup()
+        await other.ended()
+        await asyncio.sleep(8)
+        assert states(centre)["dora"] == "ready"
+        assert chain(records_of(centre)[0]) == [("alice", "sales", "blind"), ("dora", "", "caller")]
+        await mobile.stop()
+
+
 async def test_a_number_of_ours_that_rings_a_phone_is_rung_and_not_sent(centre: Centre) -> None:
     """So it can fail, and the agent has kept its caller."""
     alice = await centre.phone("1001")

@@ -221,6 +221,10 @@ class CallLegs(CallState):
         leg.let_go()
 
     def _tell_busy(self, leg: Leg, *, began: bool) -> None:
-        """A user whom no queue rang has a call of its own now, or has it no longer."""
-        if leg.user and leg.agent is None:
+        """A user or agent whom no queue rang has a call of its own now, or has it no longer."""
+        if leg.agent is not None:
+            return
+        if leg.user:
             self._context.on_user_busy(leg.user, leg.busy_id, began)
+        elif leg.target is not None and leg.target.agent:
+            self._context.on_agent_busy(leg.target.agent, leg.busy_id, began)

@@ -112,6 +112,8 @@ class CallContext:
     """Where transfers lead to that name something of ours."""
     on_user_busy: Callable[[str, str, bool], None] = lambda user, dialog, began: None
     """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""
+    on_agent_busy: Callable[[str, str, bool], None] = lambda agent, dialog, began: None
+    """The same for an agent who is rung by name at a number that is no user's."""
 
     def agent_at(self, leg: Leg) -> str | None:
         """The agent whom a leg reaches: by a queue, by name, or as the one at that user's phone."""

@@ -320,6 +320,7 @@ class Switch(Application):
             agent_of=self.signpost.agent_of,
             signpost=self.signpost,
             on_user_busy=self._user_busy,
+            on_agent_busy=self._agent_busy,
             journal=self._journal,
         )
         self.reception = Reception(
@@ -370,6 +371,10 @@ class Switch(Application):
             clock=self.clock,
             posts=self.posts,
         )
+
+    def _agent_busy(self, agent: str, dialog: str, began: bool) -> None:
+        if agent in self.acd.floor.staff.agents:  # a reload may have taken it away meanwhile
+            self.acd.agent_external(agent, dialog, began)
 
     def _user_busy(self, user: str, dialog: str, began: bool) -> None:
         self.lamps.user_busy(user, dialog, began)
