@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.flow.acd_fakes import Centre, FakeCaller, FakeLeg, now
+from tests.flow.test_requeue import lose
 
 from sipcc.acd import AgentSettings, QueueJoined, QueueLeft, QueueSettings
 from sipcc.acd.callback import CallbackSettings, SavedCallback
@@ -43,6 +44,9 @@ class FakeCustomer(FakeCaller):
             self.hang_up()
             raise CallEnded("normal")
         return outcome if after <= timeout else "no_answer"
+
+    async def free(self) -> None:
+        self._check()
 
     def release(self) -> None:
         self.hang_up()
@@ -360,3 +364,21 @@ async def test_a_crowd_of_callers_and_customers_leaves_nobody_stuck_and_calls_no
     assert ended.total() == len(booked)
     assert len(it.of(QueueJoined)) == len(it.of(QueueLeft))
     assert it.acd.invariants() == []
+
+
+async def test_a_customer_whose_agents_phone_dies_waits_again_and_has_the_next_agent() -> None:
+    it = await three("alice", "bob")
+    it.acd.ready("alice")
+    await asyncio.sleep(15.0)
+    customer = it.customers.made[0]
+    await lose(customer)
+    it.acd.ready("bob")
+    await asyncio.sleep(1.0)
+    assert not customer.ended
+    await asyncio.sleep(30.0)
+    assert customer.leg is not None
+    assert customer.leg.agent == "bob"
+    assert it.acd.invariants() == []
+    customer.hang_up()
+    await asyncio.sleep(1.0)
+    assert [event.requeued for event in it.of(QueueJoined) if event.call == customer.id] == [False, True]

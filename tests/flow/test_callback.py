@@ -223,3 +223,21 @@ async def test_a_drain_calls_no_more_customers_and_keeps_who_is_left(tmp_path: P
         assert await drained == 0
         assert len(customer.calls) == 1
         assert [one.number for one in centre.switch.acd.callbacks()] == ["13800138001"]
+
+
+async def test_an_agent_transfers_the_customer(tmp_path: Path) -> None:
+    async with office(tmp_path, Answer(after=1.0)) as (centre, customer):
+        await books(centre)
+        phone = await centre.phone("1001")
+        agent = await phone.next_call()
+        rung = await customer.next_call()
+        await rung.hears(AGENT_HZ["1001"], timeout=8.0)
+        await centre.phone("1003")
+        assert await agent.refer("sip:1003@pbx.example.com") == 202
+        await rung.hears(AGENT_HZ["1003"], timeout=8.0)
+        await asyncio.sleep(3.0)
+        await rung.hears(AGENT_HZ["1003"], timeout=2.0)
+        await rung.hangup()
+        await asyncio.sleep(1.0)
+        assert len(centre.switch.calls) == 0
+        assert centre.switch.acd.invariants() == []

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from sipcc.acd.callback import Callback, CallbackSettings, SavedCallback, revived, saved
 from sipcc.acd.engine import Engine
 from sipcc.acd.events import OfferOutcome, QueueJoined
 from sipcc.acd.model import Entry, QueueResult
-from sipcc.acd.protocols import Customer, Customers
+from sipcc.acd.planning import Plan
+from sipcc.acd.protocols import Caller, Customer, Customers
 from sipcc.acd.settings import QueueSettings
 from sipcc.acd.visit import Visit, result_of
 from sipcc.errors import CallEnded
@@ -151,15 +155,32 @@ class CallbackDesk(Engine):
         timeout = self.floor.callbacks.settings.ring_timeout
         visit = CallbackVisit(self, customer, settings, event.entry, timeout=timeout)
         self._visits[event.entry] = visit
-        self.tasks.spawn(self._see_through(visit), name=f"callback-{event.entry}")
+        self.tasks.spawn(self._see_through(visit, customer), name=f"callback-{event.entry}")
 
-    async def _see_through(self, visit: CallbackVisit) -> None:
+    @abstractmethod
+    async def enter(self, queue: str, call: Caller, *, plan: Plan = ()) -> QueueResult:
+        """See `sipcc.acd.service.QueueHandle.enter`."""
+
+    async def _see_through(self, visit: CallbackVisit, customer: Customer) -> None:
+        queue = self.floor.entries[visit.id].queue
         try:
-            await visit.run()
+            try:
+                await visit.run()
+            finally:
+                del self._visits[visit.id]
+                if not self._visits:
+                    self._tell_emptied()
+            await customer.free()
+            if visit.regained is not None:  # it waits again like any caller whose agent's phone died
+                name = self.floor.line(queue).settings.name
+                self.returning[customer.id] = replace(visit.regained, queue=name)
+                plan = self.planner.plan(name, customer.caller, now=self.now())
+                await self.enter(name, customer, plan=plan)
+                await customer.free()
+        except CallEnded:
+            pass
         finally:
-            del self._visits[visit.id]
-            if not self._visits:
-                self._tell_emptied()
+            customer.release()
 
 
 class CallbackVisit(Visit):
@@ -202,7 +223,6 @@ class CallbackVisit(Visit):
             if self._leg is not None:
                 desk.hang_up(self._leg)
             desk.leave(self.id, "failed")
-            customer.release()
         assert self._entry is not None  # woken without a leg, or not bridged: released
         return result_of(self._entry, now=desk.now())
 

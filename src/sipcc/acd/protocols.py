@@ -120,6 +120,10 @@ class Customer(Caller, Protocol):
         """
         ...
 
+    async def free(self) -> None:
+        """Wait until no transfer has the customer any more; CallEnded when the call is over."""
+        ...
+
     def release(self) -> None:
         """End the call, and hang up whoever is in it; does nothing when it is over."""
         ...
