@@ -262,7 +262,7 @@ class RouterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     timeout: Annotated[float, Meta(gt=0, le=10)] = 0.5
     """Seconds for the answer of `url`; a `plugin` has 0.1."""
     pause: Annotated[float, Meta(gt=0)] = 10.0
-    """Seconds for which `url` is not asked after three late answers in a row. A `plugin` is not asked again."""
+    """Seconds for which `url` is not asked after three late answers in a row; a `plugin` is not again."""
     authorization: str = ""
     """The Authorization header of each request, such as ``Bearer ...``; ``env:NAME`` keeps it out of the
     file."""

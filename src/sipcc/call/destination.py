@@ -10,7 +10,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-Kind = Literal["echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "router", "reject", "app", "hangup"]
+Kind = Literal[
+    "echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "router", "reject", "app", "hangup"
+]
 
 DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
