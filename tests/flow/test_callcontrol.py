@@ -427,6 +427,23 @@ async def test_what_is_refused(
         await talk.caller.hangup()
 
 
+async def test_a_caller_who_waits_is_not_transferred_past_its_queue(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        caller = await api.centre.carrier.call(SALES)
+        await caller.answered()
+        await caller.hears(MUSIC_HZ)
+        talk = Talk(api, caller, caller)
+        for verb, body in (
+            ("transfer", {"target": "menu:main"}),
+            ("hold", {}),
+            ("supervise", {"agent": "carol"}),
+        ):
+            status, said = await talk.do(verb, **body)
+            assert (status, said["error"]) == (409, "conflict"), verb
+        await talk.must("hangup")
+        await caller.ended()
+
+
 async def test_an_agent_commands_its_own_calls_only(tmp_path: Path) -> None:
     """The token is alice's, and the talk is bob's."""
     async with client(tmp_path) as api:

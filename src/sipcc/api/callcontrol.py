@@ -78,6 +78,8 @@ def _other_side(call: Call, side: Leg | None) -> Leg:
 async def _transfer(call: Call, side: Leg | None, given: CallCommand) -> None:
     if not given.target:
         raise LocalProtocolError("a transfer needs a target")
+    if call.conversation is None or call.conversation.over:
+        raise LocalProtocolError("nobody talks in this call; who waits in a queue is moved by its entry")
     status = await call.transfer(given.target, timeout=given.timeout, by=side)
     if status != 200:
         raise LocalProtocolError(f"the transfer failed with {status}; all is as before")
