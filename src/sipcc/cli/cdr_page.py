@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sipcc.records.cdr import Cdr, CdrLeg
+from sipcc.records.cdr import Cdr, CdrConsent, CdrLeg
 from sipcc.records.eventlog import LoggedEvent
 from sipcc.records.outcome import QueueOutcome
 from sipcc.records.segments import Segment
@@ -49,6 +49,7 @@ def _facts(record: Cdr) -> Table:
         "seconds": f"setup {record.setup:.3f}, length {record.duration:.3f}, talk {record.talked:.3f}",
         "digits": ", ".join(f"{entry.prompt}={entry.digits or entry.outcome}" for entry in record.digits),
         "recording": ", ".join(f"{item.path} ({item.seconds:.1f} s)" for item in record.recordings),
+        "consent": _consent(record.consent),
         "audio": audio(record.stats),
         "SIP Call-ID": record.sip_call_id,
     }
@@ -57,6 +58,13 @@ def _facts(record: Cdr) -> Table:
         if value:
             table.add_row(Text(name, style="bold"), Text(plain(value)))
     return table
+
+
+def _consent(consent: CdrConsent | None) -> str:
+    if consent is None:
+        return ""
+    what = consent.why if consent.outcome == "blocked" else clock(consent.announced)
+    return f"{consent.outcome}: {what}, prompt {consent.prompt!r}"
 
 
 def _legs(legs: Sequence[CdrLeg]) -> Table:

@@ -57,6 +57,7 @@ _COLUMNS: dict[str, Callable[[Cdr], object]] = {
     "digits": lambda record: " ".join(entry.digits for entry in record.digits if entry.digits),
     "recording": lambda record: record.recording,
     "recorded_s": lambda record: record.recorded,
+    "consent": lambda record: record.consent.outcome if record.consent else None,
     "mos": lambda record: record.stats.mos if record.stats else None,
     "mos_cq": lambda record: record.stats.mos_cq if record.stats else None,
     "alarms": lambda record: " ".join(record.stats.alarms) if record.stats else None,

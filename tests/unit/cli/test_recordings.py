@@ -164,3 +164,9 @@ def test_nobody_is_erased_without_being_asked_for(centre: Centre) -> None:
 
 def test_without_a_database_the_command_says_so(centre: Centre) -> None:
     assert "there is no database" in centre.run("recordings", "list", status=1)
+
+
+def test_the_record_of_a_call_says_why_nothing_was_recorded(centre: Centre) -> None:
+    centre.write(lambda bus: centre.call(bus, "call-1", state="blocked"))
+    said = CliRunner().invoke(main, ["cdr", "--config", str(centre.folder / "sipcc.toml"), "show", "call-1"])
+    assert "blocked: cut off, prompt 'recorded'" in said.output

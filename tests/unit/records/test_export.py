@@ -7,7 +7,7 @@ import csv
 import msgspec
 import pytest
 
-from sipcc.records.cdr import Cdr
+from sipcc.records.cdr import Cdr, CdrConsent
 from sipcc.records.export import csv_header, csv_line, iso_time, json_line, safe_cell
 from sipcc.rtp.flow import RtpStats
 
@@ -54,6 +54,10 @@ def test_csv() -> None:
     assert row["caller"] == '\'=HYPERLINK("http://example.com","x")'
     assert (row["started"], row["ringing"]) == ("2026-09-21T14:13:20.125Z", "")
     assert (row["duration_s"], row["mos"], row["lost"], row["trunk"]) == ("9.5", "4.4", "3", "")
+    assert row["consent"] == ""
+    blocked = msgspec.structs.replace(CDR, consent=CdrConsent(outcome="blocked", why="cut off"))
+    (row,) = csv.DictReader([csv_header(), csv_line(blocked)])
+    assert row["consent"] == "blocked"
 
 
 def test_json() -> None:
