@@ -12,7 +12,8 @@ from sipcc.acd import AgentSettings, QueueSettings
 from sipcc.call import NumberSettings
 from sipcc.call.screening import ScreeningSettings
 from sipcc.config import Config, check
-from sipcc.config.reload import digest_of, plan
+from sipcc.config.reload import TAKEN, UNTIL_RESTART, digest_of, plan
+from sipcc.config.schema import LISTS, TABLES
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.settings import SipSettings, TlsSettings, TrunkSettings, UserSettings
 
@@ -96,6 +97,11 @@ def test_what_can_change_does_although_something_else_cannot() -> None:
     made = plan(OLD, new)
     assert made.kept == ("sip.domain", "queues.sales.service_level")
     assert made.config == replace(OLD, queues=(replace(SALES, wrap_up=3.0),))
+
+
+def test_every_section_is_taken_over_or_waits_for_a_restart() -> None:
+    assert {*TAKEN, *UNTIL_RESTART} == {*TABLES, *LISTS}
+    assert not {*TAKEN} & {*UNTIL_RESTART}
 
 
 def test_a_digest_tells_configurations_apart_and_says_nothing_of_passwords() -> None:
