@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from sipcc.call import events
@@ -25,6 +27,9 @@ from sipcc.rtp.events import (
 
 if TYPE_CHECKING:
     from sipcc.sip import Response
+
+LAST_WORD_S = 1.0
+"""So long the end of a call waits for that of its other party."""
 
 _log = get_logger("sipcc.call")
 
@@ -183,15 +188,22 @@ class CallLegs(CallState):
     def _caller_left(self, leg: Leg, at: float) -> None:
         self._leave(leg.end_cause)
         self.note()
+        peer = self.peer
         if self._conversation is not None:
             self._conversation.ended(leg)
         if leg.role == "callee":  # it took the caller's place by a transfer, and is in the records as a leg
             self._context.scope.spawn(self._report_leg(leg, at), name=f"{self.id}/{leg.id}")
-        self._context.scope.spawn(self._report_end(leg, at), name=f"{self.id}/end")
+        self._context.scope.spawn(self._report_end(leg, at, peer), name=f"{self.id}/end")
 
-    async def _report_end(self, leg: Leg, at: float) -> None:
+    async def _report_end(self, leg: Leg, at: float, peer: Leg | None) -> None:
         stats = await leg.stats()
         await self._recording.settle()  # the record of the call names it
+        if peer is not None and peer.id not in self._told:  # the end of a call is the last that is told of it
+            told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._last = peer, told
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORD_S):
+                    await told
         self._emit(
             events.CallEndedEvent(
                 at=at,
@@ -218,6 +230,9 @@ class CallLegs(CallState):
                 stats=stats,
             )
         )
+        self._told.add(leg.id)
+        if self._last is not None and self._last[0] is leg and not self._last[1].done():
+            self._last[1].set_result(None)
         leg.let_go()
 
     def _tell_busy(self, leg: Leg, *, began: bool) -> None:

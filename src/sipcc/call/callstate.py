@@ -75,6 +75,10 @@ class CallState(CallerFacts):
         self._leg: Leg | None = None
         self._conversation: Conversation | None = None
         self._others: set[Leg] = set()
+        self._told: set[str] = set()
+        """Legs whose ends have been told."""
+        self._last: tuple[Leg, asyncio.Future[None]] | None = None
+        """The other party, for whose end the end of the call waits."""
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._player: Player | None = None
         self._key_sinks: list[Any] = []
