@@ -349,6 +349,26 @@ def records_of_live(centre: Centre) -> str:
     return str(first.call)  # type: ignore[attr-defined]
 
 
+async def test_a_talk_that_goes_on_at_another_phone_is_one_segment(centre: Centre) -> None:
+    alice = await centre.phone("1001")
+    caller, talk = await talk_to_alice(centre, alice, SALES)
+    answered = now()
+    await asyncio.sleep(4)
+    there = await alice.call("1001", headers=[("Replaces", str(talk.dialog)), ("Require", "replaces")])
+    await there.answered()
+    assert await talk.ended() == "peer"
+    await hear_each_other(caller, CALLER_HZ, there, AGENT_HZ["1001"])
+    await asyncio.sleep(4)
+    left = now()
+    await there.hangup()
+    await caller.ended()
+    await asyncio.sleep(8)
+    [record] = records_of(centre)
+    assert chain(record) == [("alice", "sales", "agent")]
+    assert record.segments[0].talk == pytest.approx(left - answered, abs=1.0)
+    assert record.segments[0].wrap == pytest.approx(5.0, abs=0.1)
+
+
 async def test_a_caller_takes_the_place_of_the_agent_who_waits_in_a_queue(centre: Centre) -> None:
     alice = await centre.phone("1001")
     carol = await centre.phone("1003", Answer(after=8.0))

@@ -138,8 +138,8 @@ class _Part:
         if self.ended is None:
             return ""
         left = self.left
-        if left is not None and left.ended_by in ("callee", "network"):
-            return "agent" if left.ended_by == "callee" else "network"
+        if left is not None and left.ended_by != "us":  # "caller" is whoever came by a call of its own
+            return "network" if left.ended_by == "network" else "agent"
         if left is not None and left.cause == "transferred":
             return "moved"
         if over is not None and self.ended >= at:  # else the agent was let go before
@@ -196,10 +196,7 @@ class Chain:
             case TransferStarted():
                 self._target = event.target
             case TransferCompleted():
-                part = self._last(lambda part: part.leg == event.leg)
-                if part is not None and part.moved is None:
-                    part.moved = event
-                    return True
+                return self._transferred(event)
             case _:
                 pass
         return False
@@ -266,6 +263,16 @@ class Chain:
         if isinstance(event, LegEnded):
             part.left = event
             self._held.discard(event.leg)
+        return True
+
+    def _transferred(self, event: TransferCompleted) -> bool:
+        part = self._last(lambda part: part.leg == event.leg)
+        if part is None or part.moved is not None:
+            return False
+        if event.kind == "takeover" and part.ended is None and self.agent_of(event.new) == part.agent:
+            part.leg = event.new  # the same agent goes on at another phone
+        else:
+            part.moved = event
         return True
 
     def _consulted(self, event: ConsultEnded, wall: float) -> bool:
