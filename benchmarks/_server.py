@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from benchmarks._sipp import AGENT_HOST, AGENT_PORT, CALLER_HOST
@@ -83,6 +84,8 @@ class OurServer:
             line = self._process.stderr.readline()
             seen += line
             if (ready := _READY.search(line)) is not None:
+                # what it says from now on must not stop it, as a pipe does that nobody reads
+                threading.Thread(target=self._process.stderr.read, daemon=True).start()
                 return ready[1]
             if not line:
                 break

@@ -2,7 +2,7 @@
 
 SQLite is driven with explicit ``BEGIN``: the driver's own habit of beginning late would leave the DDL of
 a migration, and reads, outside any transaction. A writer begins with ``BEGIN IMMEDIATE``, so that two
-daemons that start at the same time migrate one after the other.
+daemons that start at the same time migrate one after the other; whoever only reads uses `reading`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sipcc.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 2000
 """How long SQLite waits for another writer before it says that the database is locked."""
+
+_READS = "sipcc_reads"
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -108,7 +110,13 @@ def _tune_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        reads = read_only or connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def reading(engine: AsyncEngine) -> AsyncConnection:
+    """A connection for reading only: it waits for no writer, and none waits for it."""
+    return engine.execution_options(**{_READS: True}).connect()
 
 
 async def migrate(engine: AsyncEngine) -> None:

@@ -19,6 +19,7 @@ import sipcc.call.events
 import sipcc.ivr.events
 from sipcc.events import Event
 from sipcc.records import events as records_events
+from sipcc.records.database import reading
 from sipcc.records.tables import event_log
 
 PAGE_ROWS = 1000
@@ -152,7 +153,7 @@ class EventLog:
                 query = query.where(columns.call == call)
             if from_wall is not None:
                 query = query.where(columns.wall >= from_wall)
-            async with self._engine.connect() as connection:
+            async with reading(self._engine) as connection:
                 rows = (await connection.execute(query)).all()
             for row in rows:
                 event = self._registry.decode(row.type, row.json)

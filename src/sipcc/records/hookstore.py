@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sipcc.records.database import reading
 from sipcc.records.export import iso_time
 from sipcc.records.outbox import Message
 from sipcc.records.tables import cdr, event_log, webhook, webhook_message
@@ -54,6 +55,9 @@ class HookStore:
 
     async def collect(self, hook: str, events: Collection[str]) -> int:
         """Make messages of what the log has got since; how many rows of the log were looked at."""
+        async with reading(self._engine) as connection:
+            if not await connection.run_sync(_has_news, hook):
+                return 0
         async with self._engine.begin() as connection:
             return await connection.run_sync(_collect, hook, frozenset(events))
 
@@ -62,7 +66,7 @@ class HookStore:
         columns = webhook_message.c
         query = _bodies().where(columns.webhook == hook, columns.dead == 0, columns.seq > behind)
         query = query.order_by(columns.seq, columns.key).limit(PAGE)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [_message(row) for row in rows]
 
@@ -88,7 +92,7 @@ class HookStore:
         """By webhook: how many messages wait, and how many are dead."""
         columns = webhook_message.c
         query = select(columns.webhook, columns.dead, func.count()).group_by(columns.webhook, columns.dead)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         found: dict[str, tuple[int, int]] = {}
         for hook, dead, count in rows:
@@ -102,7 +106,7 @@ class HookStore:
         query = select(webhook_message).where(columns.dead == 1).order_by(columns.seq).limit(limit)
         if hook:
             query = query.where(columns.webhook == hook)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [
             DeadMessage(
@@ -133,6 +137,14 @@ def _open(connection: Connection, hook: str) -> None:
     if known is None:
         last = connection.execute(select(func.max(event_log.c.seq))).scalar() or 0
         connection.execute(insert(webhook).values(name=hook, token=secrets.token_hex(4), seq=last))
+
+
+def _has_news(connection: Connection, hook: str) -> bool:
+    place = select(webhook.c.seq).where(webhook.c.name == hook).scalar_subquery()
+    return (
+        connection.execute(select(event_log.c.seq).where(event_log.c.seq > place).limit(1)).first()
+        is not None
+    )
 
 
 def _collect(connection: Connection, hook: str, events: frozenset[str]) -> int:

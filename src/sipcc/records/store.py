@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.records import archive
 from sipcc.records.cdr import Cdr
+from sipcc.records.database import reading
 from sipcc.records.eventlog import LogRow
 from sipcc.records.outcome import QueueOutcome
 from sipcc.records.tables import cdr, cdr_leg, event_log, queue_entry, spool_mark
@@ -71,7 +72,7 @@ class RecordStore:
     async def stored_of(self, run: str) -> int:
         """Up to which number the rows of a spool are in the log."""
         query = select(spool_mark.c.stored).where(spool_mark.c.run == run)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             return (await connection.execute(query)).scalar() or 0
 
     async def put(self, cdrs: Sequence[Cdr], outcomes: Sequence[QueueOutcome]) -> None:
@@ -95,7 +96,7 @@ class RecordStore:
             started, key = after
             beyond = columns.started < started if newest_first else columns.started > started
             query = query.where(beyond | ((columns.started == started) & (columns.id > key)))
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [_cdr_decoder.decode(row.record) for row in rows]
 
@@ -110,7 +111,7 @@ class RecordStore:
                 query = query.where(
                     (columns.started > started) | ((columns.started == started) & (columns.id > key))
                 )
-            async with self._engine.connect() as connection:
+            async with reading(self._engine) as connection:
                 rows = (await connection.execute(query)).all()
             for row in rows:
                 yield _cdr_decoder.decode(row.record)
@@ -124,7 +125,7 @@ class RecordStore:
         One that was joined to a call that was joined to another one in its turn is a part of that, too.
         """
         columns, known, found = cdr.c, {call}, dict[str, Cdr]()
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             while True:
                 query = select(cdr.c.record).where(columns.id.in_(known) | columns.interaction.in_(known))
                 for row in (await connection.execute(query)).all():
@@ -142,7 +143,7 @@ class RecordStore:
         text = key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         patterns = [cdr.c.id.like(f"{text}%", escape="\\"), cdr.c.id.like(f"call-{text}%", escape="\\")]
         query = select(cdr).where(patterns[0] | patterns[1]).order_by(cdr.c.id).limit(limit)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [_cdr_decoder.decode(row.record) for row in rows]
 
@@ -159,7 +160,7 @@ class RecordStore:
             query = query.where(queue_entry.c.joined >= since)
         if until is not None:
             query = query.where(queue_entry.c.joined < until)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [_outcome_decoder.decode(row.record) for row in rows]
 
@@ -168,7 +169,7 @@ class RecordStore:
         log = event_log.c
         has_record = exists().where(cdr.c.id == log.call)
         query = select(log.call).where(log.type == "CallStarted", ~has_record).order_by(log.seq)
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             return list((await connection.execute(query)).scalars())
 
 

@@ -10,12 +10,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from sipcc.errors import ConfigError
 from sipcc.records import database, tables
-from sipcc.records.database import database_url, migrate, open_engine, sqlite_path
+from sipcc.records.database import database_url, migrate, open_engine, reading, sqlite_path
 from sipcc.records.tables import metadata
 
 pytestmark = pytest.mark.realtime  # SQLite works in a thread, which a virtual clock would overtake
@@ -117,4 +117,21 @@ async def test_records_of_an_older_revision_are_kept(tmp_path: Path) -> None:
         [leg] = (await connection.execute(select(tables.cdr_leg))).all()
     assert (row.id, row.mos, row.mos_cq, row.alarms) == ("call-1", 4.1, None, None)
     assert (leg.leg, leg.mos, leg.alarms) == ("l1", None, None)
+    await engine.dispose()
+
+
+async def test_who_reads_waits_for_no_writer_and_none_waits_for_it(tmp_path: Path) -> None:
+    engine = open_engine(str(tmp_path / "x.db"))
+    await migrate(engine)
+    count = select(func.count()).select_from(tables.event_log)
+    row = {"wall": 1.0, "type": "x", "call": "", "json": b"{}"}
+    async with engine.begin() as writer:
+        await writer.execute(insert(tables.event_log).values(row))
+        async with reading(engine) as reader:
+            assert (await reader.execute(count)).scalar() == 0
+    async with reading(engine) as reader:
+        assert (await reader.execute(count)).scalar() == 1
+        async with engine.begin() as writer:
+            await writer.execute(insert(tables.event_log).values(row))
+        assert (await reader.execute(count)).scalar() == 1  # as it was when it began
     await engine.dispose()
