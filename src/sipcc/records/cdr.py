@@ -32,6 +32,7 @@ from sipcc.call.events import (
     RecordingFinished,
     RecordingStarted,
     RecordingStored,
+    TransferCompleted,
 )
 from sipcc.events import Event
 from sipcc.records.segments import OF_SEGMENTS, Chain, Segment
@@ -311,6 +312,11 @@ class _Draft:
                 )
             case LegRinging() | LegAnswered() | LegEnded() | BridgeStarted() | BridgeEnded():
                 return self._take_leg(event, wall)
+            case TransferCompleted() if event.kind == "takeover" and event.new in self.legs:
+                old, new = self.legs.get(event.leg), self.legs[event.new]
+                if old is not None and old.bridged_at is not None and new.bridged_at is None:
+                    old.unbridge(wall)
+                    new.bridged_at = wall
             case QueueJoined():
                 self.queues.append(event.queue)
             case DigitsCollected():

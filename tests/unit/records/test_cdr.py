@@ -21,6 +21,7 @@ from sipcc.call.events import (
     RecordingFinished,
     RecordingStarted,
     RecordingStored,
+    TransferCompleted,
 )
 from sipcc.events import Event
 from sipcc.records.cdr import LINGER_S, Cdr, CdrFold, CdrRecording
@@ -203,3 +204,22 @@ def test_a_record_survives_json() -> None:
 def test_no_packets_no_loss_figure() -> None:
     (record,) = fold_all([started(0.0), ended(1.0, stats=RtpStats())])
     assert record.lost_fraction is None
+
+
+def test_a_talk_that_goes_on_at_another_phone_is_counted_there() -> None:
+    """An INVITE with Replaces: caller and new phone hear each other without another word about it."""
+    events = [
+        started(0.0),
+        leg_started(1.0, "l1", "alice"),
+        LegAnswered(at=2.0, call="c1", leg="l1"),
+        BridgeStarted(at=2.0, call="c1", leg="l1"),
+        leg_started(6.0, "l2", "alice"),
+        LegAnswered(at=6.0, call="c1", leg="l2"),
+        TransferCompleted(at=6.0, call="c1", leg="l1", kind="takeover", new="l2"),
+        leg_ended(6.0, "l1"),
+        ended(16.0),
+        BridgeEnded(at=16.0, call="c1", leg="l1"),
+        leg_ended(16.0, "l2"),
+    ]
+    record = fold_all(events)[-1]
+    assert [leg.talked for leg in record.legs] == [4.0, 10.0]
