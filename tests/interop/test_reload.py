@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.interop.field import Field
@@ -133,7 +134,9 @@ def test_a_hundred_reloads_under_calls_that_talk_and_wait(field: Field) -> None:
     centre.config.write_text(centre.config.read_text().replace('strategy = "', 'strategy = "un', 1))
     os.kill(centre.program.process.pid, signal.SIGHUP)
     wait_until(lambda: "unknown strategy" in centre.program.output, 5, "a refusal")
-    centre.config.write_text(files._text)
+    files.write(RELOADS)
+    assert centre.ask("reload").splitlines()[0] == "nothing has changed"
+    assert f"configuration {told[-1]['digest']} is in force" in centre.ask("reload")
 
 
 def _waiters(field: Field, size: dict[str, int]) -> Sipp:
@@ -144,7 +147,7 @@ def _reloads(field: Field) -> int:
     return field.centre.program.output.count("switch.reloaded")
 
 
-def _reloads_told(field: Field) -> list[dict[str, list[str]]]:
+def _reloads_told(field: Field) -> list[dict[str, Any]]:
     with sqlite3.connect(f"file:{field.folder / 'sipcc.db'}?mode=ro", uri=True) as database:
         rows = database.execute(
             "SELECT json FROM event_log WHERE type = 'ConfigReloaded' ORDER BY seq"
