@@ -17,6 +17,7 @@ from sipcc.call.events import (
     RecordingStored,
 )
 from sipcc.events import Event
+from sipcc.records.database import reading
 from sipcc.records.eventlog import REGISTRY, LogRow
 from sipcc.records.events import RecordingDeleted, RecordingHeld
 from sipcc.records.recordings import Recording, begun, folded
@@ -111,7 +112,7 @@ class RecordingIndex:
         return await self._read(select(recording).where(recording.c.open).order_by(recording.c.started))
 
     async def _read(self, query: Select[Any]) -> list[Recording]:
-        async with self._engine.connect() as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).all()
         return [_decoder.decode(row.record) for row in rows]
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.records.archive import PAGE_ROWS, RecordingIndex
 from sipcc.records.cdr import CdrRecording
+from sipcc.records.database import reading
 from sipcc.records.eventlog import REGISTRY
 from sipcc.records.events import RecordingDeleted
 from sipcc.records.recordings import Recording
@@ -108,7 +109,7 @@ def _files(folder: str) -> list[str]:
 async def _deleted(engine: AsyncEngine) -> set[tuple[str, str]]:
     """The calls of all proofs, each with the id and with the digest of its recording."""
     query = select(event_log.c.json).where(event_log.c.type == RecordingDeleted.__name__)
-    async with engine.connect() as connection:
+    async with reading(engine) as connection:
         rows = (await connection.execute(query)).scalars().all()
     proofs = [REGISTRY.decode(RecordingDeleted.__name__, row) for row in rows]
     known = [proof for proof in proofs if isinstance(proof, RecordingDeleted)]
