@@ -205,6 +205,12 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     in this line again at once, at its old place. False: the call ends."""
     requeue_prompt: str = "agent_lost"
     """What that caller is told; an agent who answers meanwhile cuts it. Empty for nothing."""
+    bound: tuple[Name, ...] = ()
+    """Outside numbers that answer this queue, as ``carrier/13800138000``: each is an agent of that name,
+    after those of ``[[agents]]`` and in this order, who is there from the start. A number that several queues
+    name serves them all."""
+    bound_key: Key = ""
+    """The key that must be pressed at such a number before it gets the caller, as an agent's `accept_key`."""
     no_agent: Literal["wait", "leave"] = "wait"
     """What a caller does when no member is present: ``leave`` exits with ``no_agent``, on entry and
     while waiting. Offline and quarantined members are absent; paused and busy ones are present."""
@@ -215,12 +221,6 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     relax: tuple[RelaxStep, ...] = ()
     """What is wanted instead when a caller has waited for some time, by `after`."""
     sticky: Seconds = 0.0
-    bound: tuple[Name, ...] = ()
-    """Outside numbers that answer this queue, as ``carrier/13800138000``: each is an agent of that name,
-    after those of ``[[agents]]`` and in this order, who is there from the start. A number that several queues
-    name serves them all."""
-    bound_key: Key = ""
-    """The key that must be pressed at such a number before it gets the caller, as an agent's `accept_key`."""
     """Seconds that a caller waits for the agent who talked with it last, while that agent is busy; not at
     all for one who is offline or quarantined, or does not meet `skills`. 0 for no such preference; 20 is a
     good wait. Who talked with whom is known from the start of the process on."""

@@ -282,6 +282,7 @@ def _check_all(
     check_numbers(lists["numbers"], names, report, plan)
     check_hours(lists["hours"], report)
     _check_queues(lists["queues"], data, report)
+    check_renames(lists["queues"], report)
     if not report.has_error_below(("api",)):
         check_api(config.api, lists["tokens"], names, report)
     check_alerts(lists["alerts"], names, report)
@@ -294,7 +295,6 @@ def _check_all(
     check_queue_exits(lists["queues"], names, report)
     if not report.has_error_below(("callbacks",)):
         check_callbacks(config.callbacks, lists["queues"], lists["trunks"], names, report)
-    check_renames(lists["queues"], report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
         check_ways(lists["menus"], names, report)

@@ -76,10 +76,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tokens: tuple[TokenSettings, ...] = ()
     webhooks: tuple[WebhookSettings, ...] = ()
 
-
     def __post_init__(self) -> None:
         """The numbers that are bound to queues are agents like any others."""
         msgspec.structs.force_setattr(self, "agents", with_bound(self.agents, self.queues))
+
 
 TABLES: dict[str, type[msgspec.Struct]] = {
     "sip": SipSettings,
