@@ -199,7 +199,8 @@ class _Job:
                 reason = _describe(error)
         if self.file is not None and reason.startswith("error") and not self.bytes:
             with contextlib.suppress(OSError, ValueError):  # of a recording that never began nothing is left
-                Path(self.path).unlink()
+                if Path(self.path).is_file():  # and a device, such as /dev/full, is nobody's recording
+                    Path(self.path).unlink()
         with contextlib.suppress(RuntimeError):  # the listener's loop is closed: nobody is left to tell
             self.on_ended(RecordingResult(self.path, self.bytes / 2 / SAMPLE_RATE_HZ, reason, self.dropped))
 
