@@ -7,8 +7,10 @@ presses a key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sipcc.call.leg import Leg
 from sipcc.rtp.events import DigitEnded, MediaEvent
@@ -23,24 +25,34 @@ GAP = PlaySilence(1000)
 """Silence between two runs of the prompt, in which a person can think."""
 
 
-async def accepts(call: Call, leg: Leg, prompts: Sequence[str], *, key: str, timeout: float) -> bool:
-    """Play to `leg`, which `call` has rung, until it presses `key`; False when it did not, and is hung up.
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever answers must do before the call is its own."""
+
+    key: str
+    """The one key that counts; others are ignored."""
+    prompt: str = ""
+    """What is played again and again; empty for a beep."""
+    timeout: float = 10.0
+    """Seconds that the party has for it."""
+
+
+async def accepts(call: Call, leg: Leg, acceptance: Acceptance) -> bool:
+    """Play to `leg`, which `call` has rung, until it presses the key; False when it did not, and is hung up.
 
     Args:
         call: The call that dialled; its caller hears nothing of this.
         leg: An answered leg that is in no conversation.
-        prompts: What to play again and again; nothing for a beep.
-        key: The one key that counts; others are ignored.
-        timeout: Seconds that the party has for it.
+        acceptance: What is asked of it.
     """
-    items = list(call.context.prompts.resolve(prompts, call.language)) if prompts else list(BEEP.items())
+    prompt = acceptance.prompt
+    items = list(call.context.prompts.resolve((prompt,), call.language) if prompt else BEEP.items())
     asked = _Asked(call)
     leg.owner = asked
     try:
         if not leg.ended:
-            asked.key = key
+            asked.key = acceptance.key
             leg.media.play([*items, GAP], loop=True)
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(acceptance.timeout):
                 asked.agreed = await asked.decided
     except TimeoutError:
         pass

@@ -45,6 +45,13 @@ class Hearing:
             self._noticed.add(leg.id)
             leg.media.notice(True)
 
+    def asked(self, leg: Leg) -> None:
+        """A party has answered and is asked first whether it takes the call: to the caller it rings on."""
+        self._legs[leg.id] = leg
+        self._audio.gone(leg.id)  # what it sends now is not for the caller
+        self._audio.progress(leg.id, 180, described=False)
+        self._apply()
+
     def gone(self, leg: Leg) -> None:
         """A party is over."""
         if self._legs.pop(leg.id, None) is not None:

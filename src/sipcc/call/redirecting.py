@@ -46,13 +46,14 @@ class Redirection:
             return self._refuse(call, leg, "its Contact cannot be read")
         # a phone that sends callers on does so on its own account
         by = (leg.target.by if leg.target is not None else "") or leg.user
+        accept = leg.target.accept if leg.target is not None else None
         found = []
         for uri in contacts:
             for place in call.context.locator.locate(str(uri)):
                 if _key(place.uri) in self._seen:
                     continue  # a loop, or a place that has been rung
                 self._seen.add(_key(place.uri))
-                found.append(msgspec.structs.replace(place, chosen_by_peer=True, by=by))
+                found.append(msgspec.structs.replace(place, chosen_by_peer=True, by=by, accept=accept))
         if not found:
             return self._refuse(call, leg, "it names no place that can be rung, or one that was")
         _tell(call, f"redirect: follow {', '.join(str(place.uri) for place in found)}", leg)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sipcc.call import events
+from sipcc.call.accepting import Acceptance, accepts
 from sipcc.call.describing import describe_leg
 from sipcc.call.hearing import Hearing
 from sipcc.call.leg import Leg
@@ -60,6 +61,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The user on whose account it is rung, such as the one who transfers; empty takes the call's own."""
     chosen_by_peer: bool = False
     """True when a phone or carrier named the place, by REFER or 3xx: then the toll guard looks closer."""
+    accept: Acceptance | None = None
+    """What whoever answers there is asked for before it has the call; None for nothing."""
     headers: tuple[tuple[str, str], ...] = ()
     offer: bool = True
     """False sends an INVITE without a description, so that the far side makes the offer."""
@@ -90,6 +93,7 @@ async def ring_targets(
     """Ring every target at once; see `sipcc.call.call.Call.dial` for what it raises.
 
     With `early` the caller hears what those who ring have to say; `replace` lets ringing cut what plays.
+    Who must accept and does not has refused with 480; at the end of `timeout`, who is asked may still do so.
     """
     places: list[Target] = []
     for target in targets:
@@ -102,12 +106,9 @@ async def ring_targets(
     try:
         for place in places:
             await race.ring(place)
-        async with asyncio.timeout(timeout):
-            winner = await race.first()
+        winner = await race.within(timeout)
         race.delivered = True
         return winner
-    except TimeoutError:
-        raise TransactionTimeout("ring", provisionals=race.ringing) from None
     finally:
         race.settle()
         hearing.close()
@@ -129,6 +130,7 @@ class _Race:
         self._refusals: list[int] = []
         self._rest: dict[str, tuple[Target, ...]] = {}
         self._on_the_way = 0
+        self._asked: set[Leg] = set()
         self._told: set[str] = set()
         self._settled = False
         self._changed = asyncio.Event()
@@ -139,7 +141,9 @@ class _Race:
     async def ring(self, target: Target) -> None:
         """Send an INVITE to `target`, or another way there; that none can be sent counts as its refusal."""
         also = (
-            msgspec.structs.replace(way, by=target.by, chosen_by_peer=target.chosen_by_peer)
+            msgspec.structs.replace(
+                way, by=target.by, chosen_by_peer=target.chosen_by_peer, accept=target.accept
+            )
             for way in target.instead
         )
         ways = (target, *also)
@@ -269,6 +273,20 @@ class _Race:
             await self._changed.wait()
         return self._winner
 
+    async def within(self, timeout: float) -> Leg:
+        """The first leg that answers within `timeout` seconds; TransactionTimeout when none does."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.first()
+        except TimeoutError:
+            if not self._asked:
+                raise TransactionTimeout("ring", provisionals=self.ringing) from None
+        self._settled = True
+        for leg in self._legs:
+            if leg not in self._asked and not leg.ended:
+                leg.hangup("cancelled")
+        return await self.first()
+
     def settle(self) -> None:
         """Hang up every leg but a winner that was handed over."""
         self._settled = True
@@ -314,12 +332,36 @@ class _Race:
         """`leg` picked up: the first one wins, a later one is hung up."""
         self._tell_trunk(leg, 200)
         self._call.leg_answered(leg)
+        accept = leg.target.accept if leg.target is not None else None
+        if self._winner is None and accept is not None:
+            self.ringing += 1  # somebody or something was there
+            self._asked.add(leg)
+            self._on_the_way += 1
+            self._hearing.asked(leg)
+            self._call.context.scope.spawn(self._ask(leg, accept), name=f"{self._call.id}/accept")
+        else:
+            self._won(leg)
+
+    def _won(self, leg: Leg) -> None:
         if self._winner is None:
             self._winner = leg
             leg.owner = self._call
             self._changed.set()
         else:
             leg.hangup("answered_elsewhere")
+
+    async def _ask(self, leg: Leg, accept: Acceptance) -> None:
+        """Let `leg` win when it accepts."""
+        try:
+            if await accepts(self._call, leg, accept):
+                self._won(leg)
+            else:
+                self._hearing.gone(leg)
+                self._refused(480)
+        finally:
+            self._asked.discard(leg)
+            self._on_the_way -= 1
+            self._changed.set()
 
     def leg_ended(self, leg: Leg) -> None:
         """`leg` is over without having won: there may be another way to its party."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from sipcc.acd import RingOutcome
 from sipcc.acd.settings import AgentSettings, ContactSettings
-from sipcc.call import Call, Leg
-from sipcc.call.accepting import accepts
+from sipcc.call import Call, Leg, Target
+from sipcc.call.accepting import Acceptance
 from sipcc.call.cause import cause_of_status
 from sipcc.errors import CallEnded, CallRejected, TransactionTimeout
 from sipcc.switch.places import Places
@@ -17,6 +19,15 @@ TELLING = ("declined", "busy", "no_answer", "failed", "cancelled", "unreachable"
 """Of several outcomes the one of the agent: what a person did comes before what became of the way there."""
 
 NOBODY_THERE = RingOutcome("unreachable", 480)
+
+
+def places_at(contact: ContactSettings, agent: AgentSettings, places: Places) -> list[Target]:
+    """The places of one contact of `agent`; who answers at one with a key must press it."""
+    found = places.locate(contact.to)
+    if not contact.accept_key:
+        return found
+    accept = Acceptance(key=contact.accept_key, prompt=agent.accept_prompt, timeout=agent.accept_timeout)
+    return [msgspec.structs.replace(place, accept=accept) for place in found]
 
 
 class ContactRace:
@@ -62,12 +73,11 @@ class ContactRace:
                 task.add_done_callback(_drop)
 
     async def _ring(self, contact: ContactSettings, timeout: float) -> RingOutcome:
-        targets = self._places.locate(contact.to)
+        targets = places_at(contact, self._agent, self._places)
         if not targets:
             return NOBODY_THERE
-        agent = self._agent
         try:
-            leg: Leg = await self._call.dial(*targets, timeout=timeout, agent=agent.name)
+            leg: Leg = await self._call.dial(*targets, timeout=timeout, agent=self._agent.name)
         except CallRejected as error:
             outcome = cause_of_status(error.status).outcome
             if error.rang and outcome in {"unreachable", "cancelled"}:
@@ -78,11 +88,6 @@ class ContactRace:
         except CallEnded:
             # the caller left; the ACD learns of it from the call itself
             return RingOutcome("cancelled", 487)
-        if contact.accept_key:
-            prompts = [agent.accept_prompt] if agent.accept_prompt else []
-            key, wait = contact.accept_key, agent.accept_timeout
-            if not await accepts(self._call, leg, prompts, key=key, timeout=wait):
-                return RingOutcome("no_answer", 480)
         return RingOutcome("answered", 200, leg)
 
 

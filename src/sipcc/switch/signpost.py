@@ -11,6 +11,7 @@ from sipcc.call.context import Waypoint
 from sipcc.config import Config
 from sipcc.errors import SipccError
 from sipcc.numbers import Plan
+from sipcc.switch.contacts import places_at
 from sipcc.switch.places import Places
 
 _BY_NAME = ("queue", "menu")
@@ -24,7 +25,7 @@ class Signpost:
     |---|---|
     | ``queue:NAME``, ``menu:NAME``, ``app:NAME`` ... | that destination |
     | ``dial:PLACE`` | that place |
-    | ``agent:NAME`` | all places of that agent |
+    | ``agent:NAME`` | all places of that agent, with the key that is asked for there |
     | a number of ``[[numbers]]``, without ``*`` | what callers of it get; its screening is for callers |
     | the plain name of an agent, queue or menu, in this order | that; a user of the same name goes first |
     """
@@ -108,7 +109,7 @@ class Signpost:
         agent = self._agents[name]
         places: list[Target] = []
         for contact in agent.places:
-            places += self._places.locate(contact.to)
+            places += places_at(contact, agent, self._places)
         return Waypoint(places=tuple(msgspec.structs.replace(place, agent=name) for place in places))
 
     def _number(self, settings: NumberSettings) -> Waypoint:
