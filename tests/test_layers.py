@@ -96,6 +96,7 @@ SHELLS = {
     "api/entries.py",
     "api/feed.py",
     "api/following.py",
+    "api/hours.py",
     "api/lag.py",
     "api/office.py",
     "api/recordings.py",

@@ -44,8 +44,8 @@ class Client:
 
 
 @asynccontextmanager
-async def client(folder: Path) -> AsyncIterator[Client]:
-    async with Centre(folder) as centre:
+async def client(folder: Path, *, extra: str = "") -> AsyncIterator[Client]:
+    async with Centre(folder, extra=extra) as centre:
         app = make_api(centre.switch, list(TOKENS.values()))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example.com") as http:

@@ -11,9 +11,6 @@ import pytest
 from tests.flow.centre import CALLER_HZ, WELCOME_HZ, Centre
 
 from sipcc.call import Call, events
-from sipcc.clock import LoopClock
-from sipcc.errors import LocalProtocolError
-from sipcc.ivr.events import HoursOverridden
 from sipcc.testing.fakecall import FakeCall
 
 HOURS = """
@@ -74,28 +71,6 @@ async def test_the_hours_decide_at_the_second(tmp_path: Path, local: str, status
         (decision,) = decided(centre, "calendar ")
         state = "open" if status == 480 else "closed"
         assert (decision.what, decision.why) == (f"calendar office: {state}", why)
-
-
-async def test_an_operator_closes_and_it_ends_by_itself(tmp_path: Path) -> None:
-    async with Centre(tmp_path, extra=HOURS) as centre:
-        turn_to(centre, at("2026-11-23 10:00:00"))
-        until = at("2026-11-23 10:30:00")
-        centre.switch.reception.override("office", "closed", until)
-        assert await status_of(centre, "4008100001") == 603
-        assert "by an operator" in decided(centre, "calendar ")[0].why
-        told = [event for event in centre.events if isinstance(event, HoursOverridden)]
-        assert [(event.calendar, event.state, event.until_wall) for event in told] == [
-            ("office", "closed", until)
-        ]
-        turn_to(centre, until)
-        assert await status_of(centre, "4008100001") == 480
-
-
-async def test_an_unknown_calendar_is_told_with_the_known(tmp_path: Path) -> None:
-    async with Centre(tmp_path, extra=HOURS) as centre:
-        with pytest.raises(LocalProtocolError, match="known: office"):
-            centre.switch.reception.override("home", "closed", 0.0)
-        assert isinstance(centre.switch.clock, LoopClock)
 
 
 SCREENING = """

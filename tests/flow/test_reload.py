@@ -203,7 +203,7 @@ async def test_numbers_screening_and_calendars_change_and_keep_what_they_know(tm
         denied = await centre.carrier.call("4008000001", caller="13900139000")
         with pytest.raises(CallRejected):
             await denied.answered()
-        centre.switch.reception.override("office", "closed", centre.switch.clock.wall_of(1e9))
+        centre.switch.hours.override("office", "closed", seconds=1e6)
         await reloaded(centre, number, extra=calendar)
         busy = await centre.carrier.call("4008000001")
         with pytest.raises(CallRejected) as shut:

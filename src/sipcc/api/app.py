@@ -19,6 +19,7 @@ from sipcc.api.entries import ENTRIES
 from sipcc.api.feed import Feed
 from sipcc.api.following import FOLLOWING
 from sipcc.api.hooks import HOOK_PAGES
+from sipcc.api.hours import HOURS
 from sipcc.api.metrics import Figures, metrics
 from sipcc.api.office import REFUSALS, Office
 from sipcc.api.reads import READS
@@ -45,7 +46,7 @@ def make_api(
     return Litestar(
         [
             *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
-            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, metrics),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

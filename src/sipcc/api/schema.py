@@ -17,6 +17,8 @@ from sipcc.bus import Bus
 from sipcc.call import Calls
 from sipcc.clock import Clock
 from sipcc.ids import Ids
+from sipcc.ivr.hours import CalendarView
+from sipcc.ivr.hours import State as HoursState
 from sipcc.records import Cdr, RecordKeeper
 from sipcc.regions import Regions
 from sipcc.sip import Endpoint, Registrar
@@ -61,6 +63,24 @@ class RegionDesk(Protocol):
     @property
     def regions(self) -> Regions:
         """As ``[regions]`` says."""
+        ...
+
+
+class HoursDesk(Protocol):
+    """Who knows the calendars, and overrides them."""
+
+    def views(self) -> Sequence[CalendarView]:
+        """How each stands now."""
+        ...
+
+    def override(
+        self, name: str, state: HoursState, *, until: float | None, seconds: float | None, by: str
+    ) -> CalendarView:
+        """Have one open or closed whatever it says."""
+        ...
+
+    def clear(self, name: str, *, by: str) -> CalendarView:
+        """Have one go by its hours again."""
         ...
 
 
@@ -114,6 +134,11 @@ class CentreApi(Protocol):
     @property
     def reception(self) -> RegionDesk:
         """Knows where callers are at home."""
+        ...
+
+    @property
+    def hours(self) -> HoursDesk:
+        """Knows the calendars."""
         ...
 
     async def reload(self) -> ReloadDone:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "unban": ("sipcc.cli.operator:unban", "Listen to a source again."),
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
     "reload": ("sipcc.cli.operator:reload", "Have the daemon read its configuration anew."),
+    "hours": ("sipcc.cli.operator:hours", "See opening hours, and open or close for a time."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),

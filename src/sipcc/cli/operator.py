@@ -1,16 +1,29 @@
-"""`sipccd bans`, `unban`, `trunks`, `registrations`, `reload`: what an operator asks the daemon that runs."""
+"""`sipccd bans`, `unban`, `trunks`, `registrations`, `hours`, `reload`: what an operator asks the daemon."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from sipcc.cli.console import asked, daemon_option
 from sipcc.errors import SipccError
-from sipcc.switch.console import ListBans, ListRegistrations, ListTrunks, Reload, Unban
+from sipcc.ivr.hours import CalendarView
+from sipcc.switch.console import (
+    AboutHours,
+    ClearHours,
+    ListBans,
+    ListHours,
+    ListRegistrations,
+    ListTrunks,
+    OverrideHours,
+    Reload,
+    Unban,
+)
 from sipcc.switch.desk import BanRow, BindingRow, TrunkRow
 
 
@@ -109,3 +122,50 @@ def registrations(user: str, *, limit: int, config: Path) -> None:
 def _binding(row: BindingRow) -> tuple[str, ...]:
     flow = row.flow if row.open else f"{row.flow} (closed)"
     return (row.user, row.contact, flow, f"in {row.left:.0f} s", row.instance or "-")
+
+
+_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+
+
+def _seconds(text: str) -> float:
+    """``90s``, ``30m``, ``2h``, ``1d12h`` as seconds."""
+    match = _DURATION.fullmatch(text)
+    counts = match.groups(default="0") if match is not None else ()
+    seconds = sum(int(count) * size for count, size in zip(counts, (86400, 3600, 60, 1), strict=False))
+    if seconds == 0:
+        raise click.BadParameter(f"{text!r} is no time: write 30m, 2h or 1d12h")
+    return float(seconds)
+
+
+@click.command()
+@click.argument("name", required=False, default="")
+@click.argument("state", required=False, type=click.Choice(["open", "closed", "clear"]))
+@click.option("--for", "seconds", type=_seconds, metavar="TIME", help="How long: 30m, 2h, 1d12h.")
+@daemon_option
+def hours(
+    name: str, state: Literal["open", "closed", "clear"] | None, *, seconds: float | None, config: Path
+) -> None:
+    """List the calendars, or have NAME open or closed for a time whatever it says.
+
+    With clear it goes by its hours again before that time is over.
+    """
+    question: AboutHours = ListHours()
+    if state in ("open", "closed"):
+        if seconds is None:
+            raise click.UsageError("say how long: --for 2h")
+        question = OverrideHours(name=name, state=state, seconds=seconds)
+    elif seconds is not None:
+        raise click.UsageError("--for goes with open or closed")
+    elif state == "clear":
+        question = ClearHours(name=name)
+    rows = asked(config, question).hours or []
+    if name and not any(row.name == name for row in rows):
+        known = ", ".join(row.name for row in rows) or "none"
+        raise SipccError(f"there is no calendar {name!r}; known: {known}")
+    _table(
+        ("CALENDAR", "NOW", "WHY", "DETAIL"), [_calendar(row) for row in rows if not name or row.name == name]
+    )
+
+
+def _calendar(row: CalendarView) -> tuple[str, ...]:
+    return (row.name, "open" if row.open else "closed", row.why, row.detail)

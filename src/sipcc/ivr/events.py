@@ -31,9 +31,11 @@ class MenuLeft(Event, frozen=True, kw_only=True):
 
 
 class HoursOverridden(Event, frozen=True, kw_only=True):
-    """Somebody had a calendar open or closed whatever it says."""
+    """Somebody had a calendar open or closed whatever it says, or ended that."""
 
     calendar: str
-    state: Literal["open", "closed"]
+    state: Literal["open", "closed", "cleared"]
     until_wall: float
-    """The Unix time (seconds) at which it goes by its hours again."""
+    """The Unix time (seconds) at which it goes by its hours again; the present one when it was cleared."""
+    by: str = ""
+    """Who did it; empty for a program."""

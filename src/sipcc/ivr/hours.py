@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from sipcc.errors import LocalProtocolError
+
 Why = Literal["hours", "outside", "holiday", "make_up", "override"]
 
 State = Literal["open", "closed"]
@@ -60,6 +62,32 @@ class OpenVerdict(msgspec.Struct, frozen=True):
     why: Why
     detail: str
     """The rule that decided, in words."""
+
+
+class Override(msgspec.Struct, frozen=True):
+    """Open or closed for a time, whatever the calendar says."""
+
+    state: State
+    until: float
+    """The Unix time (seconds) at which the calendar counts again."""
+    by: str = ""
+    """Who did it; empty for a program."""
+
+
+class CalendarView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a calendar stands at a moment."""
+
+    name: str
+    open: bool
+    why: Why
+    detail: str
+    """The rule that decided, in words."""
+    override: Override | None
+    """The one that counts now; None when the calendar does."""
+
+
+class UnknownCalendar(LocalProtocolError):
+    """There is no calendar of that name."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -143,11 +171,11 @@ class Calendar:
         self._holidays = {day: text for text in settings.holidays for day in parse_dates(text)}
         self._workdays = {day for text in settings.workdays for day in parse_dates(text)}
         self._workday_as = DAYS.index(settings.workday_as)
-        self._override: tuple[State, float] | None = None
+        self._override: Override | None = None
 
-    def override(self, state: State, until: float) -> None:
+    def override(self, state: State, until: float, *, by: str = "") -> None:
         """Be open or closed whatever the calendar says, up to the Unix time `until` (seconds)."""
-        self._override = (state, until)
+        self._override = Override(state, until, by)
 
     def follow(self, before: Calendar) -> None:
         """Have the override of the calendar in whose place this one comes."""
@@ -157,12 +185,28 @@ class Calendar:
         """Go by the calendar again."""
         self._override = None
 
+    def override_at(self, wall: float) -> Override | None:
+        """The override that counts at the Unix time `wall` (seconds)."""
+        return self._override if self._override is not None and wall < self._override.until else None
+
+    def view(self, wall: float) -> CalendarView:
+        """How the calendar stands at the Unix time `wall` (seconds)."""
+        verdict = self.is_open(wall)
+        return CalendarView(
+            name=self.name,
+            open=verdict.open,
+            why=verdict.why,
+            detail=verdict.detail,
+            override=self.override_at(wall),
+        )
+
     def is_open(self, wall: float) -> OpenVerdict:
         """Whether the calendar is open at the Unix time `wall` (seconds), and why."""
-        if self._override is not None and wall < self._override[1]:
-            state, until = self._override
-            local = datetime.fromtimestamp(until, self._zone).isoformat(sep=" ", timespec="seconds")
-            return OpenVerdict(state == "open", "override", f"{state} by an operator until {local}")
+        override = self.override_at(wall)
+        if override is not None:
+            state, by = override.state, override.by or "an operator"
+            local = datetime.fromtimestamp(override.until, self._zone).isoformat(sep=" ", timespec="seconds")
+            return OpenVerdict(state == "open", "override", f"{state} by {by} until {local}")
         today = datetime.fromtimestamp(wall, self._zone).date()
         for day in (today - timedelta(days=1), today):
             for span in self._spans(day):

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from sipcc.errors import ConfigError, SipccError
+from sipcc.errors import ConfigError, LocalProtocolError, SipccError
+from sipcc.ivr.hours import CalendarView, State
 from sipcc.sip.capture import file_header, record
 from sipcc.sip.trace import CallSummary, Ladder, Trace
 from sipcc.switch.desk import BanRow, BindingRow, Desk, Figures, TrunkRow
@@ -25,6 +26,9 @@ from sipcc.switch.reloading import Reloaded
 
 MAX_QUESTION = 4096
 MAX_CLIENTS = 16
+OPERATOR = "sipccd"
+"""Who does what is asked for here, in events."""
+
 PATIENCE_S = 10.0
 """Seconds that one question and its answer may take."""
 
@@ -81,8 +85,38 @@ class Reload(msgspec.Struct, tag="reload", tag_field="command", forbid_unknown_f
     """Read the configuration anew, and go over to it."""
 
 
+class ListHours(msgspec.Struct, tag="hours", tag_field="command", forbid_unknown_fields=True):
+    """How each calendar stands."""
+
+
+class OverrideHours(msgspec.Struct, tag="override_hours", tag_field="command", forbid_unknown_fields=True):
+    """Have a calendar open or closed whatever it says."""
+
+    name: str
+    state: State
+    seconds: float
+    """From now on."""
+
+
+class ClearHours(msgspec.Struct, tag="clear_hours", tag_field="command", forbid_unknown_fields=True):
+    """Have a calendar go by its hours again."""
+
+    name: str
+
+
+AboutHours = ListHours | OverrideHours | ClearHours
+
 Question = (
-    LadderOf | CaptureOf | ListCalls | GetStatus | ListBans | Unban | ListTrunks | ListRegistrations | Reload
+    LadderOf
+    | CaptureOf
+    | ListCalls
+    | GetStatus
+    | ListBans
+    | Unban
+    | ListTrunks
+    | ListRegistrations
+    | AboutHours
+    | Reload
 )
 
 
@@ -98,6 +132,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     unbanned: list[str] | None = None
     trunks: list[TrunkRow] | None = None
     registrations: list[BindingRow] | None = None
+    hours: list[CalendarView] | None = None
     reloaded: Reloaded | None = None
     total: int = 0
     """How many there are, when a limit may have left some out."""
@@ -201,6 +236,8 @@ class Console:
             return Answer(error=f"cannot read the question: {error}")
         if isinstance(question, LadderOf | CaptureOf):
             return self._of_call(question)
+        if isinstance(question, AboutHours):
+            return self._of_hours(question)
         desk = self._desk
         match question:
             case GetStatus():
@@ -221,6 +258,19 @@ class Console:
                 return Answer(registrations=rows, total=total)
             case Reload():
                 return Answer(error="nobody reloads this switch by its socket")
+
+    def _of_hours(self, question: AboutHours) -> Answer:
+        hours = self._desk.hours
+        try:
+            match question:
+                case ListHours():
+                    return Answer(hours=hours.views())
+                case OverrideHours(name, state, seconds):
+                    return Answer(hours=[hours.override(name, state, seconds=seconds, by=OPERATOR)])
+                case ClearHours(name):
+                    return Answer(hours=[hours.clear(name, by=OPERATOR)])
+        except LocalProtocolError as error:
+            return Answer(error=str(error))
 
     def _of_call(self, question: LadderOf | CaptureOf) -> Answer:
         trace = self._trace

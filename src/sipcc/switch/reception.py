@@ -11,9 +11,7 @@ from sipcc.call.events import CallScreened, Decision
 from sipcc.call.screening import Screening, ScreeningVerdict
 from sipcc.clock import Clock
 from sipcc.config import Config
-from sipcc.errors import LocalProtocolError
-from sipcc.ivr.events import HoursOverridden
-from sipcc.ivr.hours import Calendar, State
+from sipcc.ivr.hours import Calendar
 from sipcc.numbers import Plan
 from sipcc.regions import Regions
 from sipcc.switch.recordings import recorded
@@ -71,24 +69,6 @@ class Reception:
         for name, calendar in self.calendars.items():
             if name in before.calendars:
                 calendar.follow(before.calendars[name])
-
-    def override(self, calendar: str, state: State, until: float) -> None:
-        """Have a calendar open or closed whatever it says, up to the Unix time `until` (seconds).
-
-        A time that is past goes back to what the calendar says. The override is told as HoursOverridden,
-        and is forgotten when the process ends.
-
-        Raises:
-            LocalProtocolError: there is no such calendar.
-        """
-        known = self.calendars.get(calendar)
-        if known is None:
-            names = ", ".join(sorted(self.calendars)) or "none"
-            raise LocalProtocolError(f"there is no calendar {calendar!r}; known: {names}")
-        known.override(state, until)
-        self._bus.emit(
-            HoursOverridden(at=self._clock.now(), calendar=calendar, state=state, until_wall=until)
-        )
 
     def _screened(self, handler: Handler) -> Handler:
         """`handler` for callers who come through; users of ours always do."""

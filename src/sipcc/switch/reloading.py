@@ -123,6 +123,7 @@ class Reloader:
             switch.treatments = treatments
             reception.follow(switch.reception)
             switch.reception = reception
+            switch.hours.reloaded()
             switch.signpost.load(config)
             context = switch.context
             context.users, context.settings, context.prompts = users, config.calls, prompts

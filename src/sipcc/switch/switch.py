@@ -30,6 +30,7 @@ from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.liveness import Liveness
 from sipcc.switch.messages import Messages
+from sipcc.switch.openinghours import OpeningHours
 from sipcc.switch.parts import (
     browser_identity,
     call_journal,
@@ -212,6 +213,7 @@ class Switch(Application):
             registrar=self.registrar,
             trunks=self.trunk_health,
             registrations=self.trunk_registrations,
+            hours=self.hours,
             clock=self.clock,
         )
 
@@ -330,6 +332,9 @@ class Switch(Application):
             clock=self.clock,
             regions=read_regions(config.regions, self.numbering.home),
             handler_of=self.treatments.handler_of,
+        )
+        self.hours = OpeningHours(
+            lambda: self.reception.calendars, self.shelves, bus=self.bus, clock=self.clock
         )
         self.archivist = Archivist()
         routes = self.reception.routes(self.routed)

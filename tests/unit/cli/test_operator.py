@@ -1,4 +1,4 @@
-"""`sipccd bans`, `unban`, `trunks` and `registrations`, with a console that answers without a socket."""
+"""`sipccd bans`, `unban`, `trunks`, `registrations` and `hours`, by a console without a socket."""
 
 from __future__ import annotations
 
@@ -118,3 +118,38 @@ async def test_registrations(parts: Parts) -> None:
     assert second == ["1001", "sip:1001@192.0.2.8", "wss:192.0.2.8:40001", "(closed)", "in", "80", "s", "-"]
     assert lines("registrations", "1002") == [["USER", "CONTACT", "FLOW", "ENDS", "INSTANCE"]]
     assert lines("registrations", "1001", "--limit", "1")[2][:3] == ["and", "1", "more:"]
+
+
+async def test_hours_are_listed_overridden_and_cleared(parts: Parts) -> None:
+    assert lines("hours")[0] == ["CALENDAR", "NOW", "WHY", "DETAIL"]
+    assert lines("hours")[1][:3] == ["office", "open", "hours"]
+    for given, seconds in (("2h", 7200), ("90s", 90), ("1d12h30m", 131_400)):
+        _, shut = lines("hours", "office", "closed", "--for", given)
+        assert shut[:6] == ["office", "closed", "override", "closed", "by", "sipccd"]
+        override = parts.hours.views()[0].override
+        assert override is not None
+        assert override.until == 1_700_001_000 + seconds
+    assert lines("hours", "office")[1] == shut
+    assert lines("hours", "office", "clear")[1][:3] == ["office", "open", "hours"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("home",), 1, "there is no calendar 'home'; known: office"),
+        (("home", "clear"), 1, "there is no calendar 'home'; known: office"),
+        (("home", "open", "--for", "1h"), 1, "there is no calendar 'home'; known: office"),
+        (("office", "closed"), 2, "say how long: --for 2h"),
+        (("office", "clear", "--for", "2h"), 2, "--for goes with open or closed"),
+        (("office", "closed", "--for", "120"), 2, "'120' is no time: write 30m, 2h or 1d12h"),
+        (("office", "closed", "--for", "0h"), 2, "is no time"),
+        (("office", "closed", "--for", "400d"), 1, "in the future, at most"),
+        (("office", "ajar"), 2, "ajar"),
+    ],
+)
+async def test_hours_that_are_refused(
+    parts: Parts, arguments: tuple[str, ...], status: int, message: str
+) -> None:
+    result = CliRunner().invoke(main, ["hours", *arguments])
+    assert (result.exit_code, message in result.output) == (status, True), result.output
+    assert parts.hours.views()[0].override is None

@@ -7,10 +7,13 @@ from typing import cast
 
 from sipcc.bus import Bus
 from sipcc.ids import Ids
+from sipcc.ivr.hours import Calendar, HoursSettings
+from sipcc.shelves import Shelves
 from sipcc.sip import Endpoint, Registrar, SipSettings, TrunkSettings
 from sipcc.sip.guard import Guard
 from sipcc.sip.settings import GuardSettings
 from sipcc.switch.desk import Desk, Figures
+from sipcc.switch.openinghours import OpeningHours
 from sipcc.switch.registrations import TrunkRegistrations
 from sipcc.switch.trunks import Trunks
 
@@ -39,11 +42,15 @@ class Parts:
         self.registrar = Registrar(settings)
         self.trunks = Trunks(trunks, endpoint=endpoint, bus=Bus(), clock=self.clock, domain="a", chance=float)
         self.registrations = TrunkRegistrations(endpoint, trunks, clock=self.clock, ids=ids)
+        office = Calendar(HoursSettings(name="office", week={"mon-sun": "00:00-24:00"}))
+        calendars = {"office": office}
+        self.hours = OpeningHours(lambda: calendars, Shelves(None), bus=Bus(), clock=self.clock)
         self.desk = Desk(
             figures=figures,
             guard=self.guard,
             registrar=self.registrar,
             trunks=self.trunks,
             registrations=self.registrations,
+            hours=self.hours,
             clock=self.clock,
         )
