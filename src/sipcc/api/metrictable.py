@@ -93,9 +93,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("sipcc_rtp_packets_lost_total", "counter", "RTP packets that never came, of legs that ended."),
         Metric("sipcc_loop_lag_seconds", "gauge", "How late the loop was at worst in the last 15 seconds."),
-        Metric(
-            "sipcc_webhook_failures_total", "counter", "Tries that did not get through.", ("webhook",)
-        ),
+        Metric("sipcc_webhook_failures_total", "counter", "Tries that did not get through.", ("webhook",)),
         Metric(
             "sipcc_recording_failures_total", "counter", "Recordings that failed or were left unfinished."
         ),
