@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from itertools import count
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.interop.centre import PASSWORDS
+from tests.interop.centre import PASSWORDS, Centre
 from tests.interop.family import Family
-from tests.interop.programs import free_port
+from tests.interop.programs import ROOT, Program, free_port
 from tests.interop.test_resume import AGENT_HZ, QUEUE, Talk
 
 from sipcc.api import digest_of
@@ -152,3 +153,26 @@ async def test_a_pause_outlives_a_restart_of_the_whole_daemon(tmp_path: Path) ->
         await asyncio.to_thread(talk.centre.restart)
         after = await talk.agents()
         assert (after["mobile"]["state"], after["mobile"]["reason"]) == ("not_ready", "lunch")
+
+
+def test_a_second_daemon_of_the_same_files_does_not_start_and_takes_nothing_away(tmp_path: Path) -> None:
+    centre = Centre(tmp_path)
+    try:
+        kept = {path.name: path.stat().st_ino for path in tmp_path.glob("sipccd.*") if path.is_file()}
+        assert "sipccd.shelves" in kept
+        second = Program(
+            "second",
+            [sys.executable, "-m", "sipcc.cli.main", "run", "--config", str(centre.config)],
+            tmp_path,
+            env={"PYTHONPATH": str(ROOT / "src")},
+        )
+        try:
+            assert second.wait(30) != 0
+        finally:
+            second.end(1)
+        assert "another sipccd answers" in second.output
+        now = {path.name: path.stat().st_ino for path in tmp_path.glob("sipccd.*") if path.is_file()}
+        assert now == kept
+        assert "calls" in centre.ask("status")
+    finally:
+        centre.stop()

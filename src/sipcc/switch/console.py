@@ -170,9 +170,8 @@ class Console:
         place = "daemon.socket"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            must_be_free(self.path)
             if _is_socket(self.path):
-                if _answers(self.path):
-                    raise ConfigError(place, f"another sipccd answers at {str(self.path)!r}")
                 self.path.unlink()
             listener.bind(str(self.path))
             self.path.chmod(0o600)  # before anybody can connect: that takes a listen
@@ -290,6 +289,20 @@ class Console:
 def _capped(limit: int) -> int:
     """No more than what is written in a moment: the switch does nothing else meanwhile."""
     return max(0, min(limit, 1000))
+
+
+def must_be_free(path: Path) -> None:
+    """Make sure that no daemon runs behind `path`: a second one would take the first one's journals away.
+
+    Raises:
+        ConfigError: one answers there.
+    """
+    if _is_socket(path) and _answers(path):
+        raise ConfigError(
+            "daemon.socket",
+            f"another sipccd answers at {str(path)!r}",
+            hint="stop that one, or give this one a database, recordings and a socket of its own",
+        )
 
 
 def _is_socket(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.log import get_logger
-from sipcc.switch.console import Console
+from sipcc.switch.console import Console, must_be_free
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ async def serve(
     """Start `switch`, wait for SIGTERM or SIGINT, drain, stop. A second signal cuts the drain short.
 
     SIGHUP reloads it.
+
+    Raises:
+        ConfigError: it could not be started, or another daemon of this configuration runs.
     """
+    if switch.config.daemon.socket:
+        must_be_free(Path(switch.config.daemon.socket))
     stopping = asyncio.Event()
     reloads = TaskScope("reloads")
 
