@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sipcc.acd import RingOutcome
+from sipcc.acd.events import OfferOutcome
 from sipcc.acd.settings import AgentSettings, ContactSettings
 from sipcc.call import Call, Leg, Target
 from sipcc.call.accepting import Acceptance
@@ -79,16 +80,26 @@ class ContactRace:
         try:
             leg: Leg = await self._call.dial(*targets, timeout=timeout, agent=self._agent.name)
         except CallRejected as error:
-            outcome = cause_of_status(error.status).outcome
-            if error.rang and outcome in {"unreachable", "cancelled"}:
-                outcome = "no_answer"  # it rang, so it was there; many phones say 480 when nobody picks up
-            return RingOutcome(outcome, error.status)
+            # what rang was there; a phone of ours that says 480 at once is so too, and not to be disturbed
+            there = error.rang or (error.status == 480 and all(place.user for place in targets))
+            return RingOutcome(refused_with(error.status, there=there), error.status)
         except TransactionTimeout as error:
             return RingOutcome("no_answer" if error.provisionals else "unreachable", 408)
         except CallEnded:
             # the caller left; the ACD learns of it from the call itself
             return RingOutcome("cancelled", 487)
         return RingOutcome("answered", 200, leg)
+
+
+def refused_with(status: int, *, there: bool) -> OfferOutcome:
+    """What a refusal means; `there` when something was reached, such as a phone that rang.
+
+    Many phones say 480 when nobody picks up; 408 without ringing is a way that led nowhere.
+    """
+    outcome = cause_of_status(status).outcome
+    if there and outcome in {"unreachable", "cancelled"}:
+        return "no_answer"
+    return "unreachable" if status == 408 and not there else outcome
 
 
 def most_telling(outcomes: Sequence[RingOutcome]) -> RingOutcome:

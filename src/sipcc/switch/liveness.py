@@ -166,12 +166,11 @@ class Liveness:
                 self.ask(user)
 
     def _on_offer_ended(self, event: OfferEnded) -> None:
-        """An agent is offline whose phone did not answer the INVITE: it is back when it answers a probe."""
-        if event.outcome == "unreachable" and event.sip_status == 408:
+        """An agent is offline whose phones took no call: it is back when one registers or answers a probe."""
+        agent = self._switch.acd.floor.staff.agents.get(event.agent)
+        if event.outcome == "unreachable" and agent is not None and not agent.reachable:
             for user in self._users_of(event.agent):
-                for binding in self._bindings(user):
-                    if self._pause and _askable(binding):
-                        self._dead.add(_phone(user, binding))
+                self._dead |= {_phone(user, binding) for binding in self._bindings(user)}
 
 
 def _phone(user: str, binding: Binding) -> Phone:

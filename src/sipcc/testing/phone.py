@@ -25,10 +25,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Decline(msgspec.Struct, frozen=True):
-    """Ring, and refuse with `status` after `after` seconds; 486 is busy."""
+    """Ring, unless `rings` is False, and refuse with `status` after `after` seconds; 486 is busy."""
 
     status: int = 603
     after: float = 0.0
+    rings: bool = True
 
 
 class Ignore(msgspec.Struct, frozen=True):
@@ -199,7 +200,8 @@ class FakePhone(FakeParty):
             self._scope.spawn(self._treat(call, behaviour), name="treat")
 
     async def _treat(self, call: FakeCall, behaviour: Answer | Decline | Ignore) -> None:
-        call.ring()
+        if not isinstance(behaviour, Decline) or behaviour.rings:
+            call.ring()
         if isinstance(behaviour, Ignore):
             return
         await asyncio.sleep(behaviour.after)
