@@ -320,6 +320,7 @@ class CallState(CallerFacts):
             self._emit(events.CallAnswered(at=self._now(), call=self.id))
         if self.hearing is not None:
             self.hearing.moved()
+        self.note()
         return old
 
     def replace_peer(self, new: Leg) -> Leg:

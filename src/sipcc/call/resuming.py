@@ -64,6 +64,9 @@ def resume_call(
     for leg in legs:
         _count(context, leg)
     call.attach(legs[0])
+    call.interaction = saved.interaction or call.id
+    if saved.began:
+        call.began += saved.began - context.clock.wall_of(call.began)
     if saved.peer is None:
         legs[0].media.stop_playing()
     else:

@@ -42,6 +42,10 @@ class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     called: str
     language: str
+    interaction: str = ""
+    """The call that the caller's visit began with; empty for this one."""
+    began: float = 0.0
+    """When the call got its caller, in Unix time: of two calls a visit goes by the first. 0: unknown."""
     variables: dict[str, str] = {}
     caller: SavedLeg
     peer: SavedLeg | None = None
@@ -69,6 +73,8 @@ def save_call(call: Call) -> SavedCall | None:
         id=call.id,
         called=call.called,
         language=call.language,
+        interaction="" if call.interaction == call.id else call.interaction,
+        began=call.context.clock.wall_of(call.began),
         variables=dict(call.variables),
         caller=caller,
         peer=peer,
