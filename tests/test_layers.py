@@ -99,6 +99,7 @@ SHELLS = {
     "api/hours.py",
     "api/lag.py",
     "api/office.py",
+    "api/once.py",
     "api/recordings.py",
     "api/recalls.py",
     "api/server.py",

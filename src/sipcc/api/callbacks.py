@@ -10,8 +10,8 @@ from litestar.params import FromPath, JSONBody
 
 from sipcc.acd.callback import Callback
 from sipcc.api.access import Permit
-from sipcc.api.commands import once
 from sipcc.api.office import needs, office_of
+from sipcc.api.once import once
 from sipcc.api.schema import CallbackOrder, CallbackRow, Done
 
 
@@ -41,7 +41,7 @@ async def callbacks(request: Request[Any, Any, Any]) -> list[CallbackRow]:
 async def book(request: Request[Any, Any, Any], data: JSONBody[CallbackOrder]) -> Response[CallbackRow]:
     """Have somebody called back who does not wait; a number that is to be called back already keeps that."""
     acd = office_of(request).centre.acd
-    return once(
+    return await once(
         request,
         data.request_id,
         data,
@@ -61,7 +61,7 @@ async def cancel(
             raise NotFoundException(f"there is no callback {callback!r}")
         return _row(acd.cancel_callback(callback))
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 @post("/recalls/{recall:str}/call-back", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -76,7 +76,7 @@ async def call_back(
             raise NotFoundException(f"there is no recall {recall!r}")
         return _row(acd.call_back(recall))
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 CALLBACKS = [callbacks, book, cancel, call_back]

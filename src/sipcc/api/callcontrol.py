@@ -11,24 +11,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
 from litestar import Request, Response, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 
 from sipcc.api.access import Bearer, Permit, may
 from sipcc.api.callschema import CallCommand, CallVerb, Done, Supervise, Supervisor
-from sipcc.api.office import bearer_of, encoded, needs, office_of
-from sipcc.api.requests import Answer, RequestIdReused
-from sipcc.api.schema import Problem
+from sipcc.api.office import bearer_of, needs, office_of
+from sipcc.api.once import once
 from sipcc.call import Call, Leg
 from sipcc.call.consulting import Consultation
 from sipcc.call.overseeing import ring_supervisor
 from sipcc.call.rooms import Supervision
-from sipcc.errors import CallEnded, CallRejected, LocalProtocolError, SipccError
-from sipcc.log import get_logger
-
-_log = get_logger("sipcc.api")
+from sipcc.errors import LocalProtocolError
 
 
 def own_leg(call: Call, bearer: Bearer) -> Leg | None:
@@ -230,53 +225,6 @@ def _supervision(request: Request[Any, Any, Any], call_id: str, agent: str) -> S
 def _know(request: Request[Any, Any, Any], agent: str) -> None:
     if agent not in office_of(request).centre.acd.floor.staff.agents:
         raise NotFoundException(f"there is no agent {agent!r}")
-
-
-# -- once ---------------------------------------------------------------------------------------------------
-
-
-async def once(
-    request: Request[Any, Any, Any],
-    request_id: str,
-    data: msgspec.Struct,
-    act: Callable[[], Awaitable[msgspec.Struct]],
-) -> Response[Any]:
-    """Do `act` unless this request was answered before or is under way, and give its answer.
-
-    It goes on when the client leaves, who may ask again for what came of it.
-    """
-    office, bearer = office_of(request), bearer_of(request)
-    asked = request.url.path.encode() + b" " + encoded(data)
-    answer = office.requests.known(bearer.name, request_id, asked)
-    if answer is None:
-        key = (bearer.name, request_id)
-        if key not in office.underway:
-            task = asyncio.ensure_future(_answer(act))
-            office.underway[key] = asked, task
-
-            def kept(done: asyncio.Future[Answer]) -> None:
-                office.underway.pop(key, None)
-                if not done.cancelled() and done.exception() is None:
-                    office.requests.keep(bearer.name, request_id, asked, done.result())
-
-            task.add_done_callback(kept)
-        elif office.underway[key][0] != asked:
-            raise RequestIdReused(request_id)
-        answer = await asyncio.shield(office.underway[key][1])
-        _log.info("api.commanded", by=bearer.name, path=request.url.path, status=answer.status)
-    return Response(answer.body, status_code=answer.status, media_type="application/json")
-
-
-async def _answer(act: Callable[[], Awaitable[msgspec.Struct]]) -> Answer:
-    try:
-        return Answer(200, encoded(await act()))
-    except CallEnded:
-        why = "the call is over"
-    except CallRejected as error:
-        why = f"nobody took it: {error.status}"
-    except SipccError as error:
-        why = str(error)
-    return Answer(409, encoded(Problem(error="conflict", message=why)))
 
 
 CALL_CONTROL = [control, supervise, leave, take_over]

@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from litestar import Request, Response, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 
 from sipcc.acd import Acd, AgentSnapshot
 from sipcc.api.access import Permit
-from sipcc.api.office import bearer_of, encoded, needs, office_of
-from sipcc.api.requests import Answer
-from sipcc.api.schema import Command, Force, Problem, Verb, Withdrawal, Withdrawn
+from sipcc.api.office import bearer_of, needs, office_of
+from sipcc.api.once import once
+from sipcc.api.schema import Command, Force, Verb, Withdrawal, Withdrawn
 from sipcc.errors import LocalProtocolError
-from sipcc.log import get_logger
-
-_log = get_logger("sipcc.api")
 
 VERBS: dict[Verb, Callable[[Acd, str, Command], None]] = {
     "login": lambda acd, agent, _: acd.login(agent),
@@ -49,7 +45,7 @@ async def command(
         VERBS[verb](acd, agent, data)
         return _seen(acd, agent)
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 @post("/agents/{agent:str}/force", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -65,7 +61,7 @@ async def force(
         acd.force(agent, data.state, data.reason)
         return _seen(acd, agent)
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 def _seen(acd: Acd, agent: str) -> AgentSnapshot:
@@ -87,24 +83,7 @@ async def withdraw(
             raise NotFoundException(f"there is no entry {entry!r}")
         return Withdrawn(entry=entry)
 
-    return once(request, data.request_id, data, act)
-
-
-def once(
-    request: Request[Any, Any, Any], request_id: str, data: msgspec.Struct, act: Callable[[], msgspec.Struct]
-) -> Response[Any]:
-    """Do `act` unless this request was answered before, and say what was said then."""
-    requests, bearer = office_of(request).requests, bearer_of(request)
-    asked = request.url.path.encode() + b" " + encoded(data)
-    answer = requests.known(bearer.name, request_id, asked)
-    if answer is None:
-        try:
-            answer = Answer(200, encoded(act()))
-        except LocalProtocolError as error:
-            answer = Answer(409, encoded(Problem(error="conflict", message=str(error))))
-        requests.keep(bearer.name, request_id, asked, answer)
-        _log.info("api.commanded", by=bearer.name, path=request.url.path, status=answer.status)
-    return Response(answer.body, status_code=answer.status, media_type="application/json")
+    return await once(request, data.request_id, data, act)
 
 
 COMMANDS = [command, force, withdraw]

@@ -15,8 +15,8 @@ from litestar.params import FromPath, JSONBody
 
 from sipcc.acd import Acd
 from sipcc.api.access import Permit
-from sipcc.api.commands import once
 from sipcc.api.office import bearer_of, needs, office_of
+from sipcc.api.once import once
 from sipcc.api.schema import Assignment, Move, Priority, Steered
 
 
@@ -30,7 +30,7 @@ async def move(
         new = acd.move(entry, data.queue, keep_place=data.keep_place, by=by)
         return Steered(entry=new, queue=data.queue)
 
-    return _steer(request, entry, data, act)
+    return await _steer(request, entry, data, act)
 
 
 @post("/entries/{entry:str}/prioritise", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -43,7 +43,7 @@ async def prioritise(
         acd.prioritise(entry, data.priority, by=by)
         return Steered(entry=entry, queue=acd.floor.entries[entry].queue)
 
-    return _steer(request, entry, data, act)
+    return await _steer(request, entry, data, act)
 
 
 @post("/entries/{entry:str}/assign", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -57,10 +57,10 @@ async def assign(
         acd.assign(entry, data.agent, by=by)
         return Steered(entry=entry, queue=queue)
 
-    return _steer(request, entry, data, act)
+    return await _steer(request, entry, data, act)
 
 
-def _steer(
+async def _steer(
     request: Request[Any, Any, Any],
     entry: str,
     data: Move | Priority | Assignment,
@@ -73,7 +73,7 @@ def _steer(
             raise NotFoundException(f"there is no entry {entry!r}")
         return act(acd, bearer_of(request).name)
 
-    return once(request, data.request_id, data, steered)
+    return await once(request, data.request_id, data, steered)
 
 
 ENTRIES = [move, prioritise, assign]

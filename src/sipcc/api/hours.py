@@ -11,8 +11,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 
 from sipcc.api.access import Permit
-from sipcc.api.commands import once
 from sipcc.api.office import bearer_of, needs, office_of
+from sipcc.api.once import once
 from sipcc.api.schema import Done, HoursDesk, RequestId
 from sipcc.ivr.hours import CalendarView, State, UnknownCalendar
 
@@ -47,7 +47,7 @@ async def override(
     def act(desk: HoursDesk, by: str) -> CalendarView:
         return desk.override(name, data.state, until=data.until, seconds=data.seconds, by=by)
 
-    return _done(request, data, act)
+    return await _done(request, data, act)
 
 
 @post("/hours/{name:str}/clear", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
@@ -55,10 +55,10 @@ async def clear(
     request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[Done]
 ) -> Response[CalendarView]:
     """Have a calendar go by its hours again; one that does already stays as it is."""
-    return _done(request, data, lambda desk, by: desk.clear(name, by=by))
+    return await _done(request, data, lambda desk, by: desk.clear(name, by=by))
 
 
-def _done(
+async def _done(
     request: Request[Any, Any, Any], data: HoursOrder | Done, act: Callable[[HoursDesk, str], CalendarView]
 ) -> Response[Any]:
     desk, by = office_of(request).centre.hours, bearer_of(request).name
@@ -69,7 +69,7 @@ def _done(
         except UnknownCalendar as error:
             raise NotFoundException(str(error)) from error
 
-    return once(request, data.request_id, data, acted)
+    return await once(request, data.request_id, data, acted)
 
 
 HOURS = [hours, override, clear]

@@ -10,8 +10,8 @@ from litestar.params import FromPath, JSONBody
 
 from sipcc.acd import RecallTask
 from sipcc.api.access import Permit
-from sipcc.api.commands import once
 from sipcc.api.office import needs, office_of
+from sipcc.api.once import once
 from sipcc.api.schema import Done
 
 
@@ -33,7 +33,7 @@ async def done(
             raise NotFoundException(f"there is no recall {recall!r}")
         return acd.close_recall(recall)
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 RECALLS = [recalls, done]

@@ -17,8 +17,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from sipcc.api.access import Permit, may
-from sipcc.api.commands import once
 from sipcc.api.office import bearer_of, needs, office_of
+from sipcc.api.once import once
 from sipcc.api.ranges import Span, Unsatisfiable, span_of
 from sipcc.api.reads import place_of
 from sipcc.api.schema import Problem, RequestId
@@ -136,7 +136,7 @@ async def control(
             consent=taping.consent,
         )
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 @get("/recordings", guards=LISTENING)
@@ -210,7 +210,7 @@ async def hold(request: Request[Any, Any, Any], call: FromPath[str], data: JSONB
         _retention(request).hold(call, held=data.held, by=bearer_of(request).name, why=data.why)
         return Held(call=call, held=data.held, recordings=tuple(one.id for one in found))
 
-    return once(request, data.request_id, data, act)
+    return await once(request, data.request_id, data, act)
 
 
 @post("/recordings/erase", guards=KEEPING, status_code=200)
@@ -218,7 +218,7 @@ async def erase(request: Request[Any, Any, Any], data: JSONBody[Erasure]) -> Res
     """Delete every recording of a subject, but for those that are held; what became of each is told."""
     done = await _retention(request).erase(data.number, by=bearer_of(request).name)
     await office_of(request).centre.keeper.flush(FLUSH_S)
-    return once(request, data.request_id, data, lambda: done)
+    return await once(request, data.request_id, data, lambda: done)
 
 
 def _retention(request: Request[Any, Any, Any]) -> Retention:
