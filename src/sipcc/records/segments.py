@@ -113,6 +113,7 @@ class _Part:
         self.asked = False
         self.went_on = False
         self.moved: TransferCompleted | None = None
+        self.to = ""
         self.left: LegEnded | None = None
 
     def hold(self, wall: float) -> None:
@@ -272,7 +273,7 @@ class Chain:
         if event.kind == "takeover" and part.ended is None and self.agent_of(event.new) == part.agent:
             part.leg = event.new  # the same agent goes on at another phone
         else:
-            part.moved = event
+            part.moved, part.to = event, self._target
         return True
 
     def _consulted(self, event: ConsultEnded, wall: float) -> bool:
@@ -304,7 +305,6 @@ class Chain:
     def _segment(self, part: _Part, over: EndedBy | None, at: float) -> Segment:
         until = at if part.ended is None else part.ended
         held = part.held + (max(0.0, until - part.held_since) if part.held_since is not None else 0.0)
-        moved = part.moved
         return Segment(
             agent=part.agent,
             leg=part.leg,
@@ -316,7 +316,7 @@ class Chain:
             hold=round(held, 3),
             wrap=round(part.wrap, 3),
             how=part.how(over, at),
-            to="" if moved is None else self._target,
+            to=part.to,
             asked=part.asked,
         )
 

@@ -21,6 +21,7 @@ from sipcc.call.events import (
     LegResumed,
     LegStarted,
     TransferCompleted,
+    TransferFailed,
     TransferStarted,
 )
 from sipcc.events import Event
@@ -278,6 +279,34 @@ def test_who_hangs_up_before_its_transfer_is_done_has_transferred_all_the_same()
     alice, bob = last_of(events).segments
     assert (alice.talk, alice.how, alice.to) == (3.0, "blind", "sip:1002@pbx.example.com")
     assert (bob.talk, bob.how) == (11.0, "caller")
+
+
+def test_a_later_transfer_that_fails_says_nothing_of_those_before_it() -> None:
+    """Nor one that succeeds: each segment keeps whom its own caller went to."""
+    events = [
+        *began(),
+        *rung(1.0, "l1", "ann"),
+        BridgeStarted(at=1.0, call="c1", leg="l1"),
+        TransferStarted(at=4.0, call="c1", leg="l1", kind="application", target="queue:help"),
+        TransferCompleted(at=4.0, call="c1", leg="l1", kind="application", new=""),
+        BridgeEnded(at=4.0, call="c1", leg="l1"),
+        left(4.0, "l1", cause="transferred"),
+        *queued(5.0, "e2", "cat", "l2", "help"),
+        *rung(8.0, "l3", "eve"),
+        TransferStarted(at=9.0, call="c1", leg="l2", kind="takeover", target="eve"),
+        TransferCompleted(at=9.0, call="c1", leg="l2", kind="takeover", new="l3"),
+        *parted(9.0, "e2", "cat", "l2", wrap=0.0, queue="help"),
+        left(9.0, "l2", cause="transferred"),
+        BridgeStarted(at=9.0, call="c1", leg="l3"),
+        TransferStarted(at=12.0, call="c1", leg="l3", kind="application", target="13800000077"),
+        TransferFailed(at=13.0, call="c1", leg="l3", kind="application", sip_status=480),
+        over(20.0),
+    ]
+    assert [(part.agent, part.how, part.to) for part in last_of(events).segments] == [
+        ("ann", "application", "queue:help"),
+        ("cat", "takeover", "eve"),
+        ("eve", "caller", ""),
+    ]
 
 
 def test_a_call_of_a_colleague_s_in_a_wrap_up_does_not_take_it() -> None:
