@@ -36,7 +36,7 @@ async def prepare(call: Call, policy: RecordPolicy) -> None:
     await call.free()
     await call.answer()
     why, ours = "it was broken off", False
-    taping.consent = "blocked"  # until the prompt was heard, whatever ends it
+    taping.consent, taping.asking = "blocked", True  # until the prompt was heard, whatever ends it
     try:
         failed = await _announce(call, policy)
         ours = bool(failed)
@@ -47,6 +47,8 @@ async def prepare(call: Call, policy: RecordPolicy) -> None:
     finally:
         if not why:
             taping.consent = "given" if policy.rules.key else "announced"
+        taping.asking = False
+        call.note()
         _tell(call, policy, why)
     if ours and call.context.media.recording.unrecorded != "talk":
         call.leg.hangup("unrecorded")

@@ -103,6 +103,8 @@ class CallRecording:
         """What its queue or its number says; None leaves it to the program."""
         self.consent: Consent = ""
         """What is known of the caller's consent."""
+        self.asking = False
+        """True while the caller is told and asked: another process has to begin that anew."""
         self.count = 0
         """Files so far."""
         self._call_id = call_id

@@ -83,7 +83,7 @@ def save_call(call: Call) -> SavedCall | None:
         recording_paused=call.taping.paused,
         recordings=call.taping.count,
         record_policy=call.taping.policy,
-        consent=call.taping.consent,
+        consent="" if call.taping.asking else call.taping.consent,
     )
 
 
