@@ -350,11 +350,13 @@ class CallState(CallerFacts):
     def join_interaction(self, other: CallState) -> None:
         """This call and `other` are one visit of a caller: it goes by the call that began first."""
         first, second = (self, other) if (self.began, self.id) <= (other.began, other.id) else (other, self)
-        if first.interaction != second.interaction:
-            second.interaction = first.interaction
-            self._emit(
-                events.InteractionJoined(at=self._now(), call=second.id, interaction=second.interaction)
-            )
+        second.belong_to(first.interaction)
+
+    def belong_to(self, interaction: str) -> None:
+        """This call is a part of the visit that began with the call of that id."""
+        if self.interaction != interaction:
+            self.interaction = interaction
+            self._emit(events.InteractionJoined(at=self._now(), call=self.id, interaction=interaction))
 
     def give_up(self, leg: Leg) -> None:
         """Another call takes `leg`; without its caller this call is over."""

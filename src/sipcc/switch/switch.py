@@ -289,7 +289,7 @@ class Switch(Application):
             ids=self.ids,
         )
         self.acd.planner.region_of = lambda number: self.reception.regions.of(number)
-        link_callbacks(self.acd, self.bus)
+        link_callbacks(self.acd, self.bus, lambda call_id: self.calls.get(call_id))
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
         self.treatments = self.treatments_of(config)
