@@ -84,7 +84,7 @@ class Office(Centre):
         self.acd.call_customers(
             self.customers,
             CallbackSettings(**(rules or {})),
-            denied=lambda number: number == "13800138009",
+            objection=lambda number: "listed" if number == "13800138009" else "",
             keep=self.kept.__setitem__,
         )
 

@@ -10,11 +10,12 @@ import pytest
 from tests.flow.test_api import client
 from tests.flow.test_recall import centre, gives_up
 
+MAY_CALL = '[toll]\nallow = ["1380*"]\n'
 ORDER: dict[str, Any] = {"request_id": "b1", "queue": "sales", "number": "13800138007"}
 
 
 async def test_a_callback_is_booked_listed_and_cancelled(tmp_path: Path) -> None:
-    async with client(tmp_path) as api:
+    async with client(tmp_path, extra=MAY_CALL) as api:
         said = await api.post("/callbacks", ORDER, role="supervisor")
         assert said.status_code == 200
         again = await api.post("/callbacks", ORDER, role="supervisor")
@@ -35,7 +36,7 @@ async def test_a_callback_is_booked_listed_and_cancelled(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ({"queue": "none"}, 409, "there is no queue 'none'"),
+        ({"queue": "none"}, 404, "there is no queue 'none'; known: help, sales"),
         ({"number": "alice"}, 409, "'alice' is no number that can be called"),
         ({"number": 5}, 400, "str"),
     ],
@@ -43,7 +44,7 @@ async def test_a_callback_is_booked_listed_and_cancelled(tmp_path: Path) -> None
 async def test_what_is_refused_says_why(
     tmp_path: Path, body: dict[str, Any], status: int, message: str
 ) -> None:
-    async with client(tmp_path) as api:
+    async with client(tmp_path, extra=MAY_CALL) as api:
         said = await api.post("/callbacks", ORDER | body, role="supervisor")
         assert said.status_code == status
         assert message in said.json()["message"]
@@ -52,7 +53,7 @@ async def test_what_is_refused_says_why(
 
 
 async def test_a_recall_becomes_a_callback(tmp_path: Path) -> None:
-    async with centre(tmp_path) as api:
+    async with centre(tmp_path, extra=MAY_CALL) as api:
         await gives_up(api, "13800138000")
         (task,) = (await api.get("/recalls")).json()
         path = f"/recalls/{task['id']}/call-back"

@@ -20,8 +20,8 @@ SALES = 'strategy = "linear"\nresume_within = 60\nrecall_window = 3600'
 
 
 @asynccontextmanager
-async def centre(folder: Path) -> AsyncIterator[Client]:
-    async with Centre(folder, config=CONFIG.replace('strategy = "linear"', SALES)) as it:
+async def centre(folder: Path, *, extra: str = "") -> AsyncIterator[Client]:
+    async with Centre(folder, config=CONFIG.replace('strategy = "linear"', SALES), extra=extra) as it:
         app = make_api(it.switch, list(TOKENS.values()))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example.com") as http:

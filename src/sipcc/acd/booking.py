@@ -38,11 +38,16 @@ class Booking(Ground):
         settings: CallbackSettings,
         *,
         may_call: Callable[[float], bool],
-        denied: Callable[[str], bool],
+        objection: Callable[[str], str],
     ) -> None:
         """From now on callers may be called back; see `sipcc.acd.callback.Callbacks`."""
         self.callbacks = Callbacks(
-            settings, self._events, new_id=self._new_id, may_call=may_call, denied=denied
+            settings,
+            self._events,
+            new_id=self._new_id,
+            may_call=may_call,
+            objection=objection,
+            canonical=lambda number: self.canonical(number),
         )
 
     def book(self, queue: str, number: str, *, call: str = "", priority: int = 0, now: float) -> Callback:

@@ -148,7 +148,8 @@ class Callbacks:
         *,
         new_id: Callable[[str], str],
         may_call: Callable[[float], bool] = lambda now: True,
-        denied: Callable[[str], bool] = lambda number: False,
+        objection: Callable[[str], str] = lambda number: "",
+        canonical: Callable[[str], str] = str,
     ) -> None:
         """Begin without any.
 
@@ -157,12 +158,13 @@ class Callbacks:
             events: What happens is appended to this.
             new_id: Makes an id from a prefix.
             may_call: Whether customers may be called at that time of the monotonic clock.
-            denied: Whether a number must not be called.
+            objection: Why a number must not be called, in words; empty when it may be.
+            canonical: The form of a number in which two that are the same are equal.
         """
         self.settings = settings
         self._events = events
         self._new_id = new_id
-        self._may_call, self._denied = may_call, denied
+        self._may_call, self._objection, self._canonical = may_call, objection, canonical
         self._pending: dict[str, Callback] = {}
         self._numbers: dict[str, str] = {}
         self._changed: dict[str, None] = {}
@@ -189,9 +191,10 @@ class Callbacks:
 
     def refusal(self, number: str) -> str:
         """Why `number` is not called back, in words; empty when it may be booked."""
-        if not is_dialable(number):
+        if not is_dialable(number := self._canonical(number)):
             return f"{number!r} is no number that can be called"
-        return f"{number!r} must not be called" if self._denied(number) else ""
+        why = self._objection(number)
+        return f"{number!r} must not be called: {why}" if why else ""
 
     def book(
         self,
@@ -212,6 +215,7 @@ class Callbacks:
         """
         if why := self.refusal(number):
             raise LocalProtocolError(why)
+        number = self._canonical(number)
         if number in self._numbers:
             return self._pending[self._numbers[number]]
         callback = Callback(
@@ -315,7 +319,7 @@ class Callbacks:
 
     def of_number(self, number: str) -> Callback | None:
         """The callback that a number has booked."""
-        return self._pending.get(self._numbers.get(number, ""))
+        return self._pending.get(self._numbers.get(self._canonical(number), ""))
 
     # For the next process
 
@@ -327,8 +331,11 @@ class Callbacks:
 
     def restore(self, callback: Callback) -> None:
         """Go on with a callback of a process before us; one whose number has another is dropped."""
+        callback = replace(callback, number=self._canonical(callback.number))
         if callback.number not in self._numbers:
             self._add(callback)
+        else:
+            self._changed[callback.id] = None
 
     def _add(self, callback: Callback) -> None:
         self._pending[callback.id] = callback

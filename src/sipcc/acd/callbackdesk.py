@@ -36,7 +36,7 @@ class CallbackDesk(Engine):
         settings: CallbackSettings,
         *,
         may_call: Callable[[float], bool] = lambda now: True,
-        denied: Callable[[str], bool] = lambda number: False,
+        objection: Callable[[str], str] = lambda number: "",
         keep: Keep | None = None,
     ) -> None:
         """Let callers book callbacks, by the destination ``callback`` of a queue. Comes before `start`.
@@ -45,10 +45,10 @@ class CallbackDesk(Engine):
             customers: Makes the calls.
             settings: The rules.
             may_call: Whether customers may be called at that time of the clock.
-            denied: Whether a number must not be called.
+            objection: Why a number must not be called, in words; empty when it may be.
             keep: Told of each change, so that another process can go on by `restore_callbacks`.
         """
-        self.floor.open_callbacks(settings, may_call=may_call, denied=denied)
+        self.floor.open_callbacks(settings, may_call=may_call, objection=objection)
         self._customers, self._keep = customers, keep
 
     def callbacks(self) -> list[Callback]:

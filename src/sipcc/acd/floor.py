@@ -65,7 +65,8 @@ class Floor(Renewable, Steering, Booking):
         `journey` it stands as if it had come when that began.
         """
         line = self.line(queue)
-        regained = self.kept.regain(line.settings.name, caller, now=now) if place is None else None
+        known = self.canonical(caller)
+        regained = self.kept.regain(line.settings.name, known, now=now) if place is None else None
         place = place if regained is None else regained[0]
         self._count += place is None
         entry = Entry(
@@ -89,7 +90,7 @@ class Floor(Renewable, Steering, Booking):
         line.insert(entry)
         if place is None or not place.entry:
             self._events.append(tell.joined(entry, line.position(entry)))
-            self.recalls.called(caller, now=now)
+            self.recalls.called(known, now=now)
         if regained is not None:
             self._events.append(tell.regained(entry, lost=regained[1]))
         if (

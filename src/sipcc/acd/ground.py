@@ -69,6 +69,8 @@ class Ground:
         self.offers: dict[str, Offer] = {}
         """Offers that have not ended, those being cancelled included."""
         self.traces: OrderedDict[str, Trace] = OrderedDict()
+        self.canonical: Callable[[str], str] = str
+        """The form of a number in which two that are the same are equal: by it callers are known again."""
         self.kept = KeptPlaces()
         self.recalls = RecallList(self._events, new_id=new_id)
         self.closed = False
@@ -110,7 +112,8 @@ class Ground:
     def take_up(self, entry: Entry) -> None:
         """Know of a talk that another process has begun."""
         line = self.line(entry.queue)
-        self.entries[entry.id] = replace(entry, queue=line.settings.name, told_as=entry.queue)
+        told_as = entry.told_as or entry.queue
+        self.entries[entry.id] = replace(entry, queue=line.settings.name, told_as=told_as)
         line.tally.joined += 1
         line.tally.left(entry, line.settings)
 
@@ -206,12 +209,12 @@ class Ground:
 
     def gave_up(self, entry: Entry, *, now: float) -> None:
         """A caller hung up while it waited: its place is kept, and somebody may call it."""
-        settings = self.line(entry.queue).settings
+        settings, caller = self.line(entry.queue).settings, self.canonical(entry.caller)
         if settings.resume_within:
-            self.kept.lost(entry, until=now + settings.resume_within)
+            self.kept.lost(entry, caller=caller, until=now + settings.resume_within)
         if entry.exit == "abandoned":
             window, call = settings.recall_window, entry.call
-            self.recalls.gave_up(settings.name, entry.caller, call=call, window=window, now=now)
+            self.recalls.gave_up(settings.name, caller, call=call, window=window, now=now)
 
 
 def _check_queues(agents: Sequence[AgentSettings], lines: Mapping[str, WaitingLine]) -> None:

@@ -38,11 +38,11 @@ class KeptPlaces:
     def __len__(self) -> int:
         return len(self._places)
 
-    def lost(self, entry: Entry, *, until: float) -> None:
-        """The caller of `entry` hung up; its place is kept up to `until`."""
+    def lost(self, entry: Entry, *, caller: str, until: float) -> None:
+        """The caller of `entry`, known as `caller`, hung up; its place is kept up to `until`."""
         if entry.caller.lower() in NOBODY:
             return
-        key = (entry.queue, entry.caller)
+        key = (entry.queue, caller)
         place = Place(joined=entry.joined, number=entry.number, back_why="resumed")
         self._places[key] = (place, entry.id, until)
         self._places.move_to_end(key)

@@ -13,6 +13,7 @@ from sipcc.api.access import Permit
 from sipcc.api.office import needs, office_of
 from sipcc.api.once import once
 from sipcc.api.schema import CallbackOrder, CallbackRow, Done
+from sipcc.errors import LocalProtocolError
 
 
 def _row(callback: Callback) -> CallbackRow:
@@ -39,14 +40,20 @@ async def callbacks(request: Request[Any, Any, Any]) -> list[CallbackRow]:
 
 @post("/callbacks", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
 async def book(request: Request[Any, Any, Any], data: JSONBody[CallbackOrder]) -> Response[CallbackRow]:
-    """Have somebody called back who does not wait; a number that is to be called back already keeps that."""
+    """Have somebody called back who does not wait; a number that is to be called back already keeps that.
+
+    404 for an unknown queue, 409 for a number that must not be called, with the reason.
+    """
     acd = office_of(request).centre.acd
-    return await once(
-        request,
-        data.request_id,
-        data,
-        lambda: _row(acd.book_callback(data.queue, data.number, priority=data.priority)),
-    )
+
+    def act() -> CallbackRow:
+        try:
+            acd.floor.line(data.queue)
+        except LocalProtocolError as error:
+            raise NotFoundException(str(error)) from None
+        return _row(acd.book_callback(data.queue, data.number, priority=data.priority))
+
+    return await once(request, data.request_id, data, act)
 
 
 @post("/callbacks/{callback:str}/cancel", guards=[needs(Permit.COMMAND_ALL)], status_code=200)

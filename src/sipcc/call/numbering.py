@@ -44,6 +44,11 @@ class Numbering:
         """The number that somebody here asks for; None when it is none."""
         return parse(text, self.home)
 
+    def canonical(self, text: str) -> str:
+        """What somebody here wrote, in the form that numbers are compared in; what is none stays as it is."""
+        number = self.dialled(text)
+        return text if number is None else number.canonical
+
     def outgoing(self, number: Number, trunk: TrunkSettings) -> str:
         """`number` as the user part of a Request-URI to `trunk`."""
         return trunk.prepend_out + self.shown(number, trunk)

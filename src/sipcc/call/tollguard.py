@@ -193,6 +193,16 @@ class TollGuard:
         self.blocked += not verdict.allowed
         return verdict
 
+    def by_lists(self, trunk: TrunkSettings, number: Number | None) -> Verdict:
+        """What the lists say of a number behind `trunk`, whoever calls it and when; nothing is counted."""
+        if number is None:
+            return Verdict("not_a_number")
+        if number.kind == "emergency":
+            return Verdict("emergency")
+        if (trunk.name, number.canonical) in self._configured:
+            return Verdict("configured")
+        return Verdict(self._by_lists(trunk, number) or "listed")
+
     def begin(self, leg: str, who: str, *, now: float, at: datetime) -> None:
         """A leg over a trunk begins on the account of `who`; it counts from now on."""
         if who:
@@ -234,14 +244,9 @@ class TollGuard:
     def _by_rules(
         self, trunk: TrunkSettings, number: Number, now: float, at: datetime, attempt: Attempt
     ) -> Why | None:
-        plan, limits = self._numbering.home, self._settings
-        allow, deny = self._lists(trunk)
-        if any(pattern.matches(number, plan) for pattern in (*deny, *self._deny)):
-            return "denied"
-        if number.canonical in self._unwanted:
-            return "do_not_call"
-        if not any(pattern.matches(number, plan) for pattern in allow or self._allow):
-            return "not_allowed"
+        limits = self._settings
+        if (why := self._by_lists(trunk, number)) is not None:
+            return why
         if self._night is not None and within(self._night, at.time()):
             return "night"
         if self._opened is not None and not self._opened(at):
@@ -254,6 +259,17 @@ class TollGuard:
             now=now,
         ):
             return "callee"
+        return None
+
+    def _by_lists(self, trunk: TrunkSettings, number: Number) -> Why | None:
+        plan = self._numbering.home
+        allow, deny = self._lists(trunk)
+        if any(pattern.matches(number, plan) for pattern in (*deny, *self._deny)):
+            return "denied"
+        if number.canonical in self._unwanted:
+            return "do_not_call"
+        if not any(pattern.matches(number, plan) for pattern in allow or self._allow):
+            return "not_allowed"
         return None
 
     def _by_account(self, who: str, now: float, at: datetime) -> Why:

@@ -26,14 +26,14 @@ class CustomerCalls:
         """Let callers book from now on, and go on with what a process before us has left."""
         acd = self._switch.acd
         acd.call_customers(
-            self, self._settings, may_call=self._may_call, denied=self._denied, keep=self._keep
+            self, self._settings, may_call=self._may_call, objection=self._objection, keep=self._keep
         )
         self._switch.queueing.booked_prompt = self._settings.prompt
         acd.restore_callbacks([*self._shelf.left.values()])
 
     def call(self, call_id: str, number: str, queue: str) -> PlacedCall:
         """Begin a call to a customer; nobody is rung yet."""
-        config, settings = self._switch.config, self._settings
+        config = self._switch.config
         return self._switch.calls.place(
             Placing(
                 id=call_id,
@@ -41,10 +41,13 @@ class CustomerCalls:
                 called=f"callback:{queue}",
                 language=config.ivr.language,
                 source="callback",
-                target=f"{settings.route}/{number}" if settings.route else f"tel:{number}",
-                caller_id=settings.caller_id,
+                target=self._target(number),
+                caller_id=self._settings.caller_id,
             )
         )
+
+    def _target(self, number: str) -> str:
+        return f"{self._settings.route}/{number}" if self._settings.route else f"tel:{number}"
 
     def _may_call(self, now: float) -> bool:
         if not self._settings.hours:
@@ -53,10 +56,21 @@ class CustomerCalls:
         calendar = self._switch.reception.calendars.get(self._settings.hours)
         return calendar is not None and calendar.is_open(self._switch.clock.wall_of(now)).open
 
-    def _denied(self, text: str) -> bool:
-        numbering = self._switch.numbering
-        number = numbering.dialled(text)
-        return number is None or any(pattern.matches(number, numbering.home) for pattern in self._deny)
+    def _objection(self, text: str) -> str:
+        """Why a customer is not to be called, now or later; what the hour alone forbids comes to its time."""
+        switch = self._switch
+        number, plan = switch.numbering.dialled(text), switch.numbering.home
+        if number is None or any(pattern.matches(number, plan) for pattern in self._deny):
+            return "it is on the list of [callbacks] deny"
+        found = switch.places.locate(self._target(text))
+        verdicts = [
+            switch.context.toll.by_lists(place.trunk, place.number)
+            for place in (step for first in found for step in (first, *first.instead))
+            if place.trunk is not None
+        ]
+        if any(verdict.allowed for verdict in verdicts):
+            return ""
+        return verdicts[0].hint if verdicts else "no trunk and no route leads to it"
 
     def _keep(self, name: str, callback: SavedCallback | None) -> None:
         if callback is None:

@@ -288,6 +288,7 @@ class Switch(Application):
             clock=self.clock,
             ids=self.ids,
         )
+        self.acd.floor.canonical = self.numbering.canonical
         self.acd.planner.region_of = lambda number: self.reception.regions.of(number)
         link_callbacks(self.acd, self.bus, lambda call_id: self.calls.get(call_id))
         self.queueing = Queueing(self.queue, self.handler_of)

@@ -36,7 +36,7 @@ class Desk:
             self.events,
             new_id=lambda prefix: f"{prefix}{next(ids)}",
             may_call=lambda now: self.open,
-            denied=lambda number: number.startswith("400"),
+            objection=lambda number: "listed" if number.startswith("400") else "",
         )
 
     def book(self, number: str = NUMBER, *, now: float = 100.0, joined: float = 40.0) -> Callback:

@@ -32,7 +32,7 @@ def test_a_place_is_regained_in_its_queue_by_its_caller_in_time(
     queue: str, caller: str, now: float, found: bool
 ) -> None:
     places = KeptPlaces()
-    places.lost(entry(), until=80.0)
+    places.lost(entry(), caller=CALLER, until=80.0)
     regained = places.regain(queue, caller, now=now)
     assert (regained is not None) is found
     if regained is not None:
@@ -44,14 +44,14 @@ def test_a_place_is_regained_in_its_queue_by_its_caller_in_time(
 @pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "unknown"])
 def test_callers_who_hide_are_not_one_person(caller: str) -> None:
     places = KeptPlaces()
-    places.lost(entry(caller=caller), until=80.0)
+    places.lost(entry(caller=caller), caller=caller, until=80.0)
     assert len(places) == 0
 
 
 def test_the_oldest_place_is_forgotten_first() -> None:
     places = KeptPlaces(kept=2)
     for number in range(3):
-        places.lost(entry(caller=f"1380013800{number}"), until=80.0)
+        places.lost(entry(caller=f"1380013800{number}"), caller=f"1380013800{number}", until=80.0)
     assert len(places) == 2
     assert places.regain("q", "13800138000", now=20.0) is None
     assert places.regain("q", "13800138002", now=20.0) is not None
