@@ -43,9 +43,17 @@ class Nobody:
 class Life:
     """One process: it ends by being left alone, as by kill -9."""
 
-    def __init__(self, folder: Path, *, agents: Collection[AgentSettings] = AGENTS, **queue: Any) -> None:
-        rules = {"strategy": "linear", "wrap_up": 30.0} | queue
-        self.it = Centre([*agents], [QueueSettings(name="q", **rules)], presence=self)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        agents: Collection[AgentSettings] = AGENTS,
+        others: Collection[str] = (),
+        **queue: Any,
+    ) -> None:
+        rules: dict[str, Any] = {"name": "q", "strategy": "linear", "wrap_up": 30.0} | queue
+        queues = [QueueSettings(**rules), *(QueueSettings(name=name) for name in others)]
+        self.it = Centre([*agents], queues, presence=self)
         self.registered: set[str] = set()
         self.shelves = Shelves(folder / "sipccd.shelves")
         self.shelves.open()
@@ -70,8 +78,8 @@ class Life:
             self.acd._driver.close()
         await settle()
 
-    def enter(self, caller: FakeCaller, **more: Any) -> asyncio.Task[Any]:
-        return asyncio.get_running_loop().create_task(self.acd.queue("q").enter(caller, **more))
+    def enter(self, caller: FakeCaller, queue: str = "q", **more: Any) -> asyncio.Task[Any]:
+        return asyncio.get_running_loop().create_task(self.acd.queue(queue).enter(caller, **more))
 
     def agent(self, name: str) -> Any:
         return self.acd.floor.staff.get(name)

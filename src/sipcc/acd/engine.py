@@ -50,6 +50,8 @@ class Engine:
         """Places that are kept for callers, by call: they get them when they enter that queue again."""
         self.on_elsewhere: Callable[[str], None] | None = None
         """Told a call for which a place is kept when it enters another queue instead."""
+        self.on_renewed: Callable[[], None] | None = None
+        """Told when there are other agents and queues."""
         self.on_settled: Callable[[], None] | None = None
         """Told whenever all that followed from an input has been done."""
 

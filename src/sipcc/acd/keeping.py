@@ -60,10 +60,11 @@ class Keeping:
                 bus.on(kind, self._on_event)
         acd.on_settled = self._write_down
         acd.on_elsewhere = self.call_over
+        acd.on_renewed = self._renewed
 
     def close(self) -> None:
         """Write no more: what happens from now on is the end of the process, and not of anybody's day."""
-        self._acd.on_settled = None
+        self._acd.on_settled = self._acd.on_renewed = None
         if self._holding is not None:
             self._holding.cancel()
 
@@ -83,6 +84,14 @@ class Keeping:
         self._known.move_to_end(caller)
         if len(self._known) > CALLERS_KEPT:
             self._callers.over(self._known.popitem(last=False)[0])
+
+    def _renewed(self) -> None:
+        """Queues may be called otherwise: who is in one is written down anew, and who comes back finds it."""
+        floor, returning = self._acd.floor, self._acd.returning
+        self._touched.update(floor.entries)
+        for call, place in returning.items():
+            if floor.knows(place.queue) and (name := floor.line(place.queue).settings.name) != place.queue:
+                returning[call] = replace(place, queue=name, told_as=place.told_as or place.queue)
 
     def _write_down(self) -> None:
         floor, wall_of = self._acd.floor, self._clock.wall_of
@@ -130,6 +139,7 @@ class Keeping:
         self._touched.add(entry_id)
         if not floor.knows(kept.queue):
             return
+        kept = kept.called(floor.line(kept.queue).settings.name)
         floor.count_on(kept.number)
         talks = bool(kept.agent) and kept.agent in floor.staff.agents
         if talks:
@@ -141,14 +151,14 @@ class Keeping:
         if not lives:
             self._forget(kept.call, now=now)
             return
-        self._bus.emit(QueueResumed(at=now, entry=entry_id, queue=kept.queue, call=kept.call))
+        self._bus.emit(QueueResumed(at=now, entry=entry_id, queue=kept.told_queue, call=kept.call))
         for offer, agent in kept.offers:
             self._bus.emit(
                 OfferEnded(
                     at=now,
                     offer=offer,
                     entry=entry_id,
-                    queue=kept.queue,
+                    queue=kept.told_queue,
                     call=kept.call,
                     agent=agent,
                     outcome="cancelled",
@@ -236,7 +246,7 @@ class Keeping:
                 QueueLeft(
                     at=now,
                     entry=place.entry,
-                    queue=place.queue,
+                    queue=place.told_as or place.queue,
                     call=call,
                     exit="failed",
                     waited=now - place.began,

@@ -64,6 +64,16 @@ class KeptEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """True for a stay that is a part of a way through several queues."""
     offers: tuple[tuple[str, str], ...] = ()
     """Offer and agent of those who were being rung."""
+    told_as: str = ""
+
+    @property
+    def told_queue(self) -> str:
+        """The name of the queue in events."""
+        return self.told_as or self.queue
+
+    def called(self, queue: str) -> KeptEntry:
+        """The same, in a queue whose name is `queue` now."""
+        return self if queue == self.queue else replace(self, queue=queue, told_as=self.told_queue)
 
 
 class KeptTalk(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +193,7 @@ def saved_entry(entry: Entry, offers: Iterable[Offer], *, wall_of: WallOf) -> Ke
         answered_at=0.0 if entry.answered_at is None else round(wall_of(entry.answered_at), 3),
         on_journey=entry.journey is not None,
         offers=tuple((offer.id, offer.agent) for offer in offers),
+        told_as=entry.told_as,
     )
 
 
@@ -197,6 +208,7 @@ def restored_place(entry_id: str, kept: KeptEntry, *, ages: float) -> Place:
         entry=entry_id,
         began=began + ages,
         back_why="restarted",
+        told_as=kept.told_as,
     )
 
 
@@ -217,4 +229,5 @@ def restored_entry(entry_id: str, kept: KeptEntry, *, ages: float) -> Entry:
         answered_at=answered_at,
         exit="answered" if kept.agent else None,
         left_at=answered_at,
+        told_as=kept.told_as,
     )

@@ -225,6 +225,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The entry that goes on, of a process before this one: it is no new one; empty for a new one."""
     began: float | None = None
     """When the wait began that goes on; None for one that begins."""
+    told_as: str = ""
+    """As in `Entry`, of an entry that goes on."""
 
     def given_to(self, entry: Entry, *, now: float) -> Entry:
         """A new entry that stands here."""
@@ -237,6 +239,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
             tried=self.tried,
             back_at=began,
             back_why=self.back_why,
+            told_as=self.told_as,
         )
 
 

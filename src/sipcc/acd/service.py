@@ -155,6 +155,8 @@ class Acd(CallerCommands):
                 settings = self.floor.staff.agents[name].settings
                 there = not settings.registers or self._present(settings)
                 self.floor.staff.registration(name, there, now=self.now())
+            if self.on_renewed is not None:
+                self.on_renewed()
             self._pump()
 
         return go_over
