@@ -17,6 +17,7 @@ from tests.flow.test_transfer_accounts import EXTRA, QUIET, SALES, chain, record
 
 from sipcc.api.app import make_api
 from sipcc.call.events import SupervisionChanged
+from sipcc.errors import LocalProtocolError
 from sipcc.rtp.tones import measure_tone
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
@@ -130,6 +131,30 @@ async def test_a_transfer_that_fails_changes_nothing(tmp_path: Path) -> None:
         assert (await talk.do("transfer"))[0] == 409
         await talk.caller.hangup()
         assert (await talk.do("hold"))[0] == 404
+
+
+@pytest.mark.parametrize("verb", ["transfer", "consult"])
+async def test_nobody_goes_to_what_is_not_there(tmp_path: Path, verb: str) -> None:
+    """That is known before anything happens: the two go on, and nothing of it stands in the records."""
+    async with client(tmp_path) as api:
+        talk = await talk_of(api, await api.centre.phone("1001"))
+        for target, why in (
+            ("menu:nope", "there is no menu 'nope'; known: main"),
+            ("queue:nope", "there is no queue 'nope'; known: help, sales, shut"),
+            ("agent:nope", "there is no agent 'nope'; known: alice, bob, carol"),
+            ("workflow:nope", "there is no workflow 'nope'; known: none"),
+            ("app:nope", "app:nope: no handler is routed under that name (known: none)"),
+            ("queue:", "destination 'queue' needs an argument, as in 'queue:NAME'"),
+        ):
+            status, said = await talk.do(verb, target=target)
+            assert (status, said["message"]) == (404, why)
+            call = api.centre.switch.calls.live()[0]
+            with pytest.raises(LocalProtocolError):
+                await (call.transfer(target) if verb == "transfer" else call.consult(target))
+        await hear_each_other(talk.caller, CALLER_HZ, talk.agent, AGENT_HZ["1001"])
+        assert api.centre.told("TransferStarted") == []
+        assert len(api.centre.told("LegStarted")) == 1
+        await talk.caller.hangup()
 
 
 async def test_a_command_is_done_once_also_while_it_is_under_way(tmp_path: Path) -> None:

@@ -329,6 +329,8 @@ async def test_a_caller_is_put_into_a_menu_that_the_agent_has_called(centre: Cen
         ("sip:1002@pbx.example.com;method=BYE", 403),
         ("sip:1002@pbx.example.com?Route=%3Csip:127.0.0.9%3E", 403),
         ("sip:nobody@pbx.example.com", 404),
+        ("sip:menu%3Anope@pbx.example.com", 404),
+        ("sip:agent%3Anope@pbx.example.com", 404),
         ("sip:1002@pbx.example.com?Replaces=guess%40x%3Bto-tag%3D1%3Bfrom-tag%3D2", 481),
         ("sip:1002@pbx.example.com?Replaces=x", 400),
     ],

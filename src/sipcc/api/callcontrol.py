@@ -71,8 +71,7 @@ def _other_side(call: Call, side: Leg | None) -> Leg:
 
 
 async def _transfer(call: Call, side: Leg | None, given: CallCommand) -> None:
-    if not given.target:
-        raise LocalProtocolError("a transfer needs a target")
+    _know_target(call, given.target)
     if call.conversation is None or call.conversation.over:
         raise LocalProtocolError("nobody talks in this call; who waits in a queue is moved by its entry")
     status = await call.transfer(given.target, timeout=given.timeout, by=side)
@@ -80,9 +79,17 @@ async def _transfer(call: Call, side: Leg | None, given: CallCommand) -> None:
         raise LocalProtocolError(f"the transfer failed with {status}; all is as before")
 
 
+def _know_target(call: Call, target: str) -> None:
+    if not target:
+        raise LocalProtocolError("this needs a target")
+    try:
+        call.context.signpost.find(target)
+    except LocalProtocolError as error:
+        raise NotFoundException(str(error)) from error
+
+
 async def _consult(call: Call, side: Leg | None, given: CallCommand) -> None:
-    if not given.target:
-        raise LocalProtocolError("a consultation needs a target")
+    _know_target(call, given.target)
     await call.consult(given.target, timeout=given.timeout, by=side)
 
 
@@ -129,7 +136,10 @@ async def control(
     verb: FromPath[CallVerb],
     data: JSONBody[CallCommand],
 ) -> Response[Done]:
-    """Command a call: 409 with the reason when that is not possible now, or came to nothing."""
+    """Command a call: 409 with the reason when that is not possible now, or came to nothing.
+
+    404 for a call that is over, and for an agent, queue or menu to go to that is not there.
+    """
     bearer = bearer_of(request)
 
     async def act() -> Done:

@@ -54,6 +54,9 @@ class Signpost(Protocol):
         """Where `target` leads, such as ``queue:sales``, ``agent:bob``, a number of ours, or a plain name.
 
         None for what is none of ours. An agent without a phone has no places.
+
+        Raises:
+            LocalProtocolError: it says of which kind it is, and there is none of that name.
         """
         ...
 

@@ -14,6 +14,9 @@ Kind = Literal[
     "echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "router", "reject", "app", "hangup"
 ]
 
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+"""All of them."""
+
 DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
@@ -47,7 +50,7 @@ class Destination(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> Destination:
         """Read ``kind`` or ``kind:argument``; ValueError says what is wrong and what is known."""
         kind, colon, argument = text.partition(":")
-        if kind not in get_args(Kind):
+        if kind not in KINDS:
             raise ValueError(f"unknown destination {text!r}; known kinds: {', '.join(get_args(Kind))}")
         if kind in _NEEDS_ARGUMENT and not argument:
             raise ValueError(f"destination {kind!r} needs an argument, as in '{kind}:NAME'")

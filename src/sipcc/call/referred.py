@@ -10,6 +10,7 @@ from sipcc.call import events
 from sipcc.call.context import Waypoint
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
+from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
 from sipcc.sip.session import InviteSession
 from sipcc.sip.session_api import SessionState
@@ -50,7 +51,10 @@ def refusal_of(call: Call, leg: Leg, referral: Referral) -> tuple[int, str] | No
         return 603, "it talks to nobody"
     if referral.replaces is not None:
         return _refusal_of_dialog(call, leg, referral.replaces)
-    waypoint = waypoint_of(call, leg, referral)
+    try:
+        waypoint = waypoint_of(call, leg, referral)
+    except LocalProtocolError as error:
+        return 404, str(error)
     if waypoint.handler is None and not waypoint.places:
         return 404, "nobody is there"
     return None

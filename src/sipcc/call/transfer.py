@@ -342,11 +342,11 @@ async def bare_transfer(
     """The program wants `target` in the place of whoever the caller talks to; the outcome as a status."""
     if call.transfer_under_way is not None:
         raise LocalProtocolError("a transfer is under way")
+    waypoint = call.context.signpost.find(target) if isinstance(target, str) else None
     talk = call.conversation
     name = str(target.uri) if isinstance(target, Target) else target
     transfer = Transfer(call, "application", name, by=by or (talk.peer if talk is not None else None))
     transfer.begin()
-    waypoint = call.context.signpost.find(target) if isinstance(target, str) else None
     going = transfer.go(waypoint, timeout=timeout) if waypoint else transfer.ring([target], timeout=timeout)
     work = transfer.see_through(going)
     call.context.scope.spawn(work, name=f"{call.id}/transfer")

@@ -117,6 +117,9 @@ class CallVerbs(CallLegs):
 
         Returns:
             200, or the status of the failure; then all is as before.
+
+        Raises:
+            LocalProtocolError: a transfer is under way, or there is no such agent, queue or menu.
         """
         self._check()
         return await bare_transfer(self.call, target, timeout=timeout, by=by)
@@ -129,7 +132,8 @@ class CallVerbs(CallLegs):
         `by` is the agent's side, if that cannot be known. What is returned completes, merges, or goes back.
 
         Raises:
-            LocalProtocolError: nobody talks, a transfer is under way, or `target` did not answer.
+            LocalProtocolError: nobody talks, a transfer is under way, there is no such agent, or `target` did
+                not answer.
         """
         self._check()
         return await consult(self.call, target, by=by, timeout=timeout)

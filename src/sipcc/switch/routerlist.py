@@ -5,9 +5,9 @@ from __future__ import annotations
 from sipcc import plugins
 from sipcc.call import Call, Handler
 from sipcc.config.routers import GROUP
-from sipcc.errors import LocalProtocolError
 from sipcc.log import get_logger
 from sipcc.switch.httprouter import HttpPosts, HttpService
+from sipcc.switch.missing import missing
 from sipcc.switch.routers import CallRouter, Host
 
 _log = get_logger("sipcc.routers")
@@ -54,8 +54,7 @@ class Routers:
             LocalProtocolError: there is none.
         """
         if name not in self._routers:
-            known = ", ".join(sorted(self._routers)) or "none"
-            raise LocalProtocolError(f"there is no router {name!r}; known: {known}")
+            raise missing("router", name, self._routers)
         router = self._routers[name]
 
         async def handler(call: Call) -> None:

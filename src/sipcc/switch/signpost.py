@@ -8,10 +8,12 @@ import msgspec
 
 from sipcc.call import Destination, Handler, NumberSettings, Route, Routes, Target
 from sipcc.call.context import Waypoint
+from sipcc.call.destination import KINDS
 from sipcc.config import Config
-from sipcc.errors import SipccError
+from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.numbers import Plan
 from sipcc.switch.contacts import places_at
+from sipcc.switch.missing import missing
 from sipcc.switch.places import Places
 
 _BY_NAME = ("queue", "menu")
@@ -87,7 +89,7 @@ class Signpost:
         """See `sipcc.call.context.Signpost`."""
         kind, colon, name = target.partition(":")
         if kind == "agent" and colon:
-            return self._agent(name) if name in self._agents else None
+            return self._agent(name)
         if target in self._users:
             return None
         route = self._numbers.find(target, None)
@@ -100,12 +102,14 @@ class Signpost:
             )
         if target in self._agents:
             return self._agent(target)
-        if colon:
+        if colon and kind in KINDS:
             return self._destination(target)
         found = next((kind for kind in _BY_NAME if target in self._named[kind]), "")
         return self._destination(f"{found}:{target}") if found else None
 
     def _agent(self, name: str) -> Waypoint:
+        if name not in self._agents:
+            raise missing("agent", name, self._agents)
         agent = self._agents[name]
         places: list[Target] = []
         for contact in agent.places:
@@ -114,14 +118,14 @@ class Signpost:
 
     def _number(self, settings: NumberSettings) -> Waypoint:
         if not settings.hours and not settings.regions and settings.to.startswith("dial:"):
-            return self._destination(settings.to) or Waypoint()
+            return self._destination(settings.to)
         return Waypoint(handler=self._treatment_of(settings))
 
-    def _destination(self, text: str) -> Waypoint | None:
+    def _destination(self, text: str) -> Waypoint:
         try:
             destination = Destination.parse(text)
             if destination.kind == "dial":
                 return Waypoint(places=tuple(self._places.locate(destination.argument)))
             return Waypoint(handler=self._handler_of(destination))
-        except (ValueError, SipccError):
-            return None
+        except (ValueError, ConfigError) as error:
+            raise LocalProtocolError(str(error)) from error

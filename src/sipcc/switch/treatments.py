@@ -10,8 +10,8 @@ from sipcc.call import Call, Destination, Handler
 from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
-from sipcc.errors import LocalProtocolError
 from sipcc.ivr import MenuFlow
+from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
 from sipcc.switch.workflows import Workflows
@@ -61,8 +61,7 @@ class Treatments:
             return self._menu(name)
         if destination.kind == "queue":
             if name not in self._queues:
-                known = ", ".join(sorted(self._queues)) or "none"
-                raise LocalProtocolError(f"there is no queue {name!r}; known: {known}")
+                raise missing("queue", name, self._queues)
             return self.queueing.handler(name)
         if destination.kind == "workflow":
             return self.workflows.handler(name)
@@ -71,6 +70,9 @@ class Treatments:
         return self._app(name)
 
     def _menu(self, name: str) -> Handler:
+        if name not in self.menus.names:
+            raise missing("menu", name, self.menus.names)
+
         async def handler(call: Call) -> None:
             destination = await self.menus.run(name, call)
             await self.handler_of(destination)(call)

@@ -15,8 +15,8 @@ from sipcc.call.events import Decision
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.config.workflows import read_workflows
-from sipcc.errors import LocalProtocolError
 from sipcc.expr import Value
+from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routers import known_of
 
@@ -50,8 +50,7 @@ class Workflows:
             LocalProtocolError: there is none.
         """
         if name not in self.workflows:
-            known = ", ".join(sorted(self.workflows)) or "none"
-            raise LocalProtocolError(f"there is no workflow {name!r}; known: {known}")
+            raise missing("workflow", name, self.workflows)
 
         async def handler(call: Call) -> None:
             await self._queueing.wait(call, partial(self._go_through, self.workflows[name], call))
