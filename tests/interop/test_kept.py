@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.interop.centre import PASSWORDS, Centre
+from tests.interop.centre import MUSIC_HZ, PASSWORDS, WELCOME_HZ, Centre
 from tests.interop.family import Family
 from tests.interop.programs import ROOT, Program, free_port
 from tests.interop.test_resume import AGENT_HZ, QUEUE, Talk
@@ -131,6 +131,57 @@ async def test_callers_keep_their_order_and_their_entries(tmp_path: Path) -> Non
             assert await caller.ended(timeout=5) == "peer"
         talk.centre.cdrs(2)
         assert talk.centre.exits() == ["answered", "answered"]
+
+
+async def reload(talk: Talk, *changes: tuple[str, str]) -> None:
+    """Let other words stand in the configuration, and take that over."""
+    text = talk.centre.config.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    talk.centre.config.write_text(text)
+    await asyncio.to_thread(talk.centre.ask, "reload")
+
+
+async def test_a_caller_who_has_agreed_before_is_recorded_afterwards(tmp_path: Path) -> None:
+    rules = 'record = true\n[queues.recording]\nprompt = "hello"\nkey = "1"\n'
+    async with Talk(tmp_path) as talk:
+        assert await talk.phone.unregister() == 200
+        await reload(talk, ("record = true\n", rules))
+        caller = await talk.carrier.call(QUEUE)
+        await caller.answered()
+        await caller.hears(WELCOME_HZ)
+        await caller.hears_silence(timeout=8)
+        await caller.press("1")
+        await caller.hears(MUSIC_HZ)
+        await talk.kill_control()
+        assert await talk.phone.register() == 200
+        agent = await talk.phone.next_call()
+        await agent.answered()
+        await talk.hear(caller, agent)
+        await agent.hangup()
+        assert await caller.ended(timeout=5) == "peer"
+        [record] = talk.centre.cdrs(1)
+        assert record["consent"]["outcome"] == "given"
+        assert len(record["recordings"]) == 1
+
+
+async def test_a_caller_of_a_renamed_queue_keeps_its_entry(tmp_path: Path) -> None:
+    names = ('name = "sales"', 'name = "orders"\nwas = "sales"'), ('["sales"]', '["orders"]')
+    async with Talk(tmp_path) as talk:
+        assert await talk.phone.unregister() == 200
+        caller = await talk.carrier.call(QUEUE)
+        await caller.hears(MUSIC_HZ)
+        await reload(talk, *names, ("queue:sales", "queue:orders"))
+        await talk.kill_control()
+        assert await talk.phone.register() == 200
+        agent = await talk.phone.next_call()
+        await agent.answered()
+        await talk.hear(caller, agent)
+        await agent.hangup()
+        assert await caller.ended(timeout=5) == "peer"
+        talk.centre.cdrs(1)
+        assert talk.centre.exits() == ["answered"]
 
 
 async def test_an_agent_rests_after_a_talk_that_outlived_the_process(tmp_path: Path) -> None:
