@@ -307,6 +307,26 @@ def _home_spellings(number: Number, plan: Plan) -> tuple[str, ...]:
     return tuple({in_country(canonical, plan), plan.trunk + canonical[len(home) :]})
 
 
+def ways(text: str, plan: Plan) -> frozenset[str]:
+    """As what the number that `text` means may stand in records: in every spelling that means the same.
+
+    What is no number stands as it is written.
+    """
+    number = parse(text, plan)
+    if number is None:
+        return frozenset({text})
+    canonical, area = number.canonical, f"+{plan.country}{plan.area}"
+    found = {canonical, canonical.removeprefix("+"), number.text, *spellings(number, plan)}
+    if plan.area and canonical.startswith(area):
+        found.add(canonical.removeprefix(area))
+    return frozenset(way for way in found if _means(way, canonical, plan))
+
+
+def _means(text: str, canonical: str, plan: Plan) -> bool:
+    number = parse(text, plan)
+    return number is not None and number.canonical == canonical
+
+
 class Pattern(msgspec.Struct, frozen=True):
     """A number, a beginning with ``*``, a kind such as ``mobile``, or ``*`` for any number."""
 

@@ -256,6 +256,19 @@ async def test_a_hold_stops_the_deletion_and_the_erasure(tmp_path: Path) -> None
         assert proofs == [(other.id, "erased", "admin"), (held.id, "expired", "")]
 
 
+async def test_a_subject_is_found_and_erased_however_its_number_is_written(tmp_path: Path) -> None:
+    async with client(tmp_path, taped("true") + '[dialling]\ncountry = "86"\n') as api:
+        cdr = await one_call(api)
+        assert cdr.caller == "+8613800138000"
+        await api.centre.switch.keeper.flush()
+        for caller, found in (("13800138000", 1), ("+86 138-0013-8000", 1), ("13800138001", 0)):
+            page = (await api.get("/recordings", caller=caller)).json()
+            assert len(page["recordings"]) == found, caller
+        erased = await api.post("/recordings/erase", {"request_id": "e1", "number": "138 0013 8000"})
+        assert erased.json() == {"deleted": [cdr.id], "held": [], "left": []}
+        assert files(api.centre) == []
+
+
 async def test_the_index_follows_a_recording_that_is_compressed(tmp_path: Path) -> None:
     async with client(tmp_path, taped("true") + '[media.recording]\nformat = "flac"\n') as api:
         cdr = await one_call(api)

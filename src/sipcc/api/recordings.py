@@ -95,7 +95,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     request_id: RequestId
     number: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-    """The subject: who called, or was called by a user, as call records write it."""
+    """The subject: who called, or was called by a user; every spelling of a number is that number."""
 
 
 VERBS: dict[RecordingVerb, Callable[[Call, RecordingCommand], object]] = {

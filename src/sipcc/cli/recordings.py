@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sipcc.cli.stored import Moment, config_of, database_of, source, with_database
+from sipcc.cli.stored import Moment, config_of, database_of, plan_of, source, with_database
 from sipcc.clock import LoopClock
 from sipcc.config import load_records
 from sipcc.events import Event
+from sipcc.numbers import Plan
 from sipcc.records.archive import RecordingFilter, RecordingIndex
 from sipcc.records.database import migrate
 from sipcc.records.eventlog import REGISTRY
@@ -48,12 +49,16 @@ class Ledger:
             await RecordStore(engine).write(items)
 
 
-def _changed(database: str, work: Callable[[Retention, RecordingIndex], Awaitable[Erased | None]]) -> Erased:
+def _changed(
+    database: str,
+    work: Callable[[Retention, RecordingIndex], Awaitable[Erased | None]],
+    plan: Plan | None = None,
+) -> Erased:
     """Run `work` by the rules, and write what it tells."""
 
     async def run(engine: AsyncEngine) -> Erased:
         await migrate(engine)
-        ledger, index = Ledger(), RecordingIndex(engine)
+        ledger, index = Ledger(), RecordingIndex(engine, plan)
         rules = Retention(lambda: index, telling=ledger, clock=ledger.clock)
         try:
             return await work(rules, index) or Erased()
@@ -158,10 +163,20 @@ def _hold(database: str, call: str, *, held: bool, why: str = "") -> None:
 @click.confirmation_option("--yes", prompt="The recordings cannot be had back. Go on?")
 @click.pass_context
 def erase(ctx: click.Context, /, number: str, by: str | None) -> None:
-    """Delete every recording of NUMBER, as call records write it, but for those that are held."""
-    done = _changed(database_of(ctx), lambda rules, index: rules.erase(number, by=by or getpass.getuser()))
+    """Delete every recording of NUMBER, however it is written, but for those that are held."""
+    done = _changed(
+        database_of(ctx),
+        lambda rules, index: rules.erase(number, by=by or getpass.getuser()),
+        plan_of(ctx),
+    )
     for word, ids in (("deleted", done.deleted), ("held", done.held), ("left", done.left)):
         for key in ids:
             click.echo(f"{word}: {key}")
+    found = len(done.deleted) + len(done.held) + len(done.left)
+    click.echo(
+        f"{len(done.deleted)} of {found} recordings of {number} deleted"
+        if found
+        else f"no recordings of {number}"
+    )
     if done.left:
         raise click.ClickException("some still run, or cannot be deleted: try again")

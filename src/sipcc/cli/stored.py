@@ -15,7 +15,8 @@ import click
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sipcc.config import load_records
+from sipcc.config import load_plan, load_records
+from sipcc.numbers import Plan
 from sipcc.records.database import database_url, open_engine, sqlite_path
 from sipcc.records.eventlog import EventLog
 from sipcc.records.hookstore import HookStore
@@ -89,6 +90,11 @@ def config_of(ctx: click.Context) -> Path:
     """The configuration that `source`'s options name."""
     path: Path = ctx.meta.get(f"{_KEY}config", Path("sipcc.toml"))
     return path
+
+
+def plan_of(ctx: click.Context) -> Plan | None:
+    """How numbers are written; a database that is read without a configuration has them as they are."""
+    return load_plan(config_of(ctx)) if config_of(ctx).exists() else None
 
 
 def with_database(

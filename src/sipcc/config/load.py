@@ -51,7 +51,7 @@ from sipcc.config.webhooks import check_webhooks
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.config.workflows import check_ways, check_workflows
 from sipcc.errors import ConfigError
-from sipcc.numbers import plan_of
+from sipcc.numbers import Plan, plan_of
 from sipcc.records.settings import RecordSettings
 from sipcc.regions import Regions, RegionSettings
 
@@ -121,7 +121,20 @@ def load_regions(path: str | Path, environ: Mapping[str, str] | None = None) -> 
     """
     kinds: dict[str, type[msgspec.Struct]] = {"regions": RegionSettings, "dialling": DiallingSettings}
     config = _load_part(Path(path), environ, kinds)
-    return read_regions(config.regions, plan_of(config.dialling.country, config.dialling.area_code))
+    return read_regions(config.regions, _plan(config.dialling))
+
+
+def load_plan(path: str | Path, environ: Mapping[str, str] | None = None) -> Plan:
+    """How numbers are written, from ``[dialling]`` of the file `path`; secrets are not read.
+
+    Raises:
+        ConfigError: the file is no TOML, or that section is wrong.
+    """
+    return _plan(_load_part(Path(path), environ, {"dialling": DiallingSettings}).dialling)
+
+
+def _plan(dialling: DiallingSettings) -> Plan:
+    return plan_of(dialling.country, dialling.area_code, frozenset(dialling.emergency))
 
 
 def load_socket(path: str | Path, environ: Mapping[str, str] | None = None) -> Path:

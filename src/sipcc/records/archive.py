@@ -17,6 +17,7 @@ from sipcc.call.events import (
     RecordingStored,
 )
 from sipcc.events import Event
+from sipcc.numbers import Plan, ways
 from sipcc.records.database import reading
 from sipcc.records.eventlog import REGISTRY, LogRow
 from sipcc.records.events import RecordingDeleted, RecordingHeld
@@ -52,6 +53,7 @@ class RecordingFilter(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     """Of a call that this agent has answered; known once it is over."""
     caller: str = ""
+    """From this number, however it or the recording's is written."""
     since: float | None = None
     """Begun at this Unix time or later."""
     until: float | None = None
@@ -61,12 +63,15 @@ class RecordingFilter(msgspec.Struct, frozen=True, kw_only=True):
 class RecordingIndex:
     """Reads the index."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, plan: Plan | None = None) -> None:
+        """`plan` is how numbers are written here; None takes them as they are."""
+        self._engine, self._plan = engine, plan or Plan()
 
     async def get(self, key: str, *, agent: str = "") -> Recording | None:
         """The recording called `key`; with `agent` only if that one has answered its call."""
-        found = await self._read(_filtered(RecordingFilter(agent=agent)).where(recording.c.id == key))
+        found = await self._read(
+            _filtered(RecordingFilter(agent=agent), self._plan).where(recording.c.id == key)
+        )
         return found[0] if found else None
 
     async def find(
@@ -78,7 +83,8 @@ class RecordingIndex:
     ) -> list[Recording]:
         """Up to `limit` recordings, newest first; those behind `after`, a start and an id."""
         columns = recording.c
-        query = _filtered(where or RecordingFilter()).order_by(columns.started.desc(), columns.id)
+        query = _filtered(where or RecordingFilter(), self._plan)
+        query = query.order_by(columns.started.desc(), columns.id)
         if after is not None:
             started, key = after
             same = (columns.started == started) & (columns.id > key)
@@ -102,9 +108,10 @@ class RecordingIndex:
 
     async def of_subject(self, number: str) -> list[Recording]:
         """Every recording of a call from `number`, or to it by a user of ours."""
-        columns = recording.c
+        columns, written = recording.c, ways(number, self._plan)
         from_us = exists().where(cdr.c.id == columns.call, cdr.c.trunk.is_(None))
-        query = select(recording).where((columns.caller == number) | ((columns.called == number) & from_us))
+        called = columns.called.in_(written) & from_us
+        query = select(recording).where(columns.caller.in_(written) | called)
         return await self._read(query.order_by(columns.started))
 
     async def open(self) -> list[Recording]:
@@ -167,13 +174,13 @@ def _row(new: Recording, path: str) -> dict[str, Any]:
     }
 
 
-def _filtered(where: RecordingFilter) -> Select[Any]:
+def _filtered(where: RecordingFilter, plan: Plan) -> Select[Any]:
     columns = recording.c
     query = select(recording)
     if where.call:
         query = query.where((columns.call == where.call) | (columns.interaction == where.call))
     if where.caller:
-        query = query.where(columns.caller == where.caller)
+        query = query.where(columns.caller.in_(ways(where.caller, plan)))
     if where.since is not None:
         query = query.where(columns.started >= where.since)
     if where.until is not None:

@@ -29,6 +29,7 @@ from sipcc.clock import Clock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.log import get_logger
+from sipcc.numbers import Plan
 from sipcc.records.alerts import AlertFold, AlertSettings
 from sipcc.records.archive import RecordingIndex
 from sipcc.records.cdr import Cdr, CdrFold
@@ -88,6 +89,7 @@ class RecordKeeper:
         alerts: Sequence[AlertSettings] = (),
         members: Mapping[str, Sequence[str]] | None = None,
         webhooks: Sequence[WebhookSettings] = (),
+        plan: Plan | None = None,
     ) -> None:
         """Take the settings; nothing is opened before `start`.
 
@@ -103,12 +105,14 @@ class RecordKeeper:
             alerts: rules whose alerts are told on the bus.
             members: the agents of each queue, for rules about them.
             webhooks: programs that are told of events.
+            plan: how numbers are written here; None takes them as they are.
         """
         self._settings = settings
         self._bus = bus
         self._clock = clock
         self._registry = registry
         self._limit = queue_limit
+        self._plan = plan
         self._figures_since = figures_since
         self._engine: AsyncEngine | None = None
         self._ready = False
@@ -201,7 +205,7 @@ class RecordKeeper:
     @property
     def recordings(self) -> RecordingIndex:
         """The recordings that there are; after `start`."""
-        return RecordingIndex(self._opened())
+        return RecordingIndex(self._opened(), self._plan)
 
     @property
     def log(self) -> EventLog:

@@ -11,6 +11,7 @@ import msgspec
 
 from sipcc.call.describing import codecs_for
 from sipcc.call.events import CallEndedEvent
+from sipcc.call.numbering import Numbering
 from sipcc.journal import Journal
 from sipcc.shelves import Shelves
 from sipcc.sip.binding import SavedContacts
@@ -61,6 +62,7 @@ def record_keeper(config: Config, bus: Bus, clock: LoopClock) -> RecordKeeper:
         alerts=config.alerts,
         members=members_of(config),
         webhooks=config.webhooks,
+        plan=Numbering(config.dialling).home,
     )
 
 

@@ -16,6 +16,7 @@ from sipcc.numbers import (
     parse,
     plan_of,
     split_subscriber,
+    ways,
     written,
 )
 
@@ -224,3 +225,26 @@ def test_visual_separators() -> None:
 def test_a_plan_is_named_by_its_country() -> None:
     assert plan_of("86", "010") == Plan("86", "10", "0", "00")
     assert plan_of("1").abroad == "011"
+
+
+@pytest.mark.parametrize(
+    ("text", "plan", "expected"),
+    [
+        (
+            "138-0013-8000",
+            BEIJING,
+            {"+8613800138000", "8613800138000", "008613800138000", "13800138000", "013800138000"},
+        ),
+        (
+            "01062345678",
+            BEIJING,
+            {"+861062345678", "861062345678", "00861062345678", "01062345678", "62345678"},
+        ),
+        # without its plus it would be a mobile number of here
+        ("+14155551234", BEIJING, {"+14155551234", "0014155551234"}),
+        ("13800138000", NO_PLAN, {"13800138000"}),
+        ("alice", BEIJING, {"alice"}),
+    ],
+)
+def test_every_way_in_which_a_number_may_stand_in_records(text: str, plan: Plan, expected: set[str]) -> None:
+    assert ways(text, plan) == expected

@@ -138,7 +138,9 @@ def test_a_subject_is_erased_and_the_rest_stays_in_order(centre: Centre) -> None
 
     centre.write(work)
     assert centre.run("recordings", "hold", "call-2", "--why", "case 17") == "held: call-2\n"
-    assert centre.run("erase", CALLER, "--yes", "--by", "anna") == "deleted: call-1\nheld: call-2\n"
+    assert centre.run("erase", CALLER, "--yes", "--by", "anna") == (
+        "deleted: call-1\nheld: call-2\n1 of 2 recordings of 13800138000 deleted\n"
+    )
     folder = centre.folder / "recordings"
     assert sorted(path.name for path in folder.iterdir()) == ["call-2.wav", "call-3.wav"]
     [proof] = centre.logged(RecordingDeleted)
@@ -150,7 +152,37 @@ def test_a_subject_is_erased_and_the_rest_stays_in_order(centre: Centre) -> None
     assert {line.split()[0] for line in listed} == {"call-2", "call-3"}
     assert [line for line in listed if "held" in line] == [line for line in listed if "call-2" in line]
     assert centre.run("recordings", "release", "call-2") == "released: call-2\n"
-    assert centre.run("erase", CALLER, "--yes") == "deleted: call-2\n"
+    assert centre.run("erase", CALLER, "--yes").splitlines()[0] == "deleted: call-2"
+    assert centre.run("erase", CALLER, "--yes") == "no recordings of 13800138000\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "gone"),
+    [
+        ("13800138000", ["call-1", "call-2", "call-3"]),
+        ("138-0013-8000", ["call-1", "call-2", "call-3"]),
+        ("+86 138 0013 8000", ["call-1", "call-2", "call-3"]),
+        ("62345678", ["call-5", "call-6"]),
+        ("14155551234", []),
+        ("alice", ["call-7"]),
+    ],
+)
+def test_a_subject_is_found_however_its_number_is_written(
+    centre: Centre, number: str, gone: list[str]
+) -> None:
+    (centre.folder / "sipcc.toml").write_text('[dialling]\ncountry = "86"\narea_code = "010"\n')
+    callers = ["+8613800138000", "13800138000", "8613800138000", "+14155551234", "01062345678", "62345678"]
+
+    def work(bus: Bus) -> None:
+        for index, caller in enumerate([*callers, "alice"], 1):
+            centre.call(bus, f"call-{index}", caller=caller)
+
+    centre.write(work)
+    *lines, last = centre.run("erase", number, "--yes").splitlines()
+    assert sorted(lines) == [f"deleted: {name}" for name in gone]
+    count = len(gone)
+    told = f"{count} of {count} recordings of {number} deleted" if gone else f"no recordings of {number}"
+    assert last == told
 
 
 def test_nobody_is_erased_without_being_asked_for(centre: Centre) -> None:
