@@ -13,7 +13,7 @@ import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, MUSIC_HZ, WELCOME_HZ, Centre
 from tests.flow.test_api import TOKENS, Client
 from tests.flow.test_transfer import hear_each_other, nothing_left, talk_to_alice
-from tests.flow.test_transfer_accounts import EXTRA, QUIET, SALES, chain, records_of, states
+from tests.flow.test_transfer_accounts import CELLS, EXTRA, QUIET, SALES, chain, records_of, states
 
 from sipcc.api.app import make_api
 from sipcc.call.events import SupervisionChanged
@@ -22,10 +22,17 @@ from sipcc.rtp.tones import measure_tone
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
 
+ROUTES = """
+[[routes]]
+name = "out"
+number = "*"
+trunks = ["cells"]
+"""
+
 
 @asynccontextmanager
-async def client(folder: Path) -> AsyncIterator[Client]:
-    async with Centre(folder, config=QUIET, extra=EXTRA) as centre:
+async def client(folder: Path, more: str = "") -> AsyncIterator[Client]:
+    async with Centre(folder, config=QUIET, extra=EXTRA + more) as centre:
         app = make_api(centre.switch, list(TOKENS.values()))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example.com") as http:
@@ -115,6 +122,43 @@ async def test_transfer_to_a_menu(tmp_path: Path) -> None:
         await talk.must("transfer", target="menu:main")
         await talk.agent.ended()
         await talk.caller.hears(WELCOME_HZ)
+        await talk.caller.hangup()
+
+
+@pytest.mark.parametrize("verb", ["transfer", "consult"])
+async def test_a_plain_number_is_dialled_by_the_routes(tmp_path: Path, verb: str) -> None:
+    async with client(tmp_path, ROUTES) as api:
+        centre = api.centre
+        mobile = FakePhone(
+            "mobile",
+            "none",
+            server=centre.server,
+            host=CELLS,
+            port=5060,
+            network=centre.network.host(CELLS),
+            tone_hz=2200.0,
+        )
+        await mobile.start()
+        talk = await talk_of(api, await centre.phone("1001"))
+        await talk.must(verb, role="agent", target="13800000077")
+        outside = await mobile.next_call()
+        assert outside.request is not None
+        assert outside.request.uri.user == "13800000077"
+        if verb == "consult":
+            await talk.must("complete", role="agent")
+        await talk.agent.ended()
+        await hear_each_other(talk.caller, CALLER_HZ, outside, 2200.0)
+        await talk.caller.hangup()
+        await outside.ended()
+        await mobile.stop()
+
+
+async def test_a_plain_number_that_may_not_be_called_is_not(tmp_path: Path) -> None:
+    async with client(tmp_path, ROUTES) as api:
+        talk = await talk_of(api, await api.centre.phone("1001"))
+        status, said = await talk.do("transfer", role="agent", target="0014155550100")
+        assert (status, said["message"]) == (409, "the transfer failed with 403; all is as before")
+        await hear_each_other(talk.caller, CALLER_HZ, talk.agent, AGENT_HZ["1001"])
         await talk.caller.hangup()
 
 

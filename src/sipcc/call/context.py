@@ -36,7 +36,7 @@ class Locator(Protocol):
     """Finds the places where a party can be rung."""
 
     def locate(self, target: str) -> Sequence[Target]:
-        """The places for a SIP URI or a user name; empty when the user is not registered."""
+        """The places for a SIP URI, a number or a user name; empty when the user is not registered."""
         ...
 
 

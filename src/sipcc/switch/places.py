@@ -25,7 +25,7 @@ class Places:
     |---|---|
     | ``1001`` or ``sip:1001@our-domain`` of a known user | every registered contact, over its flow |
     | a GRUU of our domain | the one device that it names, if it is registered |
-    | ``tel:NUMBER`` | that number by the first route that fits; without any route, the first trunk |
+    | ``tel:NUMBER`` or ``NUMBER`` | it, by the first route that fits; without any route, the first trunk |
     | ``NAME/NUMBER`` | that number on the trunk, or by the route, called NAME |
     | a SIP URI at the address of a trunk | its user part as a number on that trunk |
     | any other SIP URI | that URI |
@@ -79,7 +79,7 @@ class Places:
         try:
             uri = SipUri.parse(target)
         except ParseError:
-            return []
+            return [] if self._numbering.dialled(target) is None else self._by_route(target)
         if uri.scheme == "tel":
             return self._by_route(uri.subscriber)
         if uri.host == self._domain and uri.port is None:

@@ -69,3 +69,18 @@ def test_a_uri_at_a_carrier_is_a_number_on_its_trunk(target: str) -> None:
     source = Address("192.0.2.77", 40000)
     [found] = places("sip:1001@192.0.2.77", flow=OpenFlow("tcp", source)).locate(target)
     assert found.trunk is CARRIER
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        ("13800000077", ["13800000077"]),
+        ("tel:13800000077", ["13800000077"]),
+        ("138-0000-0077", ["13800000077"]),
+        ("nobody", []),
+        ("queue:nope", []),
+    ],
+)
+def test_a_plain_number_goes_to_the_carrier_and_a_name_does_not(target: str, sent: list[str]) -> None:
+    found = places("sip:1001@192.0.2.77", flow=OpenFlow("tcp", Address("192.0.2.77", 40000))).locate(target)
+    assert [place.uri.user for place in found if place.trunk is not None] == sent
