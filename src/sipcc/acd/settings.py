@@ -206,9 +206,9 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     requeue_prompt: str = "agent_lost"
     """What that caller is told; an agent who answers meanwhile cuts it. Empty for nothing."""
     bound: tuple[Name, ...] = ()
-    """Outside numbers that answer this queue, as ``carrier/13800138000``: each is an agent of that name,
-    after those of ``[[agents]]`` and in this order, who is there from the start. A number that several queues
-    name serves them all."""
+    """Outside numbers that answer this queue, as ``carrier/13800138000``: each is an agent by the name of
+    ``13800138000@carrier``, after those of ``[[agents]]`` and in this order, who is there from the start. A
+    number that several queues name serves them all."""
     bound_key: Key = ""
     """The key that must be pressed at such a number before it gets the caller, as an agent's `accept_key`."""
     no_agent: Literal["wait", "leave"] = "wait"
@@ -282,6 +282,12 @@ class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The JSON itself, in place of `file`."""
 
 
+def bound_name(number: str) -> str:
+    """The agent behind a number that is bound to a queue; a slash would not do in paths of HTTP."""
+    trunk, slash, rest = number.partition("/")
+    return f"{rest}@{trunk}" if slash else number
+
+
 def with_bound(agents: Sequence[AgentSettings], queues: Sequence[QueueSettings]) -> tuple[AgentSettings, ...]:
     """`agents`, and one more for each outside number that is bound to queues; nobody is added twice.
 
@@ -291,11 +297,12 @@ def with_bound(agents: Sequence[AgentSettings], queues: Sequence[QueueSettings])
     taken = {agent.name for agent in agents}
     for queue in queues:
         for number in queue.bound:
-            if number in taken:
+            name = bound_name(number)
+            if name in taken:
                 continue
-            before = bound.get(number)
-            bound[number] = AgentSettings(
-                name=number,
+            before = bound.get(name)
+            bound[name] = AgentSettings(
+                name=name,
                 uri=number,
                 accept_key=queue.bound_key or (before.accept_key if before is not None else ""),
                 queues=(*(before.queues if before is not None else ()), queue.name),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sipcc.acd.callback import HERE
-from sipcc.acd.settings import AgentSettings, QueueSettings
+from sipcc.acd.settings import AgentSettings, QueueSettings, bound_name
 from sipcc.call.destination import Destination
 from sipcc.call.settings import NumberSettings
 from sipcc.config.convert import did_you_mean
@@ -173,8 +173,10 @@ def check_target(text: str, path: Path, names: Names, report: Report) -> None:
 
 def check_bound(number: str, path: Path, names: Names, report: Report) -> None:
     """Check one number that is bound to a queue: an outside one, and nobody's name."""
-    if number in names.known("agents"):
-        report.error(path, f"an agent is called {number!r} already", "give that agent the queue instead")
+    if bound_name(number) in names.known("agents"):
+        report.error(
+            path, f"an agent is called {bound_name(number)!r} already", "give that agent the queue instead"
+        )
     elif "/" not in number and ":" not in number:
         report.error(path, f"{number!r} is no outside number", "write TRUNK/NUMBER, or add [[agents]]")
     else:

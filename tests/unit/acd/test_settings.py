@@ -52,9 +52,9 @@ def test_a_number_that_is_bound_to_queues_is_an_agent_of_them_all() -> None:
     agents = with_bound((ann,), queues)
     assert agents[0] is ann
     assert [(agent.name, agent.queues, agent.accept_key) for agent in agents[1:]] == [
-        ("c/13800138001", ("sales",), "1"),
-        ("c/13800138002", ("sales", "help"), "1"),
-        ("c/13800138003", ("help",), ""),
+        ("13800138001@c", ("sales",), "1"),
+        ("13800138002@c", ("sales", "help"), "1"),
+        ("13800138003@c", ("help",), ""),
     ]
     assert all(agent.wrap_up == 0 and not agent.registers for agent in agents[1:])
     assert with_bound(agents, queues) == agents

@@ -12,7 +12,7 @@ from sipcc.config.findings import Report
 from sipcc.config.names import Names, check_queue_exits
 
 DATA: dict[str, Any] = {"queues": [{"name": "sales"}, {"name": "help"}], "menus": [{"name": "main"}]}
-DATA |= {"trunks": [{"name": "carrier"}], "agents": [{"name": "carrier/1"}]}
+DATA |= {"trunks": [{"name": "carrier"}], "agents": [{"name": "1@carrier"}]}
 
 
 def findings(**queue: Any) -> list[tuple[str, str]]:
@@ -37,7 +37,7 @@ def rule(when: str, at: float, to: str = "queue:help") -> dict[str, Any]:
         (rule("wait", 0), "queues[0].overflow[0].at", 'when = "wait" with at = 0'),
         ({"bound": ["carrier/13800138000", "cariier/1"]}, "queues[0].bound[1]", "there is no trunk"),
         ({"bound": ["13800138000"]}, "queues[0].bound[0]", "'13800138000' is no outside number"),
-        ({"bound": ["carrier/1"]}, "queues[0].bound[0]", "an agent is called 'carrier/1' already"),
+        ({"bound": ["carrier/1"]}, "queues[0].bound[0]", "an agent is called '1@carrier' already"),
         (rule("estimate", 0), "queues[0].overflow[0].at", 'when = "estimate" with at = 0'),
     ],
 )  # fmt: skip
