@@ -12,6 +12,7 @@ import pytest
 from tests.flow.centre import AGENT_HZ, CONFIG, Centre
 
 from sipcc.acd.events import CallbackBooked, CallbackEnded, CallbackTried, QueueJoined, QueueLeft
+from sipcc.records.report import ReportFold
 from sipcc.testing.phone import Answer, Behaviour, Decline, FakePhone, Ignore
 
 CELLS = "127.0.0.9"
@@ -99,6 +100,15 @@ async def test_who_booked_is_called_back_when_an_agent_has_picked_up(tmp_path: P
         back = next(record for record in records if record.called == "callback:sales")
         assert (back.caller, back.queues, back.cause) == ("13800138000", ("sales",), "normal")
         assert [leg.agent for leg in back.legs if leg.agent] == ["alice"]
+        report = ReportFold("trunk", step=900.0)
+        for event in centre.events:
+            report.apply(event, event.at)
+        rows = {key: cell for (_, key), cell in report.cells(since=0.0, until=1e9, now=1e9).items()}
+        assert {key: (cell.attempts, cell.figures.callbacks) for key, cell in rows.items()} == {
+            "carrier": (1, 0),
+            "cells": (0, 1),
+        }
+        assert rows["cells"].figures.callbacks_served == 1
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,15 @@ from sipcc.api.office import Office, needs, office_of
 from sipcc.records import FirstContacts
 from sipcc.records.export import report_csv
 from sipcc.records.funnel import Funnel
+from sipcc.records.heatmap import HeatSpot, heat_map
 from sipcc.records.reading import first_contacts, funnel, report_cells
 from sipcc.records.report import (
     AnsweredWithin,
     By,
     Cell,
-    HeatSpot,
     ReportFold,
     ReportRow,
     answered_within,
-    heat_map,
     row_of,
     totals,
 )

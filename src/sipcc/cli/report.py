@@ -18,6 +18,7 @@ from sipcc.cli.cdr_page import plain
 from sipcc.cli.stored import PIPE_WIDTH, Moment, config_of, database_of, source, with_log
 from sipcc.config import load_regions, load_service_levels
 from sipcc.records.export import iso_time, report_csv
+from sipcc.records.heatmap import heat_map
 from sipcc.records.reading import first_contacts, funnel, report_cells
 from sipcc.records.report import (
     By,
@@ -25,7 +26,6 @@ from sipcc.records.report import (
     ReportFold,
     ReportRow,
     answered_within,
-    heat_map,
     row_of,
     totals,
 )

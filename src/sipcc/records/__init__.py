@@ -8,10 +8,11 @@ from sipcc.records.cdr import Cdr, CdrConsent, CdrDigits, CdrFold, CdrLeg, CdrRe
 from sipcc.records.database import migrate, open_engine
 from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
 from sipcc.records.fcr import FcrFold, FirstContacts
+from sipcc.records.heatmap import HeatSpot, heat_map
 from sipcc.records.keeper import RecordCounters, RecordKeeper
 from sipcc.records.kpi import KpiFold, QueueFigures, ServiceLevels, figures_of
 from sipcc.records.outcome import OfferRecord, OutcomeFold, QueueOutcome
-from sipcc.records.report import HeatSpot, ReportFold, ReportRow, heat_map
+from sipcc.records.report import ReportFold, ReportRow
 from sipcc.records.settings import RecordSettings
 from sipcc.records.store import CdrFilter, RecordStore
 

@@ -6,6 +6,7 @@ The rules that make the numbers add up:
   its wrap-up. A call that spans a boundary is counted once, and the sum of the intervals is the total.
 - The time of agents counts where it passed: a talk over a boundary is split there.
 - A call attempt counts in the interval in which its INVITE arrived.
+- A callback counts by trunk where it left, if it did; it is no attempt there, for nobody called.
 - A run that died tells no end of its agents' states: they end with the last event of that run.
 
 Three rates go under the name of 接通率 (connect rate); each row has all three:
@@ -27,7 +28,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
-from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
+from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted, LegStarted
 from sipcc.events import Event
 from sipcc.records.kpi import WRAP_UP, QueueFigures, ratio
 from sipcc.regions import Regions
@@ -168,7 +169,7 @@ class _Visit(msgspec.Struct):
 
     start: float
     key: str | None
-    """None until an agent has answered, in a report by agent."""
+    """None until an agent has answered, in a report by agent; until it leaves, for a callback by trunk."""
     answered: bool = False
     callback: bool = False
     """Nobody waits: a customer is called back."""
@@ -203,6 +204,8 @@ class ReportFold:
         self._cells: dict[tuple[float, str], Cell] = {}
         self._visits: dict[str, _Visit] = {}
         self._calls: dict[str, tuple[float, str, bool]] = {}
+        self._placed: dict[str, _Visit] = {}
+        """Calls of ours that have not left yet, in a report by trunk."""
         self._agents: dict[str, tuple[str, float]] = {}
         self._last_visit: dict[str, _Visit] = {}
         self._offers: set[str] = set()
@@ -242,8 +245,11 @@ class ReportFold:
         match event:
             case CallStarted() | CallAnswered() | CallEndedEvent() if self._by in _BY_CALL:
                 self._take_call(event, wall)
+            case LegStarted() if event.trunk and event.agent is None and event.call in self._placed:
+                self._take_leaving(event)
             case QueueJoined() if event.entry not in self._visits:
-                visit = _Visit(self.start_of(wall), self._key_of(event), callback=bool(event.callback))
+                visit = self._placed.get(event.call) or _Visit(self.start_of(wall), self._key_of(event))
+                visit.callback = bool(event.callback)
                 self._visits[event.entry] = visit
                 if visit.key is not None:
                     self._count_joined(visit.start, visit.key, visit)
@@ -271,17 +277,27 @@ class ReportFold:
 
     def _take_call(self, event: CallStarted | CallAnswered | CallEndedEvent, wall: float) -> None:
         if isinstance(event, CallStarted):
-            if event.call not in self._calls:
+            if self._by == "trunk" and event.trunk is None and not event.sip_call_id:
+                self._placed[event.call] = _Visit(self.start_of(wall), None)
+            elif event.call not in self._calls:
                 key = self._key_of_call(event)
                 start = self.start_of(wall)
                 self._calls[event.call] = (start, key, False)
                 self._cell(start, key).attempts += 1
         elif isinstance(event, CallEndedEvent):
             self._calls.pop(event.call, None)
+            self._placed.pop(event.call, None)
         elif (known := self._calls.get(event.call)) is not None and not known[2]:
             start, key, _ = known
             self._calls[event.call] = (start, key, True)
             self._cell(start, key).reached += 1
+
+    def _take_leaving(self, event: LegStarted) -> None:
+        """The customer is rung: only now is it told over which trunk."""
+        visit = self._placed.pop(event.call)
+        visit.key = event.trunk
+        self._calls[event.call] = (visit.start, event.trunk, True)
+        self._count_joined(visit.start, event.trunk, visit)
 
     def _take_offer(self, event: OfferMade | OfferEnded) -> None:
         visit = self._visits.get(event.entry)
@@ -303,7 +319,7 @@ class ReportFold:
         if event.exit == "answered":
             visit.answered = True
             if visit.key is None and event.agent is not None:
-                visit.key = event.agent
+                visit.key = event.agent if self._by == "agent" else ""
                 self._count_joined(visit.start, visit.key, visit)
         else:
             del self._visits[event.entry]
@@ -420,26 +436,3 @@ def answered_within(cells: Mapping[tuple[float, str], Cell], seconds: Iterable[i
             AnsweredWithin(key=key, asked=asked, answered=cell.figures.answered, within=within, rates=rates)
         )
     return found
-
-
-class HeatSpot(msgspec.Struct, kw_only=True):
-    """One hour of the week, over all weeks of a report."""
-
-    weekday: int
-    """0 for Monday."""
-    hour: int
-    joined: int = 0
-    answered: int = 0
-    abandoned: int = 0
-
-
-def heat_map(cells: Mapping[tuple[float, str], Cell], *, zone: tzinfo | None = None) -> list[HeatSpot]:
-    """All 168 hours of the week, Monday first; `cells` of intervals of an hour or less."""
-    spots = [HeatSpot(weekday=day, hour=hour) for day in range(7) for hour in range(24)]
-    for (start, _), cell in cells.items():
-        when = datetime.fromtimestamp(start, UTC).astimezone(zone)
-        spot = spots[when.weekday() * 24 + when.hour]
-        spot.joined += cell.figures.joined
-        spot.answered += cell.figures.answered
-        spot.abandoned += cell.figures.abandoned
-    return spots

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
-from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
+from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted, LegStarted
 from sipcc.events import Event
 from sipcc.records.alerts import AlertFold, AlertSettings
 from sipcc.records.eventlog import REGISTRY
 from sipcc.records.events import AlertRaised
+from sipcc.records.heatmap import heat_map
 from sipcc.records.kpi import KpiFold
-from sipcc.records.report import By, ReportFold, ReportRow, heat_map, row_of, totals
+from sipcc.records.report import By, ReportFold, ReportRow, row_of, totals
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
 """A Monday."""
@@ -238,6 +239,32 @@ def test_the_sum_of_the_intervals_is_the_total(events: list[Event], by: By) -> N
             expected = getattr(other, name)
             numeric = isinstance(expected, float | dict) and name != "other_exits"
             assert getattr(one, name) == (pytest.approx(expected, abs=0.01) if numeric else expected), name
+
+
+def test_a_callback_stands_under_the_trunk_that_it_went_over() -> None:
+    def called_back(at: float, name: str, *, over: str, exit_: str) -> list[Event]:
+        placed = msgspec.structs.replace(call(at, name, trunk=None), sip_call_id="", source="callback")
+        entry = msgspec.structs.replace(joined(at, name, call=name), callback=f"b-{name}")
+        ringing: list[Event] = [
+            LegStarted(at=at + 1, call=name, leg="l1", target="sip:x", agent="alice", trunk="phones")
+        ]
+        if over:
+            ringing.append(LegStarted(at=at + 2, call=name, leg="l2", target="sip:x", trunk=over))
+        end = left(at + 9, name, exit_, 9.0, agent="alice" if exit_ == "answered" else None)
+        return [placed, entry, *ringing, end, talk(at + 60, name, 51.0)]
+
+    events: list[Event] = [
+        call(0.0, "c1"),
+        CallAnswered(at=1.0, call="c1"),
+        *called_back(10.0, "c2", over="carrier", exit_="answered"),
+        *called_back(100.0, "c3", over="cells", exit_="failed"),
+        *called_back(200.0, "c4", over="", exit_="failed"),
+    ]
+    rows = {
+        row.key: (row.attempts, row.system_rate, row.callbacks, row.callbacks_served, row.handled)
+        for row in day(events, "trunk")
+    }
+    assert rows == {"carrier": (1, 1.0, 1, 1, 1), "cells": (0, None, 1, 0, 0)}
 
 
 def test_who_is_called_back_is_no_caller() -> None:
