@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import NotFoundException, PermissionDeniedException, ServiceUnavailableException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -26,13 +27,13 @@ from sipcc.call import Call
 from sipcc.records.archive import RecordingFilter
 from sipcc.records.events import RecordingAccessed
 from sipcc.records.recordings import Recording
-from sipcc.records.retention import Erased, Retention
+from sipcc.records.retention import Erased, RecordsBehind
 
 CHUNK = 64 * 1024
 """Bytes of a recording that are in memory at a time."""
 
 FLUSH_S = 5.0
-"""Seconds that an erasure waits until its proofs are written."""
+"""Seconds that an erasure waits until its proofs are written, and a hold until the index is up to date."""
 
 LISTENING = [needs(Permit.LISTEN_OWN)]
 KEEPING = [needs(Permit.KEEP)]
@@ -201,14 +202,17 @@ async def audio(request: Request[Any, Any, Any], recording: FromPath[str]) -> Re
 @post("/calls/{call:str}/recording/hold", guards=KEEPING, status_code=200)
 async def hold(request: Request[Any, Any, Any], call: FromPath[str], data: JSONBody[Hold]) -> Response[Held]:
     """Keep the recordings of a call whatever their age, or no longer."""
-    office = office_of(request)
-    found = await office.centre.keeper.recordings.find(RecordingFilter(call=call), limit=500)
-    if not found:
-        raise NotFoundException(f"there are no recordings of a call {call!r}")
+    keeper = office_of(request).centre.keeper
 
-    def act() -> Held:
-        _retention(request).hold(call, held=data.held, by=bearer_of(request).name, why=data.why)
-        return Held(call=call, held=data.held, recordings=tuple(one.id for one in found))
+    async def act() -> Held:
+        await keeper.flush(FLUSH_S)
+        found = await keeper.recordings.find(RecordingFilter(call=call), limit=500)
+        if not found:
+            raise NotFoundException(f"there are no recordings of a call {call!r}")
+        with _asked_again():
+            await keeper.retention.hold(call, held=data.held, by=bearer_of(request).name, why=data.why)
+        there = await keeper.recordings.find(RecordingFilter(call=call), limit=500)
+        return Held(call=call, held=data.held, recordings=tuple(one.id for one in there))
 
     return await once(request, data.request_id, data, act)
 
@@ -216,14 +220,24 @@ async def hold(request: Request[Any, Any, Any], call: FromPath[str], data: JSONB
 @post("/recordings/erase", guards=KEEPING, status_code=200)
 async def erase(request: Request[Any, Any, Any], data: JSONBody[Erasure]) -> Response[Erased]:
     """Delete every recording of a subject, but for those that are held; what became of each is told."""
-    done = await _retention(request).erase(data.number, by=bearer_of(request).name)
-    await office_of(request).centre.keeper.flush(FLUSH_S)
-    return await once(request, data.request_id, data, lambda: done)
+    keeper = office_of(request).centre.keeper
+
+    async def act() -> Erased:
+        with _asked_again():
+            done = await keeper.retention.erase(data.number, by=bearer_of(request).name)
+        await keeper.flush(FLUSH_S)
+        return done
+
+    return await once(request, data.request_id, data, act)
 
 
-def _retention(request: Request[Any, Any, Any]) -> Retention:
-    centre = office_of(request).centre
-    return Retention(lambda: centre.keeper.recordings, telling=centre.bus, clock=centre.clock)
+@contextmanager
+def _asked_again() -> Iterator[None]:
+    """A database that is locked for a while is no answer to keep: the same request may come again."""
+    try:
+        yield
+    except RecordsBehind as error:
+        raise ServiceUnavailableException(str(error)) from error
 
 
 async def _heard(request: Request[Any, Any, Any], key: str) -> Recording:

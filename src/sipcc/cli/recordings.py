@@ -149,7 +149,7 @@ def _hold(database: str, call: str, *, held: bool, why: str = "") -> None:
         found = await index.find(RecordingFilter(call=call), limit=500)
         if not found:
             raise click.ClickException(f"there are no recordings of a call {call!r}")
-        rules.hold(call, held=held, by=getpass.getuser(), why=why)
+        await rules.hold(call, held=held, by=getpass.getuser(), why=why)
         for row in found:
             click.echo(f"{'held' if held else 'released'}: {row.id}")
 

@@ -37,6 +37,7 @@ from sipcc.records.database import database_url, migrate, open_engine, probe, sq
 from sipcc.records.eventlog import REGISTRY, EventLog, Registry, Scribe
 from sipcc.records.kpi import KpiFold
 from sipcc.records.outcome import OutcomeFold, QueueOutcome
+from sipcc.records.retention import Retention
 from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.records.spool import Spool, rows_of
 from sipcc.records.store import PAGE_ROWS, Item, RecordStore, is_passing
@@ -45,6 +46,9 @@ from sipcc.records.writer import BatchWriter
 from sipcc.tasks import TaskScope
 
 _log = get_logger("sipcc.records")
+
+SETTLE_S = 5.0
+"""How long a hold or an erasure of recordings waits for the database, in seconds."""
 
 ALERT_EVERY_S = 5.0
 """How often alerts are judged while nothing happens, in seconds."""
@@ -124,6 +128,10 @@ class RecordKeeper:
         self.kpi = KpiFold(service_levels)
         self.alerts = AlertFold(alerts, self.kpi, members=members or {})
         self.webhooks = Webhooks(webhooks, clock)
+        self.retention = Retention(
+            lambda: self.recordings, telling=bus, clock=clock, stored=lambda: self.flush(SETTLE_S)
+        )
+        """Holds, deletes and erases recordings; one for all, so that none goes while it is being held."""
         self._watches = bool(alerts)
         self._scope = TaskScope("records.alerts")
         self._keep: frozenset[str] = frozenset()
@@ -200,7 +208,7 @@ class RecordKeeper:
     @property
     def store(self) -> RecordStore:
         """The records in the database; after `start`."""
-        return RecordStore(self._opened())
+        return RecordStore(self._opened(), self._plan)
 
     @property
     def recordings(self) -> RecordingIndex:

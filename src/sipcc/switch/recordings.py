@@ -41,12 +41,10 @@ class Archivist:
 
     def start(self, context: CallContext, keeper: RecordKeeper, *, live: Collection[str]) -> None:
         """Begin; the recordings of the calls `live` go on."""
-        from sipcc.records.retention import Retention
 
         async def work() -> None:
             await _finish_left(context, keeper, frozenset(live), unless=self._closing.is_set)
-            retention = Retention(lambda: keeper.recordings, telling=context.bus, clock=context.clock)
-            await retention.run(self._closing)
+            await keeper.retention.run(self._closing)
 
         self._scope.spawn(work(), name="retention")
 

@@ -23,7 +23,7 @@ from sipcc.records.archive import RecordingFilter
 from sipcc.records.events import RecordingDeleted, RecordingHeld
 from sipcc.records.keeper import RecordKeeper
 from sipcc.records.recordings import DAY_S, Mask, Recording, begun, folded
-from sipcc.records.retention import Erased, Retention
+from sipcc.records.retention import Erased, RecordsBehind, Retention
 from sipcc.records.settings import RecordSettings
 
 CALLER = "13800138000"
@@ -48,7 +48,9 @@ class Archive:
         self.keeper = RecordKeeper(RecordSettings(database=str(folder / "sipcc.db")), self.bus, self.clock)
         self.told: list[Event] = []
         self.bus.on_all(self.told.append)
-        self.rules = Retention(lambda: self.keeper.recordings, telling=self.bus, clock=self.clock)
+        self.rules = Retention(
+            lambda: self.keeper.recordings, telling=self.bus, clock=self.clock, stored=self.keeper.flush
+        )
 
     def record(self, name: str, *, days: int = 90, end: bool = True, **more: str) -> None:
         """A recording, to its final form unless `end` is False."""
@@ -117,14 +119,14 @@ async def test_what_is_held_or_not_finished_stays(archive: Archive) -> None:
     archive.record("held", days=30)
     archive.record("running", days=30, end=False)
     archive.record("plain", days=30)
-    archive.rules.hold("held", held=True, by="anna", why="case 17")
+    await archive.rules.hold("held", held=True, by="anna", why="case 17")
     await archive.keeper.flush()
     archive.clock.days = 31
     await archive.rules.sweep()
     assert await archive.there() == (["held", "running"], ["held", "running"])
     erased = await archive.rules.erase(CALLER, by="anna")
     assert erased == Erased(held=("held",), left=("running",))
-    archive.rules.hold("held", held=False, by="anna")
+    await archive.rules.hold("held", held=False, by="anna")
     await archive.keeper.flush()
     await archive.rules.sweep()
     assert await archive.there() == (["running"], ["running"])
@@ -132,7 +134,7 @@ async def test_what_is_held_or_not_finished_stays(archive: Archive) -> None:
 
 async def test_a_hold_is_for_all_recordings_of_a_visit_those_to_come_too(archive: Archive) -> None:
     archive.record("first")
-    archive.rules.hold("first", held=True, by="anna")
+    await archive.rules.hold("first", held=True, by="anna")
     archive.record("second", interaction="first")
     archive.record("other")
     archive.record("consult")
@@ -144,6 +146,36 @@ async def test_a_hold_is_for_all_recordings_of_a_visit_those_to_come_too(archive
     }  # fmt: skip
     found = await archive.keeper.recordings.find(RecordingFilter(call="first"))
     assert {row.id for row in found} == {"first", "second", "consult"}
+
+
+async def test_a_hold_counts_at_once_for_an_erasure_and_a_sweep_that_are_under_way(archive: Archive) -> None:
+    for number in range(20):
+        archive.record(f"call-{number:02}", days=30)
+    archive.clock.days = 31
+    erasing = asyncio.ensure_future(archive.rules.erase(CALLER, by="anna"))
+    sweeping = asyncio.ensure_future(archive.rules.sweep())
+    await archive.rules.hold("call-19", held=True, by="anna")
+    assert (await erasing).held == ("call-19",)
+    await sweeping
+    assert await archive.there() == (["call-19"], ["call-19"])
+    await archive.rules.hold("call-19", held=False, by="anna")
+    assert await archive.rules.erase(CALLER, by="anna") == Erased(deleted=("call-19",))
+
+
+async def test_nothing_goes_while_the_index_cannot_catch_up(archive: Archive) -> None:
+    archive.record("plain", days=30)
+    archive.clock.days = 31
+
+    async def locked() -> bool:
+        return False
+
+    rules = Retention(
+        lambda: archive.keeper.recordings, telling=archive.bus, clock=archive.clock, stored=locked
+    )
+    for asked in (rules.erase(CALLER, by="anna"), rules.sweep(), rules.hold("plain", held=True, by="anna")):
+        with pytest.raises(RecordsBehind):
+            await asked
+    assert await archive.there() == (["plain"], ["plain"])
 
 
 async def test_only_the_subject_is_erased(archive: Archive) -> None:
@@ -196,7 +228,7 @@ async def test_a_file_that_is_gone_already_leaves_a_proof(archive: Archive) -> N
 async def test_the_index_is_the_same_after_a_replay_of_the_log(archive: Archive) -> None:
     archive.record("one")
     archive.record("two", days=30)
-    archive.rules.hold("one", held=True, by="anna")
+    await archive.rules.hold("one", held=True, by="anna")
     archive.record("three", end=False)
     await archive.keeper.flush()
     await archive.rules.erase(CALLER, by="anna")
