@@ -14,7 +14,7 @@ from tests.flow.centre import CONFIG, Centre
 from tests.flow.test_api import TOKENS, Client
 
 from sipcc.acd import QueueLeft
-from sipcc.acd.events import CallbackBooked, PlaceRegained
+from sipcc.acd.events import CallbackBooked, CallbackEnded, PlaceRegained
 from sipcc.api.app import make_api
 
 SALES = 'strategy = "linear"\nresume_within = 60\nrecall_window = 3600\nkeys = {{ "1" = "callback" }}'
@@ -73,14 +73,31 @@ async def test_one_number_is_booked_once_however_it_is_written(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", WRITTEN)
-async def test_a_caller_finds_the_booking_that_was_made_for_it(tmp_path: Path, number: str) -> None:
+async def test_a_caller_has_the_place_of_the_booking_that_was_made_for_it(
+    tmp_path: Path, number: str
+) -> None:
     async with centre(tmp_path) as api:
-        booked = (await order(api, number)).json()
+        booked = (await order(api, number, priority=3)).json()
         assert booked["number"] == "+8613800138000"
-        await calls(api, "13800138000", key="1")
-        assert [row["id"] for row in (await api.get("/callbacks")).json()] == [booked["id"]]
-        left = [event.exit for event in api.centre.events if isinstance(event, QueueLeft)]
-        assert left == ["callback_booked"]
+        other = await api.centre.carrier.call("4008000006", caller="13800138001")
+        await other.answered()
+        await asyncio.sleep(10.0)
+        caller = await api.centre.carrier.call("4008000006", caller="13800138000")
+        await caller.answered()
+        await asyncio.sleep(0.5)
+        waiting = (await api.get("/queues")).json()[0]["waiting"]
+        assert [row["caller"] for row in waiting] == ["13800138000", "13800138001"]
+        assert (await api.get("/callbacks")).json() == []
+        (ended,) = api.centre.told("CallbackEnded")
+        assert isinstance(ended, CallbackEnded)
+        assert (ended.callback, ended.outcome) == (booked["id"], "called_again")
+        await caller.press("1")
+        await asyncio.sleep(5.0)
+        (again,) = (await api.get("/callbacks")).json()
+        assert (again["number"], again["priority"]) == ("+8613800138000", 3)
+        for call in (caller, other):
+            await call.hangup()
+        await asyncio.sleep(0.5)
 
 
 @pytest.mark.parametrize(

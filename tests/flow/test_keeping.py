@@ -356,7 +356,9 @@ async def test_who_waited_and_whose_call_died_is_called_back_at_its_place(tmp_pa
     [callback] = two.acd.callbacks()
     assert (callback.number, callback.call) == ("13800138000", "c1")
     assert callback.joined == pytest.approx(now() - 50.0, abs=0.01)
-    stay = two.enter(FakeCaller("c2"))
+    other = FakeCaller("c2")
+    other.caller = "13800138002"
+    stay = two.enter(other)
     await settle()
     assert two.acd.position(two.it.of(QueueJoined)[-1].entry) == 2
     stay.cancel()

@@ -7,6 +7,7 @@
 | the agent picks up | is connecting while the customer is called |
 | the customer answers | leaves by ``answered`` |
 | the customer does not | leaves by ``failed``; another one joins after the pause, at the same place |
+| the customer calls that queue again before | leaves; the caller has its place |
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sipcc.acd import queues as queues_
 from sipcc.acd.callback import HERE, Callback, Callbacks, CallbackSettings, CallbackState
 from sipcc.acd.events import Exit
 from sipcc.acd.ground import Ground
-from sipcc.acd.model import Entry
+from sipcc.acd.model import Entry, Place
 from sipcc.acd.queues import CONNECT_LEASE, EntryInput
 from sipcc.errors import LocalProtocolError
 
@@ -143,6 +144,22 @@ class Booking(Ground):
             self.see_to_callbacks(now=now)
         return left
 
+    def _place_of_callback(self, queue: str, caller: str, kept: Place | None, *, now: float) -> Place | None:
+        """The place of a caller who comes to `queue`, whose callback there is over: it is on the line.
+
+        Of that and a place that was `kept` for it, the older one; None for a newcomer. Whose number is being
+        called at this moment is called.
+        """
+        callback = None if self.callbacks is None else self.callbacks.of_number(caller)
+        if callback is None or callback.queue != queue or callback.state is CallbackState.DIALLING:
+            return kept
+        self._call_again(callback, now=now)
+        if kept is not None and kept.joined <= callback.joined:
+            return replace(kept, priority=callback.priority)
+        return Place(
+            joined=callback.joined, number=callback.order, priority=callback.priority, back_why="resumed"
+        )
+
     def _tell_left(self, entry: Entry, *, now: float) -> None:
         if not entry.silent:
             super()._tell_left(entry, now=now)
@@ -180,8 +197,7 @@ class Booking(Ground):
             return
         callback = self.callbacks.of_number(entry.caller)
         if callback is not None and callback.state is not CallbackState.DIALLING:
-            self.callbacks.end(callback.id, "called_again", now=now)
-            self._take_out(callback, now=now)
+            self._call_again(callback, now=now)
 
     # Inside
 
@@ -225,6 +241,10 @@ class Booking(Ground):
         self.entries[entry.id] = entry
         line.insert(entry)
         self._desk().lined_up(callback.id, entry.id)
+
+    def _call_again(self, callback: Callback, *, now: float) -> None:
+        self._desk().end(callback.id, "called_again", now=now)
+        self._take_out(callback, now=now)
 
     def _take_out(self, callback: Callback, *, now: float) -> None:
         entry = self.entries.get(callback.entry)

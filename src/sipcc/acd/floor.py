@@ -61,13 +61,16 @@ class Floor(Renewable, Steering, Booking):
     ) -> Entry:
         """Let a caller in. The entry that comes back has ended already when the queue refuses it.
 
-        With a `place` that it has had, the caller stands there again, however long the line is. On a
-        `journey` it stands as if it had come when that began.
+        With a `place` that it has had, the caller stands there again, however long the line is; so does who
+        has booked a callback here. On a `journey` it stands as if it had come when that began.
         """
         line = self.line(queue)
         known = self.canonical(caller)
-        regained = self.kept.regain(line.settings.name, known, now=now) if place is None else None
+        newcomer = place is None
+        regained = self.kept.regain(line.settings.name, known, now=now) if newcomer else None
         place = place if regained is None else regained[0]
+        if newcomer and self._refusal(line, back=True) is None:
+            place = self._place_of_callback(line.settings.name, known, place, now=now)
         self._count += place is None
         entry = Entry(
             id=entry_id,

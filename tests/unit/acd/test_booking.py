@@ -195,18 +195,83 @@ def test_a_customer_who_is_never_bridged_counts_as_missed() -> None:
     assert it.desk().pending()[0].state is CallbackState.PARKED
 
 
-def test_who_calls_again_and_is_answered_is_not_called_back() -> None:
+def test_who_was_booked_while_it_waited_and_is_answered_is_not_called_back() -> None:
     it = three()
-    it.books("e2")
     it.hang_up("e1")
     it.hang_up("e3")
-    it.wait("e9", "13800138002")
-    it.floor.prioritise("e9", 5, by="", now=it.now)
+    it.floor.book("q", "13800138002", now=it.now)
+    it.settle()
     it.ready("alice")
     it.answer("alice")
-    it.talk("e9")
+    it.talk("e2")
     assert [event.outcome for event in it.of(CallbackEnded)] == ["called_again"]
     assert it.line() == []
+
+
+def test_who_calls_again_has_the_place_of_its_callback_which_is_over() -> None:
+    it = three()
+    it.at(30.0)
+    it.books("e1")
+    it.wait("e9", "13800138001")
+    assert it.line() == ["13800138001", "13800138002", "13800138003"]
+    entry = it.floor.entries["e9"]
+    assert (entry.joined, entry.began, entry.callback, it.floor.position("e9")) == (0.0, 30.0, "", 1)
+    assert [event.outcome for event in it.of(CallbackEnded)] == ["called_again"]
+    it.ready("alice")
+    assert it.rung() == "e9"
+    assert it.desk().pending() == []
+
+
+@pytest.mark.parametrize("booked", ["over HTTP", "rung for", "parked"])
+def test_so_does_one_who_was_booked_tried_or_rung_for(booked: str) -> None:
+    it = three(callbacks=CallbackSettings(pause=60.0))
+    it.floor.book("q", "13800138008", priority=7, now=it.now)
+    it.settle()
+    if booked != "over HTTP":
+        it.ready("alice")
+    if booked == "parked":
+        entry = it.rung()
+        it.answer("alice")
+        it.floor.customer_missed(entry, "busy", now=it.now)
+        it.command("alice", AgentInput.PAUSE)
+        it.settle()
+    it.wait("e9", "13800138008")
+    assert it.floor.entries["e9"].priority == 7
+    assert [event.outcome for event in it.of(CallbackEnded)] == ["called_again"]
+    assert it.line().count("13800138008") == 1
+    it.at(200.0)
+    assert it.line().count("13800138008") == 1
+
+
+def test_whose_number_is_just_being_called_is_called() -> None:
+    it = three()
+    it.books("e1")
+    it.ready("alice")
+    it.answer("alice")
+    it.wait("e9", "13800138001")
+    assert it.line() == ["13800138002", "13800138003", "13800138001"]
+    assert it.of(CallbackEnded) == []
+
+
+def test_a_queue_that_lets_nobody_in_leaves_the_callback_as_it_is() -> None:
+    it = three()
+    it.books("e1")
+    it.floor.closed = True
+    it.wait("e9", "13800138001")
+    assert it.of(QueueLeft)[-1].exit == "closed"
+    assert it.of(CallbackEnded) == []
+
+
+def test_a_caller_with_a_kept_place_and_a_callback_has_the_older_place() -> None:
+    it = three(resume_within=600.0)
+    it.hang_up("e1")
+    it.at(30.0)
+    it.floor.book("q", "13800138001", priority=5, now=it.now)
+    it.settle()
+    it.wait("e9", "13800138001")
+    entry = it.floor.entries["e9"]
+    assert (entry.joined, entry.number, entry.priority) == (0.0, 1, 5)
+    assert [event.outcome for event in it.of(CallbackEnded)] == ["called_again"]
 
 
 def test_a_callback_is_cancelled_but_not_while_the_customer_is_called() -> None:
