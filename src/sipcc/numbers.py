@@ -308,10 +308,7 @@ def _home_spellings(number: Number, plan: Plan) -> tuple[str, ...]:
 
 
 def ways(text: str, plan: Plan) -> frozenset[str]:
-    """As what the number that `text` means may stand in records: in every spelling that means the same.
-
-    What is no number stands as it is written.
-    """
+    """As what the number that `text` means may stand in records: so, and in every spelling that means it."""
     number = parse(text, plan)
     if number is None:
         return frozenset({text})
@@ -319,7 +316,7 @@ def ways(text: str, plan: Plan) -> frozenset[str]:
     found = {canonical, canonical.removeprefix("+"), number.text, *spellings(number, plan)}
     if plan.area and canonical.startswith(area):
         found.add(canonical.removeprefix(area))
-    return frozenset(way for way in found if _means(way, canonical, plan))
+    return frozenset({text, *(way for way in found if _means(way, canonical, plan))})
 
 
 def _means(text: str, canonical: str, plan: Plan) -> bool:

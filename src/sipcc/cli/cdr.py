@@ -15,7 +15,7 @@ from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.cli.cdr_page import call_page, plain
-from sipcc.cli.stored import PIPE_WIDTH, Moment, database_of, source, with_database
+from sipcc.cli.stored import PIPE_WIDTH, Moment, database_of, plan_of, source, with_database
 from sipcc.records.cdr import Cdr
 from sipcc.records.eventlog import EventLog
 from sipcc.records.export import csv_header, csv_line, json_line
@@ -59,7 +59,7 @@ def list_(ctx: click.Context, /, limit: int, **where: Any) -> None:
     """The newest records, newest first."""
 
     async def read(engine: AsyncEngine) -> list[Cdr]:
-        return await RecordStore(engine).cdrs(CdrFilter(**where), limit=limit)
+        return await RecordStore(engine, plan_of(ctx)).cdrs(CdrFilter(**where), limit=limit)
 
     records = with_database(database_of(ctx), read)
     if not records:
@@ -111,7 +111,7 @@ def export(ctx: click.Context, /, kind: str, output: Path | None, **where: Any) 
         try:
             if kind == "csv":
                 stream.write(csv_header())
-            async for record in RecordStore(engine).all_cdrs(CdrFilter(**where)):
+            async for record in RecordStore(engine, plan_of(ctx)).all_cdrs(CdrFilter(**where)):
                 stream.write(csv_line(record) if kind == "csv" else json_line(record))
                 count += 1
         finally:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Table, delete, exists, insert, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sipcc.numbers import Plan, ways
 from sipcc.records import archive
 from sipcc.records.cdr import Cdr
 from sipcc.records.database import reading
@@ -43,7 +44,9 @@ class CdrFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
     """Started before this Unix time."""
     caller: str = ""
+    """From this number, however it or the record's is written."""
     called: str = ""
+    """To this number, likewise."""
     agent: str = ""
     """Rang this agent."""
     queue: str = ""
@@ -56,8 +59,9 @@ class CdrFilter(msgspec.Struct, frozen=True, kw_only=True):
 class RecordStore:
     """The records in the database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, plan: Plan | None = None) -> None:
+        """`plan` is how numbers are written here; None takes them as they are."""
+        self._engine, self._plan = engine, plan or Plan()
 
     async def write(self, items: Sequence[Item], *, run: str = "") -> None:
         """Append rows to the log and put their records in place, in one transaction.
@@ -91,7 +95,7 @@ class RecordStore:
         """Up to `limit` records, by the time of their start; those behind `after`, a start and an id."""
         columns = cdr.c
         order = (columns.started.desc(), columns.id) if newest_first else (columns.started, columns.id)
-        query = _filtered(where or CdrFilter()).order_by(*order).limit(limit)
+        query = _filtered(where or CdrFilter(), self._plan).order_by(*order).limit(limit)
         if after is not None:
             started, key = after
             beyond = columns.started < started if newest_first else columns.started > started
@@ -105,7 +109,11 @@ class RecordStore:
         columns = cdr.c
         last: tuple[float, str] | None = None
         while True:
-            query = _filtered(where or CdrFilter()).order_by(columns.started, columns.id).limit(PAGE_ROWS)
+            query = (
+                _filtered(where or CdrFilter(), self._plan)
+                .order_by(columns.started, columns.id)
+                .limit(PAGE_ROWS)
+            )
             if last is not None:
                 started, key = last
                 query = query.where(
@@ -283,15 +291,13 @@ def _clip(text: str, length: int) -> str:
     return text.replace("\0", "")[:length]
 
 
-def _filtered(where: CdrFilter) -> Select[Any]:
+def _filtered(where: CdrFilter, plan: Plan) -> Select[Any]:
     columns = cdr.c
     query = select(cdr)
-    for column, value in (
-        (columns.caller, where.caller),
-        (columns.called, where.called),
-        (columns.trunk, where.trunk),
-        (columns.cause, where.cause),
-    ):
+    for column, number in ((columns.caller, where.caller), (columns.called, where.called)):
+        if number:
+            query = query.where(column.in_(ways(number, plan)))
+    for column, value in ((columns.trunk, where.trunk), (columns.cause, where.cause)):
         if value:
             query = query.where(column == value)
     if where.since is not None:

@@ -143,6 +143,19 @@ def test_filters(config: Path, options: list[str], ids: set[str]) -> None:
     assert ids or text == "No such calls.\n"
 
 
+@pytest.mark.parametrize("command", ["list", "export"])
+@pytest.mark.parametrize(
+    "options", [["--caller", "+86 138-0013-8000"], ["--caller", "8613800138000", "--called", "400-812-3456"]]
+)
+def test_numbers_are_found_however_they_are_written(
+    config: Path, tmp_path: Path, command: str, options: list[str]
+) -> None:
+    with_a_plan = tmp_path / "sipcc.toml"
+    with_a_plan.write_text(f'[dialling]\ncountry = "86"\n[records]\ndatabase = "{config.parent}/sipcc.db"\n')
+    text = cdr(with_a_plan, command, *options)
+    assert {name for name in ("call-aa1", "call-ab2") if name in text} == {"call-aa1"}
+
+
 def test_show_has_legs_queues_and_events(config: Path) -> None:
     text = cdr(config, "show", "aa1")
     for part in (
