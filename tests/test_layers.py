@@ -18,7 +18,7 @@ LAYERS = {
     "regions": 0,
     "recordpolicy": 0,
     "frames": 0,
-    "journal": 0, "shelves": 0,
+    "journal": 0, "shelves": 0, "private": 0,
     "lifeline": 0, "nursery": 0, "ward": 0, "kept": 0,
     "stun": 0,
     "sip": 1, "rtp": 1,

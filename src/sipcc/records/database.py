@@ -7,6 +7,7 @@ daemons that start at the same time migrate one after the other; whoever only re
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from sipcc import private
 from sipcc.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 2000
@@ -84,13 +86,15 @@ def open_engine(database: str, *, read_only: bool = False) -> AsyncEngine:
 
 
 def probe(path: Path) -> None:
-    """Open and close the SQLite file at `path`, so that one that cannot be opened fails here.
+    """Open and close the SQLite file at `path`, so that one that cannot be opened fails here; makes a new one.
 
     aiosqlite does not wait for its thread when an open fails, and the thread may then find the loop closed.
 
     Raises:
         sqlite3.Error: it cannot be opened.
     """
+    with contextlib.suppress(OSError):  # SQLite says better why
+        private.make(path)  # its -wal and -shm get the same mode
     sqlite3.connect(path).close()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from sipcc import private
 from sipcc.rtp.frame import SAMPLE_RATE_HZ
 from sipcc.rtp.recorder import COMMENT
 
@@ -132,6 +133,7 @@ def _finish(source: Path, format: Format, peaks: bool) -> Finished:
 def _convert(
     audio: soundfile.SoundFile, part: Path, container: str, subtype: str, waveform: Waveform | None
 ) -> None:
+    private.make(part)
     with soundfile.SoundFile(
         str(part),
         "w",
@@ -182,6 +184,7 @@ def _blocks(audio: soundfile.SoundFile) -> list[Block] | soundfile.SoundFile:
 
 def _store(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + _PART)
+    private.make(part)
     part.write_bytes(data)
     part.replace(path)
 

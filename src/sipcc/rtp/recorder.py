@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from sipcc import private
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.base import make_decoder
 from sipcc.rtp.codec.g711 import Pcm
@@ -179,7 +180,7 @@ class _Job:
                 self.file.truncate(HEADER_BYTES + self.bytes)
                 self.file.seek(0, os.SEEK_END)
             else:
-                self.file = FileIO(self.path, "w")
+                self.file = FileIO(self.path, "w", opener=private.opener)
                 write_all(self.file, wav_header(0))
         if cut is not None:
             data = self.renderer.render(cut)

@@ -64,6 +64,19 @@ async def test_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> 
     await engine.dispose()
 
 
+def open_to_others(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o137 for file in folder.iterdir()}
+
+
+async def test_the_files_of_a_new_database_are_for_their_owner_and_its_group(tmp_path: Path) -> None:
+    path = tmp_path / "sipcc.db"
+    database.probe(path)
+    engine = open_engine(str(path))
+    await migrate(engine)
+    assert open_to_others(tmp_path) == dict.fromkeys(("sipcc.db", "sipcc.db-wal", "sipcc.db-shm"), 0)
+    await engine.dispose()
+
+
 async def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = str(tmp_path / "x.db")
     engine = open_engine(path)

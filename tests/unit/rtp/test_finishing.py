@@ -36,6 +36,7 @@ def test_the_copy_holds_the_same_audio_and_the_original_goes(
     assert done == Finished(str(target), target.stat().st_size)
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
     assert target.stat().st_mtime == 1e9
+    assert target.stat().st_mode & 0o137 == 0
     after = soundfile.read(target, dtype="int16")[0]
     assert after.shape == before.shape
     if format == "flac":
@@ -56,6 +57,7 @@ def test_wav_without_a_waveform_stays_as_it_is(tmp_path: Path) -> None:
 def test_the_waveform_shows_both_sides(tmp_path: Path, format: finishing.Format) -> None:
     done = finish(str(record(tmp_path / "call.wav")), format=format, peaks=True)
     assert done.peaks == str(tmp_path / "call.peaks.json")
+    assert Path(done.peaks).stat().st_mode & 0o137 == 0
     shown = json.loads(Path(done.peaks).read_text())
     assert (shown["seconds"], shown["point_ms"]) == (3.0, 10.0)
     assert shown["channels"] == ["said", "heard"]

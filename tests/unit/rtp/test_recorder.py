@@ -222,6 +222,7 @@ def test_closing_the_writer_closes_what_is_open(tmp_path: Path, writer: Recordin
     Recorder(str(tmp_path / "a.wav"), writer, now=0.0, on_ended=results).expire(now=1.3)
     writer.close()
     assert [(result.seconds, result.reason) for result in results.found] == [(1.0, "closed")]
+    assert (tmp_path / "a.wav").stat().st_mode & 0o137 == 0  # nobody else's
     again = Recorder(str(tmp_path / "b.wav"), writer, now=0.0, on_ended=results)
     again.stop(now=1.0)  # a writer that was closed begins anew
     writer.close()
