@@ -86,7 +86,7 @@ def open_engine(database: str, *, read_only: bool = False) -> AsyncEngine:
 
 
 def probe(path: Path) -> None:
-    """Open and close the SQLite file at `path`, so that one that cannot be opened fails here; makes a new one.
+    """Open and close the SQLite file at `path`, made if need be: one that cannot be opened fails here.
 
     aiosqlite does not wait for its thread when an open fails, and the thread may then find the loop closed.
 
