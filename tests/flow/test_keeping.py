@@ -14,7 +14,7 @@ from tests.flow.acd_fakes import Centre, FakeCaller, FakeLeg, FakeTalk, now
 
 from sipcc.acd import AgentSettings, OfferEnded, QueueJoined, QueueLeft, QueueSettings, TalkEnded
 from sipcc.acd.callback import CallbackSettings
-from sipcc.acd.events import QueueResumed
+from sipcc.acd.events import QueueResumed, RecallClosed
 from sipcc.acd.keeping import HOLD_S, Keeping
 from sipcc.acd.model import Journey
 from sipcc.clock import LoopClock
@@ -406,3 +406,71 @@ async def test_who_goes_elsewhere_has_left_its_queue_at_that_moment(tmp_path: Pa
         stay.cancel()
     await settle(3.0)
     await two.kill()
+
+
+async def gave_up_and_killed(folder: Path, **queue: Any) -> None:
+    one = await Life(folder, **queue).start()
+    for name in ("alice", "bob"):
+        one.acd.pause(name)
+    caller = FakeCaller("c1")
+    stay = one.enter(caller)
+    await settle(50.0)
+    caller.hang_up()
+    await stay
+    await settle()
+    await one.kill()
+
+
+GAVE_UP = {"recall_window": 600.0, "resume_within": 300.0}
+
+
+async def test_who_gave_up_is_listed_and_has_its_place_after_a_kill(tmp_path: Path) -> None:
+    await gave_up_and_killed(tmp_path, **GAVE_UP)
+    await settle(60.0)
+    two = await Life(tmp_path, **GAVE_UP).start()
+    (task,) = two.acd.recalls()
+    assert (task.number, task.calls, task.call) == ("13800138000", 1, "c1")
+    assert now() - task.last == pytest.approx(60.0, abs=0.01)
+    stays = [two.enter(FakeCaller("c2"))]
+    await settle()
+    assert two.acd.snapshot().queues[0].waiting[0].joined == pytest.approx(now() - 110.0, abs=0.01)
+    assert two.acd.recalls() == []
+    for stay in stays:
+        stay.cancel()
+    await settle(3.0)
+    await two.kill()
+    three = await Life(tmp_path, **GAVE_UP).start()
+    assert three.acd.recalls() == []
+    assert len(three.acd.floor.kept) == 0
+    await three.kill()
+
+
+async def test_windows_go_on_while_no_process_is_there(tmp_path: Path) -> None:
+    await gave_up_and_killed(tmp_path, **GAVE_UP)
+    await settle(601.0)
+    two = await Life(tmp_path, **GAVE_UP).start()
+    assert two.acd.recalls() == []
+    assert [event.why for event in two.it.of(RecallClosed)] == ["expired"]
+    assert len(two.acd.floor.kept) == 0
+    await two.kill()
+
+
+async def test_a_renamed_queue_has_the_tasks_and_the_places_of_a_process_before(tmp_path: Path) -> None:
+    await gave_up_and_killed(tmp_path, **GAVE_UP)
+    agents = [replace(agent, queues=("orders",)) for agent in AGENTS]
+    renamed: dict[str, Any] = GAVE_UP | {"name": "orders", "was": "q"}
+    for _ in range(2):
+        life = await Life(tmp_path, agents=agents, **renamed).start()
+        assert [task.queue for task in life.acd.recalls()] == ["orders"]
+        assert len(life.acd.floor.kept) == 1
+        await life.kill()
+    plain: dict[str, Any] = GAVE_UP | {"name": "orders"}
+    last = await Life(tmp_path, agents=agents, **plain).start()
+    for agent in ("alice", "bob"):
+        last.acd.pause(agent)
+    stay = last.enter(FakeCaller("c2"), "orders")
+    await settle()
+    assert last.acd.snapshot().queues[0].waiting[0].joined == pytest.approx(now() - 50.0, abs=0.01)
+    stay.cancel()
+    await settle(3.0)
+    await last.kill()

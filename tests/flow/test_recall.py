@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.flow.centre import CONFIG, Centre
 from tests.flow.test_api import TOKENS, Client
 
@@ -75,3 +76,32 @@ async def test_the_list_over_http(tmp_path: Path) -> None:
         await call.answered()
         assert (await api.get("/recalls")).json() == []
         await call.hangup()
+
+
+async def test_the_list_and_the_kept_places_outlive_the_process(tmp_path: Path) -> None:
+    rules = f'[daemon]\njournal = "{tmp_path}/sipcc.calls"\n'
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+    async with centre(tmp_path / "first", extra=rules) as api:
+        for number in ("13800138000", "13800138001", "13800138001", "13800138002"):
+            await gives_up(api, number)
+        done, before, again = (await api.get("/recalls")).json()
+        await api.post(f"/recalls/{done['id']}/done", {"request_id": "d1"}, role="supervisor")
+    async with centre(tmp_path / "second", extra=rules) as api:
+        first, second = (await api.get("/recalls")).json()
+        assert (first["id"], first["number"], first["calls"]) == (before["id"], "13800138001", 2)
+        assert first["expires"] - first["first"] == pytest.approx(3600.0, abs=0.01)
+        assert second["id"] == again["id"]
+        closed = await api.post(f"/recalls/{done['id']}/done", {"request_id": "d2"}, role="supervisor")
+        assert closed.json()["message"] == f"recall '{done['id']}' is closed: done"
+        await asyncio.sleep(45.0)  # the wall, which is the machine's, has not gone on as the first life did
+        other = await api.centre.carrier.call("4008000006", caller="13800138009")
+        await other.answered()
+        call = await api.centre.carrier.call("4008000006", caller="13800138002")
+        await call.answered()
+        waiting = (await api.get("/queues")).json()[0]["waiting"]
+        assert [row["caller"] for row in waiting] == ["13800138002", "13800138009"]
+        assert [row["number"] for row in (await api.get("/recalls")).json()] == ["13800138001"]
+        await asyncio.sleep(1.0)
+    async with centre(tmp_path / "third", extra=rules) as api:
+        assert before["id"] in [row["id"] for row in (await api.get("/recalls")).json()]

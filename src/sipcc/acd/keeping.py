@@ -28,6 +28,7 @@ from sipcc.acd.kept import (
     saved_entry,
 )
 from sipcc.acd.lately import CALLERS_KEPT
+from sipcc.acd.leftlists import LeftLists
 from sipcc.acd.model import AgentState, Entry
 from sipcc.acd.service import Acd
 from sipcc.bus import Bus
@@ -48,6 +49,7 @@ class Keeping:
         self._agents = shelves.shelf("agents", KeptAgent)
         self._entries = shelves.shelf("entries", KeptEntry)
         self._callers = shelves.shelf("last_agents", KeptTalk)
+        self._lists = LeftLists(acd.floor, shelves)
         self._known: OrderedDict[str, None] = OrderedDict()
         self._touched: set[str] = set()
         self._talks: dict[str, str] = {}
@@ -111,6 +113,8 @@ class Keeping:
                 offers = [floor.offers[name] for name in sorted(entry.offers)]
                 self._entries.note(entry_id, saved_entry(entry, offers, wall_of=wall_of))
         self._touched.clear()
+        now = self._clock.now()
+        self._lists.write_down(ages=now - wall_of(now))
 
     # Reading
 
@@ -133,6 +137,7 @@ class Keeping:
         for caller, talk in sorted(self._callers.left.items(), key=lambda item: item[1].at):
             last_agents.talked(caller, talk.agent, now=talk.at + ages)
             self._known[caller] = None
+        self._lists.restore(ages=ages, now=now)
 
     def _restore_entry(self, entry_id: str, kept: KeptEntry, lives: bool, *, ages: float, now: float) -> None:
         floor = self._acd.floor

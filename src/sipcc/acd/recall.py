@@ -28,12 +28,23 @@ TASKS_KEPT = 10_000
 CloseReason = Literal["called_again", "callback", "done", "expired"]
 
 
+class KeptPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that is kept for a while."""
+
+    place: Place
+    entry: str
+    """The entry that had it."""
+    until: float
+    """Seconds of the monotonic clock."""
+
+
 class KeptPlaces:
-    """The places of callers who hung up while they waited."""
+    """The places of callers who hung up while they waited, by queue and caller."""
 
     def __init__(self, *, kept: int = PLACES_KEPT) -> None:
         self._kept = kept
-        self._places: OrderedDict[tuple[str, str], tuple[Place, str, float]] = OrderedDict()
+        self._places: OrderedDict[tuple[str, str], KeptPlace] = OrderedDict()
+        self._changed: dict[tuple[str, str], None] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -42,24 +53,39 @@ class KeptPlaces:
         """The caller of `entry`, known as `caller`, hung up; its place is kept up to `until`."""
         if entry.caller.lower() in NOBODY:
             return
-        key = (entry.queue, caller)
         place = Place(joined=entry.joined, number=entry.number, back_why="resumed")
-        self._places[key] = (place, entry.id, until)
+        self.restore((entry.queue, caller), KeptPlace(place=place, entry=entry.id, until=until))
+
+    def restore(self, key: tuple[str, str], kept: KeptPlace) -> None:
+        """Keep a place, which a process before us may have kept, by queue and caller."""
+        self._places[key] = kept
         self._places.move_to_end(key)
+        self._changed[key] = None
         if len(self._places) > self._kept:
-            self._places.popitem(last=False)
+            self._changed[self._places.popitem(last=False)[0]] = None
 
     def rename(self, was: str, name: str) -> None:
         """Keep the places of a queue under its new name."""
+        for queue, caller in [key for key in self._places if key[0] == was]:
+            self._changed |= {(queue, caller): None, (name, caller): None}
         items = list(self._places.items())
         self._places = OrderedDict(
-            ((name if queue == was else queue, caller), place) for (queue, caller), place in items
+            ((name if queue == was else queue, caller), kept) for (queue, caller), kept in items
         )
 
     def regain(self, queue: str, caller: str, *, now: float) -> tuple[Place, str] | None:
         """The place that `caller` has kept in `queue`, and the entry it had; it is kept no longer."""
-        place, entry, until = self._places.pop((queue, caller), (None, "", now))
-        return None if place is None or now > until else (place, entry)
+        kept = self._places.pop((queue, caller), None)
+        if kept is None:
+            return None
+        self._changed[queue, caller] = None
+        return None if now > kept.until else (kept.place, kept.entry)
+
+    def changed(self) -> list[tuple[tuple[str, str], KeptPlace | None]]:
+        """Those that are otherwise than at the last call; None for one that is kept no longer."""
+        found = [(key, self._places.get(key)) for key in self._changed]
+        self._changed.clear()
+        return found
 
 
 class RecallTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +117,7 @@ class RecallList:
         self._kept = kept
         self._tasks: OrderedDict[str, RecallTask] = OrderedDict()
         """By number, in the order of their windows' beginnings."""
+        self._changed: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -122,6 +149,7 @@ class RecallList:
         else:
             task = replace(task, queue=queue, call=call, calls=task.calls + 1, last=now, closed=None)
         self._tasks[number] = task
+        self._changed[number] = None
         self._events.append(
             RecallOpened(at=now, recall=task.id, queue=queue, call=call, number=number, calls=task.calls)
         )
@@ -131,6 +159,7 @@ class RecallList:
         for number, task in self._tasks.items():
             if task.queue == was:
                 self._tasks[number] = replace(task, queue=name)
+                self._changed[number] = None
 
     def called(self, number: str, *, now: float) -> None:
         """`number` came into a queue again: its task is closed."""
@@ -165,8 +194,20 @@ class RecallList:
         """The task of that id, open or closed, while its window lasts."""
         return next((task for task in self._tasks.values() if task.id == task_id), None)
 
+    def changed(self) -> list[tuple[str, RecallTask | None]]:
+        """Those that are otherwise than at the last call, by number; None for one whose window is over."""
+        found = [(number, self._tasks.get(number)) for number in self._changed]
+        self._changed.clear()
+        return found
+
+    def restore(self, task: RecallTask) -> None:
+        """Go on with a task of a process before us; these come in the order of their windows' beginnings."""
+        self._tasks[task.number] = task
+        self._changed[task.number] = None
+
     def _close(self, task: RecallTask, why: CloseReason, *, now: float) -> RecallTask:
         task = self._tasks[task.number] = replace(task, closed=why)
+        self._changed[task.number] = None
         self._events.append(
             RecallClosed(
                 at=now, recall=task.id, queue=task.queue, call=task.call, number=task.number, why=why
@@ -183,6 +224,7 @@ class RecallList:
         if task.closed is None:
             self._close(task, "expired", now=now)
         del self._tasks[number]
+        self._changed[number] = None
 
 
 def is_dialable(number: str) -> bool:

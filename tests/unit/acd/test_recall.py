@@ -152,3 +152,21 @@ def test_the_list_has_an_end() -> None:
 )
 def test_what_can_be_dialled(number: str, dialable: bool) -> None:
     assert is_dialable(number) is dialable
+
+
+def test_what_has_changed_of_the_kept_places_is_told_once() -> None:
+    places = KeptPlaces(kept=2)
+    for name, caller in (("e1", CALLER), ("e2", "13800138001"), ("e3", "13800138002")):
+        places.lost(entry(name, caller), caller=caller, until=80.0)
+    told = {key: kept and kept.entry for key, kept in places.changed()}
+    assert told == {("q", CALLER): None, ("q", "13800138001"): "e2", ("q", "13800138002"): "e3"}
+    places.rename("q", "orders")
+    places.regain("orders", "13800138001", now=90.0)
+    told = {key: kept and kept.entry for key, kept in places.changed()}
+    assert told == {
+        ("q", "13800138001"): None,
+        ("q", "13800138002"): None,
+        ("orders", "13800138001"): None,
+        ("orders", "13800138002"): "e3",
+    }
+    assert places.changed() == []
