@@ -151,7 +151,9 @@ class Booking(Ground):
         called at this moment is called.
         """
         callback = None if self.callbacks is None else self.callbacks.of_number(caller)
-        if callback is None or callback.queue != queue or callback.state is CallbackState.DIALLING:
+        if callback is None or callback.state is CallbackState.DIALLING or not self.knows(callback.queue):
+            return kept
+        if self.line(callback.queue).settings.name != queue:
             return kept
         self._call_again(callback, now=now)
         if kept is not None and kept.joined <= callback.joined:

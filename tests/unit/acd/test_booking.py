@@ -8,7 +8,7 @@ import pytest
 from tests.unit.acd.floor_desk import Desk, agents
 
 from sipcc.acd.agents import AgentInput
-from sipcc.acd.callback import Callbacks, CallbackSettings, CallbackState
+from sipcc.acd.callback import Callbacks, CallbackSettings, CallbackState, SavedCallback, revived
 from sipcc.acd.events import (
     CallbackEnded,
     CallbackTried,
@@ -241,6 +241,32 @@ def test_so_does_one_who_was_booked_tried_or_rung_for(booked: str) -> None:
     assert it.line().count("13800138008") == 1
     it.at(200.0)
     assert it.line().count("13800138008") == 1
+
+
+def test_so_does_one_whose_queue_was_renamed_since_the_booking() -> None:
+    it = three()
+    it.floor.aliases["sales"] = "q"
+    booked = revived(
+        SavedCallback(
+            id="callback9",
+            queue="sales",
+            number="13800138008",
+            call="",
+            priority=0,
+            joined=-50.0,
+            order=0,
+            booked=0.0,
+            expires=900.0,
+            attempts=0,
+            not_before=0.0,
+        ),
+        now=it.now,
+        wall=it.now,
+    )
+    it.floor.restore_callback(booked, now=it.now)
+    it.wait("e9", "13800138008")
+    assert it.line()[0] == "13800138008"
+    assert [event.outcome for event in it.of(CallbackEnded)] == ["called_again"]
 
 
 def test_whose_number_is_just_being_called_is_called() -> None:
