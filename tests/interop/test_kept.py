@@ -206,6 +206,28 @@ async def test_a_pause_outlives_a_restart_of_the_whole_daemon(tmp_path: Path) ->
         assert (after["mobile"]["state"], after["mobile"]["reason"]) == ("not_ready", "lunch")
 
 
+async def test_who_gave_up_is_listed_after_a_kill_and_after_a_restart(tmp_path: Path) -> None:
+    async with Watched(tmp_path) as talk:
+        assert await talk.phone.unregister() == 200
+        await reload(talk, ("short_abandon = 0.2\n", "short_abandon = 0\nrecall_window = 86400\n"))
+        caller = await talk.carrier.call(QUEUE, caller="13800138000")
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+        await asyncio.sleep(0.5)
+        [before] = (await talk.http.get("/recalls")).json()
+        assert before["number"] == "13800138000"
+        await talk.kill_control()
+        await talk.agents()
+        killed = (await talk.http.get("/recalls")).json()
+        await asyncio.to_thread(talk.centre.restart)
+        await talk.agents()
+        restarted = (await talk.http.get("/recalls")).json()
+        for [after] in (killed, restarted):
+            for field in ("id", "number", "queue", "call", "calls", "closed"):
+                assert after[field] == before[field]
+            assert after["expires"] == pytest.approx(before["expires"], abs=0.1)
+
+
 def test_a_second_daemon_of_the_same_files_does_not_start_and_takes_nothing_away(tmp_path: Path) -> None:
     centre = Centre(tmp_path)
     try:
