@@ -16,7 +16,8 @@ Install that package beside sipcc and write in sipcc.toml:
     number = "4008123456"
     to = "router:customers"
 
-`sipccd check` tells whether the function is found. Dial the number; `sipccd ladder` shows each decision.
+`sipccd check` tells whether the function is found. Start `sipccd run` and dial the number; `sipccd ladder`
+shows each decision.
 """
 
 from typing import Any

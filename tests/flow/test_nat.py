@@ -166,6 +166,8 @@ async def test_a_day_behind_a_symmetric_nat_that_reboots(tmp_path: Path, transpo
         assert endpoint.counters["stun" if transport == "udp" else "keepalives"] > HOURS * 30
         await worker.end()
         await phone.stop()
+        await centre.switch.liveness.stop()
+        await asyncio.sleep(40.0)  # 64*T1, for the last question whether the phone lives
         assert (len(endpoint.layer), endpoint.sessions) == (0, 0)
 
 
