@@ -187,6 +187,23 @@ class Centre:
         self.phones[user] = phone
         return phone
 
+    async def outside(
+        self, name: str, host: str, *, tone_hz: float, behaviour: Behaviour | None = None
+    ) -> FakePhone:
+        """Whoever is behind a trunk at `host`: no user of ours, and started; the test stops it."""
+        phone = FakePhone(
+            name,
+            "none",
+            server=self.server,
+            host=host,
+            port=5060,
+            network=self.network.host(host),
+            tone_hz=tone_hz,
+            behaviour=behaviour,
+        )
+        await phone.start()
+        return phone
+
     def told(self, kind: str) -> list[Event]:
         """The events of one class, by its name, oldest first."""
         return [event for event in self.events if type(event).__name__ == kind]

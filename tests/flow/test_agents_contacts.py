@@ -40,17 +40,8 @@ async def shop(
 ) -> AsyncIterator[tuple[Centre, FakePhone]]:
     """A centre whose agent dora has `agent` as settings, and the mobile that is rung over a trunk."""
     async with Centre(tmp_path, config=CONFIG, extra=SHOP + agent + more) as centre:
-        mobile = FakePhone(
-            "mobile",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=MOBILE_HZ,
-        )
+        mobile = await centre.outside("mobile", CELLS, tone_hz=MOBILE_HZ)
         mobile.behaviours[:] = behaviours or [Answer(after=1.0)]
-        await mobile.start()
         try:
             yield centre, mobile
         finally:

@@ -45,17 +45,8 @@ async def cells(
 ) -> AsyncIterator[tuple[Centre, FakePhone]]:
     """A centre with the fifty, and the network that carries all their calls."""
     async with Centre(tmp_path, config=CONFIG, extra=field(strategy)) as centre:
-        phones = FakePhone(
-            "cells",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=CELL_HZ,
-        )
+        phones = await centre.outside("cells", CELLS, tone_hz=CELL_HZ)
         phones.behaviours[:] = behaviours
-        await phones.start()
         try:
             yield centre, phones
         finally:

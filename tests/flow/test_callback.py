@@ -42,17 +42,8 @@ async def office(
     """A centre that calls back, and the customer's phone."""
     text = CONFIG.replace('strategy = "linear"', SALES)
     async with Centre(folder, config=text, extra=rules) as centre:
-        customer = FakePhone(
-            "customer",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=CUSTOMER_HZ,
-        )
+        customer = await centre.outside("customer", CELLS, tone_hz=CUSTOMER_HZ)
         customer.behaviours[:] = behaviours or [Answer(after=4.0)]
-        await customer.start()
         try:
             yield centre, customer
         finally:

@@ -129,16 +129,7 @@ async def test_transfer_to_a_menu(tmp_path: Path) -> None:
 async def test_a_plain_number_is_dialled_by_the_routes(tmp_path: Path, verb: str) -> None:
     async with client(tmp_path, ROUTES) as api:
         centre = api.centre
-        mobile = FakePhone(
-            "mobile",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=2200.0,
-        )
-        await mobile.start()
+        mobile = await centre.outside("mobile", CELLS, tone_hz=2200.0)
         talk = await talk_of(api, await centre.phone("1001"))
         await talk.must(verb, role="agent", target="13800000077")
         outside = await mobile.next_call()

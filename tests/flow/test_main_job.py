@@ -362,16 +362,7 @@ number = "4008000008"
 to = "queue:away"
 """
     async with Centre(tmp_path, extra=extra) as centre:
-        mobile = FakePhone(
-            "13800138001",
-            "",
-            server=centre.server,
-            host="127.0.3.3",
-            port=5060,
-            network=centre.network.host("127.0.3.3"),
-            tone_hz=2100.0,
-        )
-        await mobile.start()
+        mobile = await centre.outside("13800138001", "127.0.3.3", tone_hz=2100.0)
         caller = await centre.carrier.call("4008000008")
         talk = await mobile.next_call()
         await talk.answered()

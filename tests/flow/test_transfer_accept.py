@@ -89,17 +89,7 @@ def live(centre: Centre) -> Call:
 async def far(tmp_path: Path, *, extra: str = "") -> AsyncIterator[tuple[Centre, FakePhone]]:
     """A centre, and the mobile number of its agent dora; it must be empty in the end."""
     async with Centre(tmp_path, config=QUIET, extra=DORA + extra) as centre:
-        mobile = FakePhone(
-            "mobile",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=MOBILE_HZ,
-            behaviour=Answer(after=1.0),
-        )
-        await mobile.start()
+        mobile = await centre.outside("mobile", CELLS, tone_hz=MOBILE_HZ, behaviour=Answer(after=1.0))
         try:
             yield centre, mobile
             await asyncio.sleep(15)

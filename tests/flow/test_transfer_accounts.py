@@ -12,7 +12,7 @@ from tests.flow.test_transfer import hear_each_other, nothing_left, talk_to_alic
 
 from sipcc.records import Cdr, CdrFold, KpiFold
 from sipcc.records.outcome import OutcomeFold
-from sipcc.testing.phone import Answer, Decline, FakePhone, Ignore
+from sipcc.testing.phone import Answer, Decline, Ignore
 
 CELLS = "127.0.0.9"
 SALES = "4008000006"
@@ -173,17 +173,7 @@ async def test_blind_to_an_agent_by_name(centre: Centre) -> None:
 
 async def test_blind_to_the_outside(centre: Centre) -> None:
     alice = await centre.phone("1001")
-    mobile = FakePhone(
-        "mobile",
-        "none",
-        server=centre.server,
-        host=CELLS,
-        port=5060,
-        network=centre.network.host(CELLS),
-        tone_hz=2200.0,
-        behaviour=Answer(after=2.0),
-    )
-    await mobile.start()
+    mobile = await centre.outside("mobile", CELLS, tone_hz=2200.0, behaviour=Answer(after=2.0))
     caller, talk = await talk_to_alice(centre, alice, SALES)
     assert await talk.refer(f"sip:13900139000@{CELLS}") == 202
     outside = await mobile.next_call()
@@ -209,16 +199,7 @@ async def test_an_agent_at_a_mobile_is_not_free_while_it_has_the_caller(tmp_path
     )
     async with Centre(tmp_path, config=QUIET, extra=EXTRA + dora) as centre:
         alice = await centre.phone("1001")
-        mobile = FakePhone(
-            "mobile",
-            "none",
-            server=centre.server,
-            host=CELLS,
-            port=5060,
-            network=centre.network.host(CELLS),
-            tone_hz=2200.0,
-        )
-        await mobile.start()
+        mobile = await centre.outside("mobile", CELLS, tone_hz=2200.0)
         caller, talk = await talk_to_alice(centre, alice, SALES)
         assert states(centre)["dora"] == "ready"
         assert await talk.refer("sip:dora@pbx.example.com") == 202
