@@ -122,12 +122,8 @@ class Transfer:
 
     async def ring(self, targets: Sequence[Target | str], *, timeout: float | None = None) -> None:
         """Ring `targets`; whoever answers takes the place of the transferor."""
-        call, by, talk = self._call, self._by, self._talk
-        swapped = by is not None and talk is not None and by is talk.caller
-        if talk is not None:
-            if swapped:
-                call.seat(talk.peer)
-            talk.part()
+        call, by = self._call, self._by
+        swapped = self._part()
         with call.lent():
             try:
                 leg = await self._dial(targets, timeout)
@@ -149,11 +145,8 @@ class Transfer:
 
         It gets the caller back when nobody took it there: a queue that was closed, say.
         """
-        call, by, talk = self._call, self._by, self._talk
-        if talk is not None:
-            if by is talk.caller:
-                call.seat(talk.peer)
-            talk.part()
+        call, by = self._call, self._by
+        self._part()
         with call.lent():
             self._done("")
             self._release(by)
@@ -170,15 +163,22 @@ class Transfer:
 
     async def hand_to(self, leg: Leg) -> None:
         """A party that is here already takes the transferor's place."""
-        call, by, talk = self._call, self._by, self._talk
-        if talk is not None:
-            if by is talk.caller:
-                call.seat(talk.peer)
-            talk.part()
+        call, by = self._call, self._by
+        self._part()
         with call.lent():
             self._done(leg.id)
             self._release(by)
             await call.converse(leg)
+
+    def _part(self) -> bool:
+        """End the talk; True when the transferor sat in the caller's seat, which is now the other's."""
+        talk = self._talk
+        if talk is None:
+            return False
+        if swapped := self._by is talk.caller:
+            self._call.seat(talk.peer)
+        talk.part()
+        return swapped
 
     async def _dial(self, targets: Sequence[Target | str], timeout: float | None) -> Leg:
         call = self._call
