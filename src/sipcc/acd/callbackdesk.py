@@ -63,7 +63,7 @@ class CallbackDesk(Engine):
             LocalProtocolError: nobody can be called, or not this number, or there is no such queue.
         """
         callback = self.floor.book(queue, number, priority=priority, now=self.now())
-        self._pump()
+        self.pump()
         return callback
 
     def cancel_callback(self, callback_id: str) -> Callback:
@@ -73,7 +73,7 @@ class CallbackDesk(Engine):
             LocalProtocolError: there is none of that id, or the customer is being called.
         """
         callback = self.floor.cancel_callback(callback_id, now=self.now())
-        self._pump()
+        self.pump()
         return callback
 
     def call_back(self, recall: str) -> Callback:
@@ -85,13 +85,13 @@ class CallbackDesk(Engine):
         task, now = self.floor.recalls.get(recall, now=self.now()), self.now()
         callback = self.floor.book(task.queue, task.number, call=task.call, now=now)
         self.floor.recalls.close(recall, "callback", now=now)
-        self._pump()
+        self.pump()
         return callback
 
     def stop_calling_back(self) -> None:
         """Call no more customers, because this process ends; the next one goes on with those who are left."""
         self.floor.park_callbacks(now=self.now())
-        self._pump()
+        self.pump()
 
     def saved_callbacks(self) -> list[SavedCallback]:
         """All callbacks, as another process can go on with them."""
@@ -112,14 +112,14 @@ class CallbackDesk(Engine):
                 )
             elif self._keep is not None:
                 self._keep(one.id, None)
-        self._pump()
+        self.pump()
 
     # What visits ask
 
     def book(self, entry_id: str, number: str) -> bool:
         """Let a waiting caller leave, to be called back at `number`; False when that may not be."""
         booked = self.floor.leave_for_callback(entry_id, number, now=self.now())
-        self._pump()
+        self.pump()
         return booked
 
     @property
@@ -131,7 +131,7 @@ class CallbackDesk(Engine):
     def missed(self, entry_id: str, outcome: OfferOutcome) -> None:
         """The customer was not reached."""
         self.floor.customer_missed(entry_id, outcome, now=self.now())
-        self._pump()
+        self.pump()
 
     # The engine
 

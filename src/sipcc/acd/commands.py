@@ -43,25 +43,25 @@ class CallerCommands(CallbackDesk):
         )
         self._visits[entry_id].move = move
         self.floor.move(entry, name, new=move.entry, kept=keep_place, by=by, now=now)
-        self._pump()
+        self.pump()
         return move.entry
 
     def recalls(self) -> list[RecallTask]:
         """The numbers that gave up waiting and did not call again, longest ago first."""
         tasks = self.floor.recalls.open(now=self.now())
-        self._pump()
+        self.pump()
         return tasks
 
     def close_recall(self, recall: str) -> RecallTask:
         """Somebody has called a number of that list; the task as it is then."""
         task = self.floor.recalls.close(recall, "done", now=self.now())
-        self._pump()
+        self.pump()
         return task
 
     def prioritise(self, entry_id: str, priority: int, *, by: str = "") -> int:
         """Give a waiting caller another priority, to which that of its queue is added; its place then."""
         entry = self.floor.prioritise(entry_id, priority, by=by, now=self.now())
-        self._pump()
+        self.pump()
         return self.floor.line(entry.queue).position(entry)
 
     def assign(self, entry_id: str, agent: str, *, by: str = "") -> None:
@@ -70,4 +70,4 @@ class CallerCommands(CallbackDesk):
         Others may have it only when that agent is offline or quarantined.
         """
         self.floor.assign(entry_id, agent, by=by, now=self.now())
-        self._pump()
+        self.pump()

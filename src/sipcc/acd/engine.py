@@ -75,12 +75,12 @@ class Engine:
     def hung_up(self, entry_id: str) -> None:
         """The caller's leg is over."""
         self.floor.hung_up(entry_id, now=self.now())
-        self._pump()
+        self.pump()
 
     def leave(self, entry_id: str, exit_: Exit, to: str = "") -> bool:
         """Take a caller out, on its way to `to`; False when it has left already or talks."""
         left = self.floor.leave(entry_id, exit_, now=self.now(), to=to)
-        self._pump()
+        self.pump()
         return left
 
     def bridged(self, entry_id: str) -> Entry | None:
@@ -88,13 +88,13 @@ class Engine:
         entry = self.floor.bridged(entry_id, now=self.now())
         if entry is not None and entry.agent is not None:
             self.planner.last_agents.talked(entry.caller, entry.agent, now=self.now())
-        self._pump()
+        self.pump()
         return entry
 
     def talk_ended(self, entry_id: str, *, lost: bool) -> float:
         """End the talk, `lost` when the agent's phone died; its seconds."""
         talked = self.floor.talk_ended(entry_id, lost=lost, now=self.now())
-        self._pump()
+        self.pump()
         return talked
 
     def hang_up(self, leg: AgentLeg) -> None:
@@ -108,9 +108,6 @@ class Engine:
 
     def pump(self) -> None:
         """Do all that is possible now; for those who have changed the floor."""
-        self._pump()
-
-    def _pump(self) -> None:
         if self._driver is not None and not self._flushing:
             self._driver.pump()
 
@@ -186,4 +183,4 @@ class Engine:
             visit.won(told.leg)
         else:
             self.hang_up(told.leg)
-        self._pump()
+        self.pump()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from sipcc.events import Event
 
@@ -21,6 +21,9 @@ Exit = Literal[
     "failed",
 ]
 """The ways out of a queue; each entry takes exactly one."""
+
+GAVE_UP: Final[tuple[Exit, ...]] = ("abandoned", "short_abandoned")
+"""The exits of callers who hang up while they wait."""
 
 OfferOutcome = Literal["answered", "no_answer", "busy", "declined", "unreachable", "failed", "cancelled"]
 

@@ -11,7 +11,7 @@ from sipcc.acd import offer as offers_
 from sipcc.acd import overflow, tell
 from sipcc.acd import queues as queues_
 from sipcc.acd.agents import AgentInput, backed_off
-from sipcc.acd.events import Exit, OfferOutcome
+from sipcc.acd.events import GAVE_UP, Exit, OfferOutcome
 from sipcc.acd.model import (
     AgentState,
     Entry,
@@ -204,7 +204,7 @@ class Ground:
         line = self.lines[entry.queue]
         line.tally.left(entry, line.settings)
         self._events.append(tell.left(entry, now=now))
-        if entry.exit in ("abandoned", "short_abandoned"):
+        if entry.exit in GAVE_UP:
             self.gave_up(entry, now=now)
 
     def gave_up(self, entry: Entry, *, now: float) -> None:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from sipcc.acd import tables
 from sipcc.acd.estimate import GivingUp, HandleTime, Staffing
-from sipcc.acd.events import Exit
+from sipcc.acd.events import GAVE_UP, Exit
 from sipcc.acd.model import Entry, EntryState, Line, Strategy
 from sipcc.acd.router import rank
 from sipcc.acd.settings import QueueSettings
@@ -114,7 +114,7 @@ class Tally(msgspec.Struct):
         """Count an entry that has just got its exit."""
         self.exits[entry.exit or ""] += 1
         waited = entry.waited(now=entry.joined)
-        self.giving_up.add(waited, gave_up=entry.exit in ("abandoned", "short_abandoned"))
+        self.giving_up.add(waited, gave_up=entry.exit in GAVE_UP)
         if entry.exit == "answered":
             self.answer_wait += waited
             self.answered_in_time += waited <= settings.service_level

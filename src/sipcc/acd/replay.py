@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sipcc.acd.events import AgentStateChanged, OfferEnded, OfferMade, QueueJoined, QueueLeft, TalkEnded
+from sipcc.acd.events import (
+    GAVE_UP,
+    AgentStateChanged,
+    OfferEnded,
+    OfferMade,
+    QueueJoined,
+    QueueLeft,
+    TalkEnded,
+)
 from sipcc.acd.simulator import Arrival, Phone, Shift
 from sipcc.events import Event
 
@@ -30,8 +38,7 @@ if TYPE_CHECKING:
 
     from sipcc.acd.settings import AgentSettings, QueueSettings
 
-_GAVE_UP = ("abandoned", "short_abandoned")
-_OWN_ACCORD = (*_GAVE_UP, "key_exit", "callback_booked", "withdrawn")
+_OWN_ACCORD = (*GAVE_UP, "key_exit", "callback_booked", "withdrawn")
 _AWAY = ("offline", "not_ready")
 
 
@@ -109,7 +116,7 @@ class DayFold:
         added = {queue.name: queue.priority for queue in queues}
         people = {agent.name for agent in agents}
         talks = [visit.talked for visit in self._visits.values() if visit.talked >= 0] or [0.0]
-        given_up = sum(visit.exit in _GAVE_UP for visit in self._visits.values())
+        given_up = sum(visit.exit in GAVE_UP for visit in self._visits.values())
         waited = sum(visit.waited for visit in self._visits.values() if visit.waited > 0)
         mean = waited / given_up if given_up else inf
         lasting = (Shift(agent=name, begin=at, end=self._end) for name, at in self._at_work.items())

@@ -125,7 +125,7 @@ class Acd(CallerCommands):
             settings = agent.settings
             if not settings.registers or self._present(settings):
                 self.floor.staff.registration(settings.name, True, now=self.now())
-        self._pump()
+        self.pump()
 
     def _floor_of(self, agents: Sequence[AgentSettings], queues: Sequence[QueueSettings], ids: Ids) -> Floor:
         known = self._custom
@@ -157,7 +157,7 @@ class Acd(CallerCommands):
                 self.floor.staff.registration(name, there, now=self.now())
             if self.on_renewed is not None:
                 self.on_renewed()
-            self._pump()
+            self.pump()
 
         return go_over
 
@@ -177,7 +177,7 @@ class Acd(CallerCommands):
         """
         self.floor.park_callbacks(now=self.now())
         self.floor.close(now=self.now())
-        self._pump()
+        self.pump()
         await self._rings.close()
         await asyncio.sleep(0)  # the ends of the ring tasks are told by their callbacks
         if self._driver is not None:
@@ -274,7 +274,7 @@ class Acd(CallerCommands):
             self.floor.held.discard(call.id)
             if call.ended:
                 self.floor.hung_up(entry_id, now=self.now())
-            self._pump()
+            self.pump()
             return await visit.run()
         finally:
             del self._visits[entry_id]
@@ -316,17 +316,17 @@ class Acd(CallerCommands):
             LocalProtocolError: unknown agent, or `state` is none of the three.
         """
         self.floor.staff.force(name, state, now=self.now(), reason=reason)
-        self._pump()
+        self.pump()
 
     def extend_wrap_up(self, name: str, seconds: float) -> None:
         """Move the end of an agent's wrap-up by `seconds`, up to `QueueSettings.max_wrap_up`."""
         self.floor.staff.extend_wrap_up(name, seconds, now=self.now())
-        self._pump()
+        self.pump()
 
     def agent_reachable(self, name: str, reachable: bool) -> None:
         """An agent's phone is registered (tell it at each REGISTER), or not any more."""
         self.floor.staff.registration(name, reachable, now=self.now())
-        self._pump()
+        self.pump()
 
     def user_reachable(self, user: str, reachable: bool, *, reason: str = "", login: bool = True) -> None:
         """A SIP user has phones, or none any more: `agent_reachable` for each agent with that user.
@@ -345,19 +345,19 @@ class Acd(CallerCommands):
                 there = reachable or (len(settings.users) > 1 and self._present(settings))
                 if login or not there or agent.wish is not AgentState.OFFLINE:
                     self.floor.staff.registration(agent.name, there, now=self.now(), reason=reason)
-        self._pump()
+        self.pump()
 
     def agent_external(self, name: str, dialog: str, began: bool) -> None:
         """A call of the agent's own began or ended; `dialog` tells calls apart."""
         self.floor.staff.external(name, dialog, began, now=self.now())
-        self._pump()
+        self.pump()
 
     def present_again(self) -> None:
         """Phones are known again: agents whose phone is not registered are offline until it is."""
         for agent in list(self.floor.staff.agents.values()):
             if agent.reachable and agent.settings.registers and not self._present(agent.settings):
                 self.floor.staff.registration(agent.name, False, now=self.now())
-        self._pump()
+        self.pump()
 
     def _present(self, settings: AgentSettings) -> bool:
         return self._presence is not None and self._presence.reachable(settings)
@@ -390,4 +390,4 @@ class Acd(CallerCommands):
 
     def _command(self, name: str, given: AgentInput, reason: str = "") -> None:
         self.floor.staff.apply(name, given, now=self.now(), reason=reason)
-        self._pump()
+        self.pump()

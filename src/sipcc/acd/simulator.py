@@ -17,7 +17,7 @@ import msgspec
 
 from sipcc.acd import strategies
 from sipcc.acd.agents import AgentInput
-from sipcc.acd.events import OfferOutcome
+from sipcc.acd.events import GAVE_UP, OfferOutcome
 from sipcc.acd.floor import Floor
 from sipcc.acd.model import AgentState, Order, Release, Ring, Stage, StopRinging
 from sipcc.acd.queues import Tally
@@ -266,7 +266,7 @@ class Simulation:
     def _summary(self, name: str) -> Summary:
         tally: Tally = self.floor.lines[name].tally
         answered = tally.exits["answered"]
-        abandoned = tally.exits["abandoned"] + tally.exits["short_abandoned"]
+        abandoned = sum(tally.exits[name] for name in GAVE_UP)
         return Summary(
             queue=name,
             offered=tally.joined,
