@@ -1,0 +1,300 @@
+"""The steps of an IVR: what may be done with a caller, as data, and who does it.
+
+Flows, VoiceXML documents, jambonz verbs, TwiML and Python programs all come down to these. A step says what
+is wanted and never how; `sipcc.ivr.session.Session` says who carries it out: a live call, or a made-up caller
+in virtual time. Times are seconds, unless a name says ``_ms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from sipcc.call.digits import CollectSettings, Matcher
+
+# -- what is said ------------------------------------------------------------------------------------------
+
+
+class Named(msgspec.Struct, frozen=True, tag="prompt"):
+    """A prompt of the catalogue by its name; also ``silence:500`` and ``say:number:12``."""
+
+    name: str
+    language: str = ""
+    """Empty for the language of the call, here and below."""
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """A text that a voice reads."""
+
+    text: str
+    language: str = ""
+    voice: str = ""
+    """The name of a voice; empty for the one of the language."""
+
+
+class Value(msgspec.Struct, frozen=True, tag="value"):
+    """A value that is said as a ``number``, a ``date`` and the like; see `sipcc.ivr.say.say`."""
+
+    kind: str
+    value: str
+    language: str = ""
+
+
+class Audio(msgspec.Struct, frozen=True, tag="audio"):
+    """Sound from a file or an ``http(s)`` URL; where it cannot be had, `fallback` is heard in its place."""
+
+    source: str
+    fallback: tuple[Spoken, ...] = ()
+    offset: float = 0.0
+    """Where in the sound to begin."""
+
+
+class Silence(msgspec.Struct, frozen=True, tag="silence"):
+    """Silence of a known length."""
+
+    seconds: float
+
+
+class Mark(msgspec.Struct, frozen=True, tag="mark"):
+    """A place in what is said; whether the caller heard that far is told afterwards."""
+
+    name: str
+
+
+Spoken: TypeAlias = Named | Text | Value | Audio | Silence | Mark
+
+BargeIn: TypeAlias = Literal["off", "keys", "speech", "any"]
+"""What may cut a prompt: nothing, a key, the caller's voice, or both."""
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said in one piece. Prompts of one step follow each other without a gap.
+
+    From the first prompt on that may be cut, a key or a voice cuts all that is left.
+    """
+
+    items: tuple[Spoken, ...]
+    bargein: BargeIn = "any"
+    hotword: bool = False
+    """True: the voice cuts only when what was said is one of the answers that are waited for."""
+
+
+def named(*names: str, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
+    """One prompt of names in the catalogue, or none for no names."""
+    return (Prompt(items=tuple(Named(name) for name in names), bargein=bargein),) if names else ()
+
+
+def spoken(text: str, *, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
+    """One prompt of a text to be read, or none for an empty text."""
+    return (Prompt(items=(Text(text),), bargein=bargein),) if text else ()
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """The last mark that was heard, and how much was heard after it."""
+
+    mark: str
+    seconds: float
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of playing."""
+
+    complete: bool
+    """True when all of it was heard."""
+    seconds: float = 0.0
+    """How much was heard."""
+    reached: Reached | None = None
+
+
+# -- what is asked -----------------------------------------------------------------------------------------
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recogniser is told about an answer in speech; the times are those of MRCPv2 (RFC 6787 §9.4)."""
+
+    language: str = ""
+    hints: tuple[str, ...] = ()
+    """Words and phrases that are likely."""
+    accepts: Callable[[str], bool] | None = None
+    """Whether a text is one of the answers; None takes any text."""
+    complete_timeout: float = 0.6
+    """Silence after speech that is an answer."""
+    incomplete_timeout: float = 1.0
+    """Silence after speech that is none yet."""
+    max_time: float = 20.0
+    """The longest speech."""
+    best: int = 1
+    """How many alternatives are wanted."""
+    confidence: float = 0.0
+    """What is surer than this counts, from 0 to 1."""
+
+
+class Gather(msgspec.Struct, frozen=True, kw_only=True):
+    """Play prompts, and wait for keys, speech or both. Whichever is complete first is the answer."""
+
+    prompts: tuple[Prompt, ...] = ()
+    keys: Matcher | None = None
+    """Which keys are right; None takes none."""
+    collect: CollectSettings = CollectSettings()
+    """Timers, terminators, and whether the keys are secret. Its `bargein` is unused: prompts have theirs."""
+    listen: Listen | None = None
+    """What may be said; None takes no speech."""
+    label: str = ""
+    """For events: which question this is."""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """One alternative of what was understood."""
+
+    text: str
+    confidence: float = 1.0
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a question.
+
+    ``keys`` and ``speech`` are right answers; ``nomatch`` is a wrong one, which stands in `keys` or `heard`.
+    ``toolong`` is speech without an end (VoiceXML's maxspeechtimeout).
+    """
+
+    outcome: Literal["keys", "speech", "noinput", "nomatch", "toolong"]
+    keys: str = ""
+    ended_with: str = ""
+    """The terminator that ended the keys, or empty."""
+    heard: tuple[Heard, ...] = ()
+    """The best first."""
+    barged: bool = False
+    """True when the answer cut the prompt."""
+    played: Played = Played(complete=True)
+    recording: str = ""
+    """A file of what was said, if the recogniser keeps one."""
+
+
+# -- what else is done -------------------------------------------------------------------------------------
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Record what the caller says, alone. What was typed ahead is forgotten."""
+
+    prompts: tuple[Prompt, ...] = ()
+    beep: bool = True
+    max_time: float = 60.0
+    final_silence: float | None = None
+    """Silence after which it ends; None never ends it."""
+    timeout: float | None = None
+    """Silence at the beginning after which it ends as ``noinput``; None never ends it."""
+    terminators: str = "#"
+    """Keys that end it; they are not in the file."""
+    path: str = ""
+    """The file; empty for one of its own."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What was recorded; also what a caller left who hung up in it."""
+
+    ended_by: Literal["key", "silence", "max_time", "noinput", "hangup", "failed"]
+    path: str = ""
+    """Empty when there is nothing to hear."""
+    seconds: float = 0.0
+    size_bytes: int = 0
+    key: str = ""
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect the caller with somebody.
+
+    ``blind`` sends the caller there and leaves; ``consultation`` sends it there once it is sure that somebody
+    answers; ``bridge`` stays between the two, until one of them goes or something in `keys` is typed.
+    """
+
+    targets: tuple[str, ...]
+    """Users, numbers, SIP URIs; several ring at once, and the first that answers has the caller."""
+    mode: Literal["blind", "bridge", "consultation"] = "bridge"
+    timeout: float = 30.0
+    """For ringing."""
+    max_time: float | None = None
+    """The longest conversation, from the answer; None for no end."""
+    waiting: tuple[Prompt, ...] = ()
+    """What the caller hears, again and again, until somebody answers; nothing for the ringing."""
+    accept: tuple[Prompt, ...] = ()
+    """What whoever answers hears; it must press 1 then before it has the caller."""
+    keys: Matcher | None = None
+    """Keys of the caller that part the two, in a bridge."""
+    record: bool = False
+    caller: str = ""
+    """The number that is shown; empty for the caller's."""
+
+
+class Transferred(msgspec.Struct, frozen=True, kw_only=True):
+    """How a transfer came out, in the words of VoiceXML 2.1 §2.3.7.
+
+    `near_end` means that the caller parted the two by keys; a caller who hangs up is `CallEnded`, as always.
+    ``sent`` is the good end of the two kinds in which we leave.
+    """
+
+    outcome: Literal["busy", "noanswer", "network_busy", "failed", "far_end", "near_end", "max_time", "sent"]
+    seconds: float = 0.0
+    """How long the two talked."""
+    status: int = 0
+    """The SIP status of a failure."""
+    keys: str = ""
+
+
+class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the caller wait in a queue until an agent has spoken with it, or it leaves the queue otherwise."""
+
+    queue: str
+    priority: int | None = None
+    skills: tuple[str, ...] = ()
+    context: dict[str, str] = {}
+    """What agents are shown, such as what a bot has found out."""
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """How the caller left a queue: the exit's name, as `sipcc.acd` has it."""
+
+    exit: str
+    seconds: float = 0.0
+    """The wait."""
+    agent: str = ""
+    """Who answered."""
+    ended_by: Literal["agent", "caller", ""] = ""
+    """Whose side ended the conversation."""
+
+
+class Conference(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the caller into a conference until it leaves or the conference ends."""
+
+    name: str
+    muted: bool = False
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """Give the caller's sound to a program, and let it hear what the program says."""
+
+    url: str
+    """``ws://``, ``wss://`` or, for AudioSocket, ``tcp://HOST:PORT``."""
+    wire: Literal["twilio", "jambonz", "audiosocket"] = "twilio"
+    both_ways: bool = True
+    """False only lets it listen."""
+    parameters: dict[str, str] = {}
+    """What the program is told at the start."""
+    timeout: float = 5.0
+    """How long to wait for the connection."""
+
+
+class Streamed(msgspec.Struct, frozen=True, kw_only=True):
+    """How the program's part of the call ended."""
+
+    ended_by: Literal["program", "lost", "unreachable"]
+    transcript: str = ""
+    """What the program says of the conversation, for whoever speaks to the caller next."""
+    context: dict[str, str] = {}
+    to: str = ""
+    """Where the program wants the call to go, as a destination; empty for the next step."""
+
+
+Step: TypeAlias = Gather | Record | Transfer | Enqueue | Conference | Stream
+"""The steps that have results of their own."""
