@@ -13,7 +13,7 @@ SRC = Path(__file__).parents[1] / "src" / "sipcc"
 
 LAYERS = {
     "errors": 0, "events": 0, "bus": 0, "clock": 0, "ids": 0, "log": 0, "driver": 0, "tasks": 0, "plugins": 0,
-    "numbers": 0, "expr": 0,
+    "numbers": 0, "expr": 0, "reading": 0,
     "bucket": 0,
     "regions": 0,
     "recordpolicy": 0,

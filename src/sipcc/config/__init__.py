@@ -1,6 +1,5 @@
 """The configuration file: TOML and environment in, one checked `Config` out."""
 
-from sipcc.config.findings import Finding
 from sipcc.config.load import (
     check,
     load,
@@ -13,6 +12,7 @@ from sipcc.config.load import (
     load_socket,
 )
 from sipcc.config.schema import Config, LogSettings
+from sipcc.reading.findings import Finding
 
 __all__ = [
     "Config",

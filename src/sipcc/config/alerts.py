@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipcc.config.findings import Report
 from sipcc.config.names import Names
+from sipcc.reading.findings import Report
 from sipcc.records.alerts import OF_NO_QUEUE, AlertSettings
 
 

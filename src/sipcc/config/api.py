@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sipcc.api.access import is_digest
 from sipcc.api.settings import ApiSettings, TokenSettings
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 
 def check_api(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sipcc.acd.callback import HERE, CallbackSettings
 from sipcc.acd.settings import QueueSettings
-from sipcc.config.findings import Report
 from sipcc.config.names import Names
 from sipcc.numbers import Pattern
+from sipcc.reading.findings import Report
 from sipcc.sip.settings import TrunkSettings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sipcc.config.findings import Report
 from sipcc.errors import ConfigError
+from sipcc.reading.findings import Report
 from sipcc.sip.settings import SipSettings
 from sipcc.sip.transport.tls import client_context, server_context
 

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 PREFIX = "SIPCC__"
 

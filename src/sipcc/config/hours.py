@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.ivr.hours import HoursSettings, parse_dates, parse_days, parse_spans, zone_of
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 _DATE_HINT = 'as in "2026-10-01" or "2026-10-01..2026-10-07"'
 

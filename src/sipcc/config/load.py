@@ -22,11 +22,8 @@ from sipcc.call.settings import DiallingSettings
 from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
 from sipcc.config.callbacks import check_callbacks
-from sipcc.config.convert import convert_list, convert_table, did_you_mean
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
-from sipcc.config.findings import Finding, Report
 from sipcc.config.hours import check_hours
-from sipcc.config.lines import KeyLines
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
 from sipcc.config.numbers import (
@@ -52,6 +49,9 @@ from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.config.workflows import check_ways, check_workflows
 from sipcc.errors import ConfigError
 from sipcc.numbers import Plan, plan_of
+from sipcc.reading.convert import convert_list, convert_table, did_you_mean
+from sipcc.reading.findings import Finding, Report
+from sipcc.reading.lines import KeyLines
 from sipcc.records.settings import RecordSettings
 from sipcc.regions import Regions, RegionSettings
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from sipcc.call.destination import Destination
 from sipcc.config.callbacks import books
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names, check_target
 from sipcc.config.schema import Config
 from sipcc.ivr.check import Finding as MenuFinding
 from sipcc.ivr.check import check_menus as find_menu_faults
 from sipcc.ivr.prompts import PromptCatalogue
 from sipcc.ivr.settings import MenuSettings
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 _PART = re.compile(r'\[(\d+)\]|\["([^"]*)"\]|\.?([A-Za-z_][A-Za-z_0-9]*)')
 

@@ -9,12 +9,12 @@ from sipcc.acd.callback import HERE
 from sipcc.acd.settings import AgentSettings, QueueSettings, bound_name
 from sipcc.call.destination import Destination
 from sipcc.call.settings import NumberSettings
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.schema import LISTS
 from sipcc.errors import ParseError
 from sipcc.numbers import Plan, bare, parse
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.sip.uri import SipUri
 
 # for menus, sipcc.ivr.check says it

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import DiallingSettings, TollSettings
 from sipcc.call.tollguard import parse_hours
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names, check_destination
 from sipcc.errors import LocalProtocolError, ParseError
 from sipcc.numbers import Pattern
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.sip.headers import canonical
 from sipcc.sip.identity import EDGE_ONLY
 from sipcc.sip.settings import TrunkSettings, UserSettings

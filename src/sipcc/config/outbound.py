@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sipcc.call.settings import TollSettings
-from sipcc.config.findings import Report
 from sipcc.config.names import Names
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.ivr.hours import Calendar
 from sipcc.numbers import Plan, parse
+from sipcc.reading.findings import Report
 
 _KEY = "toll.do_not_call"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.settings import TrunkSettings, UserSettings
 

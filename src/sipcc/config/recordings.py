@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sipcc.acd.settings import QueueSettings
 from sipcc.call.settings import NumberSettings
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.recordpolicy import LONGEST_WITHOUT_CONSENT, RecordingRules
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sipcc.acd.settings import AgentSettings, QueueSettings
-from sipcc.config.findings import Report
 from sipcc.errors import ConfigError
 from sipcc.numbers import Plan
+from sipcc.reading.findings import Report
 from sipcc.regions import Regions, RegionSettings, RegionTable, parse_override
 
 _CURE = "write a prefix and a region in each line, as in 0755,深圳, in UTF-8"

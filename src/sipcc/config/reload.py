@@ -13,8 +13,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from sipcc.config.findings import Report
 from sipcc.config.schema import LISTS, TABLES, Config
+from sipcc.reading.findings import Report
 
 TAKEN = (
     *("calls", "ivr", "toll", "screening", "regions"),

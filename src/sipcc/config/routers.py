@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from sipcc import plugins
 from sipcc.acd.settings import RouterSettings
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names, check_destination
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 GROUP = "sipcc.routers"
 

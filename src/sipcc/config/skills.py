@@ -7,10 +7,10 @@ from typing import Any
 
 from sipcc.acd.settings import QueueSettings
 from sipcc.acd.skills import compile_skills
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.expr import ExpressionError
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 
 def check_skills(

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from sipcc.config.connections import check_certificates
-from sipcc.config.findings import Report
 from sipcc.config.outbound import check_do_not_call
 from sipcc.config.regions import check_region_file
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.numbers import plan_of
+from sipcc.reading.findings import Report
 from sipcc.records.database import database_url, open_engine, sqlite_path
 from sipcc.sip.dns import lookup
 from sipcc.sip.trunk import destination_of

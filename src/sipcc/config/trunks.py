@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from sipcc.call.trunkroutes import RouteSettings, parse_step
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names
 from sipcc.config.values import is_host
 from sipcc.errors import ConfigError
 from sipcc.numbers import Pattern
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.sip.dns import parse_server
 from sipcc.sip.settings import SipSettings, TrunkSettings
 

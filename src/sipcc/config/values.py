@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sipcc.config.findings import Report
+from sipcc.reading.findings import Report
 from sipcc.sip.nat import is_address
 from sipcc.sip.overload import OverloadSettings
 from sipcc.sip.settings import SipSettings

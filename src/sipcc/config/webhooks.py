@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
 from sipcc.records.eventlog import REGISTRY
 from sipcc.records.hookstore import ALL, CALL_RECORD
 from sipcc.records.settings import WebhookSettings

@@ -10,11 +10,11 @@ from typing import get_args
 import msgspec
 
 from sipcc.config.connections import check_connections, collide
-from sipcc.config.convert import did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.values import check_values
 from sipcc.errors import ConfigError
+from sipcc.reading.convert import did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 from sipcc.rtp.flow import CodecName
 from sipcc.rtp.settings import MediaSettings
 from sipcc.sip.guard import networks_of

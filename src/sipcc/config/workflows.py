@@ -22,14 +22,14 @@ from sipcc.acd.taskrouter import (
 )
 from sipcc.acd.workflow import Workflow
 from sipcc.call.destination import Destination
-from sipcc.config.convert import convert_table, did_you_mean
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
 from sipcc.config.names import Names
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.expr import Expression, ExpressionError, Name
 from sipcc.ivr.settings import MenuSettings
+from sipcc.reading.convert import convert_table, did_you_mean
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 _HINT = "write it as in \"level == 'gold' AND task.language IN worker.languages\""
 

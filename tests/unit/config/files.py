@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sipcc.config import check
-from sipcc.config.findings import Finding
+from sipcc.reading.findings import Finding
 
 
 def written(folder: Path, text: str) -> Path:

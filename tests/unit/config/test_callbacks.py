@@ -10,8 +10,8 @@ import pytest
 from sipcc.acd import QueueSettings
 from sipcc.acd.callback import CallbackSettings
 from sipcc.config.callbacks import check_callbacks
-from sipcc.config.findings import Report
 from sipcc.config.names import Names, check_queue_exits
+from sipcc.reading.findings import Report
 from sipcc.sip.settings import TrunkSettings
 
 NAMES: dict[str, Any] = {"queues": [{"name": "sales"}], "trunks": [{"name": "carrier"}]}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sipcc.config.findings import Report
 from sipcc.config.wires import check_sip
+from sipcc.reading.findings import Report
 from sipcc.sip.settings import GuardSettings, SipSettings
 
 

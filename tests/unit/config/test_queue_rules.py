@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from sipcc.acd import QueueSettings
-from sipcc.config.findings import Report
 from sipcc.config.names import Names, check_queue_exits
+from sipcc.reading.findings import Report
 
 DATA: dict[str, Any] = {"queues": [{"name": "sales"}, {"name": "help"}], "menus": [{"name": "main"}]}
 DATA |= {"trunks": [{"name": "carrier"}], "agents": [{"name": "1@carrier"}]}

@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sipcc.config.findings import Report
 from sipcc.config.trunks import check_trunk_ways
 from sipcc.config.values import check_values, is_host
+from sipcc.reading.findings import Report
 from sipcc.sip.overload import OverloadSettings
 from sipcc.sip.settings import SipSettings, TrunkSettings
 from sipcc.sip.timers import Timers

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sipcc.acd.model import Agent
 from sipcc.acd.settings import AgentSettings, QueueSettings, WorkflowSettings
 from sipcc.config import Config, check, load
-from sipcc.config.findings import Report
 from sipcc.config.workflows import check_workflows, read_workflows
 from sipcc.errors import ConfigError
+from sipcc.reading.findings import Report
 
 FILE = """\
 [sip]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcc.config.lines import KeyLines, Path
+from sipcc.reading.lines import KeyLines, Path
 
 TEXT = '''# a comment with [brackets] and = signs
 [sip]
@@ -99,3 +99,35 @@ def test_keys_are_found_where_they_were_written(data: dict[str, object], gaps: l
     assert tomllib.loads(text) == data
     found = KeyLines(text)
     assert {key: found.line_of((key,)) for key in data} == expected
+
+
+def test_places_have_columns() -> None:
+    lines = KeyLines(TEXT)
+    assert lines.place_of(("sip", "domain")) == (3, 1)
+    assert lines.place_of(("trunks", 0, "options", "one")) == (15, 13)
+
+
+JSON = """{
+  "start": "a", "nodes": {
+    "a": {"type": "menu",
+      "options": {"1": "b", "2": [1,
+        {"deep": true}]}},
+    "b" : null
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (("start",), (2, 3)),
+        (("nodes",), (2, 17)),
+        (("nodes", "a"), (3, 5)),
+        (("nodes", "a", "options", "1"), (4, 19)),
+        (("nodes", "a", "options", "2", 1), (5, 9)),
+        (("nodes", "a", "options", "2", 1, "deep"), (5, 10)),
+        (("nodes", "b"), (6, 5)),
+    ],
+)
+def test_json_has_places_too(path: Path, place: tuple[int, int]) -> None:
+    assert KeyLines(JSON, json=True).place_of(path) == place

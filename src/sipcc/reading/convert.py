@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from sipcc.config.findings import Report
-from sipcc.config.lines import Path
+from sipcc.reading.findings import Report
+from sipcc.reading.lines import Path
 
 S = TypeVar("S", bound=msgspec.Struct)
 

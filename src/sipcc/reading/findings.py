@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from sipcc.config.lines import KeyLines, Path
+from sipcc.reading.lines import KeyLines, Path, Place
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -21,6 +21,7 @@ class Finding(msgspec.Struct, frozen=True):
     """The cure."""
     line: int = 0
     """The line in the file, 0 when there is none."""
+    column: int = 0
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.where}: {self.message}" + (f" ({self.hint})" if self.hint else "")
@@ -29,12 +30,14 @@ class Finding(msgspec.Struct, frozen=True):
 class Report:
     """Collects findings, and knows the place of every value."""
 
-    def __init__(self, file: str, lines: KeyLines | None = None) -> None:
+    def __init__(self, file: str, lines: KeyLines | None = None, *, columns: bool = False) -> None:
+        """Take the file's name and its places; `columns` has findings tell ``file:line:column``."""
         self.file = file
         self.findings: list[Finding] = []
         self.overrides: dict[Path, str] = {}
         """The values that come from the environment, with the names of their variables."""
         self._lines = lines
+        self._columns = columns
         self._bad: set[Path] = set()
 
     def error(self, path: Path, message: str, hint: str = "") -> None:
@@ -44,6 +47,10 @@ class Report:
     def warn(self, path: Path, message: str, hint: str = "") -> None:
         """`path` works, but hardly as it was meant."""
         self._add("warning", path, message, hint)
+
+    def place_of(self, path: Path) -> Place:
+        """Where `path`, or what is nearest above it, stands; (0, 0) when nobody knows."""
+        return (self._lines.place_of(path) if self._lines else None) or Place(0, 0)
 
     @property
     def failed(self) -> bool:
@@ -61,21 +68,20 @@ class Report:
     def _add(self, severity: Literal["error", "warning"], path: Path, message: str, hint: str) -> None:
         if severity == "error":
             self._bad.add(path)
-        line = self._line_of(path)
-        where = self._source(path, line)
-        finding = Finding(severity, where, message, hint, line)
+        place = self.place_of(path)
+        where = self._source(path, place)
+        finding = Finding(severity, where, message, hint, place.line, place.column)
         if finding not in self.findings:
             self.findings.append(finding)
 
-    def _line_of(self, path: Path) -> int:
-        return (self._lines.line_of(path) if self._lines else None) or 0
-
-    def _source(self, path: Path, line: int) -> str:
+    def _source(self, path: Path, place: Place) -> str:
         for length in range(len(path), 0, -1):
             if (variable := self.overrides.get(path[:length])) is not None:
                 return f"environment {variable}"
-        place = f"{self.file}:{line}" if line else self.file
-        return f"{place} {dotted(path)}" if path else place
+        at = f":{place.line}" if place.line else ""
+        if at and self._columns:
+            at += f":{place.column}"
+        return f"{self.file}{at} {dotted(path)}" if path else f"{self.file}{at}"
 
 
 def dotted(path: Path) -> str:

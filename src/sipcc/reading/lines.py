@@ -1,6 +1,6 @@
-"""Where the keys of a TOML file stand, as a core: `tomllib` tells values, but not lines.
+"""Where the keys of a TOML or JSON file stand, as a core: `tomllib` and `json` tell values, but not lines.
 
-`KeyLines` walks a text that `tomllib` has accepted already, and remembers the line of every table, key
+`KeyLines` walks a text that one of the two has accepted already, and remembers the place of every table, key
 and array element. It decides nothing about validity.
 """
 
@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 """The place of a value: ``("trunks", 0, "port")``."""
+
+
+class Place(NamedTuple):
+    """A place in a text, both counted from 1."""
+
+    line: int
+    column: int
+
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"[ \t]*")
@@ -25,21 +34,31 @@ _STRINGS = (
 
 
 class KeyLines:
-    """The lines of the keys of one TOML text, counted from 1."""
+    """The places of the keys of one text: TOML, or JSON."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, json: bool = False) -> None:
         self._text = text
         self._at = 0
-        self._lines: dict[Path, int] = {}
+        self._sign = ":" if json else "="
+        self._places: dict[Path, Place] = {}
         self._arrays: dict[Path, int] = {}
         """How many ``[[...]]`` headers of each array of tables were seen."""
-        self._walk()
+        if json:
+            self._skip(_BLANK)
+            self._value(())
+        else:
+            self._walk()
 
     def line_of(self, path: Path) -> int | None:
         """The line of `path`, or of what is nearest above it; None when nothing of it is in the file."""
+        place = self.place_of(path)
+        return None if place is None else place.line
+
+    def place_of(self, path: Path) -> Place | None:
+        """The place of `path`, or of what is nearest above it; None when nothing of it is in the file."""
         for length in range(len(path), 0, -1):
-            if (line := self._lines.get(path[:length])) is not None:
-                return line
+            if (place := self._places.get(path[:length])) is not None:
+                return place
         return None
 
     def _walk(self) -> None:
@@ -85,8 +104,9 @@ class KeyLines:
         for key in self._dotted():
             path = (*path, key)
             self._note(path, start)
-        self._skip_past("=")
-        self._skip(_SPACE)
+        self._skip(_BLANK)
+        self._skip_past(self._sign)
+        self._skip(_BLANK)
         self._value(path)
 
     def _value(self, path: Path) -> None:
@@ -140,7 +160,8 @@ class KeyLines:
 
     def _note(self, path: Path, at: int | None = None) -> None:
         at = self._at if at is None else at
-        self._lines.setdefault(path, self._text.count("\n", 0, at) + 1)
+        column = at - self._text.rfind("\n", 0, at)
+        self._places.setdefault(path, Place(self._text.count("\n", 0, at) + 1, column))
 
     def _skip(self, pattern: re.Pattern[str]) -> bool:
         match = pattern.match(self._text, self._at)
