@@ -144,6 +144,7 @@ CORES = {
     "call/numbering.py",
     "call/caller.py",
     "call/digits.py",
+    "call/keybuffer.py",
     "call/cause.py",
     "call/destination.py",
     "call/negotiate.py",

@@ -33,105 +33,28 @@ Further rules:
   match, PARTIAL in nomatch, no key in noinput. It stops even a prompt without barge-in.
 - With `bargein` off, what was typed before the prompt is discarded; what is typed while it plays is
   collected, but the result is held back until the prompt was heard to its end.
+- A prompt may be open to keys only from some second on (`Collector.start`). Until then it counts as one
+  without barge-in; what was typed in it cuts it in that second.
 - With nomatch the buffer is flushed: what was typed before the caller hears of the error does not
-  answer the next question.
+  answer the next question. With `resync` it is kept: what was typed behind the wrong key does.
+- A caller who speaks (`voice_began`) is not one who says nothing: there is no noinput any more.
 """
 
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from sipcc.call.keybuffer import MAX_TYPED_AHEAD as MAX_TYPED_AHEAD
+from sipcc.call.keybuffer import DigitBuffer as DigitBuffer
+
 Outcome = Literal["match", "noinput", "nomatch"]
 
 KEYS: Final = frozenset("0123456789*#ABCD")
 """All keys that RFC 4733 telephone-events 0 to 15 can carry."""
-
-MAX_TYPED_AHEAD: Final = 64
-"""Keys kept for later; what comes above is dropped and counted. Longer than any card or menu path."""
-
-
-class Press(NamedTuple):
-    """One key press; the times are seconds of the clock that `now` comes from."""
-
-    digit: str
-    began: float
-    ended: float
-
-
-class DigitBuffer:
-    """What one caller has typed and nobody has asked for yet.
-
-    It belongs to the call and survives menu changes. Presses are kept in the order in which they ended.
-    `dropped` counts presses that found it full.
-    """
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._presses: deque[Press] = deque()
-        self._held: tuple[str, float] | None = None
-        self._owed: set[str] = set()  # keys already counted as ended whose real end may still come
-
-    def key_began(self, digit: str, *, now: float) -> None:
-        """A key went down. A key that was still down is taken as ended, for only one can sound."""
-        self.release(now=now)
-        self._owed.discard(digit)
-        self._held = (digit, now)
-
-    def key_ended(self, digit: str, *, now: float) -> None:
-        """A key came up. Without a beginning (SIP INFO) the press begins and ends now."""
-        if self._held is not None and self._held[0] == digit:
-            began = self._held[1]
-            self._held = None
-            self._keep(Press(digit, began, now))
-        elif digit in self._owed:
-            self._owed.discard(digit)
-        else:
-            self._keep(Press(digit, now, now))
-
-    @property
-    def held(self) -> tuple[str, float] | None:
-        """The key that is down and since when, or None."""
-        return self._held
-
-    def release(self, *, now: float) -> None:
-        """Take the key that is down as ended now; its real end is ignored when it comes."""
-        if self._held is not None:
-            digit, began = self._held
-            self._held = None
-            self._owed.add(digit)
-            self._keep(Press(digit, began, now))
-
-    def peek(self) -> Press | None:
-        """The oldest press, left in place; None when there is none."""
-        return self._presses[0] if self._presses else None
-
-    def take(self) -> Press | None:
-        """Remove and return the oldest press; None when there is none."""
-        return self._presses.popleft() if self._presses else None
-
-    def flush(self) -> None:
-        """Forget all presses, and the key that is down."""
-        self._presses.clear()
-        if self._held is not None:
-            self._owed.add(self._held[0])
-            self._held = None
-
-    def __len__(self) -> int:
-        return len(self._presses)
-
-    def __repr__(self) -> str:  # never the digits: they may be a PIN
-        return f"<DigitBuffer of {len(self._presses)} presses>"
-
-    def _keep(self, press: Press) -> None:
-        if len(self._presses) >= MAX_TYPED_AHEAD:
-            self.dropped += 1
-        else:
-            self._presses.append(press)
 
 
 class Answer(enum.Enum):
@@ -218,6 +141,8 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether a key stops the prompt."""
     secret: bool = False
     """Whether the digits are a PIN or a card number that no log, event or record may show."""
+    resync: bool = False
+    """Whether keys behind a wrong one are kept for the next question."""
 
     def __post_init__(self) -> None:
         for name in ("timeout", "interdigit", "termtimeout"):
@@ -300,13 +225,24 @@ class Collector:
         self._since = 0.0
         self._started_at: float | None = None
         self._prompt = False
+        self._open = settings.bargein
+        self._opens_at: float | None = None
+        self._spoken = False
         self._decided: Collected | None = None
 
-    def start(self, *, prompt_playing: bool, now: float) -> None:
-        """Begin. `prompt_playing` says that a prompt plays, or will as soon as this returns."""
+    def start(self, *, prompt_playing: bool, now: float, opens_after: float = 0.0) -> None:
+        """Begin.
+
+        Args:
+            prompt_playing: a prompt plays, or will as soon as this returns.
+            now: seconds of the clock.
+            opens_after: how many seconds of the prompt no key may cut; where `bargein` is off, none may.
+        """
         self._started_at = self._since = now
         self._prompt = prompt_playing
-        if prompt_playing and not self._settings.bargein:
+        if self._open and prompt_playing and opens_after > 0:
+            self._open, self._opens_at = False, now + opens_after
+        if prompt_playing and not self._open:
             self._buffer.flush()
         if not prompt_playing:
             self.state = State.WAITING
@@ -320,6 +256,7 @@ class Collector:
         if not self._prompt:
             return
         self._prompt = False
+        self._opens_at = None
         if self.state is State.PROMPT:
             self.state = State.WAITING
             self._since = now
@@ -339,15 +276,28 @@ class Collector:
         self._buffer.key_ended(digit, now=now)
         self._drain(at=now)
 
+    def voice_began(self, *, now: float) -> None:
+        """The caller speaks: what it says may be the answer."""
+        self.expire(now=now)
+        self._spoken = True
+
+    @property
+    def touched(self) -> bool:
+        """True once a key has counted, or is down."""
+        return bool(self._digits) or self._buffer.held is not None or self._decided is not None
+
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called; None for never."""
-        return min((at for at in (self._own_deadline(), self._cap()) if at is not None), default=None)
+        times = (self._own_deadline(), self._cap(), self._opens_at)
+        return min((at for at in times if at is not None), default=None)
 
     def expire(self, *, now: float) -> None:
         """Do what is due at `now`; each thing counts at the moment when it was due."""
         while (due := self.deadline) is not None and due <= now:
-            if due == self._own_deadline():
+            if due == self._opens_at:
+                self._open_up()
+            elif due == self._own_deadline():
                 self._run_out(at=due)
             else:
                 self._stop_at_cap(at=due)
@@ -358,12 +308,20 @@ class Collector:
         if self._buffer.held is not None:
             return max(self._buffer.held[1], self._started_at) + self._settings.interdigit
         timer = _RULES[self.state].timer
+        if timer == "timeout" and self._spoken:
+            return None
         return None if timer is None else self._since + float(getattr(self._settings, timer))
 
     def _cap(self) -> float | None:
         if self._started_at is None or self.result is not None or self._settings.max_time is None:
             return None
         return self._started_at + self._settings.max_time
+
+    def _open_up(self) -> None:
+        self._open, self._opens_at = True, None
+        if self.touched:
+            self._barge_in()
+            self._deliver()
 
     def _run_out(self, *, at: float) -> None:
         if self._buffer.held is not None:
@@ -379,13 +337,14 @@ class Collector:
         if self._decided is None:
             self._decide(_RULES[self.state].expiry)
         self.barged = self.barged or self._prompt
-        self._prompt = False
+        self._prompt, self._opens_at = False, None
         self._deliver()
 
     def _barge_in(self) -> None:
-        if self._prompt and self._settings.bargein:
+        if self._prompt and self._open:
             self.barged = True
             self._prompt = False
+            self._opens_at = None
 
     def _drain(self, *, at: float) -> None:
         while self._decided is None and self._started_at is not None and (press := self._buffer.peek()):
@@ -429,6 +388,6 @@ class Collector:
         """Hand the verdict out, unless a prompt without barge-in has first to be heard to its end."""
         if self._decided is None or self._prompt or self.result is not None:
             return
-        if self._decided.outcome == "nomatch":
+        if self._decided.outcome == "nomatch" and not self._settings.resync:
             self._buffer.flush()
         self.result = self._decided

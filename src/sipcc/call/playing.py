@@ -34,6 +34,10 @@ class Player:
         self._now: tuple[Sequence[PlayItem], bool, bool] = ((), False, False)
         self._room = asyncio.Event()
         self._room.set()
+        self._told = asyncio.Event()
+        self._told.set()
+        self.played_s = 0.0
+        """How much was heard of the last play that is known to be over, in seconds; see `halt`."""
 
     @property
     def playing(self) -> bool:
@@ -54,6 +58,8 @@ class Player:
         self._spoilt = False
         self._on_end = on_end or _nothing
         self._now = items, loop, shared
+        self._told.clear()
+        self.played_s = 0.0
         self._port.play(items, loop=loop, shared=shared, token=self._token)
 
     async def play(self, items: Sequence[PlayItem], *, loop: bool = False, shared: bool = False) -> bool:
@@ -117,6 +123,12 @@ class Player:
             self._port.stop_playing()
             self._finish()
 
+    async def halt(self) -> float:
+        """End what plays, and tell how many seconds of it were heard; of one that is over, the same."""
+        self.stop()
+        await self._told.wait()
+        return self.played_s
+
     def move(self, port: MediaPort) -> None:
         """Another party takes the place of this one: what plays begins anew at its port."""
         old, self._port = self._port, port
@@ -128,11 +140,14 @@ class Player:
 
     def closed(self) -> None:
         """The port is gone: whoever waits is told."""
+        self._told.set()
         self._finish()
 
     def on_event(self, event: MediaEvent) -> None:
         """Take an event of the port."""
         if isinstance(event, PlayEnded) and event.token == self._token:
+            self.played_s = event.played_ms / 1000
+            self._told.set()
             if event.reason == "done" and not self._spoilt:
                 self._whole = event.token
             self._finish()

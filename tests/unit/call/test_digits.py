@@ -383,3 +383,65 @@ class TestMatchers:
     def test_impossible_settings(self, wrong):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             CollectSettings(**wrong)
+
+
+class TestAPromptThatOpensLater:
+    def test_what_was_typed_before_it_is_forgotten(self):
+        buffer = DigitBuffer()
+        press(buffer, "1", at=0)
+        machine = collector(OptionsMatcher({"1"}), buffer)
+        machine.start(prompt_playing=True, opens_after=2, now=1)
+        assert machine.result is None and not machine.barged and len(buffer) == 0
+
+    def test_a_key_in_the_closed_part_cuts_at_the_moment_it_opens(self):
+        machine = collector(OptionsMatcher({"12"}))
+        machine.start(prompt_playing=True, opens_after=2, now=0)
+        press(machine, "1", at=1)
+        assert not machine.barged
+        assert machine.deadline == 2
+        machine.expire(now=2)
+        assert machine.barged and machine.result is None
+
+    def test_an_answer_in_the_closed_part_is_given_when_it_opens(self):
+        machine = collector(OptionsMatcher({"1"}))
+        machine.start(prompt_playing=True, opens_after=2, now=0)
+        press(machine, "1", at=1)
+        assert machine.result is None
+        machine.expire(now=2)
+        assert machine.barged and machine.result is not None and machine.result.digits == "1"
+
+    def test_a_key_in_the_open_part_cuts_at_once(self):
+        machine = collector(OptionsMatcher({"1"}))
+        machine.start(prompt_playing=True, opens_after=2, now=0)
+        machine.key_began("1", now=3)
+        assert machine.barged
+
+    def test_the_end_of_the_prompt_comes_before_it_opens(self):
+        machine = collector(OptionsMatcher({"1"}))
+        machine.start(prompt_playing=True, opens_after=2, now=0)
+        machine.prompt_ended(now=1)
+        assert machine.deadline == 6 and not machine.barged
+
+    def test_without_barge_in_it_never_opens(self):
+        machine = collector(OptionsMatcher({"1"}), bargein=False)
+        machine.start(prompt_playing=True, opens_after=2, now=0)
+        press(machine, "1", at=1)
+        machine.expire(now=3)
+        assert machine.result is None
+
+
+def test_keys_behind_a_wrong_one_are_kept_with_resync():
+    for resync, kept in ((False, 0), (True, 2)):
+        buffer = DigitBuffer()
+        press(buffer, "912", at=0)
+        machine = collector(OptionsMatcher({"12"}), buffer, resync=resync)
+        machine.start(prompt_playing=False, now=1)
+        assert machine.result is not None and machine.result.outcome == "nomatch"
+        assert len(buffer) == kept
+
+
+def test_who_speaks_is_not_silent():
+    machine = collector(OptionsMatcher({"1"}))
+    machine.start(prompt_playing=False, now=0)
+    machine.voice_began(now=4)
+    assert machine.deadline is None
