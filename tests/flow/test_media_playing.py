@@ -13,9 +13,18 @@ import pytest
 
 from sipcc.ids import Ids
 from sipcc.rtp import LocalEngine, MediaSettings, PlayFile, PlaySilence, PlayTone, StreamParams, tones
-from sipcc.rtp.codec import make_decoder, make_encoder
+from sipcc.rtp.codec import g711, make_decoder, make_encoder
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow, PromptMissing, RecordingEnded
+from sipcc.rtp.events import (
+    AudioTapped,
+    MediaEvent,
+    PlayCleared,
+    PlayEnded,
+    PlayFlow,
+    PlayMarked,
+    PromptMissing,
+    RecordingEnded,
+)
 from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream
 from sipcc.rtp.frame import Coding
 from sipcc.rtp.packet import HEADER, PLAIN
@@ -291,6 +300,41 @@ async def test_a_stream_tells_when_it_is_full_and_plays_alone(stage: Stage) -> N
     assert party.events == [PlayFlow(party.port.id, 7, True), PlayFlow(party.port.id, 7, False)]
     with pytest.raises(ValueError, match="alone"):
         party.port.play([PlayStream(), PlayTone((440,), 100)])
+
+
+async def test_a_stream_is_cleared_within_a_frame_and_says_what_was_heard(stage: Stage) -> None:
+    party = await stage.join(PCMU)
+    party.port.play([PlayStream(law="PCMU", lead_ms=40)], token=7)
+    tone = g711.encode(tones.make_tone((700.0,), 3000), "PCMU")
+    party.port.feed(7, tone[:4000])
+    party.port.mark_playing(7, "half a second")
+    party.port.feed(7, tone[4000:])
+    party.port.mark_playing(7, "all")
+    await asyncio.sleep(1.0)
+    before = len(party.packets)
+    party.port.clear_playing(7)
+    await asyncio.sleep(0.3)
+    port = party.port.id
+    assert party.events[0] == PlayMarked(port, 7, "half a second", True, 500)
+    cleared = party.events[2]
+    assert isinstance(cleared, PlayCleared)
+    assert party.events[1] == PlayMarked(port, 7, "all", False, cleared.played_ms)
+    sounding = [data for *_, data in party.packets if data != b"\xff" * 160]
+    assert b"".join(sounding) == tone[: cleared.played_ms * 8]  # byte for byte
+    assert len(party.packets) - before in (14, 15)
+    assert cleared.played_ms + cleared.dropped_ms == 3000
+
+
+async def test_a_coded_tap_tells_g711_as_it_came(stage: Stage) -> None:
+    party = await stage.join(PCMA)
+    party.port.tap(True, coded=True)
+    await asyncio.sleep(1.0)
+    party.port.tap(False)
+    told = [event for event in party.events if isinstance(event, AudioTapped)]
+    assert {event.law for event in told} == {"PCMA"}
+    said = b"".join(event.said for event in told)
+    second = g711.encode(party._said, "PCMA")
+    assert said[-1600:] in second * 2
 
 
 # -- recording ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from sipcc.call.legowner import LegState
+from sipcc.call.tapping import tap_port
 from sipcc.errors import CallError, LocalProtocolError, ParseError
 from sipcc.log import get_logger
 from sipcc.rtp.flow import MediaEngine, MediaPort
@@ -152,7 +153,7 @@ class LegOffers:
                 await old.close()  # the end of the leg has closed the port that it had then
             return False
         if self._leg.taps:
-            port.tap(True)
+            tap_port(port, self._leg.taps)
         await old.close()
         return True
 

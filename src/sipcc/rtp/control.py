@@ -75,6 +75,10 @@ class Control:
                 self.plays.seek(session, command.position_ms)
             case wire.Feed():
                 self.plays.feed(session, command)
+            case wire.MarkPlaying():
+                self.plays.mark(session, command)
+            case wire.ClearPlaying():
+                self.plays.clear(session, command)
             case wire.Bridge():
                 self._bridge(session, command.other, now)
             case wire.Unbridge():
@@ -90,7 +94,7 @@ class Control:
                 self.leave(session, now)
                 session.peer = session
             case wire.Tap():
-                session.tapped = command.on
+                session.tapped, session.tap_coded = command.on, command.coded
             case wire.Record():
                 self.tapings.record(session, command.path, now)
             case wire.StopRecording():

@@ -46,6 +46,29 @@ class PlayFlow(msgspec.Struct, frozen=True, tag="play_flow"):
     full: bool
 
 
+class PlayMarked(msgspec.Struct, frozen=True, tag="play_marked"):
+    """A place in a stream that plays was passed, or will not be, since it was cleared."""
+
+    port: str
+    token: int
+    mark: str
+    heard: bool
+    """True when everything before the mark has been sent to the party."""
+    at_ms: int
+    """Where the mark is in what was sent of this stream, or how much had been sent when it was cleared."""
+
+
+class PlayCleared(msgspec.Struct, frozen=True, tag="play_cleared"):
+    """What waited in a stream was dropped."""
+
+    port: str
+    token: int
+    played_ms: int
+    """How much of the stream has been sent to the party so far."""
+    dropped_ms: int
+    """How much was dropped now."""
+
+
 class PromptMissing(msgspec.Struct, frozen=True, tag="prompt_missing"):
     """A file could not be played; a fallback tone took its place."""
 
@@ -109,6 +132,8 @@ class AudioTapped(msgspec.Struct, frozen=True, tag="audio_tapped"):
     port: str
     said: bytes
     heard: bytes
+    law: Literal["", "PCMU", "PCMA"] = ""
+    """Set when the port was tapped as it is, and both are G.711 of this law."""
 
 
 MediaEvent = (
@@ -116,8 +141,10 @@ MediaEvent = (
     | DigitBegan
     | DigitEnded
     | FaxHeard
+    | PlayCleared
     | PlayEnded
     | PlayFlow
+    | PlayMarked
     | PromptMissing
     | MediaTimedOut
     | RtpBegan

@@ -152,6 +152,13 @@ class PlaySilence(msgspec.Struct, frozen=True, tag="silence"):
 class PlayStream(msgspec.Struct, frozen=True, tag="stream"):
     """Speech that is given by `MediaPort.feed` while it plays; it is the only item of its play."""
 
+    law: Law | None = None
+    """Set when what is fed is G.711 of this law, one byte a sample; None for 16-bit samples."""
+    lead_ms: int = 60
+    """How much must wait before it begins to sound, and again after it has starved."""
+    limit_s: float = 30.0
+    """What would wait beyond this is dropped."""
+
 
 PlayItem = PlayFile | PlayTone | PlaySilence | PlayStream
 
@@ -250,7 +257,16 @@ class MediaPort(Protocol):
         """Give the next 16-bit samples of 8 kHz to the `PlayStream` that was played with `token`.
 
         `PlayFlow` events ask to wait and to go on; what comes beyond 30 s of waiting audio is dropped.
+        A stream with a `law` or a `limit_s` of its own is fed by those.
         """
+        ...
+
+    def mark_playing(self, token: int, mark: str) -> None:
+        """Have `PlayMarked` tell when all that was fed so far has been sent, or was cleared."""
+        ...
+
+    def clear_playing(self, token: int) -> None:
+        """Drop what was fed and has not sounded; `PlayCleared` tells how much has. The stream goes on."""
         ...
 
     def bridge(self, other: MediaPort) -> None:
@@ -283,8 +299,11 @@ class MediaPort(Protocol):
         """Let the others in the room not hear this party, until told otherwise."""
         ...
 
-    def tap(self, on: bool) -> None:
-        """Tell what this party says and hears as `AudioTapped` events, 50 a second."""
+    def tap(self, on: bool, *, coded: bool = False) -> None:
+        """Tell what this party says and hears as `AudioTapped` events, 50 a second.
+
+        With `coded` the audio of a leg in G.711 is told as it is.
+        """
         ...
 
     def echo(self) -> None:

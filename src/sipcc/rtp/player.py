@@ -65,7 +65,6 @@ class Player:
         """The frame that was pulled last as a ready packet of the leg's codec, where there is one."""
         self.turned = False
         """Only streams tell their producer something."""
-        self.full = False
         self.paused = False
         """While it is set there is silence; then it goes on here, a shared play where the others are then."""
         self._played = 0

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.rtp import wire
-from sipcc.rtp.events import PlayEnded, PlayFlow, PromptMissing
+from sipcc.rtp.events import PlayCleared, PlayEnded, PlayFlow, PlayMarked, PromptMissing
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import CodecName, PlayItem, PlayStream
 from sipcc.rtp.formats import spec
@@ -59,8 +59,9 @@ class Plays:
         self.end(session, "replaced")
         self._plays[session.id] = _Play(command)
         session.play_serial += 1
-        if any(isinstance(item, PlayStream) for item in command.items):
-            session.player = StreamPlayer()
+        streams = [item for item in command.items if isinstance(item, PlayStream)]
+        if streams:
+            session.player = StreamPlayer(streams[0])
         else:
             session.loading = True
             self._fetch(session, command, now)
@@ -121,20 +122,50 @@ class Plays:
 
     def feed(self, session: Session, command: wire.Feed) -> None:
         """Take in a piece of the stream that plays; one for a stream that is over is nothing."""
-        play, player = self._plays.get(session.id), session.player
-        if play is not None and play.command.token == command.token and isinstance(player, StreamPlayer):
+        player = self._stream(session, command.token)
+        if player is not None:
             player.feed(command.audio, last=command.last)
+
+    def mark(self, session: Session, command: wire.MarkPlaying) -> None:
+        """Put a mark behind what was fed; in a stream that is over it is told at once, as not heard."""
+        player = self._stream(session, command.token)
+        if player is not None:
+            player.mark(command.mark)
+        else:
+            self._emit(PlayMarked(session.id, command.token, command.mark, False, 0))
+
+    def clear(self, session: Session, command: wire.ClearPlaying) -> None:
+        """Drop what waits in the stream that plays."""
+        player = self._stream(session, command.token)
+        if player is not None:
+            dropped_ms = player.clear()
+            self._tell_marks(session, command.token, player)
+            self._emit(PlayCleared(session.id, command.token, player.played_ms, dropped_ms))
+
+    def _stream(self, session: Session, token: int) -> StreamPlayer | None:
+        play, player = self._plays.get(session.id), session.player
+        if play is not None and play.command.token == token and isinstance(player, StreamPlayer):
+            return player
+        return None
+
+    def _tell_marks(self, session: Session, token: int, player: StreamPlayer) -> None:
+        for mark in player.take_marks():
+            self._emit(PlayMarked(session.id, token, mark.name, mark.heard, mark.at_ms))
 
     def tend(self, session: Session) -> None:
         """End what is done, and tell the producer of a stream whether to wait."""
         player = session.player
         if player is None:
             return
+        play = self._plays.get(session.id)
+        if play is not None and isinstance(player, StreamPlayer) and player.turned:
+            player.turned = False
+            self._tell_marks(session, play.command.token, player)
+            if player.full != player.told_full:
+                player.told_full = player.full
+                self._emit(PlayFlow(session.id, play.command.token, player.full))
         if player.done:
             self.end(session, "done")
-        elif player.turned and session.id in self._plays:
-            player.turned = False
-            self._emit(PlayFlow(session.id, self._plays[session.id].command.token, player.full))
 
     def end(self, session: Session, reason: Literal["done", "stopped", "replaced", "closed"]) -> None:
         """End what plays, if anything does."""
@@ -144,6 +175,9 @@ class Plays:
         player, session.player = session.player, None
         session.loading = False
         played_ms = player.played_ms if player is not None else 0
+        if isinstance(player, StreamPlayer):
+            player.clear()
+            self._tell_marks(session, play.command.token, player)
         self._emit(PlayEnded(session.id, play.command.token, reason, played_ms))
 
     def _coding_of(self, session: Session) -> Coding:

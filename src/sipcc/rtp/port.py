@@ -82,6 +82,14 @@ class EnginePort:
         """Give the next 16-bit samples of 8 kHz to the `PlayStream` that was played with `token`."""
         self._submit(wire.Feed(self.id, token, audio, last))
 
+    def mark_playing(self, token: int, mark: str) -> None:
+        """Have `PlayMarked` tell when all that was fed so far has been sent, or was cleared."""
+        self._submit(wire.MarkPlaying(self.id, token, mark))
+
+    def clear_playing(self, token: int) -> None:
+        """Drop what was fed and has not sounded; `PlayCleared` tells how much has. The stream goes on."""
+        self._submit(wire.ClearPlaying(self.id, token))
+
     def bridge(self, other: MediaPort | RawPort) -> None:
         """Join two ports of one engine.
 
@@ -128,9 +136,9 @@ class EnginePort:
         """Let the others in the room not hear this party, until told otherwise."""
         self._submit(wire.Mute(self.id, muted))
 
-    def tap(self, on: bool) -> None:
-        """Tell what this party says and hears as `AudioTapped` events, 50 a second."""
-        self._submit(wire.Tap(self.id, on))
+    def tap(self, on: bool, *, coded: bool = False) -> None:
+        """Tell what this party says and hears as `AudioTapped` events, 50 a second; `coded` as it is."""
+        self._submit(wire.Tap(self.id, on, coded))
 
     def echo(self) -> None:
         """Send back what arrives, until `unbridge`."""

@@ -125,6 +125,7 @@ class PortState:
         "sources",
         "speaker",
         "strict_units",
+        "tap_coded",
         "tapped",
         "timed_out",
         "unexpected",
@@ -204,6 +205,8 @@ class PortState:
         """The other party of a conversation of two; the session itself for an echo."""
         self.tapped = False
         """True while what it says and hears is told, frame by frame."""
+        self.tap_coded = False
+        """True when G.711 is told as it is."""
         self.changed = False
         """True when it hears others than before, from the next packet on."""
         self.last = b""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipcc.rtp.codec import g711
 from sipcc.rtp.dtmf import EventFrame
 from sipcc.rtp.events import AudioTapped
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ
@@ -274,7 +275,13 @@ class Session(PortState):
 
     def tell_tap(self, heard: bytes | Pcm | None) -> None:
         """Tell what was said and heard in this tick."""
-        said, hears = (samples_of(frame, self.law) for frame in (self.said, heard))
+        law = self.law
+        if self.tap_coded and law is not None:
+            told = [frame if isinstance(frame, bytes) else b"" if frame is None else g711.encode(frame, law)
+                    for frame in (self.said, heard)]  # fmt: skip
+            self.owner.emit(AudioTapped(self.id, told[0], told[1], law))
+            return
+        said, hears = (samples_of(frame, law) for frame in (self.said, heard))
         self.owner.emit(AudioTapped(self.id, said.tobytes(), hears.tobytes()))
 
     def wake(self, at: float) -> None:

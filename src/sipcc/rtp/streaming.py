@@ -2,60 +2,91 @@
 
 `SpeechFeed`, on the side of whoever makes it, brings any rate to 8 kHz. `StreamPlayer`, on the side of the
 port, plays it as it arrives: it waits for a little audio before it begins and after it has starved, so that a
-producer may come in jerks, and is silent meanwhile. It never holds more than `MAX_BUFFER_S`; long before
-that it says that it is full, and later that it is not any more.
+producer may come in jerks, and is silent meanwhile. What ends without being said to end is heard all the
+same: up to a mark at once, else after some patience. It never holds more than the stream's `limit_s`; long
+before that it says that it is full, and later that it is not any more.
+
+All that waits can be cleared, and marks tell how far the party has heard: they count what was sent to it.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
+import msgspec
 import numpy as np
 
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.flow import Law
-from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, Coding, ms_of_samples
+from sipcc.rtp.flow import Law, PlayStream
+from sipcc.rtp.frame import (
+    FRAME_MS,
+    FRAME_SAMPLES,
+    SAMPLE_RATE_HZ,
+    SILENCE_BYTE,
+    SILENCE_FRAME,
+    Coding,
+    ms_of_samples,
+)
 from sipcc.rtp.resample import Resampler, to_pcm
 
-MAX_BUFFER_S = 30.0
-"""What comes beyond this is dropped."""
 FULL_S = 10.0
 """A producer is asked to wait above this,"""
 READY_S = 5.0
 """and to go on below this."""
-START_FRAMES = 3
-"""Frames that must be there before it begins to sound, unless the end is there too."""
+PATIENCE = 4
+"""So many times its lead a stream waits for more before it sounds with what there is."""
+MAX_MARKS = 1000
+"""Marks that wait; one more is told at once, as not heard."""
 
 _SAMPLE_BYTES = 2
-_FRAME_BYTES = FRAME_SAMPLES * _SAMPLE_BYTES
-_SECOND_BYTES = SAMPLE_RATE_HZ * _SAMPLE_BYTES
 _SILENCE: Pcm = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 _SILENCE.setflags(write=False)
+
+
+class StreamMark(msgspec.Struct, frozen=True):
+    """A mark that was passed or cleared."""
+
+    name: str
+    heard: bool
+    at_ms: int
 
 
 class StreamPlayer:
     """One play of a stream on one port; has the verbs of `sipcc.rtp.player.Player`."""
 
     packet: bytes | None = None
-    """Streams have no ready packets,"""
-    coding: Coding = ("L16", SAMPLE_RATE_HZ)
-    law: Law = "PCMU"
-    """and their frames are samples."""
+    """Streams have no ready packets."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: PlayStream | None = None) -> None:
+        stream = stream or PlayStream()
+        self.coding: Coding = (stream.law or "L16", SAMPLE_RATE_HZ)
+        self.law: Law = stream.law or "PCMU"
+        """The law of the frames, where they are bytes."""
         self.paused = False
         """While it is set there is silence; then it goes on where it was."""
         self.full = False
         """True from too much to little enough: the producer should wait."""
+        self.told_full = False
+        """What the producer was told last."""
         self.turned = False
-        """Set when `full` changes; whoever tells the producer takes it back."""
+        """Set when there is something to tell; whoever tells the producer takes it back."""
         self.dropped_ms = 0
         """What came although it was full."""
         self.starved_ms = 0
         """How long the producer let it be silent."""
+        self._coded = stream.law is not None
+        self._width = 1 if self._coded else _SAMPLE_BYTES
+        self._frame_bytes = FRAME_SAMPLES * self._width
+        self._lead_frames = max(1, stream.lead_ms // FRAME_MS)
+        self._limit_bytes = int(stream.limit_s * SAMPLE_RATE_HZ) * self._width
         self._buffer = bytearray()
+        self._marks: deque[tuple[int, str]] = deque()
+        self._passed: list[StreamMark] = []
         self._ended = False
         self._stopped = False
         self._sounding = False
         self._begun = False
+        self._waited = 0
         self._played = 0
 
     @property
@@ -69,15 +100,40 @@ class StreamPlayer:
         return ms_of_samples(self._played)
 
     def feed(self, audio: bytes, *, last: bool = False) -> None:
-        """Take in 16-bit samples of 8 kHz; after the `last` ones the play ends by itself."""
+        """Take in samples of 8 kHz; after the `last` ones the play ends by itself."""
         if self._ended:
             return
-        room = int(MAX_BUFFER_S * _SECOND_BYTES) - len(self._buffer)
+        room = self._limit_bytes - len(self._buffer)
         kept = audio[:room]
-        self._buffer += kept[: len(kept) // _SAMPLE_BYTES * _SAMPLE_BYTES]
-        self.dropped_ms += ms_of_samples((len(audio) - len(kept)) // _SAMPLE_BYTES)
+        self._buffer += kept[: len(kept) // self._width * self._width]
+        self.dropped_ms += ms_of_samples((len(audio) - len(kept)) // self._width)
         self._ended = last
         self._judge()
+
+    def mark(self, name: str) -> None:
+        """Have it told when all that waits now has been played."""
+        if len(self._marks) >= MAX_MARKS:
+            self._passed.append(StreamMark(name, False, self.played_ms))
+            self.turned = True
+            return
+        self._marks.append((self._played + len(self._buffer) // self._width, name))
+        self._pass_marks()
+
+    def take_marks(self) -> list[StreamMark]:
+        """The marks that were passed or cleared since the last call, in order."""
+        passed, self._passed = self._passed, []
+        return passed
+
+    def clear(self) -> int:
+        """Drop what waits, and its marks with it; how many milliseconds of it. The next frame is silent."""
+        dropped_ms = ms_of_samples(len(self._buffer) // self._width)
+        self._buffer.clear()
+        self._passed += [StreamMark(name, False, self.played_ms) for _, name in self._marks]
+        self._marks.clear()
+        self._sounding = self._begun = False
+        self._waited = 0
+        self._judge()
+        return dropped_ms
 
     def stop(self) -> None:
         """Play no more."""
@@ -86,31 +142,54 @@ class StreamPlayer:
     def seek(self, position_ms: int) -> None:
         """A stream has no places to go to."""
 
-    def pull(self, *, now: float = 0.0) -> Pcm | None:
+    def pull(self, *, now: float = 0.0) -> Pcm | bytes | None:
         """The next 160 samples, or None when the play is over."""
         if self.done:
             return None
         if self.paused:
-            return _SILENCE
+            return self._silence
+        if not self._may_sound():
+            if self._begun:
+                self.starved_ms += FRAME_MS
+            return self._silence
+        self._begun = True
+        part = bytes(self._buffer[: self._frame_bytes])
+        del self._buffer[: self._frame_bytes]
+        self._played += len(part) // self._width
+        if self._marks:
+            self._pass_marks()
+        self._judge()
+        if self._coded:
+            return part.ljust(FRAME_SAMPLES, SILENCE_BYTE[self.law].to_bytes())
+        return np.frombuffer(part.ljust(self._frame_bytes, b"\0"), dtype="<i2").astype(np.int16, copy=False)
+
+    @property
+    def _silence(self) -> Pcm | bytes:
+        return SILENCE_FRAME[self.law] if self._coded else _SILENCE
+
+    def _may_sound(self) -> bool:
+        """Whether the next frame is to be of the stream: enough waits, or no more is to be expected soon."""
         waiting = len(self._buffer)
-        if not self._sounding:
-            self._sounding = self._ended or waiting >= START_FRAMES * _FRAME_BYTES
-        elif waiting < _FRAME_BYTES and not self._ended:
+        urgent = self._ended or (waiting > 0 and len(self._marks) > 0)
+        if self._sounding and waiting < self._frame_bytes and not urgent:
             self._sounding = False
         if not self._sounding:
-            if self._begun:
-                self.starved_ms += ms_of_samples(FRAME_SAMPLES)
-            return _SILENCE
-        self._begun = True
-        part = bytes(self._buffer[:_FRAME_BYTES])
-        del self._buffer[:_FRAME_BYTES]
-        self._played += len(part) // _SAMPLE_BYTES
-        self._judge()
-        return np.frombuffer(part.ljust(_FRAME_BYTES, b"\0"), dtype="<i2").astype(np.int16, copy=False)
+            self._waited = self._waited + 1 if waiting else 0
+            enough = waiting >= self._lead_frames * self._frame_bytes
+            self._sounding = urgent or enough or self._waited > PATIENCE * self._lead_frames
+            if self._sounding:
+                self._waited = 0
+        return self._sounding
+
+    def _pass_marks(self) -> None:
+        while self._marks and self._marks[0][0] <= self._played:
+            at, name = self._marks.popleft()
+            self._passed.append(StreamMark(name, True, ms_of_samples(at)))
+            self.turned = True
 
     def _judge(self) -> None:
         limit = READY_S if self.full else FULL_S
-        full = len(self._buffer) > limit * _SECOND_BYTES
+        full = len(self._buffer) > limit * SAMPLE_RATE_HZ * self._width
         if full != self.full:
             self.full = full
             self.turned = True

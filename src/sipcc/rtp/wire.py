@@ -19,8 +19,10 @@ from sipcc.rtp.events import (
     FaxHeard,
     MediaAlarm,
     MediaTimedOut,
+    PlayCleared,
     PlayEnded,
     PlayFlow,
+    PlayMarked,
     PromptMissing,
     RecordingEnded,
     RtpBegan,
@@ -108,6 +110,21 @@ class Feed(msgspec.Struct, frozen=True, tag="feed"):
     last: bool
 
 
+class MarkPlaying(msgspec.Struct, frozen=True, tag="mark_playing"):
+    """`MediaPort.mark_playing`."""
+
+    port: str
+    token: int
+    mark: str
+
+
+class ClearPlaying(msgspec.Struct, frozen=True, tag="clear_playing"):
+    """`MediaPort.clear_playing`."""
+
+    port: str
+    token: int
+
+
 class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
     """`MediaPort.bridge`."""
 
@@ -156,6 +173,7 @@ class Tap(msgspec.Struct, frozen=True, tag="tap"):
 
     port: str
     on: bool
+    coded: bool = False
 
 
 class Record(msgspec.Struct, frozen=True, tag="record"):
@@ -221,6 +239,8 @@ Command = (
     | PausePlaying
     | SeekPlaying
     | Feed
+    | MarkPlaying
+    | ClearPlaying
     | Bridge
     | Unbridge
     | Echo
@@ -272,8 +292,10 @@ Event = (
     | DigitBegan
     | DigitEnded
     | FaxHeard
+    | PlayCleared
     | PlayEnded
     | PlayFlow
+    | PlayMarked
     | PromptMissing
     | MediaTimedOut
     | RtpBegan

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sipcc.rtp import wire
-from sipcc.rtp.events import PlayEnded, PlayFlow, PromptMissing
+from sipcc.rtp.events import PlayCleared, PlayEnded, PlayFlow, PlayMarked, PromptMissing
 from sipcc.rtp.files import ClipStore
 from sipcc.rtp.flow import PlayFile, PlayItem, PlayStream, PlayTone
 from sipcc.rtp.frame import Coding
@@ -167,3 +167,28 @@ def test_a_stream_tells_that_it_is_full_and_ends() -> None:
     stage.plays.tend(stage.leg)
     assert stage.events[-1] == PlayEnded("port-1", 4, "done", 12_500)
     assert stage.leg.player is None
+
+
+def test_marks_and_clearing_are_told_in_order_and_the_end_lets_no_mark_wait() -> None:
+    stage = Stage(MU)
+    stage.play(PlayStream(law="PCMU", lead_ms=20), token=4)
+    stage.plays.feed(stage.leg, wire.Feed("port-1", 4, bytes(320), False))
+    stage.plays.mark(stage.leg, wire.MarkPlaying("port-1", 4, "a"))
+    stage.plays.feed(stage.leg, wire.Feed("port-1", 4, bytes(1600), False))
+    stage.plays.mark(stage.leg, wire.MarkPlaying("port-1", 4, "b"))
+    stage.leg.player.pull()
+    stage.leg.player.pull()
+    stage.plays.tend(stage.leg)
+    assert stage.events == [PlayMarked("port-1", 4, "a", True, 40)]
+    stage.plays.clear(stage.leg, wire.ClearPlaying("port-1", 3))
+    stage.plays.clear(stage.leg, wire.ClearPlaying("port-1", 4))
+    assert stage.events[1:] == [PlayMarked("port-1", 4, "b", False, 40), PlayCleared("port-1", 4, 40, 200)]
+    stage.plays.feed(stage.leg, wire.Feed("port-1", 4, bytes(1600), False))
+    stage.plays.mark(stage.leg, wire.MarkPlaying("port-1", 4, "c"))
+    stage.plays.end(stage.leg, "stopped")
+    stage.plays.mark(stage.leg, wire.MarkPlaying("port-1", 4, "d"))
+    assert stage.events[3:] == [
+        PlayMarked("port-1", 4, "c", False, 40),
+        PlayEnded("port-1", 4, "stopped", 40),
+        PlayMarked("port-1", 4, "d", False, 0),
+    ]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sipcc.rtp import tones
-from sipcc.rtp.streaming import FULL_S, MAX_BUFFER_S, READY_S, SpeechFeed, StreamPlayer
+from sipcc.rtp.flow import PlayStream
+from sipcc.rtp.streaming import FULL_S, MAX_MARKS, PATIENCE, READY_S, SpeechFeed, StreamMark, StreamPlayer
 
 SECOND = 16_000
 
@@ -102,7 +103,7 @@ def test_it_never_holds_more_than_its_bound() -> None:
     player = StreamPlayer()
     for _ in range(200):
         player.feed(bytes(SECOND + 1))
-    assert len(player._buffer) == MAX_BUFFER_S * SECOND
+    assert len(player._buffer) == PlayStream().limit_s * SECOND
     assert player.dropped_ms == pytest.approx(170_000, abs=200)
 
 
@@ -138,3 +139,80 @@ def test_speech_of_any_rate_in_any_pieces(rate_hz: int, piece: int) -> None:
 def test_a_rate_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="resample"):
         SpeechFeed(17)
+
+
+def test_marks_tell_when_what_came_before_them_was_played() -> None:
+    player = StreamPlayer()
+    player.mark("before")
+    assert (player.take_marks(), player.turned) == ([StreamMark("before", True, 0)], True)
+    player.feed(sound(0.07))
+    player.mark("seventy")
+    player.feed(sound(0.05))
+    player.mark("all")
+    told = []
+    for tick in range(10):
+        player.pull()
+        told += [(tick, mark) for mark in player.take_marks()]
+    assert told == [(3, StreamMark("seventy", True, 70)), (5, StreamMark("all", True, 120))]
+    assert player.played_ms == 120  # the last frame was half of silence
+
+
+def test_a_mark_makes_a_short_word_sound_at_once() -> None:
+    player = StreamPlayer(PlayStream(lead_ms=200))
+    player.feed(sound(0.03))
+    assert not np.any(player.pull())
+    player.mark("end")
+    assert np.any(player.pull())
+    assert np.any(player.pull())
+    assert player.take_marks() == [StreamMark("end", True, 30)]
+
+
+def test_what_is_short_and_has_no_mark_sounds_after_some_patience() -> None:
+    player = StreamPlayer(PlayStream(lead_ms=40))
+    player.feed(sound(0.03))
+    heard = [bool(np.any(player.pull())) for _ in range(20)]
+    # ten of its milliseconds are no frame, and wait as long again
+    assert [tick for tick, sounds in enumerate(heard) if sounds] == [PATIENCE * 2, PATIENCE * 4 + 1]
+    assert player.played_ms == 30
+
+
+def test_clearing_is_silent_at_once_and_tells_how_much_was_heard() -> None:
+    player = StreamPlayer()
+    player.feed(sound(12.0))
+    player.mark("a")
+    player.mark("b")
+    for _ in range(50):
+        player.pull()
+    player.turned = False
+    assert player.clear() == 11_000
+    assert (player.full, player.turned) == (False, True)
+    assert player.take_marks() == [StreamMark("a", False, 1000), StreamMark("b", False, 1000)]
+    assert not np.any(player.pull())
+    assert player.starved_ms == 0
+    player.feed(sound(0.1))
+    assert np.any(player.pull())
+    assert player.played_ms == 1020
+
+
+def test_g711_is_played_byte_for_byte() -> None:
+    audio = bytes(range(256)) * 5
+    player = StreamPlayer(PlayStream(law="PCMA", lead_ms=20, limit_s=1.0))
+    assert player.pull() == b"\xd5" * 160
+    player.feed(audio)
+    player.feed(b"", last=True)
+    heard = b""
+    while (frame := player.pull()) is not None:
+        assert isinstance(frame, bytes)
+        heard += frame
+    assert heard[: len(audio)] == audio
+    assert (player.law, player.coding, player.played_ms) == ("PCMA", ("PCMA", 8000), 160)
+
+
+def test_marks_are_bounded() -> None:
+    player = StreamPlayer()
+    player.feed(sound(1.0))
+    for number in range(MAX_MARKS):
+        player.mark(str(number))
+    assert player.take_marks() == []
+    player.mark("one too many")
+    assert player.take_marks() == [StreamMark("one too many", False, 0)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipcc.rtp import wire
-from sipcc.rtp.events import DigitBegan, WorkerLost
+from sipcc.rtp.events import AudioTapped, DigitBegan, PlayCleared, PlayMarked, WorkerLost
 from sipcc.rtp.flow import PlayFile, PlayTone, RtpStats, StreamParams
 from sipcc.rtp.pool import split_ports
 from sipcc.rtp.settings import MediaSettings
@@ -16,6 +16,9 @@ COMMANDS = [
     wire.Configure("a", PARAMS),
     wire.Play("a", (PlayFile("x.wav"), PlayTone((440.0,), 100)), True, False, 7),
     wire.StopPlaying("a"),
+    wire.MarkPlaying("a", 7, "m"),
+    wire.ClearPlaying("a", 7),
+    wire.Tap("a", True, True),
     wire.Bridge("a", "b"),
     wire.Unbridge("a"),
     wire.Echo("a"),
@@ -32,6 +35,9 @@ EVENTS = [
     wire.StatsNow({"a": RtpStats(lost=1)}),
     DigitBegan("a", "1"),
     WorkerLost("a"),
+    PlayMarked("a", 7, "m", True, 20),
+    PlayCleared("a", 7, 20, 40),
+    AudioTapped("a", b"1", b"2", "PCMU"),
 ]
 
 
