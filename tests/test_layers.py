@@ -59,8 +59,11 @@ HOMES = {
     "cryptography": ("rtp/dtls.py",),
     "litestar": ("api/",),
     "uvicorn": ("api/server.py",),
-    "httpx": ("switch/httprouter.py", "records/webhooks.py"),
+    "espeakng_loader": ("ivr/speech/espeaklib.py",),
+    "sherpa_onnx": ("ivr/speech/sherpa.py",),
+    "httpx": ("ivr/speech/http.py", "switch/httprouter.py", "records/webhooks.py"),
     "prometheus_client": ("api/metrics.py",),
+    "quickjs": ("ivr/js.py",),
 }
 """Where each third-party package may be imported. `cli/cdr.py` and `cli/stored.py` name SQLAlchemy's errors
 and engine, `call/registry.py` binds the call to structlog's context."""
@@ -104,8 +107,14 @@ SHELLS = {
     "api/recalls.py",
     "api/server.py",
     "config/surroundings.py",
+    "ivr/fetchhttp.py",
     "ivr/flow.py",
     "ivr/prompts.py",
+    "ivr/speech/cache.py",
+    "ivr/speech/espeak.py",
+    "ivr/speech/http.py",
+    "ivr/speech/sherpa.py",
+    "ivr/speech/speaker.py",
     "records/keeper.py",
     "records/retention.py",
     "records/spool.py",
