@@ -44,7 +44,7 @@ HOMES = {
     "numpy": ("rtp/", "testing/"),
     "av": ("rtp/codec/g729.py",),
     "G722": ("rtp/codec/g722.py",),
-    "soundfile": ("rtp/files.py", "rtp/finishing.py", "testing/"),
+    "soundfile": ("rtp/files.py", "rtp/finishing.py", "ivr/lengths.py", "testing/"),
     "pyee": ("bus.py",),
     "pylibsrtp": ("rtp/srtp.py", "testing/srtp.py"),
     "uvloop": ("daemon.py", "rtp/worker.py"),

@@ -1,0 +1,135 @@
+"""The made-up caller of a simulation: a script as keys and words at moments of virtual time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from math import inf
+from typing import Literal, NamedTuple, TypeAlias
+
+from sipcc.ivr.flows.script import Act, Asked, At, HangUp, HeardPrompt, Keys, Say, Silence, Wait
+from sipcc.ivr.lengths import seconds_of_text
+from sipcc.ivr.steps import Named, Spoken, Text
+
+What: TypeAlias = Literal["down", "up", "voice", "hangup"]
+
+
+class Deed(NamedTuple):
+    """One thing that the caller does."""
+
+    at: float
+    what: What
+    key: str = ""
+    say: Say | None = None
+    seconds: float = 0.0
+    """How long it speaks."""
+
+
+class Sounding(NamedTuple):
+    """One piece of what the caller hears: from when to when."""
+
+    item: Spoken
+    began: float
+    ends: float
+
+
+class SimCaller:
+    """Plays the acts of a script. Whoever carries out the steps says what the caller is asked and hears."""
+
+    def __init__(self, acts: Sequence[Act]) -> None:
+        self._acts = acts
+        self._next = 0
+        self._due: deque[Deed] = deque()
+        self._free_at = 0.0
+        """When the last act was over."""
+        self._turn = 0
+        """Counts questions and all else that the caller may answer to."""
+        self._used = 0
+        """The last turn in which it did something, or meant to be silent."""
+        self._open: Literal["", "question", "other"] = ""
+        self._hears: Sequence[Sounding] = ()
+
+    def begin(self, *, question: bool) -> None:
+        """The caller is asked something, or is put somewhere where it may act as well."""
+        self._turn += 1
+        self._open = "question" if question else "other"
+
+    def end(self) -> None:
+        """That is over."""
+        self._open = ""
+        self._hears = ()
+
+    def hears(self, soundings: Sequence[Sounding]) -> None:
+        """What is played to the caller from now on."""
+        self._hears = soundings
+
+    def next_at(self, now: float) -> float:
+        """When the caller does something next, as far as it can be told now; infinite for not yet."""
+        if not self._due and self._next < len(self._acts):
+            self._plan(now)
+        return max(now, self._due[0].at) if self._due else inf
+
+    def take(self) -> Deed:
+        """What it does then."""
+        if self._open:
+            self._used = self._turn
+        return self._due.popleft()
+
+    def _plan(self, now: float) -> None:
+        """Go through acts until one does something, or waits for what nobody can foresee."""
+        while self._next < len(self._acts) and not self._due:
+            act = self._acts[self._next]
+            free_at = self._after(act, now)
+            if free_at is None:
+                return
+            self._free_at = free_at
+            self._next += 1
+
+    def _after(self, act: Act, now: float) -> float | None:
+        """When `act` is over; None while it cannot begin."""
+        match act:
+            case Keys():
+                return self._press(act, max(self._free_at, now))
+            case Wait():
+                return self._free_at + act.seconds
+            case At():
+                return max(self._free_at, act.seconds)
+            case Asked():
+                wanted = self._open == "question" or (act.anything and self._open)
+                if not wanted or self._used == self._turn:
+                    return None
+                self._used = self._turn
+                return max(self._free_at, now)
+            case HeardPrompt():
+                return self._end_of(act.name, max(self._free_at, now))
+            case Silence():
+                present = self._open and self._used == self._turn
+                return None if present else max(self._free_at, now)
+            case Say():
+                seconds = seconds_of_text(act.text) if act.seconds is None else act.seconds
+                began = max(self._free_at, now)
+                self._due.append(Deed(began, "voice", say=act, seconds=seconds))
+                return began + seconds
+            case HangUp():
+                self._due.append(Deed(max(self._free_at, now), "hangup"))
+                return max(self._free_at, now)
+
+    def _press(self, act: Keys, at: float) -> float:
+        if self._next and type(self._acts[self._next - 1]) is Keys:
+            at += act.gap
+        up = at
+        for key in act.digits:
+            up = at + act.held
+            self._due.append(Deed(at, "down", key))
+            self._due.append(Deed(up, "up", key))
+            at = up + act.gap
+        return up
+
+    def _end_of(self, name: str, after: float) -> float | None:
+        for sounding in self._hears:
+            item = sounding.item
+            wanted = isinstance(item, Named) and item.name == name
+            wanted = wanted or (isinstance(item, Text) and name in item.text)
+            if wanted and sounding.ends >= after:
+                return sounding.ends
+        return None
