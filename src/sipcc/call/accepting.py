@@ -14,7 +14,7 @@ import msgspec
 
 from sipcc.call.leg import Leg
 from sipcc.rtp.events import DigitEnded, MediaEvent
-from sipcc.rtp.flow import PlaySilence
+from sipcc.rtp.flow import PlayItem, PlaySilence
 from sipcc.rtp.toneplan import BEEP
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """The one key that counts; others are ignored."""
     prompt: str = ""
     """What is played again and again; empty for a beep."""
+    sounds: tuple[PlayItem, ...] = ()
+    """What is played in place of `prompt`, for who has it at hand."""
     timeout: float = 10.0
     """Seconds that the party has for it."""
 
@@ -45,7 +47,8 @@ async def accepts(call: Call, leg: Leg, acceptance: Acceptance) -> bool:
         acceptance: What is asked of it.
     """
     prompt = acceptance.prompt
-    items = list(call.context.prompts.resolve((prompt,), call.language) if prompt else BEEP.items())
+    named = call.context.prompts.resolve((prompt,), call.language) if prompt else BEEP.items()
+    items = list(acceptance.sounds or named)
     asked = _Asked(call)
     leg.owner = asked
     try:

@@ -39,3 +39,11 @@ class HoursOverridden(Event, frozen=True, kw_only=True):
     """The Unix time (seconds) at which it goes by its hours again; the present one when it was cleared."""
     by: str = ""
     """Who did it; empty for a program."""
+
+
+class CallTagged(Event, frozen=True, kw_only=True):
+    """A flow put something into the record of a call."""
+
+    call: str
+    name: str
+    value: str

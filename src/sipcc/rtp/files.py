@@ -23,7 +23,7 @@ from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.base import make_encoder
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import PlayFile, PlayItem, PlayStream, PlayTone
-from sipcc.rtp.frame import FRAME_SAMPLES, SILENCE_BYTE, Coding, law_of, samples_of_ms
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE, Coding, law_of, samples_of_ms
 from sipcc.rtp.player import Clip
 from sipcc.rtp.resample import Resampler, Wave, to_pcm
 
@@ -202,6 +202,14 @@ def read_clip(path: str, coding: Coding) -> Clip:
     if not clip.payload:
         raise ValueError("no audio in the file")
     return clip
+
+
+def seconds_of(path: str) -> float:
+    """How long the file sounds, or what is heard in its place. Blocks."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (OSError, ValueError, soundfile.SoundFileError):
+        return len(tones.render(tones.FALLBACK)) / SAMPLE_RATE_HZ
 
 
 def _pcm_blocks(path: str) -> Iterator[Pcm]:

@@ -1,0 +1,80 @@
+"""The step `Record`: prompts, a beep, and then the caller alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sipcc.call.asking import Question, ask_for
+from sipcc.call.digits import CollectSettings, LengthMatcher
+from sipcc.call.message import MessageLimits, record_message
+from sipcc.errors import CallEnded
+from sipcc.ivr.steps import Record, Recorded
+from sipcc.rtp.toneplan import BEEP
+
+if TYPE_CHECKING:
+    from sipcc.ivr.live import LiveSession
+
+MESSAGES = "messages"
+"""The folder, within that of the recordings, of messages that were given no path."""
+
+_ANY_KEY = LengthMatcher(1, allowed="0123456789*#ABCD")
+
+
+async def record(session: LiveSession, step: Record) -> Recorded:
+    """Carry out `step`; a caller who hangs up has left what it had said by then."""
+    call = session.call
+    try:
+        await call.free()
+        await call.answer()
+        await _announce(session, step)
+    except CallEnded:
+        return Recorded(ended_by="hangup")
+    path = step.path or str(
+        Path(call.context.recordings) / MESSAGES / f"{call.context.ids.uid('message')}.wav"
+    )
+    limits = MessageLimits(
+        max_time=step.max_time,
+        final_silence=step.final_silence,
+        timeout=step.timeout,
+        terminators=step.terminators,
+    )
+    message = await record_message(call, path, limits)
+    size = await asyncio.get_running_loop().run_in_executor(None, _size_of, path)
+    return Recorded(
+        ended_by=message.ended_by,
+        path=path if size else "",
+        seconds=message.seconds,
+        size_bytes=size,
+        key=message.key,
+    )
+
+
+async def _announce(session: LiveSession, step: Record) -> None:
+    """Play the prompts, which a key may cut where they allow it, and the beep right behind them."""
+    call = session.call
+    score = await session.compose(step.prompts)
+    beep = list(BEEP.items()) if step.beep else []
+    if not score.items:
+        if beep:
+            await call.unless_ended(call.player.play(beep))
+        return
+    call.digits.flush()
+    question: Question[None] = Question(
+        items=[*score.items, *beep],
+        matcher=_ANY_KEY,
+        settings=CollectSettings(timeout=0.0, terminators=""),
+        keys_after=score.keys_after,
+    )
+    asked = await call.unless_ended(ask_for(call, question))
+    if asked.barged and beep:
+        await call.unless_ended(call.player.play(beep))
+
+
+def _size_of(path: str) -> int:
+    """The size of a file; 0 when it is not there."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,308 @@
+"""The steps of an IVR on a real call: heard, typed and answered over SIP and RTP in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, MUSIC_HZ, WELCOME_HZ, Centre
+
+from sipcc import Call
+from sipcc.call import Destination
+from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
+from sipcc.ivr.live import LiveSession
+from sipcc.ivr.steps import (
+    Audio,
+    Conference,
+    Gather,
+    Gathered,
+    Mark,
+    Named,
+    Played,
+    Prompt,
+    Silence,
+    Transfer,
+    Transferred,
+    named,
+)
+from sipcc.testing.audio import tone, write_wav
+from sipcc.testing.phone import Answer, Decline, Ignore
+
+LINE = "4008000100"
+ONE_HZ, TWO_HZ = 500.0, 900.0
+
+
+def centre_with(folder: Path, work: Callable[[LiveSession], Awaitable[None]], **more: object) -> Centre:
+    """A centre in which one number does `work`; the prompts ``one`` and ``two`` are a second long."""
+
+    async def handler(call: Call) -> None:
+        session = LiveSession(call, **more)  # type: ignore[arg-type]
+        await session.answer()
+        await work(session)
+        await session.wait(0.5)  # keys are still on their way
+
+    return Centre(folder, apps={LINE: handler})
+
+
+def tones(folder: Path) -> None:
+    for name, hz in (("one", ONE_HZ), ("two", TWO_HZ)):
+        write_wav(folder / "prompts" / f"{name}.wav", tone(hz, 1.0))
+
+
+async def test_prompts_of_a_step_follow_each_other_and_marks_tell_how_far(tmp_path: Path) -> None:
+    played: list[Played] = []
+
+    async def work(session: LiveSession) -> None:
+        prompt = Prompt(items=(Named("one"), Mark("a"), Silence(0.5), Named("two"), Mark("b")))
+        played.append(await session.play((prompt, Prompt(items=(Named("one"),)))))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await caller.hears(TWO_HZ)
+        await caller.hears(ONE_HZ)
+        await caller.ended()
+    [result] = played
+    assert result.complete
+    assert round(result.seconds, 1) == 3.5
+    assert result.reached is not None
+    assert result.reached.mark == "b"
+    assert round(result.reached.seconds, 1) == 1.0
+
+
+async def test_a_key_cuts_the_prompt_and_the_rest_is_not_heard(tmp_path: Path) -> None:
+    answers: list[Gathered] = []
+
+    async def work(session: LiveSession) -> None:
+        prompts = (Prompt(items=(Named("welcome"), Mark("m"), Named("welcome"))),)
+        answers.append(await session.gather(Gather(prompts=prompts, keys=OptionsMatcher({"1", "2"}))))
+
+    async with centre_with(tmp_path, work) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.press("2")
+        await caller.ended()
+    [answer] = answers
+    assert (answer.outcome, answer.keys, answer.barged) == ("keys", "2", True)
+    assert not answer.played.complete
+    assert 0.0 < answer.played.seconds < 1.9
+
+
+async def test_a_part_that_may_not_be_cut_is_heard_to_its_end(tmp_path: Path) -> None:
+    answers: list[Gathered] = []
+
+    async def work(session: LiveSession) -> None:
+        prompts = (*named("one", bargein="off"), *named("welcome"))
+        answers.append(await session.gather(Gather(prompts=prompts, keys=OptionsMatcher({"1"}))))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await caller.press("1")
+        await caller.ended()
+    [answer] = answers
+    assert (answer.keys, answer.barged) == ("1", True)
+    assert 1.0 <= answer.played.seconds < 1.2
+
+
+async def test_a_prompt_without_barge_in_forgets_what_was_typed_before(tmp_path: Path) -> None:
+    answers: list[Gathered] = []
+
+    async def work(session: LiveSession) -> None:
+        await session.wait(2)
+        step = Gather(
+            prompts=named("one", bargein="off"),
+            keys=OptionsMatcher({"1"}),
+            collect=CollectSettings(timeout=1),
+        )
+        answers.append(await session.gather(step))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await caller.press("1")
+        await caller.ended()
+    assert [answer.outcome for answer in answers] == ["noinput"]
+
+
+async def test_what_was_typed_ahead_answers_and_nothing_is_played(tmp_path: Path) -> None:
+    answers: list[Gathered] = []
+
+    async def work(session: LiveSession) -> None:
+        await session.play(named("one"))
+        for _ in range(4):
+            step = Gather(prompts=named("welcome"), keys=OptionsMatcher({"0", "1", "2", "3"}))
+            answers.append(await session.gather(step))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await caller.press("1320", duration_ms=50, gap_ms=50)
+        await caller.ended()
+    assert "".join(answer.keys for answer in answers) == "1320"
+    assert [answer.played.seconds for answer in answers] == [0.0] * 4
+
+
+async def test_sound_that_is_not_there_has_its_fallback(tmp_path: Path) -> None:
+    async def work(session: LiveSession) -> None:
+        gone = Audio("https://example.com/gone.wav", fallback=(Named("two"),))
+        await session.play((Prompt(items=(gone, Named("one"))),))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(TWO_HZ)
+        await caller.hears(ONE_HZ)
+        await caller.ended()
+
+
+async def test_a_bridge_ends_by_either_side_by_time_and_by_keys(tmp_path: Path) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        step = Transfer(targets=("1001",), max_time=3, keys=OptionsMatcher({"*9"}))
+        results.append(await session.transfer(step))
+        await session.play(named("welcome"))
+
+    async def talk(centre: Centre, end: str) -> None:
+        caller = await centre.carrier.call(LINE)
+        callee = await centre.phones["1001"].next_call()
+        await caller.hears(AGENT_HZ["1001"])
+        if end == "callee":
+            await callee.hangup()
+        elif end == "keys":
+            await caller.press("7*9")
+        await caller.hears(WELCOME_HZ)
+        await callee.ended()
+        await caller.hangup()
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1001", Answer(after=0.1))
+        for end in ("callee", "keys", "time"):
+            await talk(centre, end)
+    assert [result.outcome for result in results] == ["far_end", "near_end", "max_time"]
+    assert results[1].keys == "*9"
+    assert round(results[2].seconds) == 3
+
+
+async def test_transfers_that_fail_tell_why_and_the_caller_goes_on(tmp_path: Path) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        for target in ("1001", "1002", "1003", "nobody"):
+            step = Transfer(targets=(target,), timeout=2, waiting=named("hold"))
+            results.append(await session.transfer(step))
+        await session.play(named("welcome"))
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1001", Decline(status=486))
+        await centre.phone("1002", Ignore())
+        await centre.phone("1003", Decline(status=503))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        await caller.hears(WELCOME_HZ, timeout=15)
+        await caller.ended()
+    assert [result.outcome for result in results] == ["busy", "noanswer", "network_busy", "noanswer"]
+
+
+async def test_whoever_answers_must_accept_before_it_has_the_caller(tmp_path: Path) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        step = Transfer(targets=("1001", "1002"), accept=named("one"))
+        results.append(await session.transfer(step))
+
+    async with centre_with(tmp_path, work) as centre:
+        tones(tmp_path)
+        await centre.phone("1001", Answer(after=0.1))
+        await centre.phone("1002", Answer(after=0.2))
+        caller = await centre.carrier.call(LINE)
+        first = await centre.phones["1001"].next_call()
+        second = await centre.phones["1002"].next_call()
+        await first.hears(ONE_HZ)
+        await second.hears(ONE_HZ)
+        await second.press("1")
+        await second.hears(CALLER_HZ)
+        await caller.hears(AGENT_HZ["1002"])
+        assert await first.ended() == "peer"
+        await second.hangup()
+        await caller.ended()
+    assert [result.outcome for result in results] == ["far_end"]
+
+
+async def test_a_blind_transfer_goes_through_us_where_the_phone_knows_no_refer(tmp_path: Path) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        results.append(await session.transfer(Transfer(targets=("1001",), mode="blind")))
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1001", Answer(after=0.1))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(AGENT_HZ["1001"])
+        await asyncio.sleep(2)
+        assert [result.outcome for result in results] == ["sent"]
+        await caller.hears(AGENT_HZ["1001"])
+        await caller.hangup()
+
+
+async def test_a_consultation_that_fails_returns_to_the_flow(tmp_path: Path) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        for target in ("1001", "1002"):
+            step = Transfer(targets=(target,), mode="consultation", timeout=3)
+            results.append(await session.transfer(step))
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1001", Decline(status=486))
+        await centre.phone("1002", Answer(after=0.2))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(AGENT_HZ["1002"], timeout=10)
+        await caller.hangup()
+    assert [result.outcome for result in results] == ["busy", "sent"]
+
+
+async def test_a_conference_and_other_destinations(tmp_path: Path) -> None:
+    stays: list[float] = []
+
+    async def work(session: LiveSession) -> None:
+        stays.append(await session.conference(Conference("room")))
+
+    async def away(session: LiveSession) -> None:
+        await session.go(Destination.parse("play:welcome"))
+
+    async with centre_with(tmp_path, work) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await asyncio.sleep(1)
+        await caller.hangup()
+    assert stays == []  # a verb on a call that is over never returns
+    (tmp_path / "second").mkdir()
+    async with centre_with(tmp_path / "second", away) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+
+
+async def test_variables_belong_to_the_call_and_not_to_a_session(tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    async def work(session: LiveSession) -> None:
+        session.variables["level"] = 3
+        seen.append(LiveSession(session.call).variables["level"])
+        session.language = "zh-CN"
+        seen.append(session.call.language)
+        seen.append(session.dialled)
+        step = Gather(keys=LengthMatcher(4), collect=CollectSettings(timeout=1))
+        seen.append((await session.gather(step)).outcome)
+
+    async with centre_with(tmp_path, work) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.ended()
+    assert seen == [3, "zh-CN", LINE, "noinput"]
