@@ -68,12 +68,12 @@ class KeyLines:
             start = self._at
             if self._text.startswith("[[", start):
                 self._at += 2
-                table = self._array_header(self._dotted())
+                table = self._array_header(self._dotted(), start)
                 self._skip_past("]]")
             elif self._text.startswith("[", start):
                 self._at += 1
                 table = self._within(self._dotted())
-                self._note(table)
+                self._note(table, start)
                 self._skip_past("]")
             else:
                 self._pair(table)
@@ -81,12 +81,12 @@ class KeyLines:
                 self._at += 1  # not TOML; tomllib has refused such a text before
             self._skip(_BLANK)
 
-    def _array_header(self, keys: list[str]) -> Path:
+    def _array_header(self, keys: list[str], at: int) -> Path:
         array = (*self._within(keys[:-1]), keys[-1])
-        self._note(array)
+        self._note(array, at)
         index = self._arrays.get(array, 0)
         self._arrays[array] = index + 1
-        self._note((*array, index))
+        self._note((*array, index), at)
         return (*array, index)
 
     def _within(self, keys: list[str]) -> Path:

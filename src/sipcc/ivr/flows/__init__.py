@@ -1,1 +1,1 @@
-"""Flows: an IVR as a graph of nodes, with what checks, draws and tries it."""
+"""Flows: graphs of nodes that are read from TOML or JSON, or written in Python."""

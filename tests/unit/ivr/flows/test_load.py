@@ -1,0 +1,201 @@
+"""Flows as people write them, read; and what they are told when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sipcc.errors import ConfigError
+from sipcc.ivr.flows.load import NODES, parse_flow, read_flow
+from sipcc.ivr.flows.model import Edge, Read, Set, Variants, fill
+from sipcc.ivr.flows.nodes import Gather, Menu
+from sipcc.ivr.steps import Audio, Named, Silence, Text, Value
+
+BANK = """start = "card"
+fallback = "queue:agents"
+languages = ["en", "zh-CN"]
+retry = { noinput = 1, noinput_prompt = ["Are you still there?"] }
+
+[nodes.card]
+type = "gather"
+prompt = ["welcome", "Please type your card number.", {say = "digits", value = "{caller}"}]
+digits = 16
+secret = true
+into = "card"
+keys = { "*" = "top" }
+then = "verify"
+
+[nodes.verify]
+type = "lookup"
+url = "http://127.0.0.1:8080/verify"
+send = { card = "{card}" }
+into = "account"
+when = [["account.level >= 3", "queue:vip"]]
+then = "menu"
+
+[nodes.menu]
+type = "menu"
+prompt = { zh = "按一", en = "Press one." }
+options = { "1,2" = "back", "0" = "queue:agents" }
+retry = { then = "hangup" }
+"""
+
+
+def faults(text: str) -> list[str]:
+    flow, report = parse_flow(text, "bank", file="bank.toml")
+    assert (flow is None) is report.failed
+    return [str(finding) for finding in report.sorted()]
+
+
+def test_a_flow_is_read() -> None:
+    flow, report = parse_flow(BANK, "bank", file="bank.toml")
+    assert flow is not None
+    assert report.findings == []
+    assert flow.start == "card"
+    assert list(flow.nodes) == ["card", "verify", "menu"]
+    card = flow.nodes["card"]
+    assert isinstance(card, Gather)
+    assert card.prompt == (
+        Named("welcome"),
+        Text("Please type your card number."),
+        Value("digits", "{caller}"),
+    )
+    assert card.sets() == (Set("card", ("into",), secret=True),)
+    assert card.reads() == (Read("caller", "spoken", ("prompt",)),)
+    assert flow.nodes["verify"].reads() == (
+        Read("card", "sent", ("send", "card")),
+        Read("account.level", "condition", ("when", 0, 0)),
+    )
+    menu = flow.nodes["menu"]
+    assert isinstance(menu, Menu)
+    assert menu.choices() == {"1": "1,2", "2": "1,2", "0": "0"}
+    assert menu.prompt == (Variants({"zh": (Text("按一"),), "en": (Text("Press one."),)}),)
+
+
+def test_edges_have_names_targets_and_places() -> None:
+    flow, _ = parse_flow(BANK, "bank", file="bank.toml")
+    assert flow is not None
+    assert flow.edges_of("verify") == (
+        Edge("when.0", "queue:vip", ("when", 0, 1), "account.level >= 3"),
+        Edge("then", "menu", ("then",)),
+        Edge("failed", "queue:agents", ("failed",), "failed"),
+    )
+    assert [edge.target for edge in flow.edges_of("card")] == ["verify", "top", "queue:agents"]
+    assert [edge.target for edge in flow.edges_of("menu")] == ["back", "queue:agents", "hangup"]
+    assert flow.where("verify", ("when", 0, 1)) == "bank.toml:20:32"
+    assert flow.where("menu") == "bank.toml:23:1"
+
+
+def test_targets_are_words_nodes_or_destinations() -> None:
+    flow, _ = parse_flow(BANK, "bank")
+    assert flow is not None
+    assert flow.resolve("top").special == "top"
+    assert flow.resolve("menu").node == "menu"
+    assert str(flow.resolve("queue:vip").destination) == "queue:vip"
+    assert flow.resolve("manu").unknown == "there is no node 'manu'"
+    assert flow.resolve("quue:vip").unknown.startswith("unknown destination 'quue:vip'")
+
+
+def test_json_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "bank.toml").write_text(BANK)
+    (tmp_path / "bank.json").write_text(json.dumps(tomllib.loads(BANK), indent=2))
+    toml, other = read_flow(tmp_path / "bank.toml"), read_flow(tmp_path / "bank.json")
+    assert toml.digest == other.digest == toml.version
+    assert toml.nodes == other.nodes
+    assert other.where("menu", ("options", "0")).startswith("bank.json:")
+
+
+def test_what_is_heard_can_be_written_in_many_ways() -> None:
+    text = BANK.replace(
+        'prompt = { zh = "按一", en = "Press one." }',
+        """prompt = ["silence:500", {silence = 0.5}, {text = "Goodbye", voice = "amy"}, {prompt = "你好"},
+        {audio = "https://example.com/{caller}.wav", otherwise = "welcome"},
+        {text = {en = "one", zh = "一"}}]""",
+    )
+    flow, report = parse_flow(text, "bank")
+    assert report.findings == []
+    assert flow is not None
+    assert flow.nodes["menu"].says()[0][1] == (
+        Named("silence:500"),
+        Silence(0.5),
+        Text("Goodbye", voice="amy"),
+        Named("你好"),
+        Audio("https://example.com/{caller}.wav", (Named("welcome"),)),
+        Variants({"en": (Text("one"),), "zh": (Text("一"),)}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            '"gather"',
+            '"gathr"',
+            "bank.toml:7:1 nodes.card.type: there is no type of node 'gathr' (did you mean",
+        ),
+        ("digits = 16", 'digits = "x"', "bank.toml:9:1 nodes.card.digits: expected a whole number or a list"),
+        ("digits = 16", "digits = [9, 4]", "nodes.card.digits: 9 to 4 keys cannot be typed"),
+        ("digits = 16", "", "nodes.card: nothing says what the answer is (add digits = NUMBER"),
+        ('"*" = "top"', '"5" = "top"', "bank.toml:12:10 nodes.card.keys.5: '5' is part of the answer"),
+        ('into = "card"', 'into = "caller"', "nodes.card.into: 'caller' has its value from the call"),
+        ('into = "card"', 'into = "my card"', "nodes.card.into: 'my card' is no name for a variable"),
+        ('say = "digits"', 'say = "digit"', "nodes.card.prompt[2].say: 'digit' is no kind of value (did you"),
+        ('"{caller}"', '"{caller"', "nodes.card.prompt[2].value: a brace stands alone"),
+        ('"{card}"', '"{card + 1}"', "nodes.verify.send.card: {card + 1} is no name in braces"),
+        ("level >= 3", "level >=", "bank.toml:20:10 nodes.verify.when[0][0]: expected a name or a value"),
+        ('url = "http', 'url = "ftp', "nodes.verify.url: 'ftp://127.0.0.1:8080/verify' is no address"),
+        ('url = "', 'source = "crm"\nurl = "', "nodes.verify: it has source and url, or neither"),
+        (
+            "prompt = { zh",
+            "promt = { zh",
+            "bank.toml:25:1 nodes.menu.promt: unknown key 'promt' (did you mean",
+        ),
+        ('zh = "按一"', '"1" = "按一"', "nodes.menu.prompt.1: '1' is neither a language nor a key"),
+        ('"1,2" = "back"', '"1,x" = "back"', "nodes.menu.options.1,x: 'x' cannot be typed"),
+        (
+            'start = "card"',
+            'start = "cart"',
+            "bank.toml:1:1 start: there is no node 'cart' (did you mean 'card'",
+        ),
+        ("noinput = 1", "noinput = -1", "retry.noinput: the number of retries is negative"),
+        ("[nodes.menu]", '[nodes."my menu"]', "nodes.my menu: 'my menu' is no name for a node"),
+        ("fallback =", "falback =", "bank.toml:2:1 falback: unknown key 'falback' (did you mean 'fallback'"),
+        ("digits = 16", "digits = ", "bank.toml:9:10: this is not TOML: invalid value"),
+    ],
+)
+def test_mistakes_are_told_with_place_and_cure(old: str, new: str, told: str) -> None:
+    assert old in BANK
+    found = faults(BANK.replace(old, new, 1))
+    assert any(told in one for one in found), found
+
+
+def test_the_error_of_a_file_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_flow(tmp_path / "none.toml")
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"x\.json:1:2: this is not JSON"):
+        read_flow(tmp_path / "x.json")
+    (tmp_path / "x.toml").write_text("start = 'a'")
+    with pytest.raises(ConfigError, match="the flow has no nodes"):
+        read_flow(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="not UTF-8: byte 0 is 0xff"):
+        read_flow(tmp_path / "x.toml")
+
+
+def test_deep_nesting_is_refused() -> None:
+    for text, is_json in (("a = " + "[" * 5000, False), ("[" * 100000, True)):
+        flow, report = parse_flow(text, "deep", is_json=is_json)
+        assert flow is None
+        assert report.failed
+
+
+def test_templates_hold_names_only() -> None:
+    assert fill("{a} and {{b}} and {a.b}", {"a": 1, "a.b": "x"}.__getitem__) == "1 and {b} and x"
+
+
+def test_every_type_has_a_name() -> None:
+    assert len(NODES) == 21
