@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.flow.centre import AGENT_HZ, CALLER_HZ, MUSIC_HZ, WELCOME_HZ, Centre
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
 from sipcc import Call
 from sipcc.call import Destination
 from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
+from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import (
     Audio,
     Conference,
+    Enqueue,
     Gather,
     Gathered,
+    Left,
     Mark,
     Named,
     Played,
@@ -272,7 +275,7 @@ async def test_a_conference_and_other_destinations(tmp_path: Path) -> None:
     stays: list[float] = []
 
     async def work(session: LiveSession) -> None:
-        stays.append(await session.conference(Conference("room")))
+        stays.append(await session.conference(Conference(name="room")))
 
     async def away(session: LiveSession) -> None:
         await session.go(Destination.parse("play:welcome"))
@@ -281,6 +284,7 @@ async def test_a_conference_and_other_destinations(tmp_path: Path) -> None:
         caller = await centre.carrier.call(LINE)
         await caller.answered()
         await asyncio.sleep(1)
+        assert len(centre.switch.context.conferences.members("room")) == 1
         await caller.hangup()
     assert stays == []  # a verb on a call that is over never returns
     (tmp_path / "second").mkdir()
@@ -306,3 +310,45 @@ async def test_variables_belong_to_the_call_and_not_to_a_session(tmp_path: Path)
         caller = await centre.carrier.call(LINE)
         await caller.ended()
     assert seen == [3, "zh-CN", LINE, "noinput"]
+
+
+async def test_a_queue_tells_whose_side_ended_and_the_caller_goes_on(tmp_path: Path) -> None:
+    lefts: list[Left] = []
+    centres: list[Centre] = []
+
+    async def handler(call: Call) -> None:
+        session = LiveSession(call, centres[0].switch.treatments.services)
+        lefts.append(await session.enqueue(Enqueue(queue="sales", context={"card": "gold"})))
+        await session.play(named("welcome"))
+
+    async with Centre(tmp_path, apps={LINE: handler}) as centre:
+        centres.append(centre)
+        await centre.phone("1001", Answer(after=0.5))
+        caller = await centre.carrier.call(LINE)
+        agent = await centre.phones["1001"].next_call()
+        await caller.hears(AGENT_HZ["1001"])
+        await agent.hangup()
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+        told = [event for event in centre.events if isinstance(event, ContextGiven)]
+    [left] = lefts
+    assert (left.exit, left.agent, left.ended_by, left.to) == ("answered", "alice", "agent", "")
+    assert [(event.queue, event.context) for event in told] == [("sales", {"card": "gold"})]
+
+
+async def test_who_leaves_a_queue_unserved_is_told_where_its_settings_lead(tmp_path: Path) -> None:
+    lefts: list[Left] = []
+    centres: list[Centre] = []
+
+    async def handler(call: Call) -> None:
+        session = LiveSession(call, centres[0].switch.treatments.services)
+        lefts.append(await session.enqueue(Enqueue(queue="sales", skills=("gold >= 1", "loans"))))
+
+    config = CONFIG.replace(
+        'strategy = "linear"', 'strategy = "linear"\nthen = "play:welcome"\nno_agent = "leave"'
+    )
+    async with Centre(tmp_path, config=config, apps={LINE: handler}) as centre:
+        centres.append(centre)
+        caller = await centre.carrier.call(LINE)
+        await caller.ended()
+    assert [(left.exit, left.to) for left in lefts] == [("no_agent", "play:welcome")]

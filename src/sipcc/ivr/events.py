@@ -47,3 +47,11 @@ class CallTagged(Event, frozen=True, kw_only=True):
     call: str
     name: str
     value: str
+
+
+class ContextGiven(Event, frozen=True, kw_only=True):
+    """What is known of a caller, for the agent who gets it: told when it enters a queue by a step."""
+
+    call: str
+    queue: str
+    context: dict[str, str]

@@ -262,6 +262,9 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     """Who answered."""
     ended_by: Literal["agent", "caller", ""] = ""
     """Whose side ended the conversation."""
+    to: str = ""
+    """Where the queue's settings send whoever leaves it thus, as a destination; empty for nowhere. For a flow
+    that names no way of its own for the exit."""
 
 
 class Conference(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.ivr import MenuFlow
+from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
@@ -42,7 +43,10 @@ class Treatments:
         """
         self._queues = frozenset(queue.name for queue in config.queues)
         self.config, self.bus, self.acd, self.queueing = config, bus, acd, queueing
+        self.clock = clock
         self._app = app
+        self.services = live_services(self)
+        """What live sessions are given."""
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)

@@ -1,0 +1,51 @@
+"""What flows, documents and programs get from this switch when they treat a live call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from sipcc.call import Call
+from sipcc.ivr.events import ContextGiven
+from sipcc.ivr.services import Services
+from sipcc.ivr.steps import Enqueue, Left
+
+if TYPE_CHECKING:
+    from sipcc.acd import QueueResult
+    from sipcc.switch.treatments import Treatments
+
+_ENDED_BY: dict[str, Literal["agent", "caller"]] = {"callee": "agent", "caller": "caller"}
+
+
+def live_services(treatments: Treatments) -> Services:
+    """The services of the switch that `treatments` belong to."""
+
+    async def enter_queue(call: Call, step: Enqueue) -> Left:
+        return await _enter(treatments, call, step)
+
+    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue)
+
+
+async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:
+    """Let `call` wait until an agent has spoken with it, or it leaves the queue otherwise."""
+    await call.answer()
+    if step.context:
+        now = treatments.clock.now()
+        treatments.bus.emit(ContextGiven(at=now, call=call.id, queue=step.queue, context=step.context))
+    result = await treatments.acd.queue(step.queue).enter(
+        call, priority=step.priority or 0, skills=" and ".join(step.skills) or None
+    )
+    booked = treatments.queueing.booked_prompt
+    if result.exit == "callback_booked" and booked:
+        await call.play(booked)
+    return left(result)
+
+
+def left(result: QueueResult) -> Left:
+    """How a caller left a queue, as a step tells it."""
+    return Left(
+        exit=result.exit,
+        seconds=round(result.waited, 3),
+        agent=result.agent or "",
+        ended_by=_ENDED_BY.get(result.ended_by, ""),
+        to="" if result.exit == "answered" else result.to,
+    )
