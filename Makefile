@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("sipcc needs Python 3.11 or newer; run make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,interop,fuzz]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,interop,fuzz,vxml]'
 	touch $@
 
 # Programs that are not ours and that the interoperability tests talk to.
