@@ -41,6 +41,7 @@ from sipcc.config.reload import check_renames
 from sipcc.config.routers import check_routers
 from sipcc.config.schema import LISTS, TABLES, Config, DaemonSettings
 from sipcc.config.skills import check_skills
+from sipcc.config.speech import anchored_speech, check_speech, check_voice_is_there
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
@@ -78,6 +79,7 @@ def check(path: str | Path, environ: Mapping[str, str] | None = None) -> list[Fi
     config, report = _read(Path(path), os.environ if environ is None else environ)
     if config is not None:
         check_surroundings(config, report)
+        check_voice_is_there(config, report)
         check_prompts(config, report)
     return report.sorted()
 
@@ -294,6 +296,8 @@ def _check_all(
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
     check_hours(lists["hours"], report)
+    if not report.has_error_below(("speech",)):
+        check_speech(config.speech, report)
     _check_queues(lists["queues"], data, report)
     check_renames(lists["queues"], report)
     if not report.has_error_below(("api",)):
@@ -364,7 +368,8 @@ def _anchored(config: Config, folder: Path) -> Config:
         if config.daemon.journal != "off"
         else "",
     )
-    config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon)
+    speech = anchored_speech(config.speech, folder)
+    config = msgspec.structs.replace(config, records=records, ivr=ivr, daemon=daemon, speech=speech)
     workflows = tuple(
         msgspec.structs.replace(flow, file=str(folder / flow.file)) if flow.file else flow
         for flow in config.workflows

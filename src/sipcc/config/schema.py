@@ -14,6 +14,7 @@ from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, 
 from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
+from sipcc.ivr.speech.settings import SpeechSettings
 from sipcc.records.alerts import AlertSettings
 from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.regions import RegionSettings
@@ -53,6 +54,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaSettings = MediaSettings()
     calls: CallSettings = CallSettings()
     ivr: IvrSettings = IvrSettings()
+    speech: SpeechSettings = SpeechSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     dialling: DiallingSettings = DiallingSettings()
@@ -86,6 +88,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "media": MediaSettings,
     "calls": CallSettings,
     "ivr": IvrSettings,
+    "speech": SpeechSettings,
     "records": RecordSettings,
     "log": LogSettings,
     "dialling": DiallingSettings,

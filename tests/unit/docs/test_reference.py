@@ -72,7 +72,7 @@ def test_the_example_shows_every_key() -> None:
 
 
 def test_what_stands_in_the_example_is_the_default() -> None:
-    own = {"listen", "domain", "prompts", "database", "recordings", "socket", "journal"}
+    own = {"listen", "domain", "prompts", "database", "recordings", "socket", "journal", "cache"}
     config = load(ROOT / "examples" / "sipcc.toml", {})
     others = [
         (name, field.name)
