@@ -114,6 +114,7 @@ SHELLS = {
     "ivr/live_listening.py",
     "ivr/live_prompts.py",
     "ivr/live_recording.py",
+    "ivr/live_sounds.py",
     "ivr/live_transfer.py",
     "ivr/prompts.py",
     "ivr/speech/cache.py",

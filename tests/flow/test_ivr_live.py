@@ -151,10 +151,13 @@ async def test_what_was_typed_ahead_answers_and_nothing_is_played(tmp_path: Path
     assert [answer.played.seconds for answer in answers] == [0.0] * 4
 
 
-async def test_sound_that_is_not_there_has_its_fallback(tmp_path: Path) -> None:
+async def test_sound_that_is_not_there_has_its_fallback_and_sound_may_begin_later(tmp_path: Path) -> None:
+    lengths: list[float] = []
+
     async def work(session: LiveSession) -> None:
         gone = Audio("https://example.com/gone.wav", fallback=(Named("two"),))
-        await session.play((Prompt(items=(gone, Named("one"))),))
+        later = Audio("one", offset=0.5)
+        lengths.append((await session.play((Prompt(items=(gone, later)),))).seconds)
 
     async with centre_with(tmp_path, work) as centre:
         tones(tmp_path)
@@ -162,6 +165,7 @@ async def test_sound_that_is_not_there_has_its_fallback(tmp_path: Path) -> None:
         await caller.hears(TWO_HZ)
         await caller.hears(ONE_HZ)
         await caller.ended()
+    assert [round(length, 2) for length in lengths] == [1.5]
 
 
 async def test_a_bridge_ends_by_either_side_by_time_and_by_keys(tmp_path: Path) -> None:

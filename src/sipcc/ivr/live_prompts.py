@@ -117,14 +117,14 @@ class _Composer:
             for each in item.fallback:
                 played += await self._items(each)
             return played
-        return [PlayFile(path)]
+        return [PlayFile(path, max(0, round(item.offset * 1000)))]
 
     async def _fetched(self, source: str) -> str | None:
         """The file of a sound; None for one that cannot be had."""
         if source.startswith(("http://", "https://")):
-            fetcher = self._services.fetcher
+            sounds = self._services.sounds
             try:
-                return None if fetcher is None else await fetcher.fetch_audio(source)
+                return None if sounds is None else await sounds.path_of(source)
             except SipccError as error:
                 _log.warning("ivr.sound_missing", call_id=self._call.id, error=str(error))
                 return None
@@ -138,5 +138,5 @@ def _seconds(item: PlayItem) -> float:
     if isinstance(item, PlayFile):
         from sipcc.rtp.files import seconds_of
 
-        return seconds_of(item.path)
+        return seconds_of(item)
     return 0.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class TextReader(Protocol):
     """Reads texts aloud."""
 
-    async def speak(self, text: str, *, language: str, voice: str) -> str:
+    async def speak(self, text: str, *, language: str, voice: str = "") -> str:
         """The path of a sound file of `text`; `voice` is empty for the one of the language.
 
         Raises:
@@ -31,10 +31,10 @@ class TextReader(Protocol):
         ...
 
 
-class Fetcher(Protocol):
-    """Fetches sounds."""
+class SoundSource(Protocol):
+    """Fetches sounds; `sipcc.ivr.live_sounds.Sounds` does."""
 
-    async def fetch_audio(self, url: str) -> str:
+    async def path_of(self, url: str) -> str:
         """The path of a sound file with what stands at `url`.
 
         Raises:
@@ -83,7 +83,7 @@ class Services(msgspec.Struct, kw_only=True):
     """Lets a call wait in a queue; None: there are no queues."""
     voice: TextReader | None = None
     """Reads texts; None sounds a tone in their place."""
-    fetcher: Fetcher | None = None
+    sounds: SoundSource | None = None
     """Fetches sounds by HTTP; None hears the fallback."""
     recogniser: Recogniser | None = None
     """Understands speech; None hears none."""

@@ -120,7 +120,7 @@ class ClipStore:
 def make_clip(item: PlayItem, coding: Coding) -> Clip:
     """Code a tone or a silence; for a file, read it here and now (blocks: not in the loop)."""
     if isinstance(item, PlayFile):
-        return _read_if_changed(item.path, coding, None)[1] or Clip(b"")
+        return _read_if_changed(item, coding, None)[1] or Clip(b"")
     if isinstance(item, PlayStream):  # which no clip can hold
         return Clip(b"")
     duration_ms = min(max(item.duration_ms, 0), _MAX_ITEM_MS)
@@ -172,50 +172,53 @@ def fallback_clip(coding: Coding, error: str) -> Clip:
 
 def _make_if_changed(item: PlayItem, coding: Coding, stamp: _Stamp | None) -> tuple[_Stamp, Clip | None]:
     if isinstance(item, PlayFile):
-        return _read_if_changed(item.path, coding, stamp)
+        return _read_if_changed(item, coding, stamp)
     return (0, 0), make_clip(item, coding)
 
 
-def _read_if_changed(path: str, coding: Coding, stamp: _Stamp | None) -> tuple[_Stamp, Clip | None]:
+def _read_if_changed(item: PlayFile, coding: Coding, stamp: _Stamp | None) -> tuple[_Stamp, Clip | None]:
     """Stamp and clip of a file; no clip when its stamp is still `stamp`. Runs in a thread."""
+    path = item.path
     try:
         status = Path(path).stat()
         new_stamp = (status.st_mtime_ns, status.st_size)
         if new_stamp == stamp:
             return new_stamp, None
-        return new_stamp, read_clip(path, coding)
+        return new_stamp, read_clip(path, coding, offset_ms=item.offset_ms)
     except (OSError, ValueError, soundfile.SoundFileError) as error:
         # libsndfile repeats the path in its message; the file's name is the event's business.
         text = str(error).replace(repr(path), "the file").strip() or type(error).__name__
         return (0, 0), fallback_clip(coding, text)
 
 
-def read_clip(path: str, coding: Coding) -> Clip:
-    """The whole file as coded 8 kHz mono. Blocks; holds only what is coded of a long file.
+def read_clip(path: str, coding: Coding, *, offset_ms: int = 0) -> Clip:
+    """The file from `offset_ms` on as coded 8 kHz mono. Blocks; holds only what is coded of a long file.
 
     Raises:
         OSError: the file cannot be opened.
         ValueError: it is empty or longer than `MAX_CLIP_S`.
         soundfile.SoundFileError: libsndfile cannot read it.
     """
-    clip = code(_pcm_blocks(path), coding)
-    if not clip.payload:
+    clip = code(_pcm_blocks(path, offset_ms), coding)
+    if not clip.payload and not offset_ms:
         raise ValueError("no audio in the file")
     return clip
 
 
-def seconds_of(path: str) -> float:
-    """How long the file sounds, or what is heard in its place. Blocks."""
+def seconds_of(item: PlayFile) -> float:
+    """How long a file sounds, or what is heard in its place. Blocks."""
     try:
-        return float(soundfile.info(path).duration)
+        return max(0.0, float(soundfile.info(item.path).duration) - item.offset_ms / 1000)
     except (OSError, ValueError, soundfile.SoundFileError):
         return len(tones.render(tones.FALLBACK)) / SAMPLE_RATE_HZ
 
 
-def _pcm_blocks(path: str) -> Iterator[Pcm]:
+def _pcm_blocks(path: str, offset_ms: int) -> Iterator[Pcm]:
     with soundfile.SoundFile(path) as source:
         if source.frames > MAX_CLIP_S * source.samplerate:
             raise ValueError(f"longer than {MAX_CLIP_S} s")
+        if offset_ms > 0:
+            source.seek(min(source.frames, offset_ms * source.samplerate // 1000))
         resampler = Resampler(source.samplerate)
         for block in _blocks_of(source):
             yield to_pcm(resampler.push(block))

@@ -133,6 +133,8 @@ class PlayFile(msgspec.Struct, frozen=True, tag="file"):
     """A sound file; a file that is missing or unreadable sounds as a fallback tone and is reported."""
 
     path: str
+    offset_ms: int = 0
+    """Where in it to begin; beyond its end there is nothing to hear."""
 
 
 class PlayTone(msgspec.Struct, frozen=True, tag="tone"):

@@ -10,7 +10,7 @@ import soundfile
 
 from sipcc.rtp import files, tones
 from sipcc.rtp.codec import decode, make_decoder
-from sipcc.rtp.files import ClipStore, make_clip, read_clip
+from sipcc.rtp.files import ClipStore, make_clip, read_clip, seconds_of
 from sipcc.rtp.flow import Law, PlayFile, PlaySilence, PlayTone
 from sipcc.rtp.frame import Coding
 from sipcc.rtp.player import Clip
@@ -113,9 +113,9 @@ async def test_a_file_is_read_once_and_shared(tmp_path: Path, monkeypatch: pytes
     item = PlayFile(write(tmp_path / "a.wav", 16000))
     reads: list[str] = []
 
-    def counting_read(path: str, coding: Coding) -> Clip:
+    def counting_read(path: str, coding: Coding, *, offset_ms: int) -> Clip:
         reads.append(path)
-        return read_clip(path, coding)
+        return read_clip(path, coding, offset_ms=offset_ms)
 
     monkeypatch.setattr(files, "read_clip", counting_read)
     store = ClipStore()
@@ -286,3 +286,11 @@ async def test_each_coding_has_its_own_clip_in_the_cache(tmp_path: Path) -> None
     assert wide is not None
     assert (len(narrow.packets[0]), len(wide.packets[0])) == (320, 640)
     assert store.bytes == 4000 + (4000 + 8000) + (4000 + 16000)
+
+
+def test_a_file_may_begin_later_and_beyond_its_end_there_is_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", 16000, seconds=1.0)
+    assert len(read_clip(path, MU, offset_ms=750).payload) == 2000
+    assert read_clip(path, MU, offset_ms=2000).payload == b""
+    assert seconds_of(PlayFile(path, 750)) == 0.25
+    assert seconds_of(PlayFile("nowhere.wav")) > 0
