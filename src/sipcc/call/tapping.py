@@ -11,7 +11,7 @@ from sipcc.rtp.events import AudioTapped
 
 if TYPE_CHECKING:
     from sipcc.call.leg import Leg
-    from sipcc.rtp.flow import MediaPort
+    from sipcc.rtp.flow import Law, MediaPort
 
 KEPT = 250
 """Frames that wait for a reader who is slow: five seconds. The oldest are let go first."""
@@ -83,6 +83,6 @@ class AudioTap:
 def _decoded(frame: AudioTapped) -> AudioTapped:
     from sipcc.rtp.codec import g711  # numpy, which is there when audio is
 
-    law = "PCMA" if frame.law == "PCMA" else "PCMU"
+    law: Law = "PCMA" if frame.law == "PCMA" else "PCMU"
     said, heard = (g711.decode(side, law).tobytes() for side in (frame.said, frame.heard))
     return AudioTapped(frame.port, said, heard)

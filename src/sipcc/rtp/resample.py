@@ -1,4 +1,4 @@
-"""Mono audio of any rate to 8 kHz, in blocks."""
+"""Mono audio of any rate to another, in blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def to_pcm(wave: Wave) -> Pcm:
 
 
 class Resampler:
-    """Mono audio of any rate to 8 kHz by a polyphase windowed sinc; push blocks, then `finish`.
+    """Mono audio of any rate to another, 8 kHz by default, by a polyphase windowed sinc; push, then `finish`.
 
     Of the two rates' ratio up/down, output n is the sum of the inputs around n * down / up with the branch
     n * down % up of the filter; all outputs of one branch are one matrix product.
@@ -34,9 +34,9 @@ class Resampler:
     MAX_BRANCHES = 2000
     """A rate that needs a larger filter is no rate that sound is recorded at."""
 
-    def __init__(self, rate_hz: int) -> None:
-        divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-        self._up = SAMPLE_RATE_HZ // divisor
+    def __init__(self, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> None:
+        divisor = math.gcd(rate_hz, to_hz)
+        self._up = to_hz // divisor
         self._down = rate_hz // divisor
         if self._up > self.MAX_BRANCHES or rate_hz < 1000:
             raise ValueError(f"cannot resample from {rate_hz} Hz")

@@ -218,5 +218,36 @@ class SpeechFeed:
         return b"" if self._resampler is None else _bytes_of(to_pcm(self._resampler.finish()))
 
 
+class SpeechRise:
+    """Turns 16-bit mono samples of 8 kHz into those of another rate; 3 ms stay behind."""
+
+    def __init__(self, rate_hz: int) -> None:
+        """Raises ValueError for a rate that is none."""
+        self._resampler = None if rate_hz == SAMPLE_RATE_HZ else Resampler(SAMPLE_RATE_HZ, rate_hz)
+
+    def push(self, audio: bytes) -> bytes:
+        """Take whole samples; returns those of the other rate that are complete."""
+        if self._resampler is None:
+            return audio
+        wave = np.frombuffer(audio, dtype="<i2").astype(np.float32) / np.float32(32768.0)
+        return _bytes_of(to_pcm(self._resampler.push(wave)))
+
+
+def interleaved(left: bytes, right: bytes) -> bytes:
+    """16-bit samples of two channels as one stereo signal; the shorter one is filled with silence."""
+    size = max(len(left), len(right)) // _SAMPLE_BYTES
+    both = np.zeros((size, 2), dtype="<i2")
+    for channel, side in enumerate((left, right)):
+        samples = np.frombuffer(side, dtype="<i2")
+        both[: len(samples), channel] = samples
+    return both.tobytes()
+
+
+def mixed(one: bytes, other: bytes) -> bytes:
+    """The sum of two signals of 16-bit samples; what is too loud is clipped."""
+    both = np.frombuffer(interleaved(one, other), dtype="<i2").reshape(-1, 2).astype(np.int32).sum(axis=1)
+    return bytes(np.clip(both, -32768, 32767).astype("<i2"))
+
+
 def _bytes_of(pcm: Pcm) -> bytes:
     return pcm.astype("<i2").tobytes()

@@ -7,7 +7,18 @@ import pytest
 
 from sipcc.rtp import tones
 from sipcc.rtp.flow import PlayStream
-from sipcc.rtp.streaming import FULL_S, MAX_MARKS, PATIENCE, READY_S, SpeechFeed, StreamMark, StreamPlayer
+from sipcc.rtp.streaming import (
+    FULL_S,
+    MAX_MARKS,
+    PATIENCE,
+    READY_S,
+    SpeechFeed,
+    SpeechRise,
+    StreamMark,
+    StreamPlayer,
+    interleaved,
+    mixed,
+)
 
 SECOND = 16_000
 
@@ -216,3 +227,28 @@ def test_marks_are_bounded() -> None:
     assert player.take_marks() == []
     player.mark("one too many")
     assert player.take_marks() == [StreamMark("one too many", False, 0)]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 12000, 16000, 24000, 44100])
+def test_what_rises_is_the_same_tone_at_another_rate(rate_hz: int) -> None:
+    rise, audio = SpeechRise(rate_hz), sound(1.0, 1000.0)
+    risen = b"".join(rise.push(audio[at : at + 320]) for at in range(0, len(audio), 320))
+    assert len(risen) / 2 == pytest.approx(rate_hz, abs=rate_hz // 200)
+    fallen = SpeechFeed(rate_hz).push(risen)
+    (tone,) = tones.find_tones(np.frombuffer(fallen, dtype="<i2").astype(np.int16))
+    assert tone.frequency_hz == pytest.approx(1000, abs=1)
+    assert tone.level_dbm0 == pytest.approx(-13.0, abs=0.3)
+
+
+def test_two_sides_in_one_signal() -> None:
+    left, right = np.array([1, 2, 3], "<i2"), np.array([32767, -5], "<i2")
+    assert np.frombuffer(interleaved(left.tobytes(), right.tobytes()), "<i2").tolist() == [
+        1,
+        32767,
+        2,
+        -5,
+        3,
+        0,
+    ]
+    assert np.frombuffer(mixed(left.tobytes(), right.tobytes()), "<i2").tolist() == [32767, -3, 3]
+    assert interleaved(b"", b"") == b""

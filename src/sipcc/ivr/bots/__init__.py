@@ -1,0 +1,1 @@
+"""Programs that speak with callers: over a WebSocket, over TCP, or in this process."""

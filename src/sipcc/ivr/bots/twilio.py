@@ -1,0 +1,266 @@
+"""Twilio Media Streams: JSON in text messages of a WebSocket, with base64 of mu-law at 8 kHz. A core.
+
+Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages. `TwilioPlatform` is the side that
+has the caller and connects; `TwilioBot` is the side that is connected to. What is malformed is counted and
+dropped, as that page's platforms do, and the conversation goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from sipcc.ivr.bots import extension
+from sipcc.ivr.bots.words import (
+    MAX_MESSAGE_BYTES,
+    MAX_NAME,
+    Clear,
+    Cleared,
+    Counts,
+    Facts,
+    Form,
+    FromBot,
+    Heard,
+    Key,
+    Mark,
+    Marked,
+    Speak,
+    Started,
+    Stopped,
+    ToBot,
+)
+
+FORM = Form(law="PCMU")
+_ENCODINGS = {"audio/x-mulaw": "PCMU", "audio/x-alaw": "PCMA", "audio/x-l16": None}
+_KEYS = frozenset("0123456789*#ABCD")
+
+
+class _Media(msgspec.Struct, frozen=True):
+    payload: str
+    track: str = "inbound"
+    timestamp: str | int = 0
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    name: str
+    heardMs: int | None = None  # as it is written
+
+
+class _Dtmf(msgspec.Struct, frozen=True):
+    digit: str
+
+
+class _Format(msgspec.Struct, frozen=True, rename="camel"):
+    encoding: str = "audio/x-mulaw"
+    sample_rate: int = 8000
+    channels: int = 1
+
+
+class _Start(msgspec.Struct, frozen=True, rename="camel"):
+    call_sid: str = ""
+    stream_sid: str = ""
+    custom_parameters: dict[str, str] = {}
+    media_format: _Format = _Format()
+
+
+class _FromBot(msgspec.Struct, frozen=True):
+    event: str
+    media: _Media | None = None
+    mark: _Mark | None = None
+    sipcc: extension.Extension | None = None
+
+
+class _FromPlatform(msgspec.Struct, frozen=True, rename="camel"):
+    event: str
+    start: _Start | None = None
+    media: _Media | None = None
+    mark: _Mark | None = None
+    dtmf: _Dtmf | None = None
+    sipcc: dict[str, Any] | None = None
+
+
+_bot_decoder = msgspec.json.Decoder(_FromBot)
+_platform_decoder = msgspec.json.Decoder(_FromPlatform)
+_encode = msgspec.json.Encoder().encode
+
+
+class TwilioPlatform:
+    """The side that has the caller."""
+
+    def __init__(self, facts: Facts, *, account: str = "", extended: bool = False) -> None:
+        """`extended` tells how much was heard from the start, and not only to a bot that asks."""
+        self.facts = facts
+        self.counts = Counts()
+        self.form = msgspec.structs.replace(FORM, mix=facts.form.mix)
+        self.extended = extended
+        self._account = account
+        self._sequence = 0
+        self._chunk = 0
+
+    def begin(self) -> list[str]:
+        """The messages that open the conversation."""
+        facts = self.facts
+        connected = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
+        start = {
+            "accountSid": self._account,
+            "streamSid": facts.stream,
+            "callSid": facts.call,
+            "tracks": ["inbound"] if self.form.mix == "mono" else ["inbound", "outbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+            "customParameters": facts.parameters,
+        }
+        return [_encode(connected).decode(), self._message("start", start=start)]
+
+    def hear(self, said: bytes, heard: bytes, at_ms: int) -> list[str]:
+        """The messages of 20 ms: what the caller says, and what it hears where that is wanted."""
+        messages = [self._media("inbound", said, at_ms)]
+        if self.form.mix != "mono":
+            messages.append(self._media("outbound", heard, at_ms))
+        return messages
+
+    def _media(self, track: str, audio: bytes, at_ms: int) -> str:
+        self._chunk += 1
+        payload = base64.b64encode(audio).decode()
+        media = {"track": track, "chunk": str(self._chunk), "timestamp": str(at_ms), "payload": payload}
+        return self._message("media", media=media)
+
+    def key(self, word: Key) -> list[str]:
+        """The message of a key."""
+        return [self._message("dtmf", dtmf={"track": "inbound_track", "digit": word.digit})]
+
+    def marked(self, word: Marked) -> list[str]:
+        """The echo of a mark; it comes for a cleared one too."""
+        mark: dict[str, object] = {"name": word.name}
+        if self.extended and word.ms is not None:
+            mark["heardMs"] = word.ms
+        return [self._message("mark", mark=mark)]
+
+    def cleared(self, word: Cleared) -> list[str]:
+        """How much was heard, for a bot that may be told."""
+        if not self.extended:
+            return []
+        return [self._message("sipcc", sipcc=extension.write_cleared(word))]
+
+    def played(self, clip: str) -> list[str]:
+        """There are no clips on this wire."""
+        return []
+
+    def end(self) -> list[str]:
+        """The last message."""
+        return [self._message("stop", stop={"accountSid": self._account, "callSid": self.facts.call})]
+
+    def _message(self, event: str, **content: object) -> str:
+        self._sequence += 1
+        head = {"event": event, "sequenceNumber": str(self._sequence)}
+        return _encode({**head, **content, "streamSid": self.facts.stream}).decode()
+
+    def receive(self, message: str | bytes) -> list[FromBot]:
+        """What the bot wants by a message."""
+        if isinstance(message, bytes) or len(message) > MAX_MESSAGE_BYTES:
+            self.counts.malformed += 1
+            return []
+        try:
+            read = _bot_decoder.decode(message)
+            match read.event:
+                case "media" if read.media is not None:
+                    return [Speak(_unpacked(read.media.payload))]
+                case "mark" if read.mark is not None:
+                    return [Mark(read.mark.name[:MAX_NAME])]
+                case "clear":
+                    return [Clear()]
+                case "sipcc" if read.sipcc is not None:
+                    self.extended = True
+                    return extension.read(read.sipcc)
+                case "media" | "mark" | "sipcc":
+                    self.counts.malformed += 1
+                case _:
+                    self.counts.unknown += 1
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            self.counts.malformed += 1
+        return []
+
+
+class TwilioBot:
+    """The side that is connected to: it hears the caller, and speaks."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.facts: Facts | None = None
+
+    def receive(self, message: str | bytes) -> list[ToBot]:
+        """What the platform tells by a message."""
+        if isinstance(message, bytes) or len(message) > MAX_MESSAGE_BYTES:
+            self.counts.malformed += 1
+            return []
+        try:
+            return self._take(_platform_decoder.decode(message))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            self.counts.malformed += 1
+            return []
+
+    def _take(self, read: _FromPlatform) -> list[ToBot]:
+        match read.event:
+            case "connected":
+                return []
+            case "start" if read.start is not None and self.facts is None:
+                self.facts = _facts_of(read.start)
+                return [Started(self.facts)]
+            case "media" if read.media is not None and self.facts is not None:
+                if read.media.track != "inbound":
+                    return []
+                return [Heard(_unpacked(read.media.payload), int(read.media.timestamp))]
+            case "dtmf" if read.dtmf is not None and read.dtmf.digit in _KEYS:
+                return [Key(read.dtmf.digit)]
+            case "mark" if read.mark is not None:
+                return [Marked(read.mark.name[:MAX_NAME], ms=read.mark.heardMs)]
+            case "stop":
+                return [Stopped()]
+            case "sipcc" if read.sipcc is not None and read.sipcc.get("type") == "cleared":
+                return [Cleared(int(read.sipcc.get("heardMs", 0)), int(read.sipcc.get("totalMs", 0)))]
+            case "start" | "media" | "dtmf" | "mark":
+                self.counts.malformed += 1
+            case _:
+                self.counts.unknown += 1
+        return []
+
+    def speak(self, audio: bytes) -> str:
+        """A message of audio in the form of the start."""
+        return self._message("media", media={"payload": base64.b64encode(audio).decode()})
+
+    def mark(self, name: str) -> str:
+        """A message that asks for an echo."""
+        return self._message("mark", mark={"name": name})
+
+    def clear(self) -> str:
+        """A message that drops what waits at the platform."""
+        return self._message("clear")
+
+    def _message(self, event: str, **content: object) -> str:
+        stream = self.facts.stream if self.facts is not None else ""
+        return _encode({"event": event, "streamSid": stream, **content}).decode()
+
+
+def _facts_of(start: _Start) -> Facts:
+    encoding = start.media_format.encoding
+    if encoding not in _ENCODINGS:
+        raise ValueError(f"no such encoding: {encoding!r}")
+    law = _ENCODINGS[encoding]
+    parameters = start.custom_parameters
+    return Facts(
+        call=start.call_sid,
+        stream=start.stream_sid,
+        caller=parameters.get("from", ""),
+        dialled=parameters.get("to", ""),
+        parameters=parameters,
+        form=Form(law=law, rate_hz=start.media_format.sample_rate),  # type: ignore[arg-type]
+    )
+
+
+def _unpacked(payload: str) -> bytes:
+    try:
+        return base64.b64decode(payload, validate=True)
+    except binascii.Error as error:
+        raise ValueError("no base64") from error

@@ -1,0 +1,187 @@
+"""What a platform and a bot say to each other; the wires of this package read and write it.
+
+The platform has the caller; the bot speaks with it. Audio is in the `Form` that was agreed at the start.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from sipcc.rtp.flow import Law
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""The longest message of a bot or a platform; clips of half a minute at 16 kHz fit."""
+MAX_NAME = 256
+"""The longest name of a mark, in characters; longer ones are cut."""
+MAX_TEXT = 65_536
+"""The longest transcript, in characters; a longer one is cut."""
+MAX_CONTEXT = 64
+"""The most entries of a context."""
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How audio is written on a wire: G.711 of a law, else 16-bit little-endian samples."""
+
+    law: Law | None = None
+    rate_hz: int = 8000
+    mix: Literal["mono", "stereo", "mixed"] = "mono"
+    """What the bot hears: the caller; the caller left and what it hears right; both in one."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of 20 ms of the caller alone."""
+        return self.rate_hz // 50 * (1 if self.law else 2)
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bot is told of a call at its beginning."""
+
+    call: str
+    stream: str = ""
+    caller: str = ""
+    dialled: str = ""
+    parameters: dict[str, str] = {}
+    form: Form = Form()
+
+
+# -- from the platform to the bot --------------------------------------------------------------------------
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The conversation begins."""
+
+    facts: Facts
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What the caller says."""
+
+    audio: bytes
+    at_ms: int = 0
+    """Since the beginning."""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """The caller pressed a key."""
+
+    digit: str
+    duration_ms: int = 0
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """The caller has heard everything before a mark, or it was cleared."""
+
+    name: str
+    heard: bool = True
+    ms: int | None = None
+    """How much the caller has heard since the mark or the clearing before; None where that is not told."""
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """What waited was dropped."""
+
+    ms: int
+    """How much the caller heard since the last mark or clearing."""
+    total_ms: int
+    """How much it heard since the beginning."""
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The conversation is over."""
+
+    reason: str = ""
+
+
+ToBot: TypeAlias = Started | Heard | Key | Marked | Cleared | Stopped
+
+
+# -- from the bot to the platform --------------------------------------------------------------------------
+
+
+class Speak(msgspec.Struct, frozen=True):
+    """Let the caller hear this, behind what waits."""
+
+    audio: bytes
+    rate_hz: int = 0
+    """Of 16-bit samples, where it is not that of the form."""
+
+
+class Clip(msgspec.Struct, frozen=True):
+    """Let the caller hear one piece, and tell when it was heard; it cuts what plays unless it is `queued`."""
+
+    audio: bytes
+    rate_hz: int
+    id: str
+    queued: bool = False
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Tell when all that was said so far was heard."""
+
+    name: str
+
+
+class Clear(msgspec.Struct, frozen=True):
+    """Drop what was not heard yet."""
+
+
+class ClearMarks(msgspec.Struct, frozen=True):
+    """Let no mark wait any more; what is said goes on."""
+
+
+class SendKeys(msgspec.Struct, frozen=True):
+    """Press keys towards the caller."""
+
+    digits: str
+
+
+class Say(msgspec.Struct, frozen=True):
+    """Let a voice of the platform read a text, behind what waits."""
+
+    text: str
+    language: str = ""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What the bot knows by now, for whoever comes next, also when the bot is lost."""
+
+    transcript: str = ""
+    context: dict[str, str] = {}
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """Leave, and let the call go on at `to`, a destination; empty for the next step."""
+
+    to: str = ""
+    now: bool = False
+    """True does not wait until what was said has been heard."""
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """End the call when what was said has been heard."""
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """Leave the call to its next step, at once."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The bot says that it has failed."""
+
+    reason: str = ""
+
+
+FromBot: TypeAlias = (
+    Speak | Clip | Mark | Clear | ClearMarks | SendKeys | Say | Note | HandOver | HangUp | Leave | Failed
+)
+
+
+class Counts(msgspec.Struct):
+    """What a wire could not read."""
+
+    malformed: int = 0
+    """Messages that were dropped because they were no such messages, or too long."""
+    unknown: int = 0
+    """Messages of kinds that mean nothing to us."""
