@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sipcc.call.destination import Destination
 from sipcc.call.digits import KEYS
-from sipcc.ivr.menu import TERMINATOR
+from sipcc.ivr.optionfaults import circle, option_faults
 from sipcc.ivr.settings import MenuSettings, listed, split_keys
 
 if TYPE_CHECKING:
@@ -76,42 +76,14 @@ def find_faults(
 def _check_options(at: str, menu: MenuSettings) -> Iterator[Finding]:
     if not menu.options:
         yield Finding(f"{at}.options", "the menu has no options", 'add some, as in {"1" = "queue:sales"}')
-    owner: dict[str, str] = {}
     for written in menu.options:
         for keys in split_keys(written):
-            path = f'{at}.options["{written}"]'
             if not keys or not KEYS.issuperset(keys):
+                path = f'{at}.options["{written}"]'
                 yield Finding(path, f"{keys!r} cannot be typed", "keys are 0 to 9, * and #")
-            elif keys in owner:
-                yield Finding(
-                    path,
-                    f"{keys!r} is an option twice; {owner[keys]!r} has it already",
-                    "take one of the two out",
-                )
-            owner.setdefault(keys, written)
-    yield from _check_beginnings(at, owner)
-
-
-def _check_beginnings(at: str, owner: Mapping[str, str]) -> Iterator[Finding]:
-    terminated = any(TERMINATOR in keys for keys in owner)
-    for keys, written in owner.items():
-        longer = [other for other in owner if keys and other != keys and other.startswith(keys)]
-        if not longer:
-            continue
-        path = f'{at}.options["{written}"]'
-        yield Finding(
-            path,
-            f"{keys!r} is the beginning of {longer[0]!r}: whoever presses it waits for the interdigit time",
-            "choose options of which none begins another",
-            "warning",
-        )
-        if terminated:
-            yield Finding(
-                path,
-                f"{TERMINATOR!r} is an option, so it cannot end {keys!r} early",
-                f"give the option {TERMINATOR!r} another key",
-                "warning",
-            )
+    for fault in option_faults(menu.options):
+        severity: Literal["error", "warning"] = "error" if fault.kind == "double" else "warning"
+        yield Finding(f'{at}.options["{fault.written}"]', fault.message, fault.hint, severity)
 
 
 def _check_numbers(at: str, menu: MenuSettings) -> Iterator[Finding]:
@@ -175,13 +147,10 @@ def _check_circles(menus: Sequence[MenuSettings]) -> Iterator[Finding]:
         if kind == "menu":
             following.setdefault(menu.name, name)
     for index, menu in enumerate(menus):
-        way = [menu.name]
-        while (place := following.get(way[-1])) is not None and place not in way:
-            way.append(place)
-        if place == menu.name:
+        if way := circle(following, menu.name):
             yield Finding(
                 f"menus[{index}].then",
-                f"callers who press nothing go round for ever: {' > '.join([*way, place])}",
+                f"callers who press nothing go round for ever: {' > '.join(way)}",
                 "let one `then` of the circle lead to a queue or a telephone",
             )
 
