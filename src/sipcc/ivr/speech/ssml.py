@@ -1,0 +1,267 @@
+"""SSML as what can be said, as a core: text with marks in it becomes `sipcc.ivr.steps.Spoken` items.
+
+| element | becomes |
+|---|---|
+| text | `Text`; what follows in the same language and voice is read in one breath |
+| ``break`` | `Silence`: ``time``, or by ``strength`` |
+| ``say-as`` | `Value`, or a `Text` where it is none; see `sipcc.ivr.speech.sayas.say_as` |
+| ``sub`` | `Text` of its ``alias`` |
+| ``audio`` | `Audio` of its ``src``; what stands in it is its fallback; ``clipBegin`` is its offset |
+| ``mark`` | `Mark` |
+| ``voice``, ``lang``, ``xml:lang`` | the voice (``name``) and the language of what is in them |
+| ``p``, ``s`` | what is in them, with a short silence after a paragraph |
+| ``emphasis``, ``prosody``, ``phoneme``, ``w``, ``token`` | the text in them, as plain text |
+| ``desc``, ``lexicon``, ``lookup``, ``meta``, ``metadata`` | nothing |
+
+`read_ssml` reads a document. Who has a tree of its own (VoiceXML, TwiML) feeds a `SsmlBuilder`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urljoin
+from xml.parsers import expat
+
+from sipcc.ivr.speech.sayas import say_as
+from sipcc.ivr.speech.voice import SpeechError
+from sipcc.ivr.steps import Audio, Mark, Silence, Spoken, Text
+
+MAX_CHARACTERS: Final = 200_000
+MAX_DEPTH: Final = 64
+MAX_ELEMENTS: Final = 5000
+
+PARAGRAPH_S: Final = 0.4
+"""Silence between two paragraphs, in seconds."""
+
+LONGEST_BREAK_S: Final = 60.0
+
+STRENGTHS: Final[Mapping[str, float]] = {
+    "none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 0.75, "x-strong": 1.0,
+}  # fmt: skip
+"""The silence of each strength of a ``break``, in seconds."""
+
+ELEMENTS: Final = frozenset(
+    {"audio", "break", "desc", "emphasis", "lang", "lexicon", "lookup", "mark", "meta", "metadata", "p",
+     "paragraph", "phoneme", "prosody", "s", "say-as", "sentence", "speak", "sub", "token", "voice", "w"}
+)  # fmt: skip
+"""Every element that SSML 1.0 and 1.1 have."""
+
+_SILENT = frozenset({"desc", "lexicon", "lookup", "meta", "metadata"})
+_TIME = re.compile(r"\+?(\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})(ms|s)")
+
+
+class SsmlError(SpeechError):
+    """A text is no SSML; the message tells line and column."""
+
+    def __init__(self, message: str, *, line: int, column: int) -> None:
+        super().__init__(f"line {line}, column {column}: {message}")
+        self.line = line
+        self.column = column
+
+
+def read_ssml(
+    text: str, *, language: str = "", voice: str = "", base: str = "", strict: bool = False
+) -> tuple[Spoken, ...]:
+    """What an SSML document says; the text may also be a fragment without ``speak`` round it.
+
+    Args:
+        text: The document. It has no document type, and no entities but XML's own five.
+        language: Where the document names none; empty for the call's.
+        voice: Where the document names none.
+        base: The URL by which a relative ``src`` goes; ``xml:base`` goes before it.
+        strict: True refuses elements that SSML has not; else what is in them is read.
+
+    Raises:
+        SsmlError: it is no XML, too large, too deep, or has a document type; with line and column.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise SsmlError(f"more than {MAX_CHARACTERS} characters", line=1, column=1)
+    return _Reader(SsmlBuilder(language=language, voice=voice, base=base), strict).read(text)
+
+
+class SsmlBuilder:
+    """Makes `Spoken` items of elements and texts in their order.
+
+    `start` and `end` frame an element, `text` and `add` put something into it; `close` gives what came of it.
+    """
+
+    def __init__(self, *, language: str = "", voice: str = "", base: str = "") -> None:
+        self._open: list[_Open] = [_Open("", {}, language, voice, base)]
+
+    @property
+    def language(self) -> str:
+        """That of what would come next; empty for the call's."""
+        return self._open[-1].language
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element begins; a prefix of its name goes for nothing."""
+        name = name.rpartition(":")[2]
+        outer = self._open[-1]
+        language = attributes.get("xml:lang") or outer.language
+        voice = outer.voice
+        if name == "voice":
+            voice = attributes.get("name", "").split()[0] if attributes.get("name", "").split() else voice
+        base = urljoin(outer.base, attributes["xml:base"]) if "xml:base" in attributes else outer.base
+        self._open.append(_Open(name, attributes, language, voice, base))
+
+    def text(self, text: str) -> None:
+        """Words, with any blanks."""
+        self._open[-1].words.append(text)
+
+    def add(self, item: Spoken) -> None:
+        """Something that stands here and is no SSML."""
+        self._open[-1].flush()
+        self._open[-1].add(item)
+
+    def end(self) -> None:
+        """The element that began last ends."""
+        done = self._open.pop()
+        outer = self._open[-1]
+        outer.flush()
+        if done.name in _SILENT:
+            return
+        if done.name in ("say-as", "sub", "break", "mark"):
+            outer.add(_leaf(done))
+            return
+        done.flush()
+        if done.name == "audio":
+            outer.add(_audio(done))
+            return
+        if done.name in ("p", "paragraph") and done.items:
+            done.items.append(Silence(PARAGRAPH_S))
+        for item in done.items:
+            outer.add(item)
+
+    def close(self) -> tuple[Spoken, ...]:
+        """All that is said, without a silence after the last word of the last paragraph."""
+        self._open[0].flush()
+        items = self._open[0].items
+        if len(items) > 1 and items[-1] == Silence(PARAGRAPH_S):
+            items.pop()
+        return tuple(items)
+
+
+class _Open:
+    """An element that has not ended."""
+
+    __slots__ = ("attributes", "base", "items", "language", "name", "voice", "words")
+
+    def __init__(
+        self, name: str, attributes: Mapping[str, str], language: str, voice: str, base: str
+    ) -> None:
+        self.name, self.attributes = name, attributes
+        self.language, self.voice, self.base = language, voice, base
+        self.items: list[Spoken] = []
+        self.words: list[str] = []
+
+    def flush(self) -> None:
+        """What was said in words is an item now."""
+        text = " ".join("".join(self.words).split())
+        self.words.clear()
+        if text:
+            self.add(Text(text, self.language, self.voice))
+
+    def add(self, item: Spoken) -> None:
+        last = self.items[-1] if self.items else None
+        if isinstance(item, Text) and isinstance(last, Text) and _alike(item, last):
+            item = Text(f"{last.text} {item.text}", last.language, last.voice)
+            self.items.pop()
+        self.items.append(item)
+
+
+def _alike(one: Text, other: Text) -> bool:
+    return (one.language, one.voice) == (other.language, other.voice)
+
+
+def _leaf(element: _Open) -> Spoken:
+    """An element in which nothing but words may stand."""
+    attributes, text = element.attributes, " ".join("".join(element.words).split())
+    if element.name == "mark":
+        return Mark(attributes.get("name", ""))
+    if element.name == "break":
+        return Silence(break_seconds(attributes))
+    if element.name == "sub":
+        return Text(attributes.get("alias") or text, element.language, element.voice)
+    return say_as(
+        text,
+        attributes.get("interpret-as", attributes.get("type", "")),
+        format=attributes.get("format", ""),
+        language=element.language,
+        voice=element.voice,
+    )
+
+
+def _audio(element: _Open) -> Audio:
+    source = element.attributes.get("src", "")
+    begin = seconds_of(element.attributes.get("clipBegin", ""))
+    return Audio(
+        urljoin(element.base, source) if element.base and source else source,
+        fallback=tuple(element.items),
+        offset=begin or 0.0,
+    )
+
+
+def break_seconds(attributes: Mapping[str, str]) -> float:
+    """How long a ``break`` is; one that says nothing, or something wrong, is of medium strength."""
+    seconds = seconds_of(attributes.get("time", ""))
+    if seconds is None:
+        seconds = STRENGTHS.get(attributes.get("strength", "medium"), STRENGTHS["medium"])
+    return min(seconds, LONGEST_BREAK_S)
+
+
+def seconds_of(time: str) -> float | None:
+    """A time as CSS and SSML write it, such as ``500ms`` and ``1.5s``, in seconds; None for anything else."""
+    read = _TIME.fullmatch(time.strip())
+    return None if read is None else float(read[1]) / (1000 if read[2] == "ms" else 1)
+
+
+class _Reader:
+    def __init__(self, builder: SsmlBuilder, strict: bool) -> None:
+        self._builder = builder
+        self._strict = strict
+        self._depth = self._count = 0
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = builder.text
+        self._parser.StartDoctypeDeclHandler = self._doctype
+
+    def read(self, text: str) -> tuple[Spoken, ...]:
+        whole = text.lstrip()
+        bare = not whole.startswith(("<?xml", "<speak"))
+        shift = len("<speak>") if bare else 0
+        try:
+            self._parser.Parse(f"<speak>{text}</speak>" if bare else whole, True)
+        except expat.ExpatError as error:
+            column = error.offset + 1 - (shift if error.lineno == 1 else 0)
+            message = f"it is no XML: {expat.ErrorString(error.code)}"
+            raise SsmlError(message, line=error.lineno, column=max(1, column)) from None
+        except ValueError as error:  # an encoding that nobody knows, or half a character
+            raise SsmlError(f"it is no XML: {error}", line=1, column=1) from None
+        return self._builder.close()
+
+    def _wrong(self, message: str) -> SsmlError:
+        return SsmlError(
+            message, line=self._parser.CurrentLineNumber, column=self._parser.CurrentColumnNumber + 1
+        )
+
+    def _doctype(self, *_: object) -> None:
+        raise self._wrong("a document type is not allowed")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._count += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._wrong(f"elements are nested deeper than {MAX_DEPTH}")
+        if self._count > MAX_ELEMENTS:
+            raise self._wrong(f"there are more than {MAX_ELEMENTS} elements")
+        if self._strict and name.rpartition(":")[2] not in ELEMENTS:
+            raise self._wrong(f"there is no element {name!r} in SSML")
+        self._builder.start(name, attributes)
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        self._builder.end()
