@@ -13,6 +13,7 @@ from sipcc.call import Destination
 from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
 from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.live import LiveSession
+from sipcc.ivr.services import Services
 from sipcc.ivr.steps import (
     Audio,
     Conference,
@@ -36,16 +37,22 @@ LINE = "4008000100"
 ONE_HZ, TWO_HZ = 500.0, 900.0
 
 
-def centre_with(folder: Path, work: Callable[[LiveSession], Awaitable[None]], **more: object) -> Centre:
+def centre_with(
+    folder: Path,
+    work: Callable[[LiveSession], Awaitable[None]],
+    *,
+    services: Services | None = None,
+    config: str = CONFIG,
+) -> Centre:
     """A centre in which one number does `work`; the prompts ``one`` and ``two`` are a second long."""
 
     async def handler(call: Call) -> None:
-        session = LiveSession(call, **more)  # type: ignore[arg-type]
+        session = LiveSession(call, services)
         await session.answer()
         await work(session)
         await session.wait(0.5)  # keys are still on their way
 
-    return Centre(folder, apps={LINE: handler})
+    return Centre(folder, config=config, apps={LINE: handler})
 
 
 def tones(folder: Path) -> None:
