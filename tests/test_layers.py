@@ -110,6 +110,7 @@ SHELLS = {
     "config/surroundings.py",
     "ivr/fetchhttp.py",
     "ivr/flow.py",
+    "ivr/hooks/run.py",
     "ivr/live.py",
     "ivr/live_listening.py",
     "ivr/live_prompts.py",

@@ -1,0 +1,1 @@
+"""Webhook applications that drive calls: jambonz verbs in JSON, and TwiML."""

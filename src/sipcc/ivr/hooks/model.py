@@ -1,0 +1,288 @@
+"""What webhook applications say, in the one form in which it is carried out, whatever they wrote it in.
+
+jambonz verbs (`sipcc.ivr.hooks.jambonz`) and TwiML (`sipcc.ivr.hooks.twiml`) are only read into these; the
+one runner is `sipcc.ivr.hooks.run`. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from sipcc.errors import SipccError
+from sipcc.ivr import steps
+from sipcc.ivr.steps import BargeIn, Prompt
+
+MAX_VERBS = 200
+"""Verbs in one answer; more are refused."""
+
+
+class BadAnswer(SipccError):
+    """An application's answer cannot be carried out.
+
+    `where` is the place: a JSON path such as ``$[2].gather.input[0]``, or line and column of XML, ``3:14``.
+    """
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where = where
+        self.message = message
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """Whom the application wants to be asked, with the result of a verb, what comes next."""
+
+    url: str
+    """May be relative to the document that named it; for a WebSocket any name."""
+    method: Literal["GET", "POST"] = "POST"
+    username: str = ""
+    password: str = ""
+    again: bool = False
+    """True where the document that is being carried out is asked for again: a verb without a URL."""
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller hears while a hook takes its time, and what is done when it never answers."""
+
+    after: float
+    """Until the actions begin."""
+    give_up: float | None = None
+    """Until nothing is expected any more; None for as long as a hook is waited for at all."""
+    retries: int = 0
+    """How often the actions are repeated, each time after `after`."""
+    actions: Program = ()
+    give_up_actions: Program = ()
+
+
+class Interrupting(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys or speech that break off whatever is played, and go to a hook."""
+
+    keys: bool = False
+    speech: bool = False
+    hook: Hook | None = None
+    sticky: bool = False
+    """False: only until it has happened once."""
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What verbs of a call have that they do not say themselves."""
+
+    language: str = ""
+    """Of what is said."""
+    voice: str = ""
+    listen: steps.Listen = steps.Listen()
+    interrupting: Interrupting | None = None
+    delay: Delay | None = None
+    early: bool = False
+    """Whether things are played before the call is answered."""
+
+
+# -- verbs -------------------------------------------------------------------------------------------------
+
+
+class Answer(NamedTuple):
+    """Answer the call."""
+
+
+class Say(msgspec.Struct, frozen=True, kw_only=True):
+    """Say or play something."""
+
+    prompts: tuple[Prompt, ...]
+    times: int = 1
+    """0 for again and again."""
+    early: bool = False
+    """Without answering."""
+    limit: float | None = None
+    """The longest it may take."""
+    hook: Hook | None = None
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for keys or speech. The prompts are said `times` times, before the time for an answer begins."""
+
+    step: steps.Gather
+    hook: Hook | None = None
+    silence_too: bool = False
+    """Whether the hook is also asked when nothing was typed or said."""
+    delay: Delay | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Record the caller."""
+
+    step: steps.Record
+    hook: Hook | None = None
+    status: Hook | None = None
+    """Told as well when the recording is there; what it answers does not matter."""
+
+
+class Dial(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect the caller with somebody."""
+
+    step: steps.Transfer
+    hook: Hook | None = None
+    answer_first: bool = True
+    """False lets the call be answered only when somebody answers."""
+    tags: dict[str, str] = {}
+
+
+class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the caller wait in a queue."""
+
+    step: steps.Enqueue
+    hook: Hook | None = None
+
+
+class Join(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the caller into a conference."""
+
+    step: steps.Conference
+    hook: Hook | None = None
+    limit: float | None = None
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """Let a program hear the caller and speak with it."""
+
+    step: steps.Stream
+    """Its URL may be relative."""
+    hook: Hook | None = None
+    limit: float | None = None
+
+
+class Pause(NamedTuple):
+    """Let time pass."""
+
+    seconds: float
+
+
+class Redirect(NamedTuple):
+    """Ask somebody else."""
+
+    hook: Hook
+
+
+class Hangup(NamedTuple):
+    """End the call."""
+
+
+class Reject(NamedTuple):
+    """Refuse the call with a SIP status."""
+
+    status: int
+
+
+class Tag(NamedTuple):
+    """Put something into the call's record."""
+
+    data: dict[str, str]
+
+
+class Remark(NamedTuple):
+    """Write something about the application to the log."""
+
+    text: str
+
+
+class Configure(NamedTuple):
+    """Change what verbs have that do not say it themselves."""
+
+    change: Callable[[Defaults], Defaults]
+
+
+Action: TypeAlias = (
+    Answer
+    | Say
+    | Ask
+    | Record
+    | Dial
+    | Enqueue
+    | Join
+    | Stream
+    | Pause
+    | Redirect
+    | Hangup
+    | Reject
+    | Tag
+    | Remark
+    | Configure
+)
+
+Verb: TypeAlias = Callable[[Defaults], Action]
+"""A verb that was read: it is made into what is done when its turn has come, by what holds then."""
+
+Program: TypeAlias = tuple[Verb, ...]
+"""An application's answer."""
+
+
+class Started(NamedTuple):
+    """The call has come to the application: the first question."""
+
+
+class Ended(NamedTuple):
+    """The call is over, or its state is another."""
+
+
+class Redirected(NamedTuple):
+    """The application has sent the call to another place in it."""
+
+
+class Joined(NamedTuple):
+    """The caller has left a conference after `seconds`."""
+
+    seconds: float
+
+
+class Dialled(NamedTuple):
+    """How dialling came out."""
+
+    step: steps.Transfer
+    result: steps.Transferred
+
+
+class Queued(NamedTuple):
+    """How the caller left a queue."""
+
+    queue: str
+    result: steps.Left | None
+    """None for a caller who hung up in it."""
+
+
+Report: TypeAlias = (
+    Started
+    | Ended
+    | Redirected
+    | Joined
+    | Dialled
+    | Queued
+    | steps.Gathered
+    | steps.Played
+    | steps.Recorded
+    | steps.Streamed
+)
+"""What an application is told."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a call when an application is asked."""
+
+    call: str
+    caller: str
+    dialled: str
+    account: str
+    application: str
+    status: Literal["trying", "ringing", "in-progress", "completed"] = "trying"
+    sip_status: int = 100
+    seconds: int | None = None
+    """How long the call lasted, at its end."""
+    ended_by_caller: bool = False
+    tags: dict[str, str] = {}
+
+
+def bargein_of(keys: bool, speech: bool) -> BargeIn:
+    """Which of the two may cut a prompt, in the words of the steps."""
+    if keys:
+        return "any" if speech else "keys"
+    return "speech" if speech else "off"

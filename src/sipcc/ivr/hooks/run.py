@@ -1,0 +1,439 @@
+"""Carries out what webhook applications say, on a session: the one runner for jambonz and TwiML.
+
+Whatever goes wrong with the application while the caller is there, the caller goes on to its fall-back
+destination: a hook that is slow or dead, an answer that cannot be read, requests in a circle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
+
+from sipcc.call.destination import Destination
+from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
+from sipcc.errors import CallEnded, SipccError
+from sipcc.ivr import steps
+from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
+from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
+from sipcc.ivr.session import Session
+from sipcc.tasks import TaskScope
+
+MAX_HOOKS = 1000
+"""Questions to an application in one call."""
+MAX_IDLE_HOOKS = 20
+"""Questions in a row in which nothing was done with the caller: they go round in a circle."""
+BREATH = 0.5
+"""Seconds between repetitions of something that takes no time."""
+
+_T = TypeVar("_T")
+
+
+class _Over(Exception):
+    """The application has ended the call, or given it away."""
+
+
+class Runner:
+    """Runs one application on one session."""
+
+    def __init__(
+        self,
+        session: Session,
+        door: Door,
+        *,
+        fallback: Destination,
+        account: str,
+        application: str,
+        on_failed: Callable[[str, str], None] = lambda kind, why: None,
+    ) -> None:
+        """Make one for a call.
+
+        Args:
+            session: The caller.
+            door: The application.
+            fallback: Where callers go when it fails.
+            account: The account that the application is told of.
+            application: Its name.
+            on_failed: Told when it fails, with one word for how, and why.
+        """
+        self._session, self._door, self._fallback = session, door, fallback
+        self._account, self._application, self._on_failed = account, application, on_failed
+        self._defaults = Defaults()
+        self._tags: dict[str, str] = {}
+        self._answered_at: float | None = None
+        self._hooks = self._idle_hooks = 0
+        self._ours = False
+        self._tasks = TaskScope("webapp")
+
+    async def run(self) -> None:
+        """Let the application have the call until it is over, or until it goes elsewhere."""
+        self._began = self._session.now()
+        try:
+            await self._through(await self._door.start(self._facts()))
+        except (_Over, CallEnded):
+            pass
+        except (HookFailed, BadAnswer) as error:
+            await self._fall_back(error)
+        finally:
+            await self._tasks.join()
+            await self._door.tell(self._facts(over=True))
+            await self._door.close()
+
+    async def _fall_back(self, error: HookFailed | BadAnswer) -> None:
+        kind = error.kind if isinstance(error, HookFailed) else "unreadable"
+        self._session.log("webapp.failed", application=self._application, kind=kind, why=str(error))
+        self._on_failed(kind, str(error))
+        with suppress(CallEnded):
+            await self._session.go(self._fallback)
+
+    def _facts(self, *, over: bool = False) -> Facts:
+        answered = self._session.answered
+        return Facts(
+            call=self._session.id,
+            caller=self._session.caller,
+            dialled=self._session.dialled,
+            account=self._account,
+            application=self._application,
+            status="completed" if over else "in-progress" if answered else "trying",
+            sip_status=200 if answered else 487 if over else 100,
+            seconds=round(self._session.now() - self._began) if over else None,
+            ended_by_caller=over and not self._ours,
+            tags=dict(self._tags),
+        )
+
+    # -- programs ----------------------------------------------------------------------------------
+
+    async def _through(self, program: Program) -> None:
+        """Carry out a program and whatever comes after it, to the end of the call."""
+        todo = deque(program)
+        while True:
+            if todo:
+                changed = await self._listening(self._verb(todo.popleft()))
+            elif self._door.talks:
+                changed = await self._door.command() or Finish()
+            else:
+                changed = Finish()
+            if changed is None:
+                continue
+            new = await self._follow(changed)
+            if new is None:
+                continue
+            if isinstance(changed, Replace) and changed.later:
+                todo.extend(new)
+            else:
+                todo = deque(new)
+
+    async def _listening(self, verb: Awaitable[Program | None]) -> Command | None:
+        """Carry out a verb; what the application says meanwhile cuts it, unless it is for later."""
+        if not self._door.talks:
+            new = await verb
+            return None if new is None else Replace(new)
+        doing = self._tasks.spawn(_caught(verb), name="verb")
+        try:
+            while True:
+                saying = asyncio.ensure_future(self._door.command())
+                try:
+                    await asyncio.wait({doing, saying}, return_when=asyncio.FIRST_COMPLETED)
+                    if doing.done():
+                        new = _unpacked(doing.result())
+                        return None if new is None else Replace(new)
+                    command = saying.result()
+                finally:
+                    saying.cancel()
+                if command is None:
+                    raise HookFailed("lost", "the application has closed the connection")
+                if not isinstance(command, Note):
+                    return command
+                self._tag(command.data)
+        finally:
+            doing.cancel()
+            await asyncio.wait({doing})
+
+    async def _follow(self, command: Command) -> Program | None:
+        """What a command leads to."""
+        match command:
+            case Replace():
+                return command.program
+            case Follow():
+                return await self._hook(command.hook, model.Redirected())
+            case Note():
+                self._tag(command.data)
+                return None
+            case _:
+                await self._hang_up()
+                raise _Over
+
+    async def _verb(self, verb: Verb) -> Program | None:
+        """Carry out one verb; a program is what comes in place of the rest."""
+        action = verb(self._defaults)
+        if not isinstance(action, model.Redirect | model.Configure | model.Tag | model.Remark):
+            self._idle_hooks = 0
+        match action:
+            case model.Answer():
+                await self._answer()
+            case model.Say():
+                return await self._say(action)
+            case model.Ask():
+                return await self._ask(action)
+            case model.Record():
+                return await self._record(action)
+            case model.Dial():
+                return await self._dial(action)
+            case model.Enqueue():
+                return await self._enqueue(action)
+            case model.Join():
+                return await self._join(action)
+            case model.Stream():
+                return await self._stream(action)
+            case model.Redirect():
+                return await self._hook(action.hook, model.Redirected())
+            case _:
+                await self._plain(action)
+        return None
+
+    async def _plain(self, action: model.Action) -> None:
+        match action:
+            case model.Pause():
+                await self._session.wait(action.seconds)
+            case model.Tag():
+                self._tag(action.data)
+            case model.Configure():
+                self._defaults = action.change(self._defaults)
+            case model.Remark():
+                self._session.log("webapp.remark", application=self._application, what=action.text)
+            case model.Reject():
+                self._ours = True
+                await self._session.reject(action.status)
+                raise _Over
+            case _:
+                await self._hang_up()
+                raise _Over
+
+    async def _hang_up(self) -> None:
+        self._ours = True
+        await self._session.hangup()
+
+    def _tag(self, data: dict[str, str]) -> None:
+        self._tags |= data
+        for name, value in data.items():
+            self._session.tag(name, value)
+
+    async def _answer(self) -> None:
+        if not self._session.answered:
+            await self._session.answer()
+            self._tasks.spawn(self._door.tell(self._facts()), name="status")
+
+    # -- hooks -------------------------------------------------------------------------------------
+
+    async def _hook(
+        self, hook: Hook | None, report: Report, delay: model.Delay | None = None
+    ) -> Program | None:
+        """Ask a hook what comes next, if there is one."""
+        if hook is None:
+            return None
+        self._hooks += 1
+        self._idle_hooks += 1
+        if self._hooks > MAX_HOOKS or self._idle_hooks > MAX_IDLE_HOOKS:
+            raise HookFailed("loop", f"{self._idle_hooks} questions in a row did nothing with the caller")
+        if delay is None:
+            return await self._door.ask(hook, self._facts(), report)
+        return await self._patiently(hook, report, delay)
+
+    async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:
+        """Ask a hook, and let the caller hear something while it takes its time."""
+        asking = self._tasks.spawn(
+            _caught(self._door.ask(hook, self._facts(), report, delay.give_up)), name="hook"
+        )
+        filling = self._tasks.spawn(_caught(self._fill(delay)), name="filling")
+        try:
+            await asyncio.wait({asking, filling}, return_when=asyncio.FIRST_COMPLETED)
+            if filling.done() and not asking.done():
+                _unpacked(filling.result())  # a caller who has gone
+                await asyncio.wait({asking})
+            new: Program | None = _unpacked(asking.result())
+            return new
+        except HookFailed:
+            if delay.give_up_actions:
+                return delay.give_up_actions
+            raise
+        finally:
+            asking.cancel()
+            filling.cancel()
+            await asyncio.wait({asking, filling})
+
+    async def _fill(self, delay: model.Delay) -> None:
+        for _ in range(delay.retries + 1):
+            await self._session.wait(delay.after)
+            for verb in delay.actions:
+                action = verb(self._defaults)
+                if isinstance(action, model.Say):
+                    await self._play(action)
+                elif isinstance(action, model.Pause):
+                    await self._session.wait(action.seconds)
+
+    # -- verbs -------------------------------------------------------------------------------------
+
+    async def _say(self, say: model.Say) -> Program | None:
+        if not say.early:
+            await self._answer()
+        interrupting = self._defaults.interrupting
+        if interrupting is not None:
+            return await self._interruptible(say, interrupting)
+        played = await self._play(say)
+        return await self._hook(say.hook, played)
+
+    async def _play(self, say: model.Say) -> steps.Played:
+        """Say it as often as it is wanted; a limit counts for all of it."""
+        prompts, left, until = self._here(say.prompts), say.times or None, None
+        if say.limit is not None:
+            until = self._session.now() + say.limit
+        total = 0.0
+        while left is None or left > 0:
+            began = self._session.now()
+            if until is None:
+                played = await self._session.play(prompts)
+            else:
+                played = (await self._session.gather(_mute(prompts, max(until - began, 0.01)))).played
+            total += played.seconds
+            if until is not None and self._session.now() >= until:
+                break
+            left = None if left is None else left - 1
+            if self._session.now() <= began and left != 0:
+                await self._session.wait(BREATH)
+        return steps.Played(complete=True, seconds=total)
+
+    async def _interruptible(self, say: model.Say, by: model.Interrupting) -> Program | None:
+        """Say something that keys or speech break off and answer."""
+        bargein = model.bargein_of(by.keys, by.speech)
+        prompts = tuple(
+            msgspec.structs.replace(prompt, bargein=bargein) for prompt in self._here(say.prompts)
+        )
+        step = steps.Gather(
+            prompts=prompts * (say.times or 100),
+            keys=LengthMatcher(1, 1, "".join(sorted(KEYS))) if by.keys else None,
+            listen=self._defaults.listen if by.speech else None,
+            collect=CollectSettings(timeout=0.0, terminators="", max_time=say.limit),
+        )
+        result = await self._session.gather(step)
+        if result.outcome not in ("keys", "speech"):
+            return await self._hook(say.hook, result.played)
+        if not by.sticky:
+            self._defaults = msgspec.structs.replace(self._defaults, interrupting=None)
+        return await self._hook(by.hook, result)
+
+    async def _ask(self, ask: model.Ask) -> Program | None:
+        await self._answer()
+        result = await self._session.gather(
+            msgspec.structs.replace(ask.step, prompts=self._here(ask.step.prompts))
+        )
+        answered = result.outcome in ("keys", "speech") or bool(result.keys)
+        if not answered and not ask.silence_too:
+            return None
+        return await self._hook(ask.hook, result, ask.delay)
+
+    async def _record(self, record: model.Record) -> Program | None:
+        await self._answer()
+        recorded = await self._session.record(record.step)
+        if recorded.path and record.status is not None:
+            self._tasks.spawn(self._aside(record.status, recorded), name="recording")
+        if recorded.ended_by == "hangup":
+            if recorded.path:
+                await self._aside(record.hook, recorded)
+            raise _Over
+        return await self._hook(record.hook, recorded) if recorded.path else None
+
+    async def _aside(self, hook: Hook | None, report: Report) -> None:
+        """Tell a hook something of which no answer is wanted."""
+        if hook is not None:
+            with suppress(HookFailed, BadAnswer):
+                await self._door.ask(hook, self._facts(), report)
+
+    async def _dial(self, dial: model.Dial) -> Program | None:
+        self._tag(dial.tags)
+        if dial.answer_first:
+            await self._answer()
+        step = msgspec.structs.replace(dial.step, waiting=self._here(dial.step.waiting))
+        result = await self._session.transfer(step)
+        return await self._hook(dial.hook, model.Dialled(step, result))
+
+    async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:
+        await self._answer()
+        context = {**enqueue.step.context, **self._tags}
+        queue = enqueue.step.queue
+        try:
+            left = await self._session.enqueue(msgspec.structs.replace(enqueue.step, context=context))
+        except CallEnded:
+            await self._aside(enqueue.hook, model.Queued(queue, None))
+            raise
+        return await self._hook(enqueue.hook, model.Queued(queue, left))
+
+    async def _join(self, join: model.Join) -> Program | None:
+        await self._answer()
+        seconds = await _within(join.limit, self._session.conference(join.step))
+        return await self._hook(join.hook, model.Joined(seconds or join.limit or 0.0))
+
+    async def _stream(self, stream: model.Stream) -> Program | None:
+        await self._answer()
+        url = self._door.absolute(stream.step.url)
+        scheme, mark, rest = url.partition("://")
+        url = {"http": "ws", "https": "wss"}.get(scheme, scheme) + mark + rest
+        step = msgspec.structs.replace(stream.step, url=url)
+        result = await _within(stream.limit, self._session.stream(step))
+        if result is None:
+            result = steps.Streamed(ended_by="program")
+        if result.to:
+            self._ours = True
+            await self._session.go(Destination.parse(result.to))
+            raise _Over
+        return await self._hook(stream.hook, result)
+
+    def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
+        """`prompts` with the URLs in them made absolute: none is ever a file of ours."""
+        return tuple(
+            msgspec.structs.replace(prompt, items=tuple(self._item(item) for item in prompt.items))
+            for prompt in prompts
+        )
+
+    def _item(self, item: steps.Spoken) -> steps.Spoken:
+        if not isinstance(item, steps.Audio):
+            return item
+        url = self._door.absolute(item.source)
+        if not url.startswith(("http://", "https://")):
+            raise BadAnswer(item.source, "only http: and https: can be played")
+        return msgspec.structs.replace(item, source=url)
+
+
+def _mute(prompts: tuple[steps.Prompt, ...], limit: float) -> steps.Gather:
+    """Prompts that nothing cuts but time."""
+    return steps.Gather(
+        prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
+        collect=CollectSettings(timeout=0.0, max_time=limit),
+    )
+
+
+async def _within(limit: float | None, doing: Awaitable[_T]) -> _T | None:
+    """What `doing` comes to; None when it took longer than `limit`."""
+    try:
+        async with asyncio.timeout(limit):
+            return await doing
+    except TimeoutError:
+        return None
+
+
+async def _caught(doing: Awaitable[_T]) -> _T | SipccError | _Over:
+    """What `doing` comes to, also when it is an error that somebody else is to raise."""
+    try:
+        return await doing
+    except (SipccError, _Over) as error:
+        return error
+
+
+def _unpacked(result: _T | SipccError | _Over) -> _T:
+    if isinstance(result, SipccError | _Over):
+        raise result
+    return result

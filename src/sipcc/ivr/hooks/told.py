@@ -1,0 +1,185 @@
+"""What applications are told of a call, in jambonz's words and in Twilio's, as a core."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sipcc.ivr import steps
+from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.model import Facts, Report
+
+REASONS = {100: "Trying", 180: "Ringing", 200: "OK", 487: "Request Terminated"}
+
+# -- jambonz -----------------------------------------------------------------------------------------------
+
+
+def payload(facts: Facts, report: Report) -> dict[str, Any]:
+    """What a jambonz hook is sent: the call, and the result of the verb that names the hook.
+
+    Numbers without fractions are whole ones, as JavaScript writes them: signatures are made over the text.
+    """
+    data: dict[str, Any] = {
+        "call_sid": facts.call,
+        "account_sid": facts.account,
+        "application_sid": facts.application,
+        "direction": "inbound",
+        "from": facts.caller,
+        "to": facts.dialled,
+        "call_id": facts.call,
+        "call_status": facts.status,
+        "sip_status": facts.sip_status,
+        "sip_reason": REASONS.get(facts.sip_status, ""),
+    }
+    if facts.tags:
+        data["customerData"] = dict(facts.tags)
+    if facts.seconds is not None:
+        data["duration"] = facts.seconds
+        data["call_termination_by"] = "caller" if facts.ended_by_caller else "jambonz"
+    if isinstance(report, model.Started):
+        data |= {"caller_id": facts.caller, "caller_name": ""}
+    data |= _jambonz_result(facts, report)
+    return data
+
+
+def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
+    match report:
+        case steps.Gathered():
+            return _jambonz_gathered(report)
+        case steps.Played():
+            return {
+                "reason": "playCompleted",
+                "playback_seconds": int(report.seconds),
+                "playback_milliseconds": round(report.seconds * 1000),
+                "playback_last_offset_pos": str(round(report.seconds * 8000)),
+            }
+        case model.Dialled():
+            status = dial_status(report.result)
+            return {
+                "dial_call_status": status,
+                "dial_sip_status": 200 if status == "completed" else report.result.status or _SIP[status],
+                "duration": int(report.result.seconds),
+            }
+        case model.Queued():
+            left = report.result
+            return {
+                "queue_sid": f"queue:{facts.account}:{report.queue}",
+                "queue_time": int(left.seconds) if left is not None else 0,
+                "queue_result": queue_result(left),
+            }
+        case _:
+            return {}
+
+
+def _jambonz_gathered(result: steps.Gathered) -> dict[str, Any]:
+    if result.outcome == "keys":
+        return {"reason": "dtmfDetected", "digits": result.keys}
+    if result.heard:
+        alternatives = [
+            {"transcript": heard.text, "confidence": whole(heard.confidence)} for heard in result.heard
+        ]
+        return {
+            "reason": "speechDetected" if result.outcome == "speech" else "stt-low-confidence",
+            "speech": {"channel_tag": 1, "is_final": True, "alternatives": alternatives},
+        }
+    # what was typed in vain is told as well: the caller did something
+    return {"reason": "timeout", "digits": result.keys} if result.keys else {"reason": "timeout"}
+
+
+def whole(number: float) -> int | float:
+    """`number` with four places, and as a whole number where it is one."""
+    rounded = round(number, 4)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+DialStatus = Literal["completed", "busy", "no-answer", "failed"]
+
+_SIP: dict[DialStatus, int] = {"completed": 200, "busy": 486, "no-answer": 480, "failed": 503}
+
+
+def dial_status(result: steps.Transferred) -> DialStatus:
+    """How dialling came out, in the words of both."""
+    match result.outcome:
+        case "busy":
+            return "busy"
+        case "noanswer":
+            return "no-answer"
+        case "network_busy" | "failed":
+            return "failed"
+        case _:
+            return "completed"
+
+
+def queue_result(left: steps.Left | None) -> Literal["bridged", "hangup", "leave"]:
+    """How a caller left a queue, in the words of both; None for one who hung up."""
+    if left is None:
+        return "hangup"
+    return "bridged" if left.agent else "leave"
+
+
+# -- Twilio ------------------------------------------------------------------------------------------------
+
+
+def parameters(facts: Facts, report: Report, recording_url: str = "") -> dict[str, str]:
+    """The parameters of a request in TwiML's world.
+
+    `recording_url` is where the recording of `report` can be had.
+    """
+    data = {
+        "CallSid": facts.call,
+        "AccountSid": facts.account,
+        "ApplicationSid": facts.application,
+        "ApiVersion": "2010-04-01",
+        "Direction": "inbound",
+        "From": facts.caller,
+        "To": facts.dialled,
+        "Caller": facts.caller,
+        "Called": facts.dialled,
+        "CallStatus": "ringing" if facts.status == "trying" else facts.status,
+    }
+    if facts.seconds is not None:
+        data["CallDuration"] = str(facts.seconds)
+    data |= _twilio_result(facts, report)
+    if isinstance(report, steps.Recorded):
+        data["RecordingUrl"] = recording_url
+    return data
+
+
+def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
+    match report:
+        case steps.Gathered():
+            data = {"msg": "Gather End", "Digits": report.keys}
+            if report.ended_with:
+                data["FinishedOnKey"] = report.ended_with
+            if report.outcome == "speech" and report.heard:
+                best = report.heard[0]
+                data |= {"SpeechResult": best.text, "Confidence": str(round(best.confidence, 4))}
+                del data["Digits"]
+            return data
+        case steps.Recorded():
+            return {
+                "RecordingDuration": str(round(report.seconds)),
+                "RecordingSid": recording_name(report.path),
+                "RecordingStatus": "completed" if report.path else "absent",
+                "Digits": "hangup" if report.ended_by == "hangup" else report.key,
+            }
+        case model.Dialled():
+            status = dial_status(report.result)
+            return {
+                "DialCallStatus": status,
+                "DialCallDuration": str(round(report.result.seconds)),
+                "DialBridged": "true" if status == "completed" else "false",
+            }
+        case model.Queued():
+            left = report.result
+            return {
+                "QueueResult": queue_result(left),
+                "QueueTime": str(round(left.seconds)) if left is not None else "0",
+                "QueueSid": report.queue,
+            }
+        case _:
+            return {}
+
+
+def recording_name(path: str) -> str:
+    """The name of a recording, by its file."""
+    return path.rpartition("/")[2].partition(".")[0]
