@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from sipcc.ivr.steps import Audio, Mark, Named, Silence, Spoken, Text, Value
 from sipcc.rtp.flow import PlayFile, PlaySilence, PlayTone
 
@@ -96,3 +98,29 @@ def _seconds_of_file(path: str) -> float:
     import soundfile
 
     return float(soundfile.info(path).duration)
+
+
+class SoundFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sound file is like."""
+
+    seconds: float = 0.0
+    rate_hz: int = 0
+    peak: float = 0.0
+    """The loudest sample, from 0 to 1."""
+    error: str = ""
+    """Why it cannot be read; nothing else is known then."""
+
+
+@lru_cache(maxsize=4096)
+def facts_of(path: str) -> SoundFacts:
+    """Read a sound file through, and tell what it is like."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            peak = 0.0
+            for block in file.blocks(blocksize=65_536, dtype="float32"):
+                peak = max(peak, float(abs(block).max(initial=0.0)))
+            return SoundFacts(seconds=file.frames / file.samplerate, rate_hz=file.samplerate, peak=peak)
+    except (OSError, RuntimeError) as error:
+        return SoundFacts(error=str(error))

@@ -1,0 +1,68 @@
+"""Each kind of mistake is found in flows made by chance, and flows without one are left in peace."""
+
+import os
+import re
+
+import pytest
+
+from sipcc.ivr.flows.check import check_flow, check_flows
+from sipcc.ivr.flows.load import parse_flow
+
+from . import flowmaker
+
+SEEDS = range(50 if os.environ.get("SIPCC_ALL_FLOWS") else 6)
+CLEAN = range(100)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("prompts")
+
+
+@pytest.mark.parametrize("kind", flowmaker.KINDS)
+def test_a_mistake_is_found_where_it_is(kind, folder):
+    for seed in SEEDS:
+        flows, world, (code, node) = flowmaker.plant(kind, seed, folder)
+        defects = check_flows(flowmaker.read(flows), world)
+        nodes = node if isinstance(node, tuple) else (node,)
+        mine = [each for each in defects if each.code == code and each.node in nodes]
+        assert mine, (kind, seed, [str(each) for each in defects])
+        text = flowmaker.text_of(flows[mine[0].flow]).splitlines()
+        for defect in mine:
+            assert re.match(rf"{defect.flow}\.toml:\d+:\d+$", defect.where)
+            assert defect.hint
+            assert "\n" not in defect.hint
+            assert str(defect).startswith(f"{defect.where}: {code} {defect.flow}")
+            line = text[defect.place.line - 1]
+            assert defect.place.column <= len(line) + 1
+            header = [head for head in text[: defect.place.line] if head.startswith("[")]
+            assert not node or header[-1] == f"[nodes.{defect.node}]"
+
+
+def test_flows_without_a_mistake_are_left_in_peace(folder):
+    world = flowmaker.world_of(folder)
+    for seed in CLEAN:
+        defects = check_flows(flowmaker.read(flowmaker.clean(seed)), world)
+        assert defects == [], (seed, [str(each) for each in defects])
+
+
+def test_what_is_not_known_is_not_said():
+    text = '[nodes.a]\ntype = "call"\nflow = "other"\nthen = "queue:sales"\n'
+    flow, _ = parse_flow(text, "a")
+    assert check_flow(flow) == []
+    assert [each.code for each in check_flows((flow,))] == ["E02"]
+
+
+def test_a_fallback_is_where_all_go_for_whom_nothing_is_said():
+    text = 'fallback = "queue:service"\n[nodes.a]\ntype = "menu"\nprompt = "welcome"\noptions = {"1" = "b"}\n'
+    flow, _ = parse_flow(text + '[nodes.b]\ntype = "say"\nprompt = "goodbye"\n', "a")
+    assert check_flow(flow) == []
+    flow, _ = parse_flow(text.replace("queue:service", "nobody"), "a")
+    assert {each.code for each in check_flow(flow)} == {"E02", "E14"}
+
+
+def test_the_finding_for_a_whole_configuration():
+    flow, _ = parse_flow('[nodes.a]\ntype = "say"\nprompt = "hello there"\n', "a", file="a.toml")
+    first = check_flow(flow)[0].finding()
+    assert (first.severity, first.line) == ("error", 1)
+    assert first.where.startswith("a.toml:1:")
