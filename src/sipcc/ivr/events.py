@@ -55,3 +55,78 @@ class ContextGiven(Event, frozen=True, kw_only=True):
     call: str
     queue: str
     context: dict[str, str]
+
+
+class NodeEntered(Event, frozen=True, kw_only=True):
+    """A caller came to a node of a flow."""
+
+    call: str
+    flow: str
+    version: str
+    node: str
+    kind: str
+    """The node's type, such as ``menu``."""
+
+
+class NodeLeft(Event, frozen=True, kw_only=True):
+    """A caller left a node of a flow; what it typed or said is not told."""
+
+    call: str
+    flow: str
+    version: str
+    node: str
+    edge: str
+    """The way out, as `sipcc.ivr.flows.model.Edge` names it; ``ended`` when the call was over in the node."""
+    noinput: int = 0
+    """How often nothing came, in a question."""
+    nomatch: int = 0
+    """How often what came was wrong."""
+
+
+class FlowFellBack(Event, frozen=True, kw_only=True):
+    """Something went wrong in a flow, and the caller went where its `fallback` says."""
+
+    call: str
+    flow: str
+    version: str
+    node: str
+    reason: str
+    to: str
+
+
+class FlowOverridden(Event, frozen=True, kw_only=True):
+    """Somebody had all callers of a flow hear something first, or go elsewhere; or ended that."""
+
+    flow: str
+    prompt: str
+    """What callers hear first; empty for nothing."""
+    to: str
+    """The destination in place of the flow; empty for the flow itself."""
+    until_wall: float
+    """The Unix time (seconds) at which it ends; the present one when it was ended."""
+    by: str = ""
+    """Who did it; empty for a program."""
+
+
+class BotJoined(Event, frozen=True, kw_only=True):
+    """A bot speaks with a caller from now on."""
+
+    call: str
+    bot: str
+    """Its name in the settings, or its URL."""
+    wire: str
+
+
+class BotLeft(Event, frozen=True, kw_only=True):
+    """A bot speaks with a caller no more, or could not be reached."""
+
+    call: str
+    bot: str
+    ended_by: Literal["program", "lost", "unreachable", "hangup"]
+    """``hangup`` is the caller's, or that of anyone but the bot."""
+    seconds: float
+    """How long it had the caller."""
+    to: str
+    """Where it sends the call, as a destination; empty when it does not say."""
+    dropped: int
+    """Messages of it that could not be read."""

@@ -65,11 +65,14 @@ class Queue(Node, frozen=True, kw_only=True, tag="queue"):
     """Where the call goes after the conversation."""
     exits: dict[str, str] = field(default_factory=dict)
     """Targets for callers who leave the queue otherwise, by the exit: ``{"no_agent" = "voicemail"}``."""
+    unserved: str = ""
+    """The target of those whom no agent spoke to, and whose exit does not stand in `exits`."""
 
     def edges(self) -> tuple[Edge, ...]:
         """After the conversation, and without one."""
         exits = (Edge(f"exits.{name}", to, ("exits", name), name) for name, to in self.exits.items())
-        return (Edge("then", self.then, ("then",)), *exits)
+        unserved = Edge("unserved", self.unserved, ("unserved",), "no agent")
+        return (Edge("then", self.then, ("then",)), *exits, unserved)
 
     def reads(self) -> tuple[Read, ...]:
         """What the agent is shown."""

@@ -26,6 +26,9 @@ Scalar: TypeAlias = str | int | float | bool
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
+DEADLINE = 2.0
+"""Seconds for the answer of a lookup that says nothing else."""
+
 Case: TypeAlias = tuple[str, str]
 """A condition, and the target when it holds."""
 
