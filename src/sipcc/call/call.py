@@ -259,14 +259,16 @@ class Call(CallVerbs):
             undo=lambda leg: leg.hangup("cancelled"),
         )
 
-    def tap(self, leg: Leg | None = None) -> AudioTap:
+    def tap(self, leg: Leg | None = None, *, coded: bool = False) -> AudioTap:
         """Listen in on what the caller, or another leg, says and hears: iterate over what is returned.
+
+        With `coded` it may be told as G.711, where the leg has that.
 
         Raises:
             CallEnded: the call is over.
         """
         self._check()
-        return AudioTap(leg or self.leg)
+        return AudioTap(leg or self.leg, coded=coded)
 
     async def join(self, conference: str, *, muted: bool = False) -> ConferenceStay:
         """Let the caller into a conference; it begins with its first member and ends with the last.

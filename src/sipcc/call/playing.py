@@ -6,7 +6,8 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from sipcc.rtp.events import MediaEvent, PlayEnded, PlayFlow, PromptMissing
+from sipcc.call.openstream import OnNews, OpenStream
+from sipcc.rtp.events import MediaEvent, PlayCleared, PlayEnded, PlayFlow, PlayMarked, PromptMissing
 from sipcc.rtp.flow import MediaPort, PlayItem, PlayStream
 
 _tokens = itertools.count(1)
@@ -32,6 +33,7 @@ class Player:
         self._spoilt = False
         """True when a prompt of the play that is on cannot be heard."""
         self._now: tuple[Sequence[PlayItem], bool, bool] = ((), False, False)
+        self._on_news: OnNews | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._told = asyncio.Event()
@@ -107,6 +109,20 @@ class Player:
             if self._on_end is on_end:
                 self.stop()
 
+    def open_stream(self, stream: PlayStream, *, on_news: OnNews, on_end: Callable[[], None]) -> OpenStream:
+        """Let a stream play until it is closed, or something else plays; then `on_end` is called.
+
+        What the port tells of it goes to `on_news`.
+        """
+        self.start([stream], on_end=on_end)
+        self._on_news = on_news
+        return OpenStream(self._port, self._token)
+
+    def close_stream(self, stream: OpenStream) -> None:
+        """End a stream, unless something else plays already."""
+        if stream.token == self._token:
+            self.stop()
+
     def pause(self, paused: bool) -> None:
         """Let what plays be silent, or go on where it was."""
         if self._on_end is not None:
@@ -134,6 +150,9 @@ class Player:
         old, self._port = self._port, port
         if self._on_end is not None:
             old.stop_playing()
+            if self._on_news is not None:
+                self._finish()  # what was fed is lost, and so whoever feeds it begins anew
+                return
             items, loop, shared = self._now
             self._token = next(_tokens)
             port.play(items, loop=loop, shared=shared, token=self._token)
@@ -153,6 +172,9 @@ class Player:
             self._finish()
         elif isinstance(event, PromptMissing):
             self._spoilt = True
+        elif isinstance(event, PlayFlow | PlayMarked | PlayCleared) and self._on_news is not None:
+            if event.token == self._token:
+                self._on_news(event)
         elif isinstance(event, PlayFlow) and event.token == self._token:
             if event.full:
                 self._room.clear()
@@ -161,6 +183,7 @@ class Player:
 
     def _finish(self) -> None:
         self._room.set()
+        self._on_news = None
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()

@@ -286,6 +286,20 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """What the program is told at the start."""
     timeout: float = 5.0
     """How long to wait for the connection."""
+    name: str = ""
+    """What it is called in events; empty for its URL."""
+    headers: dict[str, str] = {}
+    """Of the request that opens the connection, such as ``Authorization``."""
+    rate_hz: int = 8000
+    """Of the samples on wires that have samples: 8000, 16000, 24000 ..."""
+    mix: Literal["mono", "stereo", "mixed"] = "mono"
+    """What it hears: the caller; the caller and what the caller hears, apart; or both in one."""
+    lead_ms: int = 40
+    """How much of what it says must be there before it sounds."""
+    limit_s: float = 300.0
+    """How much it may be ahead of the caller's ear."""
+    extended: bool = False
+    """Whether it is told more than its platform's documentation has, without asking."""
 
 
 class Streamed(msgspec.Struct, frozen=True, kw_only=True):

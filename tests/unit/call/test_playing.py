@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
+from sipcc.call.openstream import StreamNews
 from sipcc.call.playing import PIECE_BYTES, Player
-from sipcc.rtp.events import PlayEnded, PlayFlow
-from sipcc.rtp.flow import PlayFile, PlayItem
+from sipcc.rtp.events import PlayCleared, PlayEnded, PlayFlow, PlayMarked
+from sipcc.rtp.flow import PlayFile, PlayItem, PlayStream
 
 WELCOME = [PlayFile("welcome.wav")]
 MUSIC = [PlayFile("hold.wav")]
@@ -34,6 +35,12 @@ class Port:
         assert token == self.token
         self.fed.append("last" if last else len(audio))
         self.on_feed()
+
+    def mark_playing(self, token: int, mark: str) -> None:
+        self.fed.append(mark)
+
+    def clear_playing(self, token: int) -> None:
+        self.fed.append("clear")
 
     def pause_playing(self, paused: bool) -> None:
         self.calls.append(("pause", int(paused)))
@@ -206,3 +213,36 @@ async def test_two_players_of_one_port_do_not_take_each_others_ends() -> None:
     after.start(MUSIC)
     after.on_event(ended(port.calls[0][1]))
     assert after.playing
+
+
+def test_an_open_stream_goes_on_until_it_is_closed_or_something_else_plays() -> None:
+    port, other = Port(), Port()
+    player = Player(port)  # type: ignore[arg-type]
+    news: list[StreamNews] = []
+    ends: list[str] = []
+    stream = player.open_stream(PlayStream(), on_news=news.append, on_end=lambda: ends.append("end"))
+    stream.feed(b"1234")
+    stream.mark("m")
+    stream.clear()
+    assert port.fed == [4, "m", "clear"]
+    told: list[StreamNews] = [
+        PlayFlow("port-1", stream.token, True),
+        PlayMarked("port-1", stream.token, "m", True, 10),
+        PlayCleared("port-1", stream.token, 10, 0),
+    ]
+    for event in told:
+        player.on_event(event)
+    player.on_event(PlayMarked("port-1", stream.token - 1, "m", True, 10))  # of another play
+    assert news == told
+    player.start(MUSIC)
+    assert ends == ["end"]
+    player.close_stream(stream)
+    assert player.playing
+    player.on_event(PlayMarked("port-1", stream.token, "late", False, 10))
+    assert news == told
+    again = player.open_stream(PlayStream(), on_news=news.append, on_end=lambda: ends.append("moved"))
+    player.move(other)  # type: ignore[arg-type]
+    assert ends == ["end", "moved"]
+    assert other.calls == []
+    player.close_stream(again)
+    assert port.calls[-1] == ("stop", 0)

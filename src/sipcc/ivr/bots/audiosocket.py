@@ -11,6 +11,7 @@ import struct
 import uuid
 
 from sipcc.ivr.bots.words import (
+    Cleared,
     Counts,
     Facts,
     Failed,
@@ -19,6 +20,8 @@ from sipcc.ivr.bots.words import (
     Heard,
     Key,
     Leave,
+    Marked,
+    Played,
     SendKeys,
     Speak,
     Started,
@@ -91,9 +94,9 @@ class AudioSocketPlatform:
         """20 ms of what the caller says."""
         return [frame(TYPES[self.form.rate_hz], said)]
 
-    def key(self, word: Key) -> list[bytes]:
-        """A key."""
-        return [frame(DTMF, word.digit.encode())]
+    def tell(self, word: Key | Marked | Cleared | Played) -> list[bytes]:
+        """A key; there is no word for anything else."""
+        return [frame(DTMF, word.digit.encode())] if isinstance(word, Key) else []
 
     def end(self) -> list[bytes]:
         """The call is over."""

@@ -27,6 +27,7 @@ from sipcc.ivr.bots.words import (
     Leave,
     Mark,
     Marked,
+    Played,
     Speak,
 )
 
@@ -82,24 +83,32 @@ class JambonzPlatform:
         """The message of 20 ms; `said` is mixed or interleaved already."""
         return [said]
 
-    def key(self, word: Key) -> list[str | bytes]:
+    def tell(self, word: Key | Marked | Cleared | Played) -> list[str | bytes]:
+        """The messages of something else."""
+        match word:
+            case Key():
+                return self._key(word)
+            case Marked():
+                return self._marked(word)
+            case Cleared():
+                return self._cleared(word)
+            case Played():
+                return [_text({"type": "playDone", "data": {"id": word.id}})]
+
+    def _key(self, word: Key) -> list[str | bytes]:
         """The message of a key."""
         return [_text({"event": "dtmf", "dtmf": word.digit, "duration": str(word.duration_ms)})]
 
-    def marked(self, word: Marked) -> list[str | bytes]:
+    def _marked(self, word: Marked) -> list[str | bytes]:
         """The answer to a mark."""
         data: dict[str, object] = {"name": word.name, "event": "playout" if word.heard else "cleared"}
         if self.extended and word.ms is not None:
             data["heardMs"] = word.ms
         return [_text({"type": "mark", "data": data})]
 
-    def cleared(self, word: Cleared) -> list[str | bytes]:
+    def _cleared(self, word: Cleared) -> list[str | bytes]:
         """How much was heard, for a bot that may be told."""
         return [_text({"type": "sipcc", "sipcc": extension.write_cleared(word)})] if self.extended else []
-
-    def played(self, clip: str) -> list[str | bytes]:
-        """A clip is over."""
-        return [_text({"type": "playDone", "data": {"id": clip}})]
 
     def end(self) -> list[str | bytes]:
         """The connection is closed without a word."""

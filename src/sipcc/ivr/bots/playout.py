@@ -9,6 +9,7 @@ no mark is left without an answer.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
@@ -76,6 +77,8 @@ class PlayOut:
         self._begin = begin
         self._stream: Stream | None = None
         self._pending: dict[str, tuple[Kind, str]] = {}
+        self._clears: deque[bool] = deque()
+        """For each clearing that has no answer yet, whether the bot wanted it."""
         self._count = 0
         self._before_ms = 0
         """What was heard of streams that are over."""
@@ -106,10 +109,11 @@ class PlayOut:
         self._stream.mark(key)
         return []
 
-    def clear(self) -> list[News]:
-        """Drop what waits; the answer comes when it is known how much was heard."""
+    def clear(self, *, quietly: bool = False) -> list[News]:
+        """Drop what waits; the answer comes when it is known how much was heard, unless `quietly`."""
         if self._stream is None:
-            return [Dropped(0, self._before_ms)]
+            return [] if quietly else [Dropped(0, self._before_ms)]
+        self._clears.append(not quietly)
         self._stream.clear()
         return []
 
@@ -129,7 +133,8 @@ class PlayOut:
             case PlayCleared():
                 self._known_ms = event.played_ms
                 total = self._before_ms + event.played_ms
-                return [Dropped(self._step(total), total)]
+                news = Dropped(self._step(total), total)
+                return [news] if self._clears and self._clears.popleft() else []
             case PlayMarked():
                 pending = self._pending.pop(event.mark, None)
                 if pending is None:
@@ -147,6 +152,8 @@ class PlayOut:
         self._known_ms = 0
         pending, self._pending = self._pending, {}
         news: list[News] = [Passed(kind, name, False, 0) for kind, name in pending.values()]
+        news += [Dropped(0, self._before_ms) for wanted in self._clears if wanted]
+        self._clears.clear()
         if self.full:
             self.full = False
             news.append(Room(False))

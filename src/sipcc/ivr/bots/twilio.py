@@ -27,6 +27,7 @@ from sipcc.ivr.bots.words import (
     Key,
     Mark,
     Marked,
+    Played,
     Speak,
     Started,
     Stopped,
@@ -127,26 +128,34 @@ class TwilioPlatform:
         media = {"track": track, "chunk": str(self._chunk), "timestamp": str(at_ms), "payload": payload}
         return self._message("media", media=media)
 
-    def key(self, word: Key) -> list[str]:
+    def tell(self, word: Key | Marked | Cleared | Played) -> list[str]:
+        """The messages of something else."""
+        match word:
+            case Key():
+                return self._key(word)
+            case Marked():
+                return self._marked(word)
+            case Cleared():
+                return self._cleared(word)
+            case Played():
+                return []  # there are no clips on this wire
+
+    def _key(self, word: Key) -> list[str]:
         """The message of a key."""
         return [self._message("dtmf", dtmf={"track": "inbound_track", "digit": word.digit})]
 
-    def marked(self, word: Marked) -> list[str]:
+    def _marked(self, word: Marked) -> list[str]:
         """The echo of a mark; it comes for a cleared one too."""
         mark: dict[str, object] = {"name": word.name}
         if self.extended and word.ms is not None:
             mark["heardMs"] = word.ms
         return [self._message("mark", mark=mark)]
 
-    def cleared(self, word: Cleared) -> list[str]:
+    def _cleared(self, word: Cleared) -> list[str]:
         """How much was heard, for a bot that may be told."""
         if not self.extended:
             return []
         return [self._message("sipcc", sipcc=extension.write_cleared(word))]
-
-    def played(self, clip: str) -> list[str]:
-        """There are no clips on this wire."""
-        return []
 
     def end(self) -> list[str]:
         """The last message."""

@@ -5,7 +5,8 @@ The platform has the caller; the bot speaks with it. Audio is in the `Form` that
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -94,7 +95,13 @@ class Stopped(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-ToBot: TypeAlias = Started | Heard | Key | Marked | Cleared | Stopped
+class Played(msgspec.Struct, frozen=True):
+    """A clip is over: it was heard, or dropped."""
+
+    id: str
+
+
+ToBot: TypeAlias = Started | Heard | Key | Marked | Cleared | Played | Stopped
 
 
 # -- from the bot to the platform --------------------------------------------------------------------------
@@ -176,6 +183,40 @@ class Failed(msgspec.Struct, frozen=True):
 FromBot: TypeAlias = (
     Speak | Clip | Mark | Clear | ClearMarks | SendKeys | Say | Note | HandOver | HangUp | Leave | Failed
 )
+
+
+class PlatformWire(Protocol):
+    """The platform's side of a wire, as a core: what it sends, and what it reads."""
+
+    @property
+    def form(self) -> Form:
+        """The form of the audio, both ways."""
+        ...
+
+    @property
+    def counts(self) -> Counts:
+        """What could not be read."""
+        ...
+
+    def begin(self) -> Sequence[str | bytes]:
+        """The messages that open the conversation."""
+        ...
+
+    def hear(self, said: bytes, heard: bytes, at_ms: int) -> Sequence[str | bytes]:
+        """The messages of 20 ms."""
+        ...
+
+    def tell(self, word: Key | Marked | Cleared | Played) -> Sequence[str | bytes]:
+        """The messages of something else."""
+        ...
+
+    def end(self) -> Sequence[str | bytes]:
+        """The last messages."""
+        ...
+
+    def receive(self, message: Any) -> Sequence[FromBot]:
+        """What the bot wants by a message, or by the next bytes."""
+        ...
 
 
 class Counts(msgspec.Struct):

@@ -106,6 +106,11 @@ def encode(pcm: Pcm, codec: Law) -> bytes:
     return ENCODER[codec].take(pcm.view(np.uint16), mode="wrap").tobytes()
 
 
+def encode_bytes(samples: bytes, codec: Law) -> bytes:
+    """Code 16-bit samples of this machine's byte order, one byte each."""
+    return encode(np.frombuffer(samples, dtype=np.int16), codec)
+
+
 def decode(payload: bytes | bytearray | memoryview, codec: Law) -> Pcm:
     """Samples of a payload, as a new array of its length."""
     return DECODER[codec].take(np.frombuffer(payload, dtype=np.uint8))

@@ -29,7 +29,7 @@ def test_what_the_platform_writes() -> None:
     wire = AudioSocketPlatform(Facts(call="call-1", parameters={"uuid": str(ID)}))
     assert wire.begin() == [b"\x01\x00\x10" + ID.bytes]
     assert wire.hear(AUDIO, b"", 0) == [b"\x10\x01\x40" + AUDIO]
-    assert wire.key(Key("#")) == [b"\x03\x00\x01#"]
+    assert wire.tell(Key("#")) == [b"\x03\x00\x01#"]
     assert wire.end() == [b"\x00\x00\x00"]
     wide = AudioSocketPlatform(Facts(call="call-1", form=Form(rate_hz=16000)))
     assert wide.hear(AUDIO * 2, b"", 0) == [b"\x12\x02\x80" + AUDIO * 2]

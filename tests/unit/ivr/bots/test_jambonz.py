@@ -23,6 +23,7 @@ from sipcc.ivr.bots.words import (
     Leave,
     Mark,
     Marked,
+    Played,
     Speak,
 )
 
@@ -64,8 +65,8 @@ def test_what_the_platform_writes() -> None:
         "metadata": {"level": "3", "callSid": "not ours"},
     }
     assert wire.hear(AUDIO, b"", 20) == [AUDIO]
-    said = [*wire.key(Key("5", 160)), *wire.marked(Marked("a", ms=3)), *wire.marked(Marked("b", False))]
-    said += [*wire.played("clip"), *wire.cleared(Cleared(1, 2)), *wire.end()]
+    said = [*wire.tell(Key("5", 160)), *wire.tell(Marked("a", ms=3)), *wire.tell(Marked("b", False))]
+    said += [*wire.tell(Played("clip")), *wire.tell(Cleared(1, 2)), *wire.end()]
     assert [json.loads(message) for message in said] == [
         {"event": "dtmf", "dtmf": "5", "duration": "160"},
         {"type": "mark", "data": {"name": "a", "event": "playout"}},
@@ -125,8 +126,8 @@ def test_a_bot_that_knows_us_is_told_how_much_was_heard() -> None:
     assert wire.receive('{"type":"sing"}') == []
     assert wire.counts.unknown == 1
     assert wire.receive('{"event":"sipcc","sipcc":{"type":"hello"}}') == []
-    [cleared] = wire.cleared(Cleared(120, 500))
-    [mark] = wire.marked(Marked("m", ms=7))
+    [cleared] = wire.tell(Cleared(120, 500))
+    [mark] = wire.tell(Marked("m", ms=7))
     assert json.loads(cleared) == {
         "type": "sipcc",
         "sipcc": {"type": "cleared", "heardMs": 120, "totalMs": 500},

@@ -102,3 +102,17 @@ def test_marks_may_be_forgotten_and_are_bounded() -> None:
     for number in range(MAX_PENDING):
         assert play.mark(str(number)) == []
     assert play.mark("one too many") == [Passed("mark", "one too many", False, 0)]
+
+
+def test_a_clearing_of_our_own_is_not_told_and_one_without_an_answer_gets_it_at_the_end() -> None:
+    stage = Stage()
+    play = stage.play
+    assert play.clear(quietly=True) == []
+    play.say(b"one")
+    play.clear(quietly=True)
+    play.clear()
+    assert play.take(PlayCleared("port", 1, 100, 0)) == []
+    assert play.take(PlayCleared("port", 1, 120, 0)) == [Dropped(20, 120)]
+    assert play.take(PlayCleared("port", 1, 130, 0)) == []
+    play.clear()
+    assert play.over() == [Dropped(0, 130)]

@@ -22,6 +22,7 @@ from sipcc.ivr.bots.words import (
     Mark,
     Marked,
     Note,
+    Played,
     Say,
     SendKeys,
     Speak,
@@ -44,10 +45,10 @@ def test_what_a_platform_writes() -> None:
     said = [
         *wire.begin(),
         *wire.hear(AUDIO, b"", 20),
-        *wire.key(Key("5", 100)),
-        *wire.marked(Marked("hello", ms=120)),
-        *wire.cleared(Cleared(120, 500)),
-        *wire.played("x"),
+        *wire.tell(Key("5", 100)),
+        *wire.tell(Marked("hello", ms=120)),
+        *wire.tell(Cleared(120, 500)),
+        *wire.tell(Played("x")),
         *wire.end(),
     ]
     assert read(said) == [
@@ -97,13 +98,13 @@ def test_both_tracks() -> None:
 def test_a_bot_that_knows_us_is_told_how_much_was_heard() -> None:
     wire = TwilioPlatform(FACTS)
     assert wire.receive('{"event":"sipcc","sipcc":{"type":"hello"}}') == []
-    assert read(wire.cleared(Cleared(120, 500)))[0]["sipcc"] == {  # type: ignore[index]
+    assert read(wire.tell(Cleared(120, 500)))[0]["sipcc"] == {  # type: ignore[index]
         "type": "cleared",
         "heardMs": 120,
         "totalMs": 500,
     }
-    assert read(wire.marked(Marked("m", ms=7)))[0]["mark"] == {"name": "m", "heardMs": 7}  # type: ignore[index]
-    assert TwilioPlatform(FACTS, extended=True).cleared(Cleared(1, 2)) != []
+    assert read(wire.tell(Marked("m", ms=7)))[0]["mark"] == {"name": "m", "heardMs": 7}  # type: ignore[index]
+    assert TwilioPlatform(FACTS, extended=True).tell(Cleared(1, 2)) != []
 
 
 @pytest.mark.parametrize(
@@ -243,8 +244,8 @@ def test_the_two_sides_understand_each_other() -> None:
     assert bot.facts is not None
     assert (bot.facts.call, bot.facts.caller, bot.facts.form) == ("call-1", "13800138000", Form(law="PCMU"))
     assert bot.receive(platform.hear(AUDIO, b"", 40)[0]) == [Heard(AUDIO, 40)]
-    assert bot.receive(platform.marked(Marked("m", ms=3))[0]) == [Marked("m", ms=3)]
-    assert bot.receive(platform.cleared(Cleared(3, 9))[0]) == [Cleared(3, 9)]
+    assert bot.receive(platform.tell(Marked("m", ms=3))[0]) == [Marked("m", ms=3)]
+    assert bot.receive(platform.tell(Cleared(3, 9))[0]) == [Cleared(3, 9)]
     assert platform.receive(bot.speak(AUDIO)) == [Speak(AUDIO)]
     assert platform.receive(bot.mark("m")) == [Mark("m")]
     assert platform.receive(bot.clear()) == [Clear()]

@@ -1,0 +1,129 @@
+"""Bots at the other end of a connection: how a step of `Stream` is carried out on a live call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
+from sipcc.ivr.bots.jambonz import PROTOCOL, JambonzPlatform
+from sipcc.ivr.bots.links import Connect, Link, connect
+from sipcc.ivr.bots.talk import Conversation
+from sipcc.ivr.bots.twilio import TwilioPlatform
+from sipcc.ivr.bots.words import Cleared, Facts, Form, FromBot, Key, Marked, PlatformWire, Played
+from sipcc.ivr.events import BotJoined, BotLeft
+from sipcc.ivr.steps import Stream, Streamed
+from sipcc.log import get_logger
+
+if TYPE_CHECKING:
+    from sipcc.ivr.live import LiveSession
+
+_log = get_logger("sipcc.ivr.bots")
+
+
+class WirePeer:
+    """A bot behind a link that speaks some wire."""
+
+    def __init__(self, link: Link, wire: PlatformWire) -> None:
+        self._link, self._wire = link, wire
+
+    @property
+    def form(self) -> Form:
+        """How its audio is written."""
+        return self._wire.form
+
+    async def begin(self) -> None:
+        """Open the conversation."""
+        await self._send(self._wire.begin())
+
+    async def hear(self, said: bytes, heard: bytes, at_ms: int) -> None:
+        """Let it hear 20 ms."""
+        await self._send(self._wire.hear(said, heard, at_ms))
+
+    async def tell(self, word: Key | Marked | Cleared | Played) -> None:
+        """Tell it something else."""
+        await self._send(self._wire.tell(word))
+
+    def room(self, full: bool) -> None:
+        """These wires have no word for it; what is too much is dropped."""
+
+    async def receive(self) -> Sequence[FromBot]:
+        """What it wants next."""
+        return self._wire.receive(await self._link.receive())
+
+    async def end(self) -> None:
+        """Say good-bye."""
+        try:
+            await self._send(self._wire.end())
+        finally:
+            await self._link.close()
+
+    async def _send(self, messages: Sequence[str | bytes]) -> None:
+        for message in messages:
+            await self._link.send(message)
+
+
+async def stream(session: LiveSession, step: Stream, *, connect: Connect = connect) -> Streamed:
+    """Let the program that `step` names speak with the caller until it leaves, or is lost."""
+    call, bus = session.call, session.call.context.bus
+    wire = wire_for(session, step)
+    try:
+        link = await connect(
+            step.url,
+            protocol=PROTOCOL if step.wire == "jambonz" else "",
+            headers=step.headers,
+            timeout=step.timeout,
+        )
+    except OSError as error:
+        _log.warning("bot.unreachable", call_id=call.id, url=step.url, error=str(error))
+        result = Streamed(ended_by="unreachable")
+        bus.emit(_left(session, step, result, 0.0, wire))
+        return result
+    began = session.now()
+    bus.emit(BotJoined(at=began, call=call.id, bot=step.name or step.url, wire=step.wire))
+    result = Streamed(ended_by="program")
+    try:
+        result = await Conversation(
+            session,
+            WirePeer(link, wire),
+            both_ways=step.both_ways,
+            lead_ms=step.lead_ms,
+            limit_s=step.limit_s,
+        ).run()
+    finally:
+        bus.emit(_left(session, step, result, session.now() - began, wire))
+    return result
+
+
+def wire_for(session: LiveSession, step: Stream) -> PlatformWire:
+    """Our side of the wire of `step`."""
+    call = session.call
+    facts = Facts(
+        call=call.id,
+        stream=f"MZ{call.context.ids.bits(128):032x}",
+        caller=session.caller,
+        dialled=session.dialled,
+        parameters=step.parameters,
+        form=Form(rate_hz=step.rate_hz, mix=step.mix),
+    )
+    match step.wire:
+        case "twilio":
+            return TwilioPlatform(facts, extended=step.extended)
+        case "jambonz":
+            return JambonzPlatform(facts, extended=step.extended)
+        case "audiosocket":
+            return AudioSocketPlatform(facts)
+
+
+def _left(
+    session: LiveSession, step: Stream, result: Streamed, seconds: float, wire: PlatformWire
+) -> BotLeft:
+    return BotLeft(
+        at=session.now(),
+        call=session.id,
+        bot=step.name or step.url,
+        ended_by="hangup" if session.call.ended else result.ended_by,
+        seconds=round(seconds, 3),
+        to=result.to,
+        dropped=wire.counts.malformed + wire.counts.unknown,
+    )

@@ -1,0 +1,251 @@
+"""Bots at the end of a connection speak with callers: heard, cleared, marked, lost and left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from tests.flow.centre import CALLER_HZ, CONFIG, Centre
+
+from sipcc import Call
+from sipcc.ivr.bots.links import LinkEnded
+from sipcc.ivr.bots.serve import stream
+from sipcc.ivr.bots.twilio import TwilioBot
+from sipcc.ivr.bots.words import Heard, Key, Marked, Started, Stopped, ToBot
+from sipcc.ivr.events import BotJoined, BotLeft
+from sipcc.ivr.live import LiveSession
+from sipcc.ivr.steps import Stream, Streamed
+from sipcc.rtp.codec import g711
+from sipcc.testing.audio import find_tones, tone
+
+LINE = "4008000100"
+BOT_HZ = 500.0
+
+
+def mulaw(frequency_hz: float, seconds: float) -> bytes:
+    return g711.encode(np.round(tone(frequency_hz, seconds) * 1).astype(np.int16), "PCMU")
+
+
+class Wire:
+    """A connection in memory, with a bot of ours at its other end."""
+
+    def __init__(self) -> None:
+        self.to_bot: asyncio.Queue[str | bytes | LinkEnded] = asyncio.Queue()
+        self.to_switch: asyncio.Queue[str | bytes | LinkEnded] = asyncio.Queue()
+        self.bot = TwilioBot()
+        self.told: list[ToBot] = []
+        self.raw: list[str] = []
+        self.closed = False
+
+    # what the switch has
+    async def send(self, message: str | bytes) -> None:
+        if self.closed:
+            raise LinkEnded(lost=True)
+        self.to_bot.put_nowait(message)
+
+    async def receive(self) -> str | bytes:
+        message = await self.to_switch.get()
+        if isinstance(message, LinkEnded):
+            self.closed = True
+            raise message
+        return message
+
+    async def close(self) -> None:
+        self.closed = True
+
+    # what the bot has
+    async def hears(self, kind: type[ToBot]) -> ToBot:
+        """The next word of a kind; all others are kept in `told`."""
+        while True:
+            message = await self.to_bot.get()
+            assert isinstance(message, str)
+            self.raw.append(message)
+            for word in self.bot.receive(message):
+                self.told.append(word)
+                if isinstance(word, kind):
+                    return word
+
+    async def until_stopped(self) -> None:
+        while not isinstance(await self.hears(object), Stopped):  # type: ignore[type-abstract, arg-type]
+            pass
+
+    def says(self, *messages: str) -> None:
+        for message in messages:
+            self.to_switch.put_nowait(message)
+
+    def extends(self, **content: object) -> None:
+        self.says(json.dumps({"event": "sipcc", "sipcc": content}))
+
+    def leaves(self, *, lost: bool = False) -> None:
+        self.to_switch.put_nowait(LinkEnded(lost=lost))
+
+    def sound(self) -> np.ndarray:
+        coded = b"".join(word.audio for word in self.told if isinstance(word, Heard))
+        return g711.decode(coded, "PCMU")
+
+
+Work = Callable[[Wire], Awaitable[None]]
+
+
+class Stage:
+    """A centre with one number behind which a bot is."""
+
+    def __init__(self, folder: Path, bot: Work, step: Stream | None = None, config: str = CONFIG) -> None:
+        self.results: list[Streamed] = []
+        self.wires: list[Wire] = []
+        self.bots: list[asyncio.Future[None]] = []
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        step = step or Stream(url="ws://bot.example.com/talk", parameters={"from": "someone"})
+
+        async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Wire:
+            self.asked.append((url, protocol, dict(headers)))
+            wire = Wire()
+            self.wires.append(wire)
+            self.bots.append(asyncio.ensure_future(bot(wire)))  # type: ignore[arg-type]
+            return wire
+
+        async def handler(call: Call) -> None:
+            result = await call.unless_ended(stream(LiveSession(call), step, connect=connect))
+            self.results.append(result)
+
+        self.centre = Centre(folder, apps={LINE: handler}, config=config)
+
+    async def __aenter__(self) -> Stage:
+        await self.centre.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.centre.__aexit__(*exc)
+        await asyncio.gather(*self.bots)
+
+
+async def test_a_bot_hears_the_caller_and_is_heard(tmp_path: Path) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 2.0)), wire.bot.mark("said"))
+        await wire.hears(Marked)
+        key = await wire.hears(Key)
+        assert isinstance(key, Key)
+        assert key.digit == "5"
+        await asyncio.sleep(1)
+        wire.leaves()
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.hears(BOT_HZ)
+        await asyncio.sleep(2)
+        await caller.press("5")
+        await caller.ended()
+    [wire], [result] = stage.wires, stage.results
+    assert result == Streamed(ended_by="program")
+    start = json.loads(wire.raw[1])["start"]
+    assert start["customParameters"] == {"from": "someone"}
+    assert start["callSid"] == stage.centre.told("CallStarted")[0].call  # type: ignore[attr-defined]
+    assert wire.told[1].__class__ is Heard
+    assert round(find_tones(wire.sound()[4000:12000])[0]) == round(CALLER_HZ)
+    marked = next(word for word in wire.told if isinstance(word, Marked))
+    assert marked.name == "said"
+    [joined], [left] = stage.centre.told("BotJoined"), stage.centre.told("BotLeft")
+    assert isinstance(joined, BotJoined)
+    assert isinstance(left, BotLeft)
+    assert (joined.bot, joined.wire) == ("ws://bot.example.com/talk", "twilio")
+    assert (left.ended_by, left.to, left.dropped) == ("program", "", 0)
+    assert 2.0 < left.seconds < 5.0
+
+
+async def test_clearing_silences_and_tells_how_much_was_heard(tmp_path: Path) -> None:
+    moments: list[float] = []
+
+    async def bot(wire: Wire) -> None:
+        loop = asyncio.get_running_loop()
+        await wire.hears(Started)
+        wire.extends(type="hello")
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 60.0)), wire.bot.mark("never"))  # all at once
+        await asyncio.sleep(1.5)
+        wire.says(wire.bot.clear())
+        moments.append(loop.time())
+        marked = await wire.hears(Marked)
+        moments.append(loop.time())
+        assert isinstance(marked, Marked)
+        assert marked.name == "never"
+        assert abs((marked.ms or 0) - 1500) <= 40
+        while '"cleared"' not in wire.raw[-1]:
+            await wire.hears(object)  # type: ignore[type-abstract, arg-type]
+        await asyncio.sleep(1)
+        wire.says(wire.bot.speak(mulaw(700.0, 1.0)), wire.bot.mark("all"))
+        last = await wire.hears(Marked)
+        assert last == Marked("all", ms=1000)
+        wire.extends(type="hangup")
+        await wire.until_stopped()
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.hears(BOT_HZ)
+        await caller.hears_silence()
+        await caller.hears(700.0)
+        await caller.ended()
+    [cleared] = [json.loads(raw)["sipcc"] for raw in stage.wires[0].raw if '"cleared"' in raw]
+    assert cleared["heardMs"] == cleared["totalMs"]
+    assert moments[1] - moments[0] < 0.02
+
+
+async def test_where_the_bot_sends_the_call_and_what_it_knows(tmp_path: Path) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.extends(type="note", transcript="so far", context={"order": "12"})
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 1.0)))
+        wire.extends(type="queue", queue="sales", context={"mood": "good"})
+        await wire.until_stopped()
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.hears(BOT_HZ)  # it is heard to its end first
+        await caller.ended()
+    assert stage.results == [
+        Streamed(
+            ended_by="program", transcript="so far", context={"order": "12", "mood": "good"}, to="queue:sales"
+        )
+    ]
+    [left] = stage.centre.told("BotLeft")
+    assert isinstance(left, BotLeft)
+    assert left.to == "queue:sales"
+    assert left.seconds >= 1.0
+
+
+async def test_a_bot_that_dies_is_lost_at_once_and_what_it_noted_is_kept(tmp_path: Path) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.extends(type="note", transcript="so far")
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 30.0)))
+        await asyncio.sleep(1)
+        wire.leaves(lost=True)
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.ended()
+    assert stage.results == [Streamed(ended_by="lost", transcript="so far")]
+    [left] = stage.centre.told("BotLeft")
+    assert isinstance(left, BotLeft)
+    assert left.seconds < 1.2
+
+
+async def test_a_caller_who_hangs_up_is_told_to_the_bot(tmp_path: Path) -> None:
+    stopped: list[ToBot] = []
+
+    async def bot(wire: Wire) -> None:
+        stopped.append(await wire.hears(Stopped))
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await asyncio.sleep(1)
+        await caller.hangup()
+        await asyncio.sleep(1)
+    assert stopped == [Stopped()]
+    assert stage.results == []
+    assert stage.wires[0].closed
+    [left] = stage.centre.told("BotLeft")
+    assert isinstance(left, BotLeft)
+    assert left.ended_by == "hangup"
