@@ -1,0 +1,288 @@
+"""Loads grammars, with all that they refer to, and matches input against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urljoin
+
+from sipcc.ivr.fetch import Fetcher, FetchError, FetchRequest
+from sipcc.ivr.grammar.abnfform import parse_abnf
+from sipcc.ivr.grammar.chart import Chart, productive
+from sipcc.ivr.grammar.keys import KeyMatcher
+from sipcc.ivr.grammar.model import Choice as _Choice
+from sipcc.ivr.grammar.model import Document, Expansion, GrammarError, Mode, Reference, Repeat, Rule
+from sipcc.ivr.grammar.model import Sequence as _Sequence
+from sipcc.ivr.grammar.tree import Branch, tree_of
+from sipcc.ivr.grammar.words import keys_of, spoken_words
+from sipcc.ivr.grammar.xmlform import parse_xml
+
+MAX_DOCUMENTS = 50
+"""Grammars that one may refer to, all together."""
+MAX_GRAMMAR_BYTES = 4_194_304
+
+XML_TYPES = frozenset({"application/srgs+xml", "application/grammar+xml", "text/xml", "application/xml"})
+ABNF_TYPES = frozenset({"application/srgs", "application/grammar"})
+
+
+class Match:
+    """What was matched."""
+
+    def __init__(self, tree: Branch, root: Rule) -> None:
+        self.tree = tree
+        self._root = root
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The tokens in their order, as the grammar writes them."""
+        return self.tree.words
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags in their order."""
+        return self.tree.tags
+
+    def __repr__(self) -> str:
+        return f"<Match {self.tree}>"
+
+
+class Grammar:
+    """A grammar with all that it refers to; `load_grammar` makes it.
+
+    Matching takes a bounded time; GrammarError says that it would be too long.
+    """
+
+    def __init__(self, document: Document, rule: str = "") -> None:
+        """`rule` stands in for the root rule."""
+        self.document = document
+        self.mode: Mode = document.mode
+        self.language = document.language
+        self.rule = rule or document.root
+        self._good: dict[str, frozenset[int]] = {}
+
+    def match(self, said: str | Sequence[str], rule: str | None = None) -> Match | None:
+        """What the grammar makes of a text, of keys (``"12#"``) or of single words, or None.
+
+        Args:
+            said: What the caller said or typed.
+            rule: The rule that it must match; None for the root rule.
+
+        Raises:
+            GrammarError: there is no such rule, or it would take too long.
+        """
+        chart = self.chart(rule)
+        for word in self.words_of(said):
+            if not chart.open:
+                return None
+            chart.feed(word)
+        return Match(tree_of(chart), chart.root) if chart.complete else None
+
+    def accepts(self, said: str | Sequence[str], rule: str | None = None) -> bool:
+        """Whether it matches."""
+        return self.match(said, rule) is not None
+
+    def rejects(self, said: str | Sequence[str], rule: str | None = None) -> bool:
+        """Whether it does not match."""
+        return self.match(said, rule) is None
+
+    def matcher(self, rule: str | None = None) -> KeyMatcher:
+        """What a collector of keys asks after each key; only for grammars of keys.
+
+        Raises:
+            GrammarError: it is a grammar for speech.
+        """
+        if self.mode != "dtmf":
+            raise GrammarError("it is a grammar for speech, not for keys", url=self.document.url)
+        return KeyMatcher(lambda: self.chart(rule))
+
+    def words_of(self, said: str | Sequence[str]) -> tuple[str, ...]:
+        """`said` as it is compared with tokens."""
+        if not isinstance(said, str):
+            return tuple(word for part in said for word in self.words_of(part))
+        if self.mode == "voice":
+            return spoken_words(said)
+        found: list[str] = []
+        for part in said.split():
+            found += keys_of(part) or tuple(part)
+        return tuple(found)
+
+    def chart(self, rule: str | None = None) -> Chart:
+        """An empty chart of a rule, None for the root rule; GrammarError when there is none."""
+        name = self.rule if rule is None else rule
+        found = self.document.rules.get(name)
+        if found is None:
+            message = f"there is no rule {name!r}" if name else "it has no root rule; a rule must be named"
+            raise GrammarError(message, url=self.document.url)
+        if name not in self._good:
+            self._good[name] = productive(found)
+        return Chart(found, self._good[name])
+
+
+def parse_grammar(
+    source: str | bytes,
+    *,
+    url: str = "",
+    media_type: str = "",
+    charset: str = "",
+    inline: bool = False,
+    mode: Mode = "voice",
+    language: str = "",
+) -> Document:
+    """One document in either form, not linked; for the arguments see `load_grammar`.
+
+    Raises:
+        GrammarError: it is no grammar.
+    """
+    if _is_abnf(source, media_type):
+        return parse_abnf(source, url=url, charset=charset, mode=mode, language=language)
+    return parse_xml(source, url=url, charset=charset, inline=inline, mode=mode, language=language)
+
+
+def _is_abnf(source: str | bytes, media_type: str) -> bool:
+    head = source[:16] if isinstance(source, str) else str(source[:16], "latin-1").replace("\0", "")
+    return media_type in ABNF_TYPES or head.lstrip("\ufeffï»¿þÿ").startswith("#ABNF")
+
+
+async def load_grammar(
+    source: str | bytes | None = None,
+    *,
+    url: str = "",
+    fetcher: Fetcher | None = None,
+    media_type: str = "",
+    charset: str = "",
+    inline: bool = False,
+    mode: Mode = "voice",
+    language: str = "",
+    headers: Callable[[str], FetchRequest] | None = None,
+) -> Grammar:
+    """A grammar with everything that it refers to.
+
+    Args:
+        source: The document in the XML or the ABNF form; None fetches it from `url`, which may name a rule
+            behind a ``#``, a public one.
+        url: Where it is; the base of the URIs in it.
+        fetcher: Gets it, and the grammars that it refers to.
+        media_type: Which form it is in. What begins with ``#ABNF`` is ABNF whatever is said.
+        charset: What its transport says of bytes.
+        inline: It is part of a VoiceXML document, and needs no version.
+        mode: For a document that says none.
+        language: For one that says none; without either, a grammar for speech is wrong.
+        headers: Makes the request for a URL, for those who have wishes about time and age.
+
+    Raises:
+        GrammarError: it is no grammar, or something that it refers to is none or cannot be fetched.
+        FetchError: it cannot be fetched.
+    """
+    request = headers or (lambda where: FetchRequest(url=where))
+    loader = _Loader(fetcher, request, language)
+    name = ""
+    if source is None:
+        url, _, name = url.partition("#")
+        document = await loader.fetched(url, media_type)
+    else:
+        document = parse_grammar(
+            source,
+            url=url,
+            media_type=media_type,
+            charset=charset,
+            inline=inline,
+            mode=mode,
+            language=language,
+        )
+        loader.known[url] = document
+    if name:
+        _reachable(document, name)
+    await loader.link(document)
+    return Grammar(document, name)
+
+
+def _reachable(document: Document, name: str) -> Rule:
+    """The rule that another document refers to by `name`, or without one."""
+    if not name:
+        if not document.root:
+            raise GrammarError("it has no root rule; a rule must be named", url=document.url)
+        return document.rules[document.root]
+    rule = document.rules.get(name)
+    if rule is None:
+        raise GrammarError(f"there is no rule {name!r}", url=document.url)
+    if not rule.public:
+        raise GrammarError(f"the rule {name!r} is private", url=document.url)
+    return rule
+
+
+class _Loader:
+    """Gets documents, each once, and lets their references know what they refer to."""
+
+    def __init__(
+        self, fetcher: Fetcher | None, request: Callable[[str], FetchRequest], language: str
+    ) -> None:
+        self.known: dict[str, Document] = {}
+        self._fetcher = fetcher
+        self._request = request
+        self._language = language
+
+    async def fetched(self, url: str, media_type: str = "") -> Document:
+        """The document at `url`, which has no fragment."""
+        if url not in self.known:
+            if self._fetcher is None:
+                raise GrammarError("there is nothing to fetch it with", url=url)
+            if len(self.known) >= MAX_DOCUMENTS:
+                raise GrammarError(f"more than {MAX_DOCUMENTS} grammars refer to one another", url=url)
+            fetched = await self._fetcher.fetch(self._request(url))
+            if len(fetched.body) > MAX_GRAMMAR_BYTES:
+                raise GrammarError(f"it is longer than {MAX_GRAMMAR_BYTES} bytes", url=url)
+            self.known[url] = parse_grammar(
+                fetched.body,
+                url=fetched.url,
+                media_type=media_type if media_type in XML_TYPES | ABNF_TYPES else fetched.media_type,
+                charset=fetched.charset,
+                language=self._language,
+            )
+        return self.known[url]
+
+    async def link(self, first: Document) -> None:
+        """Link `first`, and all that it leads to."""
+        done: set[int] = set()
+        work = [first]
+        while work:
+            document = work.pop()
+            if id(document) in done:
+                continue
+            done.add(id(document))
+            for reference in references(document):
+                target = await self._target(document, reference)
+                reference.rule = target
+                work.append(target.document)
+
+    async def _target(self, document: Document, reference: Reference) -> Rule:
+        if not reference.uri:
+            return document.rules[reference.name]
+        url = urljoin(document.base, reference.uri)
+        place = {"url": document.url, "line": reference.line, "column": reference.column}
+        try:
+            if url == document.url:
+                return document.rules[reference.name or document.root]
+            other = await self.fetched(url, reference.media_type)
+            if other.mode != document.mode:
+                raise GrammarError(
+                    f"it is for {other.mode}, and what refers to it for {document.mode}", url=url
+                )
+            return _reachable(other, reference.name)
+        except KeyError:
+            raise GrammarError(f"there is no rule {reference.name!r}", **place) from None  # type: ignore[arg-type]
+        except FetchError as error:
+            raise GrammarError(f"what it refers to cannot be fetched: {error}", **place) from error  # type: ignore[arg-type]
+
+
+def references(document: Document) -> list[Reference]:
+    """All references in a document."""
+    found: list[Reference] = []
+    stack: list[Expansion] = [rule.body for rule in document.rules.values()]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Reference):
+            found.append(one)
+        elif isinstance(one, _Sequence | _Choice):
+            stack += one.items
+        elif isinstance(one, Repeat):
+            stack.append(one.item)
+    return found
