@@ -12,7 +12,8 @@ from sipcc.acd import invariants, strategies
 from sipcc.acd.agents import AgentInput
 from sipcc.acd.commands import CallerCommands
 from sipcc.acd.floor import Floor
-from sipcc.acd.model import AgentState, Journey, OfferState, Place, QueueResult, Strategy, Verdict
+from sipcc.acd.model import AgentState, EntryState, Journey, OfferState, Place, QueueResult, Strategy, Verdict
+from sipcc.acd.overflow import Outlook
 from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence, Talk
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
@@ -38,6 +39,19 @@ class QueueHandle:
         """Who stands in line, best first; their entries are what `Acd.move` and its like are given."""
         name = self._acd.floor.line(self.name).settings.name
         return next(queue.waiting for queue in self._acd.snapshot().queues if queue.name == name)
+
+    @property
+    def length(self) -> int:
+        """How many wait for whom no phone rings."""
+        floor = self._acd.floor
+        line = floor.line(self.name)
+        return sum(floor.entries[name].state is EntryState.WAITING for name in line.ids)
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds that somebody who came now could expect to wait."""
+        floor = self._acd.floor
+        return Outlook(floor.line(self.name), floor.staff).wait(self.length + 1)
 
     async def enter(
         self,

@@ -25,6 +25,7 @@ from sipcc.call.verbs import CallVerbs
 if TYPE_CHECKING:
     from sipcc.call.ringing import Target
     from sipcc.recordpolicy import RecordPolicy
+    from sipcc.rtp.flow import PlayItem
 
 
 class Call(CallVerbs):
@@ -51,10 +52,18 @@ class Call(CallVerbs):
         if not self.ended and not self.is_lent:
             self.player.stop()
 
+    async def prompt_items(self, names: Sequence[str], language: str = "") -> list[PlayItem]:
+        """What to play for prompts, in the call's language by default; a text among them is spoken first."""
+        prompts, language = self._context.prompts, language or self.language
+        late = prompts.prepare(names, language)
+        if late is not None:
+            await self.unless_ended(late)
+        return prompts.resolve(names, language)
+
     async def play(self, *prompts: str, loop: bool = False, shared: bool = False) -> None:
         """Play prompts to their end. Cancelling stops the sound within 20 ms."""
         await self.free()
-        items = self._context.prompts.resolve(prompts, self.language)
+        items = await self.prompt_items(prompts)
         await self.unless_ended(self.player.play(items, loop=loop, shared=shared))
 
     async def play_stream(self, chunks: AsyncIterable[bytes], *, rate_hz: int = 8000) -> None:
@@ -119,7 +128,7 @@ class Call(CallVerbs):
             The keys, or None when nothing or nothing valid came; `last_outcome` tells which.
         """
         await self.free()
-        items = self._context.prompts.resolve(prompts, self.language) if prompts else []
+        items = await self.prompt_items(prompts) if prompts else []
         matcher: Matcher
         if options is not None:
             matcher = OptionsMatcher(options)

@@ -58,7 +58,7 @@ async def prepare(call: Call, policy: RecordPolicy) -> None:
 async def _announce(call: Call, policy: RecordPolicy) -> str:
     """Play the prompt to its end; why it was not heard, or an empty text."""
     name = policy.rules.prompt
-    items = call.context.prompts.resolve((name,), call.language)
+    items = await call.prompt_items((name,))
     if not any(isinstance(item, PlayFile) for item in items):
         return f"the prompt {name!r} is missing"
     heard = await call.unless_ended(call.player.play(items))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipcc.rtp.flow import PlayItem
 
@@ -16,6 +16,13 @@ Handler = Callable[["Call"], Awaitable[None]]
 
 class PromptSource(Protocol):
     """Turns the names of prompts, and values to be said, into things to play."""
+
+    def prepare(self, names: Sequence[str], language: str) -> Coroutine[Any, Any, None] | None:
+        """What to wait for before all of `names` can be played, such as a text that is spoken first.
+
+        None when there is nothing to wait for. It never fails.
+        """
+        ...
 
     def resolve(self, names: Sequence[str], language: str) -> list[PlayItem]:
         """What to play for `names`; an unknown name becomes a fallback tone and is reported."""

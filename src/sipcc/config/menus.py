@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sipcc.call.destination import Destination
 from sipcc.config.callbacks import books
 from sipcc.config.names import Names, check_target
+from sipcc.config.prompts import checked_catalogue
 from sipcc.config.schema import Config
 from sipcc.ivr.check import Finding as MenuFinding
 from sipcc.ivr.check import check_menus as find_menu_faults
-from sipcc.ivr.prompts import PromptCatalogue
 from sipcc.ivr.settings import MenuSettings
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
@@ -36,7 +36,7 @@ def check_menus(menus: Sequence[tuple[int, MenuSettings]], names: Names, report:
 
 def check_prompts(config: Config, report: Report) -> None:
     """Check that every prompt that the file names is there, in its language."""
-    catalogue = PromptCatalogue(config.ivr)
+    catalogue = checked_catalogue(config, report)
     queues, menus = [queue.name for queue in config.queues], [menu.name for menu in config.menus]
     found = find_menu_faults(config.menus, known_queues=queues, known_menus=menus, catalogue=catalogue)
     _put(found, report)

@@ -86,7 +86,7 @@ class _Composer:
         prompts = call.context.prompts
         match item:
             case Named():
-                return prompts.resolve((item.name,), item.language or call.language)
+                return await call.prompt_items((item.name,), item.language)
             case Value():
                 return prompts.resolve((f"say:{item.kind}:{item.value}",), item.language or call.language)
             case Silence():

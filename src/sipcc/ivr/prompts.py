@@ -1,30 +1,39 @@
-"""The catalogue of prompts: names to sound files, per language.
+"""The catalogue of prompts: names to sound files, and to texts that a voice reads, per language.
 
 A name is looked for in this order, with each of `SUFFIXES`:
 
-1. the operator's folder: ``zh-CN/NAME``, ``zh/NAME``, ``NAME``;
-2. the built-in sounds in the same way;
-3. the same two for the default language, English, and any other language. This is counted and logged:
+1. the operator's table (`sipcc.ivr.prompttable`), for this language, then its base;
+2. the operator's folder: ``zh-CN/NAME``, ``zh/NAME``, ``NAME``;
+3. the built-in sounds in the same way;
+4. the same three for the default language, English, and any other language. This is counted and logged:
    the caller hears a language that was not asked for.
 
 A name with a suffix is a path: absolute, or relative to the operator's folder (with the order above), or
 to the working directory. A name that is not found sounds as `FALLBACK`, and is counted and logged;
-a call never fails for a prompt. Two names are no files: ``silence:500`` is half a second of silence, and
-``say:number:12`` says a value.
+a call never fails for a prompt. Some names are no files: ``silence:500`` is half a second of silence,
+``say:number:12`` says a value, ``text:Hello`` is read by the voice, and ``queue:sales:length`` is what is so
+at this moment (`LiveValues`). A text of the table may hold such values too: ``{queue:sales:length}``.
+
+`resolve` never waits. Texts are spoken ahead (`texts`), or when somebody is about to hear them (`prepare`);
+one that is not spoken when it is resolved is as if it was not there, and is spoken for the next time.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from sipcc.ivr.say import LANGUAGES, base_language, say
+from sipcc.ivr.prompttable import LANGUAGE, PromptTable, read_table
+from sipcc.ivr.say import LANGUAGES, base_language, say, say_text
 from sipcc.ivr.settings import IvrSettings
 from sipcc.log import get_logger
 from sipcc.rtp.flow import PlayFile, PlayItem, PlaySilence, PlayTone
+
+if TYPE_CHECKING:
+    from sipcc.ivr.speech.speaker import Speaker
 
 SOUNDS: Final = Path(__file__).parent / "sounds"
 """The built-in sounds."""
@@ -47,16 +56,32 @@ MAX_REPORTED: Final = 1000
 MAX_REMEMBERED: Final = 10_000
 """Prompts found and remembered; then the memory starts anew."""
 
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", re.ASCII)
+_LIVE: Final = re.compile(r"\{(queue:[^{}]{1,200})\}")
 
 _log = get_logger("sipcc.ivr.prompts")
 
 
-class Found(NamedTuple):
-    """Where a prompt is, and in which language; "" for one that is the same for all."""
+class LiveValues(Protocol):
+    """Knows what is so at this moment."""
 
-    path: Path
+    def value(self, name: str) -> tuple[str, object]:
+        """The kind and the value behind a name such as ``queue:sales:length``, as `sipcc.ivr.say` takes them.
+
+        Raises:
+            ValueError: nothing of that name is known; the message says what is.
+        """
+        ...
+
+
+class Found(NamedTuple):
+    """What a prompt is, and in which language; "" for one that is the same for all."""
+
+    path: Path | None
+    """The file; None for a text."""
     language: str
+    text: str = ""
+    voice: str = ""
+    """The voice of the text; empty for the language's."""
 
 
 class MissingPrompt(NamedTuple):
@@ -76,9 +101,32 @@ class PromptCatalogue:
     what was not there, or only in another language.
     """
 
-    def __init__(self, settings: IvrSettings | None = None, *, sounds: Path = SOUNDS) -> None:
+    def __init__(
+        self,
+        settings: IvrSettings | None = None,
+        *,
+        sounds: Path = SOUNDS,
+        table: PromptTable | None = None,
+        speaker: Speaker | None = None,
+        live: LiveValues | None = None,
+    ) -> None:
+        """Look where the settings say.
+
+        Args:
+            settings: The folder and the default language.
+            sounds: The built-in sounds.
+            table: The operator's table; None reads the one in the folder.
+            speaker: Reads texts; without one no text is heard.
+            live: Knows how queues stand; without it they cannot be told.
+
+        Raises:
+            ConfigError: the table in the folder is wrong.
+        """
         self._settings = settings or IvrSettings()
         self._roots = (Path(self._settings.prompts), sounds)
+        self.table = read_table(self._roots[0]) if table is None else table
+        self._speaker = speaker
+        self._live = live
         self._found: dict[tuple[str, str], Found] = {}
         self.misses: Counter[tuple[str, str]] = Counter()
         self.fallbacks: Counter[tuple[str, str]] = Counter()
@@ -102,15 +150,36 @@ class PromptCatalogue:
         """
         return self.resolve(self._fragments(kind, value, language or self._settings.language), language)
 
+    def prepare(self, names: Sequence[str], language: str) -> Coroutine[Any, Any, None] | None:
+        """What to wait for before `resolve` can play all of `names`; None when there is nothing to wait for.
+
+        It never fails: what cannot be spoken is passed over by `resolve`.
+        """
+        if self._speaker is None:
+            return None
+        late = [
+            (text, found.language or language, found.voice)
+            for name in names
+            if (found := self._text(name, language or self._settings.language)) is not None
+            and (text := self._filled(found, language))
+            and self._spoken(found, text, language) is None
+        ]
+        return self._speak(late) if late else None
+
+    def texts(self) -> list[tuple[str, str, str]]:
+        """(text, language, voice) of all that can be spoken ahead."""
+        return [each for each in self.table.texts() if not _LIVE.search(each[0])]
+
     def find(self, name: str, language: str) -> Found | None:
-        """Where prompt `name` is for `language`; None when it is nowhere.
+        """What prompt `name` is for `language`; None when it is nowhere.
 
         Raises:
             ValueError: the name is not one that may be looked for.
         """
         key = (name, language)
         if key not in self._found:
-            found = next((hit for hit in self._candidates(name, language) if hit.path.is_file()), None)
+            hits = self._candidates(name, language)
+            found = next((hit for hit in hits if hit.path is None or hit.path.is_file()), None)
             if found is None:
                 return None
             if len(self._found) >= MAX_REMEMBERED:
@@ -130,6 +199,8 @@ class PromptCatalogue:
 
     def _problem(self, name: str, language: str) -> MissingPrompt | None:
         try:
+            if name.startswith("text:"):
+                return None if name[5:].strip() else MissingPrompt(name, language, "the text is empty")
             if _special(name):
                 self._special_items(name, language)
                 return None
@@ -153,9 +224,71 @@ class PromptCatalogue:
             return self._miss(name, language, "name or value refused")
         if found is None:
             return self._miss(name, language, "not found")
+        path = self._playable(found, name, language)
+        if path is None:
+            return self._miss(name, language, "not spoken")
         if _other_language(found, language):
             self._fall_back(name, language, found.language)
-        return [PlayFile(str(found.path))]
+        return [PlayFile(path)]
+
+    def _playable(self, found: Found, name: str, language: str) -> str | None:
+        """The file of a prompt. In the place of a text that is not spoken yet comes the next best file."""
+        if found.path is not None:
+            return str(found.path)
+        text = self._filled(found, language)
+        path = self._spoken(found, text, language)
+        if path is None:
+            if self._speaker is not None:
+                self._speaker.begin(text, language=found.language or language, voice=found.voice)
+            hits = () if name.startswith("text:") else self._candidates(name, language)
+            path = next((str(hit.path) for hit in hits if hit.path is not None and hit.path.is_file()), None)
+        return path
+
+    def _spoken(self, found: Found, text: str, language: str) -> str | None:
+        if self._speaker is None:
+            return None
+        return self._speaker.ready(text, language=found.language or language, voice=found.voice)
+
+    def _text(self, name: str, language: str) -> Found | None:
+        """The text behind a name; None for what is no text."""
+        try:
+            if name.startswith("text:"):
+                return Found(None, "", name[5:])
+            found = None if _special(name) else self.find(name, language)
+        except ValueError:
+            return None
+        return found if found is not None and found.path is None else None
+
+    def _filled(self, found: Found, language: str) -> str:
+        """The text with the values of this moment in it; what cannot be told is left out."""
+        spoken = self._said_in(found.language or language)
+
+        def value(match: re.Match[str]) -> str:
+            try:
+                kind, value = self._value(match[1])
+                return say_text(kind, value, spoken)
+            except ValueError:
+                self._miss(match[1], language, "not known")
+                return ""
+
+        return _LIVE.sub(value, found.text)
+
+    def _value(self, name: str) -> tuple[str, object]:
+        if self._live is None:
+            raise ValueError(f"{name!r} can be told by a running switch alone")
+        return self._live.value(name)
+
+    async def _speak(self, texts: Sequence[tuple[str, str, str]]) -> None:
+        from sipcc.ivr.speech.voice import SpeechError
+
+        assert self._speaker is not None
+        for text, language, voice in texts:
+            try:
+                await self._speaker.speak(text, language=language, voice=voice)
+            except SpeechError as error:
+                _log.debug(
+                    "ivr.prompt_unspoken", error=str(error)
+                )  # the speaker has said so, and `_miss` will
 
     def _fall_back(self, name: str, language: str, used: str) -> None:
         if _count(self.fallbacks, name, language):
@@ -168,6 +301,11 @@ class PromptCatalogue:
 
     def _special_items(self, name: str, language: str) -> list[PlayItem]:
         kind, _, argument = name.partition(":")
+        if kind == "text":
+            path = self._playable(Found(None, "", argument), name, language)
+            return self._miss(name, language, "not spoken") if path is None else [PlayFile(path)]
+        if kind == "queue":
+            return self.say(*self._value(name), language)
         if kind == "silence":
             if not re.fullmatch(r"[0-9]{1,5}", argument) or int(argument) > MAX_SILENCE_MS:
                 raise ValueError(f"{name!r}: 0 to {MAX_SILENCE_MS} ms are needed, as in 'silence:500'")
@@ -176,11 +314,15 @@ class PromptCatalogue:
         return self.say(said, value, language)
 
     def _fragments(self, kind: str, value: object, language: str) -> list[str]:
-        spoken = (language, self._settings.language, "en")
-        used = next(step for step in spoken if base_language(step) in LANGUAGES)
+        used = self._said_in(language)
         if used != language:
             self._fall_back(f"say:{kind}", language, used)
         return say(kind, value, used)
+
+    def _said_in(self, language: str) -> str:
+        """The language in which values are said to somebody who speaks `language`."""
+        spoken = (language, self._settings.language, "en")
+        return next(step for step in spoken if base_language(step) in LANGUAGES)
 
     def _candidates(self, name: str, language: str) -> Iterator[Found]:
         relative, suffixes = _checked(name)
@@ -188,6 +330,11 @@ class PromptCatalogue:
             yield Found(relative, "")
             return
         for step in self._language_steps(language):
+            written = self.table.of(name, step)
+            if written is not None:
+                entry, of = written
+                path = self._roots[0] / entry.file if entry.file else None
+                yield Found(path, of, entry.text, entry.voice)
             for root in self._roots:
                 for folder in dict.fromkeys((step, base_language(step), "")):
                     for suffix in suffixes:
@@ -197,14 +344,15 @@ class PromptCatalogue:
 
     def _language_steps(self, language: str) -> Iterator[str]:
         """The languages to look in, the wanted one first."""
-        if _LANGUAGE.fullmatch(language):
+        if LANGUAGE.fullmatch(language):
             yield language
         yield self._settings.language
         yield "en"
         folders = {
             path.name for root in self._roots if root.is_dir() for path in root.iterdir() if path.is_dir()
         }
-        yield from sorted(folder for folder in folders if _LANGUAGE.fullmatch(folder))
+        folders.update(self.table.languages)
+        yield from sorted(folder for folder in folders if LANGUAGE.fullmatch(folder))
 
 
 def _count(counter: Counter[tuple[str, str]], name: str, language: str) -> bool:
@@ -218,6 +366,8 @@ def _count(counter: Counter[tuple[str, str]], name: str, language: str) -> bool:
 
 def _shown(name: str) -> str:
     """A name as reports may show it: values to be said may be secret, and names from outside long."""
+    if name.startswith("text:"):
+        return "text:"
     return ":".join(name.split(":", 2)[:2]) if name.startswith("say:") else name[:200]
 
 
@@ -226,7 +376,7 @@ def _other_language(found: Found, language: str) -> bool:
 
 
 def _special(name: str) -> bool:
-    return name.startswith(("silence:", "say:"))
+    return name.startswith(("silence:", "say:", "text:", "queue:"))
 
 
 def _checked(name: str) -> tuple[Path, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from sipcc.switch.routers import DataFunction, RouteFunction, routing
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
+    from sipcc.ivr.speech import Voice
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
     from sipcc.switch.queueing import Queueing
@@ -39,6 +40,7 @@ class Application:
         self._network: Network | None = None
         self._engine: MediaEngine | None = None
         self._clock: LoopClock | None = None
+        self._voice: Voice | None = None
         self._apps: dict[str, Handler] = {}
         self.routed: list[tuple[str, str, Handler]] = []
         """What `route` was given: number, trunk, handler."""
@@ -78,10 +80,12 @@ class Application:
         engine: MediaEngine | None = None,
         ids: Ids | None = None,
         clock: LoopClock | None = None,
+        voice: Voice | None = None,
     ) -> None:
         """Replace parts before the start: tests run a switch on a network in memory this way.
 
-        A clock with another wall time than this machine's lets a switch live through another day.
+        A clock with another wall time than this machine's lets a switch live through another day; a voice
+        reads in place of the one that ``[speech]`` names.
         """
         if self._started:
             raise LocalProtocolError("parts are replaced before the switch starts")
@@ -89,6 +93,7 @@ class Application:
         self._engine = engine or self._engine
         self.ids = ids or self.ids
         self._clock = clock or self._clock
+        self._voice = voice or self._voice
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind, by the configuration that is in force."""

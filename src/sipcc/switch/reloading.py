@@ -19,7 +19,6 @@ from sipcc.config.outbound import outbound_hours, read_do_not_call
 from sipcc.config.regions import read_regions
 from sipcc.config.reload import Plan, plan
 from sipcc.errors import ConfigError, LocalProtocolError, SipccError
-from sipcc.ivr import PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.records.events import ConfigRefused, ConfigReloaded
 from sipcc.sip import TrunkTable
@@ -96,7 +95,7 @@ class Reloader:
         trunks = TrunkTable(config.trunks)
         routes = TrunkRoutes(config.routes, chance=switch.chance)
         TollGuard(config.toll, switch.numbering)  # reads every rule
-        prompts = PromptCatalogue(ivr)
+        prompts = await asyncio.to_thread(switch.speaking.catalogue, config)
         treatments = switch.treatments_of(config)
         reception = Reception(
             config,
@@ -130,6 +129,7 @@ class Reloader:
             named = numbers_named(config, switch.places)
             context.toll.load(config.toll, configured=named, unwanted=unwanted, opened=opened)
             switch.prompts = prompts
+            switch.speaking.read_ahead(prompts)
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)
             switch.messages.load(config.users)

@@ -18,7 +18,6 @@ from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.config.regions import read_regions
-from sipcc.ivr import PromptCatalogue
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
@@ -51,6 +50,7 @@ from sipcc.switch.reloading import Reloaded, Reloader
 from sipcc.switch.returning import Returning
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
+from sipcc.switch.speaking import Speaking
 from sipcc.switch.targets import toll_guard
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.treatments import Treatments
@@ -121,7 +121,8 @@ class Switch(Application):
         self.door = Door()
         self._build_signalling()
         self.engine = self._engine or media_engine(self.config, self.ids)
-        self.prompts = PromptCatalogue(self.config.ivr)
+        self.speaking = Speaking(self.config, self._scope, self.queue, voice=self._voice)
+        self.prompts = self.speaking.catalogue(self.config)
         self._journal = call_journal(self.config)
         self.shelves = shelves(self.config)
         self._build_calls()
@@ -141,6 +142,7 @@ class Switch(Application):
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
+            self.speaking.read_ahead(self.prompts)
             self.running = True
         except BaseException:
             await self.stop()
@@ -176,6 +178,7 @@ class Switch(Application):
             self.acd.stop,
             self.posts.close,
             self.archivist.stop,
+            self.speaking.close,
             self._scope.join,
             self.endpoint.stop,
             self.tracing.stop,

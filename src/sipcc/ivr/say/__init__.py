@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from sipcc.ivr.say import en, zh
 from sipcc.ivr.say.values import PAUSE
 
-__all__ = ["LANGUAGES", "PAUSE", "base_language", "fragments", "kinds", "say"]
+__all__ = ["LANGUAGES", "PAUSE", "base_language", "fragments", "kinds", "say", "say_text"]
 
 _KINDS: Mapping[str, Mapping[str, Callable[[object], list[str]]]] = {"en": en.KINDS, "zh": zh.KINDS}
 
@@ -61,3 +61,16 @@ def say(kind: str, value: object, language: str) -> list[str]:
     if speaker is None:
         raise ValueError(f"unknown kind {kind!r}; known kinds: {', '.join(table)}")
     return speaker(value)
+
+
+def say_text(kind: str, value: object, language: str) -> str:
+    """The same as a text for a voice: ``一万两千零五``, ``twelve thousand five``.
+
+    The words are those of the fragments, one for one; between groups of digits there is a comma.
+
+    Raises:
+        ValueError: as `say` does.
+    """
+    names = say(kind, value, language)
+    joined = {"en": en.joined, "zh": zh.joined}[base_language(language)]
+    return joined([name if name == PAUSE else name.removeprefix("say/") for name in names])

@@ -43,6 +43,27 @@ def _ordinal_name(n: int) -> str:
     return f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n, 'th') }"
 
 
+_WORDS: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"
+)  # fmt: skip
+_ORDINALS: Final = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+    "eighteenth", "nineteenth", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth",
+    "eightieth", "ninetieth"
+)  # fmt: skip
+
+TEXTS: Final[Mapping[str, str]] = {
+    **{str(n): word for n, word in zip(_BELOW_100, _WORDS, strict=True)},
+    **{_ordinal_name(n): word for n, word in zip(_BELOW_100[1:], _ORDINALS, strict=True)},
+    **{month: month.capitalize() for month in MONTHS},
+    "am": "a.m.",
+    "pm": "p.m.",
+}
+"""The words of fragments whose names are not their words already."""
+
 FRAGMENTS: Final = frozenset(
     f"say/{name}"
     for name in [
@@ -79,6 +100,12 @@ def _decimal(value: object) -> list[str]:
     words = ["minus"] if number < 0 else []
     words += _cardinal(int(whole))
     return [*words, "point", *fraction] if fraction else words
+
+
+def joined(words: list[str]) -> str:
+    """The words of fragments as a text."""
+    text = " ".join("," if word == PAUSE else TEXTS.get(word, word) for word in words)
+    return text.replace(" ,", ",")
 
 
 def number(value: object) -> list[str]:

@@ -131,6 +131,11 @@ def _unsigned(value: object) -> tuple[list[str], list[str]]:
     return (["minus"] if number < 0 else []), ([*words, "point", *fraction] if fraction else words)
 
 
+def joined(words: list[str]) -> str:
+    """The words of fragments as a text."""
+    return "".join("，" if word == PAUSE else TEXTS[word] for word in words)
+
+
 def number(value: object) -> list[str]:
     """``12005`` is 一万两千零五."""
     sign, words = _unsigned(value)

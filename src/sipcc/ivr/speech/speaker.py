@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -16,7 +17,7 @@ from sipcc.ivr.speech.cache import SpeechCache, cache_name
 from sipcc.ivr.speech.settings import SpeechSettings
 from sipcc.ivr.speech.voice import GROUP, SpeechError, SpeechStream, Voice, wav_header
 from sipcc.log import get_logger
-from sipcc.tasks import SharedTasks
+from sipcc.tasks import SharedTasks, TaskScope
 
 MAX_WAITING: Final = 200
 """Texts that wait for their turn; another one is refused."""
@@ -52,6 +53,7 @@ class Speaker:
         self._shared: SharedTasks[str] = SharedTasks()
         self._turns = asyncio.Semaphore(self.settings.at_once)
         self._waiting = 0
+        self._background = TaskScope("speech")
         self.spoken = 0
         """How many texts the voice has read."""
         self.failed = 0
@@ -88,6 +90,16 @@ class Speaker:
             name=f"speech/{name[:8]}",
             closed=lambda: SpeechError("speech was stopped"),
         )
+
+    def begin(self, text: str, *, language: str, voice: str = "") -> None:
+        """Have a text spoken in the background, for the next time; a failure is counted and logged."""
+
+        async def attempt() -> None:
+            with contextlib.suppress(SpeechError):
+                await self.speak(text, language=language, voice=voice)
+
+        if len(self._background) < MAX_WAITING:
+            self._background.spawn(attempt(), name="text")
 
     async def stream(self, text: str, *, language: str, voice: str = "") -> SpeechStream:
         """A text as it is spoken, for `sipcc.call.Call.play_stream`: a long one is heard at once.
@@ -145,6 +157,7 @@ class Speaker:
 
     async def close(self) -> None:
         """Stop what is spoken, and the voice."""
+        await self._background.close()
         await self._shared.close()
         await self._voice.close()
 

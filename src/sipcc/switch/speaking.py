@@ -1,0 +1,107 @@
+"""The voice of a switch and its prompts: who reads texts, what is read ahead, and how queues stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING
+
+from sipcc.acd.comfort import SHORTEST
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.speech.speaker import Speaker
+from sipcc.log import get_logger
+
+if TYPE_CHECKING:
+    from sipcc.acd import QueueHandle
+    from sipcc.config import Config
+    from sipcc.ivr.speech.voice import Voice
+    from sipcc.tasks import TaskScope
+
+QUEUE_VALUES = ("length", "wait")
+"""What can be told of a queue: ``queue:NAME:length`` and ``queue:NAME:wait``."""
+
+_log = get_logger("sipcc.switch")
+
+
+class Speaking:
+    """Makes the catalogue of prompts of each configuration. The voice stays until the next start."""
+
+    def __init__(
+        self,
+        config: Config,
+        scope: TaskScope,
+        queue: Callable[[str], QueueHandle],
+        *,
+        voice: Voice | None = None,
+    ) -> None:
+        """Build it.
+
+        Args:
+            config: The first configuration.
+            scope: For what is read ahead.
+            queue: Finds a queue.
+            voice: Reads in place of the one that the configuration names.
+
+        Raises:
+            ConfigError: there is no such voice.
+        """
+        self.speaker = Speaker(config.speech, voice=voice)
+        """Who reads texts."""
+        self._scope = scope
+        self._live = QueueValues(queue)
+
+    def catalogue(self, config: Config) -> PromptCatalogue:
+        """The prompts of `config`.
+
+        Raises:
+            ConfigError: the operator's table of prompts is wrong.
+        """
+        return PromptCatalogue(config.ivr, speaker=self.speaker, live=self._live)
+
+    def read_ahead(self, prompts: PromptCatalogue) -> None:
+        """Have all texts of `prompts` spoken in the background."""
+        texts = prompts.texts()
+        if texts:
+            self._scope.spawn(self._read(texts), name="read_ahead")
+
+    async def _read(self, texts: list[tuple[str, str, str]]) -> None:
+        errors = await self.speaker.prepare(texts)
+        if errors:
+            _log.warning("prompts.not_spoken", texts=len(texts), error=str(errors[0]))
+        else:
+            _log.info("prompts.spoken", texts=len(texts))
+
+    async def close(self) -> None:
+        """Stop the voice."""
+        await self.speaker.close()
+
+
+class QueueValues:
+    """How queues stand at this moment, for prompts; a `sipcc.ivr.prompts.LiveValues`."""
+
+    def __init__(self, queue: Callable[[str], QueueHandle]) -> None:
+        self._queue = queue
+
+    def value(self, name: str) -> tuple[str, object]:
+        """The callers who wait, or how long one who came now could expect to, in whole minutes.
+
+        Raises:
+            ValueError: it is not about a queue of ours.
+        """
+        queue, what = split_queue_value(name)
+        try:
+            handle = self._queue(queue)
+            if what == "length":
+                return "number", handle.length
+            return "duration", ceil(max(handle.expected_wait, SHORTEST) / 60) * 60
+        except LocalProtocolError as error:
+            raise ValueError(str(error)) from None
+
+
+def split_queue_value(name: str) -> tuple[str, str]:
+    """The queue and the value of ``queue:NAME:length``; ValueError says what is wrong."""
+    queue, _, what = name.removeprefix("queue:").rpartition(":")
+    if not queue or what not in QUEUE_VALUES:
+        raise ValueError(f"{name[:200]!r} tells nothing of a queue: queue:NAME:length and queue:NAME:wait do")
+    return queue, what
