@@ -11,7 +11,19 @@ from typing import Literal, get_args
 import msgspec
 
 Kind = Literal[
-    "echo", "ring", "busy", "play", "dial", "menu", "queue", "workflow", "router", "reject", "app", "hangup"
+    "echo",
+    "ring",
+    "busy",
+    "play",
+    "dial",
+    "menu",
+    "queue",
+    "workflow",
+    "router",
+    "webapp",
+    "reject",
+    "app",
+    "hangup",
 ]
 
 KINDS: frozenset[str] = frozenset(get_args(Kind))
@@ -20,7 +32,9 @@ KINDS: frozenset[str] = frozenset(get_args(Kind))
 DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
-_NEEDS_ARGUMENT = frozenset({"play", "dial", "menu", "queue", "workflow", "router", "reject", "app"})
+_NEEDS_ARGUMENT = frozenset(
+    {"play", "dial", "menu", "queue", "workflow", "router", "webapp", "reject", "app"}
+)
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -39,6 +53,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``queue:NAME`` | answered; the queue of that name |
     | ``workflow:NAME`` | answered; the queues of the workflow of that name |
     | ``router:NAME`` | where the service or function of that name says |
+    | ``webapp:NAME`` | what the web application of that name says, verb by verb |
     | ``app:NAME`` | the Python handler routed under that name |
     | ``hangup`` | hung up |
     """

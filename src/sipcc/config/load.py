@@ -23,6 +23,7 @@ from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
 from sipcc.config.callbacks import check_callbacks
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
+from sipcc.config.fetch import check_fetch, check_webapps
 from sipcc.config.hours import check_hours
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
@@ -306,6 +307,9 @@ def _check_all(
     check_webhooks(lists["webhooks"], report)
     check_skills(lists["queues"], data, report)
     check_routers(lists["routers"], names, report)
+    if not report.has_error_below(("fetch",)):
+        check_fetch(config.fetch, report)
+    check_webapps(lists["webapps"], names, report)
     check_region_waits(lists["queues"], lists["agents"], report)
     for section in ("queues", "numbers"):
         check_recordings(section, lists[section], report)

@@ -17,9 +17,9 @@ from sipcc.config.schema import LISTS, TABLES, Config
 from sipcc.reading.findings import Report
 
 TAKEN = (
-    *("calls", "ivr", "toll", "screening", "regions"),
-    *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "hours", "numbers", "routes"),
-    *("alerts", "webhooks", "tokens"),
+    *("calls", "ivr", "fetch", "toll", "screening", "regions"),
+    *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "webapps", "hours", "numbers"),
+    *("routes", "alerts", "webhooks", "tokens"),
 )
 """The sections that a reload takes over as a whole."""
 

@@ -12,6 +12,8 @@ from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.call.trunkroutes import RouteSettings
+from sipcc.ivr.fetch import FetchSettings
+from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.ivr.speech.settings import SpeechSettings
@@ -54,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaSettings = MediaSettings()
     calls: CallSettings = CallSettings()
     ivr: IvrSettings = IvrSettings()
+    fetch: FetchSettings = FetchSettings()
     speech: SpeechSettings = SpeechSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
@@ -71,6 +74,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     workflows: tuple[WorkflowSettings, ...] = ()
     routers: tuple[RouterSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
+    webapps: tuple[WebAppSettings, ...] = ()
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
@@ -88,6 +92,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "media": MediaSettings,
     "calls": CallSettings,
     "ivr": IvrSettings,
+    "fetch": FetchSettings,
     "speech": SpeechSettings,
     "records": RecordSettings,
     "log": LogSettings,
@@ -109,6 +114,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "workflows": WorkflowSettings,
     "routers": RouterSettings,
     "menus": MenuSettings,
+    "webapps": WebAppSettings,
     "hours": HoursSettings,
     "numbers": NumberSettings,
     "routes": RouteSettings,

@@ -25,6 +25,7 @@ from sipcc.switch.application import Application
 from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
+from sipcc.switch.fetching import Fetching
 from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.liveness import Liveness
@@ -78,6 +79,7 @@ class Switch(Application):
         self._reloader = Reloader(self, read)
         super().__init__(config or Config())
         self.posts = HttpPosts()
+        self.fetching = Fetching()
         self.running = False
         """True from the end of the start to the stop."""
 
@@ -177,6 +179,7 @@ class Switch(Application):
             self.phone_registrations.close,
             self.acd.stop,
             self.posts.close,
+            self.fetching.close,
             self.archivist.stop,
             self.speaking.close,
             self._scope.join,
@@ -379,6 +382,7 @@ class Switch(Application):
             bus=self.bus,
             clock=self.clock,
             posts=self.posts,
+            fetching=self.fetching,
         )
 
     def _agent_busy(self, agent: str, dialog: str, began: bool) -> None:

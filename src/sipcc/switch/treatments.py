@@ -15,10 +15,13 @@ from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
+from sipcc.switch.webapps import WebApps
 from sipcc.switch.workflows import Workflows
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
+    from sipcc.ivr.fetchhttp import HttpFetcher
+    from sipcc.switch.fetching import Fetching
     from sipcc.switch.httprouter import HttpPosts
 
 
@@ -35,6 +38,7 @@ class Treatments:
         bus: Bus,
         clock: Clock,
         posts: HttpPosts,
+        fetching: Fetching,
     ) -> None:
         """Read the menus, workflows and routers; `app` finds the handlers of programs.
 
@@ -44,12 +48,18 @@ class Treatments:
         self._queues = frozenset(queue.name for queue in config.queues)
         self.config, self.bus, self.acd, self.queueing = config, bus, acd, queueing
         self.clock = clock
-        self._app = app
+        self._app, self._fetching = app, fetching
         self.services = live_services(self)
         """What live sessions are given."""
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
+        self.webapps = WebApps(self)
+
+    @property
+    def fetcher(self) -> HttpFetcher:
+        """What gets things by URL, as ``[fetch]`` allows it."""
+        return self._fetching.of(self.config.fetch)
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind.
@@ -71,6 +81,8 @@ class Treatments:
             return self.workflows.handler(name)
         if destination.kind == "router":
             return self.routers.handler(name)
+        if destination.kind == "webapp":
+            return self.webapps.handler(name)
         return self._app(name)
 
     def _menu(self, name: str) -> Handler:

@@ -405,7 +405,8 @@ class Runner:
         url = self._door.absolute(item.source)
         if not url.startswith(("http://", "https://")):
             raise BadAnswer(item.source, "only http: and https: can be played")
-        return msgspec.structs.replace(item, source=url)
+        fallback = tuple(self._item(other) for other in item.fallback)
+        return msgspec.structs.replace(item, source=url, fallback=fallback)
 
 
 def _mute(prompts: tuple[steps.Prompt, ...], limit: float) -> steps.Gather:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sipcc.ivr.hooks import ssml
 from sipcc.ivr.hooks.model import BadAnswer
+from sipcc.ivr.hooks.xmltree import Element
+from sipcc.ivr.speech.ssml import ELEMENTS, SsmlBuilder, SsmlError, read_ssml
 from sipcc.ivr.steps import Audio, Named, Spoken, Text
 
 PROMPT = "prompt:"
@@ -21,8 +22,47 @@ def speech(text: str, language: str, voice: str, at: str) -> tuple[Spoken, ...]:
     if len(text) > LONGEST:
         raise BadAnswer(at, f"the text is longer than {LONGEST} characters")
     if text.lstrip().startswith("<speak"):
-        return ssml.said(text.strip(), language, voice, at)
+        try:
+            items = read_ssml(text.strip(), language=language, voice=voice, strict=True)
+        except SsmlError as error:
+            raise BadAnswer(at, f"SSML, {error}") from None
+        return _checked(items, at)
     return (Text(text, language, voice),) if text.strip() else ()
+
+
+def marked(element: Element, language: str, voice: str) -> tuple[Spoken, ...]:
+    """What stands in an element, with SSML in it.
+
+    Raises:
+        BadAnswer: something in it is no SSML.
+    """
+    builder = SsmlBuilder(language=language, voice=voice)
+    _feed(builder, element)
+    items = builder.close()
+    if sum(len(item.text) for item in items if isinstance(item, Text)) > LONGEST:
+        raise element.wrong(f"the text is longer than {LONGEST} characters")
+    return _checked(items, element.at)
+
+
+def _feed(builder: SsmlBuilder, element: Element) -> None:
+    for part in element.content:
+        if isinstance(part, str):
+            builder.text(part)
+            continue
+        if part.name not in ELEMENTS:
+            raise part.wrong(f"{part.name} cannot stand in a text; known are {', '.join(sorted(ELEMENTS))}")
+        builder.start(part.name, part.attributes)
+        _feed(builder, part)
+        builder.end()
+
+
+def _checked(items: tuple[Spoken, ...], at: str) -> tuple[Spoken, ...]:
+    """`items` when all sounds in them may be played."""
+    for item in items:
+        if isinstance(item, Audio):
+            sound(item.source, at)
+            _checked(item.fallback, at)
+    return items
 
 
 def sound(url: str, at: str, *, offset: float = 0.0) -> Spoken:

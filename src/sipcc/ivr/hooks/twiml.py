@@ -13,8 +13,7 @@ from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher, OptionsMatch
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.model import MAX_VERBS, Action, Hook, Program, bargein_of
-from sipcc.ivr.hooks.sounds import LONGEST, sound
-from sipcc.ivr.hooks.ssml import inside
+from sipcc.ivr.hooks.sounds import marked, sound
 from sipcc.ivr.hooks.xmltree import Element, parse
 from sipcc.ivr.steps import Prompt, Spoken
 
@@ -167,10 +166,7 @@ def _say(element: Element) -> list[Action]:
 
 def _said(element: Element) -> tuple[Spoken, ...]:
     attributes = _attributes(element, "voice language loop")
-    items = inside(element, attributes.get("language", ""), attributes.get("voice", ""))
-    if sum(len(item.text) for item in items if isinstance(item, steps.Text)) > LONGEST:
-        raise element.wrong(f"the text is longer than {LONGEST} characters")
-    return items
+    return marked(element, attributes.get("language", ""), attributes.get("voice", ""))
 
 
 def _play(element: Element) -> list[Action]:

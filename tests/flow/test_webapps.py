@@ -1,0 +1,124 @@
+"""Webhook applications on real calls: prompts are heard, keys come over RTP, and a dead one loses nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
+from tests.unit.ivr.hooks.webapp import App
+
+from sipcc.call.events import Decision
+from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
+from sipcc.testing.audio import tone, write_wav
+
+LINE = "4008000200"
+ONE_HZ = 500.0
+
+WEBAPP = """
+[[webapps]]
+name = "bank"
+url = "http://app.example.com/start"
+kind = "{kind}"
+status_url = "http://app.example.com/status"
+fallback = "queue:sales"
+[[numbers]]
+number = "4008000200"
+to = "webapp:bank"
+"""
+
+
+class Net(App):
+    """The application as the only server of the network; some of its places never answer."""
+
+    def __init__(self, answers: Mapping[str, Any], *, slow: str = "") -> None:
+        super().__init__({"/status": "", **answers})
+        self._slow = slow
+        self.allowed: list[str] = []
+
+    def allow(self, url: str) -> None:
+        self.allowed.append(url)
+
+    def session(self) -> Net:
+        return self
+
+    async def fetch(self, request: FetchRequest) -> Fetched:
+        if self._slow and request.target.endswith(self._slow):
+            assert request.timeout is not None
+            await asyncio.sleep(request.timeout)
+            raise FetchError(request.target, "timeout", "nothing came")
+        return await super().fetch(request)
+
+
+@asynccontextmanager
+async def centre_with(folder: Path, net: Net, *, kind: str = "jambonz") -> AsyncIterator[Centre]:
+    async with Centre(folder, config=CONFIG, extra=WEBAPP.format(kind=kind)) as centre:
+        centre.switch.fetching.of = lambda settings: net  # type: ignore
+        yield centre
+
+
+GATHER = {"verb": "gather", "numDigits": 2, "actionHook": "/got", "play": {"url": "prompt:welcome"}}
+
+
+async def test_a_jambonz_application_hears_keys_and_sends_the_caller_to_a_queue(tmp_path: Path) -> None:
+    left = [{"verb": "enqueue", "name": "sales", "actionHook": "/left"}]
+    net = Net({"/start": [GATHER], "/got": left, "/left": [{"verb": "hangup"}]})
+    async with centre_with(tmp_path, net) as centre:
+        phone = await centre.phone("1001")
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.press("42")
+        await caller.hears(MUSIC_HZ)
+        await caller.hears(AGENT_HZ["1001"])
+        await (await phone.next_call()).hangup()
+        await caller.ended()
+    assert net.told("/got")["digits"] == "42"
+    assert net.told("/left")["queue_result"] == "bridged"
+    assert [sent["call_status"] for path, sent in net.asked if path == "/status"] == [
+        "in-progress",
+        "completed",
+    ]
+
+
+async def test_a_twiml_application_dials_a_user(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Gather numDigits='1' action='/got'><Play>prompt:welcome</Play></Gather>"
+            "</Response>",
+            "/got": "<Response><Dial action='/over'><Client>1002</Client></Dial></Response>",
+            "/over": "<Response><Play>prompt:one</Play></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        phone = await centre.phone("1002")
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.press("1")
+        await caller.hears(AGENT_HZ["1002"])
+        rung = await phone.next_call()
+        await rung.hears(CALLER_HZ)
+        await rung.hangup()
+        await caller.hears(ONE_HZ)
+        await caller.ended()
+    assert net.told("/got")["Digits"] == "1"
+    assert net.told("/over")["DialCallStatus"] == "completed"
+
+
+async def test_a_slow_hook_leads_to_the_fallback_after_three_seconds(tmp_path: Path) -> None:
+    net = Net({"/start": [GATHER]}, slow="/got")
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        began = centre.switch.clock.now()
+        await caller.press("42")
+        await caller.hears(MUSIC_HZ)
+        waited = centre.switch.clock.now() - began
+        await caller.hangup()
+    assert 3.0 <= waited < 5.0
+    (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+    assert decided.what == "webapp bank: queue:sales"
+    assert decided.why.startswith("slow:")
