@@ -11,18 +11,19 @@ from sipcc.ivr.steps import Enqueue, Left
 
 if TYPE_CHECKING:
     from sipcc.acd import QueueResult
+    from sipcc.ivr.speech import Speaker
     from sipcc.switch.treatments import Treatments
 
 _ENDED_BY: dict[str, Literal["agent", "caller"]] = {"callee": "agent", "caller": "caller"}
 
 
-def live_services(treatments: Treatments) -> Services:
-    """The services of the switch that `treatments` belong to."""
+def live_services(treatments: Treatments, speaker: Speaker) -> Services:
+    """The services of the switch that `treatments` belong to; `speaker` reads texts."""
 
     async def enter_queue(call: Call, step: Enqueue) -> Left:
         return await _enter(treatments, call, step)
 
-    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue)
+    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue, voice=speaker)
 
 
 async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:

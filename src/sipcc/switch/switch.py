@@ -382,6 +382,7 @@ class Switch(Application):
             bus=self.bus,
             clock=self.clock,
             posts=self.posts,
+            speaker=self.speaking.speaker,
             fetching=self.fetching,
         )
 

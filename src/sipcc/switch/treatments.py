@@ -20,6 +20,7 @@ from sipcc.switch.workflows import Workflows
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
+    from sipcc.ivr.speech import Speaker
     from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.switch.fetching import Fetching
     from sipcc.switch.httprouter import HttpPosts
@@ -38,6 +39,7 @@ class Treatments:
         bus: Bus,
         clock: Clock,
         posts: HttpPosts,
+        speaker: Speaker,
         fetching: Fetching,
     ) -> None:
         """Read the menus, workflows and routers; `app` finds the handlers of programs.
@@ -49,7 +51,7 @@ class Treatments:
         self.config, self.bus, self.acd, self.queueing = config, bus, acd, queueing
         self.clock = clock
         self._app, self._fetching = app, fetching
-        self.services = live_services(self)
+        self.services = live_services(self, speaker)
         """What live sessions are given."""
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
