@@ -32,6 +32,8 @@ import msgspec
 
 from sipcc.call.destination import Destination
 from sipcc.call.digits import Answer as Verdict
+from sipcc.call.digits import CollectSettings, LengthMatcher
+from sipcc.errors import CallEnded
 from sipcc.ivr.flows.script import Answer
 from sipcc.ivr.simcall import Line, SimCall
 from sipcc.ivr.simquestion import HungUp, SimQuestion, played_until
@@ -54,6 +56,10 @@ from sipcc.ivr.steps import (
 __all__ = ["Line", "SimSession", "finish"]
 
 BEEP_SECONDS: Final = 0.3
+
+_ANY_KEY: Final = LengthMatcher(1, allowed="0123456789*#ABCD")
+_AT_ONCE: Final = CollectSettings(timeout=0.0, terminators="")
+"""What is said before a recording: any key may cut it."""
 
 _T = TypeVar("_T")
 
@@ -81,8 +87,8 @@ class SimSession(SimCall):
         lengths: Tells how long prompts are; without a catalogue all lengths are estimates.
         wall: The Unix time at which the call begins.
         answered: False for a call that is still to be answered.
-        on_go: Carries out destinations; without it a `go` is noted, except that queues, telephones and
-            hanging up are carried out.
+        on_go: Carries out a destination, and tells whether it did; the others are noted, except that queues,
+            telephones and hanging up are carried out.
     """
 
     async def answer(self) -> None:
@@ -116,27 +122,20 @@ class SimSession(SimCall):
         self._verb()
         if step.label or not step.prompts:
             self._note("ask", step.label)
-        soundings, starts = self._schedule(step.prompts)
         self._sim.begin(question=True)
-        self._sim.hears(soundings)
-        question = SimQuestion(step, self._sim, self._keys, soundings=soundings, starts=starts, now=self._now)
-        try:
-            answer = question.run()
-        except HungUp:
-            self._now = question.now
-            self._heard(soundings, question.played_to)
-            self._gone()
-        self._now = question.now
-        self._heard(soundings, question.played_to)
+        answer = self._question(step)
         self._sim.end()
-        if question.timer:
-            self._note("timer", question.timer)
         self._note(answer.outcome, _shown(answer, secret=step.collect.secret))
         return answer
 
     async def record(self, step: Record) -> Recorded:
         """Record the caller; hanging up in it is a result."""
-        await self.play(step.prompts)
+        self._verb()
+        self._keys.flush()
+        try:
+            self._question(Gather(prompts=step.prompts, keys=_ANY_KEY, collect=_AT_ONCE))
+        except CallEnded:
+            return Recorded(ended_by="hangup")
         self._keys.flush()
         self._now += BEEP_SECONDS if step.beep else 0.0
         self._sim.begin(question=True)
@@ -151,6 +150,7 @@ class SimSession(SimCall):
         """Connect the caller with somebody, as ``dial`` says it goes."""
         self._verb()
         self._note("transfer", f"{step.mode} {', '.join(step.targets)}")
+        self.handed_at = self._now if self.handed_at is None else self.handed_at
         plan = _table(self.found("dial"), "outcome")
         outcome = str(plan.get("outcome", "answered"))
         if outcome == "answered":
@@ -180,6 +180,7 @@ class SimSession(SimCall):
         """Let the caller wait in a queue, which goes as ``queue`` says."""
         self._verb()
         self._note("enqueue", step.queue)
+        self.handed_at = self._now if self.handed_at is None else self.handed_at
         plan = _table(self.found("queue"), "exit")
         exit_ = str(plan.get("exit", "answered"))
         self._sim.begin(question=False)
@@ -238,14 +239,30 @@ class SimSession(SimCall):
         self._note("go", str(destination))
         if destination.kind == "hangup":
             await self.hangup()
-        elif self._on_go is not None:
-            await self._on_go(self, destination)
+        elif self._on_go is not None and await self._on_go(self, destination):
+            return
         elif destination.kind == "queue":
             await self.enqueue(Enqueue(queue=destination.argument))
         elif destination.kind == "dial":
             await self.transfer(Transfer(targets=(destination.argument,)))
 
     # -- parts of the verbs ------------------------------------------------------------------------------
+
+    def _question(self, step: Gather) -> Gathered:
+        soundings, starts = self._schedule(step.prompts)
+        self._sim.hears(soundings)
+        question = SimQuestion(step, self._sim, self._keys, soundings=soundings, starts=starts, now=self._now)
+        try:
+            answer = question.run()
+        except HungUp:
+            self._now = question.now
+            self._heard(soundings, question.played_to)
+            self._gone()
+        self._now = question.now
+        self._heard(soundings, question.played_to)
+        if question.timer and step.collect is not _AT_ONCE:
+            self._note("timer", question.timer)
+        return answer
 
     def _talk(self, step: Transfer, until: float) -> str:
         """Let two talk; the keys that parted them, or none."""
@@ -282,7 +299,7 @@ class SimSession(SimCall):
             deed = self._sim.take()
             if deed.what == "hangup":
                 return self._recorded(step, "hangup", began)
-            if deed.what == "up" and deed.key in step.terminators:
+            if deed.what == "down" and deed.key in step.terminators:
                 return self._recorded(step, "key", began, deed.key)
             if deed.what == "voice":
                 spoke, spoke_until = True, deed_at + deed.seconds

@@ -58,7 +58,7 @@ class SimCall:
         lengths: Lengths | None = None,
         wall: float = START_WALL,
         answered: bool = False,
-        on_go: Callable[[Session, Destination], Awaitable[None]] | None = None,
+        on_go: Callable[[Session, Destination], Awaitable[bool]] | None = None,
     ) -> None:
         script = parse_script(script) if isinstance(script, str) else script
         self.language = language
@@ -74,6 +74,8 @@ class SimCall:
         """How long prompts were heard in all."""
         self.human_at: float | None = None
         """When somebody first answered: an agent, or who was dialled."""
+        self.handed_at: float | None = None
+        """When the caller was first put into a queue, or somebody was first called for it."""
         self.exit = ""
         """How the call ended: ``caller``, or the cause of our hanging up; empty while it lives."""
         self._caller = caller

@@ -99,7 +99,8 @@ class SimCaller:
                 if not wanted or self._used == self._turn:
                     return None
                 self._used = self._turn
-                return max(self._free_at, now)
+                heard = self._hears[-1].ends if act.to_the_end and self._hears else now
+                return max(self._free_at, now, heard)
             case HeardPrompt():
                 return self._end_of(act.name, max(self._free_at, now))
             case Silence():

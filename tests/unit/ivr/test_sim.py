@@ -134,6 +134,12 @@ def test_a_line_may_wait_for_a_prompt_to_be_heard():
     assert session.said == ["welcome"]
 
 
+def test_a_line_may_hear_the_question_first():
+    answer, session = ask("listen keys 1")
+    assert (answer.keys, answer.barged) == ("1", False)
+    assert session.now() == pytest.approx(5.1)
+
+
 def test_a_voice_is_understood_and_cuts_where_it_may():
     listen = Listen(accepts=lambda text: text == "查订单")
     answer, session = ask("wait 1s say 查订单", listen=listen)
@@ -225,7 +231,7 @@ def test_secret_keys_and_values_are_in_no_log():
 
 
 @pytest.mark.parametrize(("script", "ended_by", "seconds", "key"), [
-    ("say hello wait 1s keys #", "key", 1.433, "#"),
+    ("say hello wait 1s keys #", "key", 1.333, "#"),
     ("say hello", "silence", 3.333, ""),
     ("", "noinput", 0.0, ""),
     ("keys 5", "noinput", 0.0, ""),
@@ -238,6 +244,16 @@ def test_a_recording_ends_as_the_step_says(script, ended_by, seconds, key):
     assert recorded.seconds == pytest.approx(seconds)
     assert recorded.path == ("x.wav" if seconds else "")
     assert session.exit == ("caller" if ended_by == "hangup" else "")
+
+
+def test_a_key_cuts_what_is_said_before_a_recording():
+    session = SimSession("at 2s keys 1\nkeys #")
+    recorded = finish(session.record(Record(prompts=five("keys"))))
+    assert (recorded.ended_by, recorded.path) == ("key", "")
+    assert session.now() == pytest.approx(2.4)
+    gone = SimSession("at 2s hangup")
+    assert finish(gone.record(Record(prompts=five("keys")))).ended_by == "hangup"
+    assert gone.exit == "caller"
 
 
 def test_a_recording_has_a_longest_time():
@@ -303,10 +319,13 @@ def test_programs_conferences_and_destinations():
 def test_a_destination_is_carried_out_by_who_knows_it():
     async def on_go(session, destination):
         await session.wait(3)
+        return destination.kind == "menu"
 
     session = SimSession(on_go=on_go)
     finish(session.go(Destination.parse("menu:main")))
     assert session.now() == 3.0
+    finish(session.go(Destination.parse("queue:sales")))
+    assert session.human_at == 16.0
 
 
 def test_a_call_that_goes_round_for_ever_is_ended():

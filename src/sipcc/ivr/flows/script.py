@@ -6,14 +6,16 @@ A script is text, one line for each thing that the caller answers to::
     keys 1 wait 2s keys 3#        # at the first question: key 1, and two seconds after it 3 and #
     silence                       # lets the next question run out
     say 查订单                     # says something to the one after it
-    heard welcome keys 2          # presses 2 once the prompt was heard to its end
+    listen keys 3                 # hears the question to its end, and presses 3 then
+    heard welcome keys 2          # presses 2 once that prompt was heard
     at 90s hangup                 # 90 seconds after the call began
 
 A line that begins with ``keys``, ``say`` or ``silence`` begins when the next question is asked: as soon as
-its prompt starts, so a key cuts it where that is allowed. ``hangup`` begins as well when the caller is put
-into a queue or connected. What follows on the same line follows in time, without waiting for a question: a
-burst of keys in one line is typed ahead through as many menus as it goes. A line that begins with ``wait``,
-``at`` or ``heard`` waits for just that. When the script is over the caller is silent.
+its prompt starts, so a key cuts it where that is allowed; ``listen`` before them hears the question first.
+``hangup`` begins as well when the caller is put into a queue or connected. What follows on the same line
+follows in time, without waiting for a question: a burst of keys in one line is typed ahead through as many
+menus as it goes. A line that begins with ``wait``, ``at`` or ``heard`` waits for just that. When the script
+is over the caller is silent.
 
 Settings (``name=value``) hold from the start, wherever they stand. A value is a word or a TOML value; where
 one name has several, they are used one after the other and the last one again and again.
@@ -72,6 +74,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     anything: bool = False
     """True takes as well being put into a queue, connected, or given to a program."""
+    to_the_end: bool = False
+    """True waits until all that is said with the question was heard."""
 
 
 class HeardPrompt(msgspec.Struct, frozen=True):
@@ -106,7 +110,7 @@ class Script(msgspec.Struct, frozen=True):
 _SETTING: Final = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?P<value>.+)")
 _TIME: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|min|h)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_WORDS: Final = ("keys", "say", "wait", "at", "heard", "silence", "hangup")
+_WORDS: Final = ("keys", "say", "wait", "at", "heard", "listen", "silence", "hangup")
 
 
 def parse_script(text: str) -> Script:
@@ -152,13 +156,16 @@ def _acts(words: list[str]) -> Iterable[Act]:
         yield Asked()
     elif first == "hangup":
         yield Asked(anything=True)
+    elif first == "listen":
+        yield Asked(to_the_end=True)
+        words.pop(0)
     while words:
         word = words.pop(0)
         if word == "silence":
             yield Silence()
         elif word == "hangup":
             yield HangUp()
-        elif word not in _WORDS:
+        elif word == "listen" or word not in _WORDS:
             raise ValueError(f"{word!r} is not known; a line has {', '.join(_WORDS)}, or is name=value")
         elif not words:
             raise ValueError(f"{word!r} needs something after it, as in {_EXAMPLES[word]!r}")
