@@ -8,18 +8,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from tests.flow.centre import CALLER_HZ, CONFIG, Centre
+import pytest
+from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, WELCOME_HZ, Centre
 
 from sipcc import Call
+from sipcc.call.events import Decision
 from sipcc.ivr.bots.links import LinkEnded
 from sipcc.ivr.bots.serve import stream
 from sipcc.ivr.bots.twilio import TwilioBot
 from sipcc.ivr.bots.words import Heard, Key, Marked, Started, Stopped, ToBot
-from sipcc.ivr.events import BotJoined, BotLeft
+from sipcc.ivr.events import BotJoined, BotLeft, ContextGiven
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Stream, Streamed
 from sipcc.rtp.codec import g711
+from sipcc.switch.bots import MAX_HANDED_ON
 from sipcc.testing.audio import find_tones, tone
+from sipcc.testing.phone import Answer
 
 LINE = "4008000100"
 BOT_HZ = 500.0
@@ -39,6 +43,7 @@ class Wire:
         self.told: list[ToBot] = []
         self.raw: list[str] = []
         self.closed = False
+        self.work: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # what the switch has
     async def send(self, message: str | bytes) -> None:
@@ -87,6 +92,22 @@ class Wire:
         return g711.decode(coded, "PCMU")
 
 
+def dialler(bot: Work, wires: list[Wire], asked: list[Asked]) -> Callable[..., Awaitable[Wire]]:
+    """What connects with `bot`, a new one for each connection; one that is not there refuses."""
+
+    async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Wire:
+        asked.append((url, protocol, dict(headers)))
+        if "nobody" in url:
+            raise OSError("refused")
+        wire = Wire()
+        wire.work = asyncio.ensure_future(bot(wire))  # type: ignore[arg-type]
+        wires.append(wire)
+        return wire
+
+    return connect
+
+
+Asked = tuple[str, str, dict[str, str]]
 Work = Callable[[Wire], Awaitable[None]]
 
 
@@ -96,16 +117,9 @@ class Stage:
     def __init__(self, folder: Path, bot: Work, step: Stream | None = None, config: str = CONFIG) -> None:
         self.results: list[Streamed] = []
         self.wires: list[Wire] = []
-        self.bots: list[asyncio.Future[None]] = []
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.asked: list[Asked] = []
         step = step or Stream(url="ws://bot.example.com/talk", parameters={"from": "someone"})
-
-        async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Wire:
-            self.asked.append((url, protocol, dict(headers)))
-            wire = Wire()
-            self.wires.append(wire)
-            self.bots.append(asyncio.ensure_future(bot(wire)))  # type: ignore[arg-type]
-            return wire
+        connect = dialler(bot, self.wires, self.asked)
 
         async def handler(call: Call) -> None:
             result = await call.unless_ended(stream(LiveSession(call), step, connect=connect))
@@ -119,7 +133,7 @@ class Stage:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.centre.__aexit__(*exc)
-        await asyncio.gather(*self.bots)
+        await asyncio.gather(*(wire.work for wire in self.wires))
 
 
 async def test_a_bot_hears_the_caller_and_is_heard(tmp_path: Path) -> None:
@@ -249,3 +263,150 @@ async def test_a_caller_who_hangs_up_is_told_to_the_bot(tmp_path: Path) -> None:
     [left] = stage.centre.told("BotLeft")
     assert isinstance(left, BotLeft)
     assert left.ended_by == "hangup"
+
+
+# -- the destination bot:NAME ------------------------------------------------------------------------------
+
+BOTS = """
+[[bots]]
+name = "helper"
+url = "ws://bot.example.com/talk"
+secret = "Bearer abc"
+parameters = {{ tone = "calm" }}
+fallback = "queue:help"
+then = "play:welcome"
+max_time = 20
+[[bots]]
+name = "gone"
+url = "ws://nobody.example.com/"
+wire = "jambonz"
+fallback = "queue:help"
+[[bots]]
+name = "restless"
+url = "ws://bot.example.com/again"
+fallback = "play:welcome"
+[[numbers]]
+number = "4008000101"
+to = "bot:helper"
+[[numbers]]
+number = "4008000102"
+to = "bot:gone"
+[[numbers]]
+number = "4008000103"
+to = "bot:restless"
+"""
+
+
+class Site:
+    """A centre with bots in its configuration."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, bot: Work) -> None:
+        self.wires: list[Wire] = []
+        self.asked: list[Asked] = []
+        monkeypatch.setattr("sipcc.ivr.bots.links.connect", dialler(bot, self.wires, self.asked))
+        self.centre = Centre(folder, config=CONFIG + BOTS)
+
+    def told(self, *kinds: str) -> list[str]:
+        return [type(event).__name__ for event in self.centre.events if type(event).__name__ in kinds]
+
+    async def __aenter__(self) -> Centre:
+        return await self.centre.__aenter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.centre.__aexit__(*exc)
+        await asyncio.gather(*(wire.work for wire in self.wires))
+
+
+async def test_an_agent_knows_what_the_bot_found_out_before_its_phone_rings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bot(wire: Wire) -> None:
+        started = await wire.hears(Started)
+        assert isinstance(started, Started)
+        assert started.facts.parameters == {"from": "13800138000", "to": "4008000101", "tone": "calm"}
+        wire.extends(type="queue", queue="sales", transcript="asks for a refund", context={"order": "12"})
+        await wire.until_stopped()
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        await centre.phone("1001", Answer(after=1.0))
+        caller = await centre.carrier.call("4008000101")
+        await caller.hears(AGENT_HZ["1001"], timeout=10)
+        await caller.hangup()
+    assert site.asked == [("ws://bot.example.com/talk", "", {"Authorization": "Bearer abc"})]
+    [given] = centre.told("ContextGiven")
+    assert isinstance(given, ContextGiven)
+    assert given.queue == "sales"
+    assert given.context == {"order": "12", "transcript": "asks for a refund"}
+    assert site.told("BotLeft", "ContextGiven", "OfferMade") == ["BotLeft", "ContextGiven", "OfferMade"]
+
+
+@pytest.mark.parametrize("number", ["4008000101", "4008000102"])
+async def test_a_bot_that_dies_or_is_not_there_loses_its_caller_to_the_fallback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.leaves(lost=True)
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        await centre.phone("1003", Answer(after=0.1))
+        caller = await centre.carrier.call(number)
+        await caller.hears(AGENT_HZ["1003"], timeout=3)
+        await caller.hangup()
+    [left] = centre.told("BotLeft")
+    assert isinstance(left, BotLeft)
+    assert left.ended_by == ("lost" if number.endswith("1") else "unreachable")
+    assert site.asked[0][1] == ("" if number.endswith("1") else "audio.jambonz.org")
+    whys = [event.why for event in centre.events if isinstance(event, Decision)]
+    assert left.ended_by in whys
+
+
+async def test_a_bot_that_leaves_goes_where_the_settings_say_and_one_that_stays_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        if len(site.wires) == 1:
+            wire.leaves()
+        elif len(site.wires) == 2:
+            wire.extends(type="transfer", to="menu:of no such name")
+            await wire.until_stopped()
+        else:
+            await wire.until_stopped()  # it never leaves
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        await centre.phone("1003", Answer(after=0.1))
+        caller = await centre.carrier.call("4008000101")
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+        for patience in (3, 25):
+            caller = await centre.carrier.call("4008000101")
+            await caller.hears(AGENT_HZ["1003"], timeout=patience)
+            await caller.hangup()
+            await asyncio.sleep(10)
+    lefts = [event for event in centre.events if isinstance(event, BotLeft)]
+    assert [(event.ended_by, event.to) for event in lefts] == [
+        ("program", ""),
+        ("program", "menu:of no such name"),
+        ("lost", ""),
+    ]
+    assert lefts[2].seconds == 20.0
+
+
+async def test_bots_that_send_a_call_in_a_circle_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.extends(type="transfer", to="bot:restless", now=True)
+        await wire.until_stopped()
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        caller = await centre.carrier.call("4008000103")
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+    assert len(site.wires) == MAX_HANDED_ON

@@ -21,6 +21,7 @@ Kind = Literal[
     "workflow",
     "router",
     "webapp",
+    "bot",
     "reject",
     "app",
     "hangup",
@@ -33,7 +34,7 @@ DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
 _NEEDS_ARGUMENT = frozenset(
-    {"play", "dial", "menu", "queue", "workflow", "router", "webapp", "reject", "app"}
+    {"play", "dial", "menu", "queue", "workflow", "router", "webapp", "bot", "reject", "app"}
 )
 
 
@@ -54,6 +55,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``workflow:NAME`` | answered; the queues of the workflow of that name |
     | ``router:NAME`` | where the service or function of that name says |
     | ``webapp:NAME`` | what the web application of that name says, verb by verb |
+    | ``bot:NAME`` | answered; the caller speaks with the bot of that name |
     | ``app:NAME`` | the Python handler routed under that name |
     | ``hangup`` | hung up |
     """

@@ -21,6 +21,7 @@ from sipcc.acd.strategies import BUILT_IN
 from sipcc.call.settings import DiallingSettings
 from sipcc.config.alerts import check_alerts
 from sipcc.config.api import check_api
+from sipcc.config.bots import check_bots
 from sipcc.config.callbacks import check_callbacks
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.fetch import check_fetch, check_webapps
@@ -310,6 +311,7 @@ def _check_all(
     if not report.has_error_below(("fetch",)):
         check_fetch(config.fetch, report)
     check_webapps(lists["webapps"], names, report)
+    check_bots(lists["bots"], names, report)
     check_region_waits(lists["queues"], lists["agents"], report)
     for section in ("queues", "numbers"):
         check_recordings(section, lists[section], report)

@@ -19,7 +19,7 @@ from sipcc.reading.findings import Report
 TAKEN = (
     *("calls", "ivr", "fetch", "toll", "screening", "regions"),
     *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "webapps", "hours", "numbers"),
-    *("routes", "alerts", "webhooks", "tokens"),
+    *("bots", "routes", "alerts", "webhooks", "tokens"),
 )
 """The sections that a reload takes over as a whole."""
 

@@ -12,6 +12,7 @@ from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.call.screening import ScreeningSettings
 from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, TollSettings
 from sipcc.call.trunkroutes import RouteSettings
+from sipcc.ivr.bots.settings import BotSettings
 from sipcc.ivr.fetch import FetchSettings
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hours import HoursSettings
@@ -75,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     routers: tuple[RouterSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
     webapps: tuple[WebAppSettings, ...] = ()
+    bots: tuple[BotSettings, ...] = ()
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
@@ -115,6 +117,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "routers": RouterSettings,
     "menus": MenuSettings,
     "webapps": WebAppSettings,
+    "bots": BotSettings,
     "hours": HoursSettings,
     "numbers": NumberSettings,
     "routes": RouteSettings,

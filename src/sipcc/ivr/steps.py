@@ -298,6 +298,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what it says must be there before it sounds."""
     limit_s: float = 300.0
     """How much it may be ahead of the caller's ear."""
+    max_time: float | None = None
+    """After so long it is treated as lost; None for no end."""
     extended: bool = False
     """Whether it is told more than its platform's documentation has, without asking."""
 

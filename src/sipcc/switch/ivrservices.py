@@ -8,6 +8,7 @@ from sipcc.call import Call
 from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.services import Services
 from sipcc.ivr.steps import Enqueue, Left
+from sipcc.switch.bots import stream
 
 if TYPE_CHECKING:
     from sipcc.acd import QueueResult
@@ -23,7 +24,7 @@ def live_services(treatments: Treatments, speaker: Speaker) -> Services:
     async def enter_queue(call: Call, step: Enqueue) -> Left:
         return await _enter(treatments, call, step)
 
-    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue, voice=speaker)
+    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue, stream=stream, voice=speaker)
 
 
 async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:

@@ -11,6 +11,7 @@ from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.ivr import MenuFlow
+from sipcc.switch.bots import Bots
 from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
@@ -57,6 +58,7 @@ class Treatments:
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
         self.webapps = WebApps(self)
+        self.bots = Bots(self)
 
     @property
     def fetcher(self) -> HttpFetcher:
@@ -85,6 +87,8 @@ class Treatments:
             return self.routers.handler(name)
         if destination.kind == "webapp":
             return self.webapps.handler(name)
+        if destination.kind == "bot":
+            return self.bots.handler(name)
         return self._app(name)
 
     def _menu(self, name: str) -> Handler:

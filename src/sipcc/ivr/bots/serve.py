@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sipcc.ivr.bots import links
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
 from sipcc.ivr.bots.jambonz import PROTOCOL, JambonzPlatform
-from sipcc.ivr.bots.links import Connect, Link, connect
 from sipcc.ivr.bots.talk import Conversation
 from sipcc.ivr.bots.twilio import TwilioPlatform
 from sipcc.ivr.bots.words import Cleared, Facts, Form, FromBot, Key, Marked, PlatformWire, Played
@@ -24,7 +24,7 @@ _log = get_logger("sipcc.ivr.bots")
 class WirePeer:
     """A bot behind a link that speaks some wire."""
 
-    def __init__(self, link: Link, wire: PlatformWire) -> None:
+    def __init__(self, link: links.Link, wire: PlatformWire) -> None:
         self._link, self._wire = link, wire
 
     @property
@@ -63,12 +63,12 @@ class WirePeer:
             await self._link.send(message)
 
 
-async def stream(session: LiveSession, step: Stream, *, connect: Connect = connect) -> Streamed:
+async def stream(session: LiveSession, step: Stream, *, connect: links.Connect | None = None) -> Streamed:
     """Let the program that `step` names speak with the caller until it leaves, or is lost."""
     call, bus = session.call, session.call.context.bus
     wire = wire_for(session, step)
     try:
-        link = await connect(
+        link = await (connect or links.connect)(
             step.url,
             protocol=PROTOCOL if step.wire == "jambonz" else "",
             headers=step.headers,
@@ -89,6 +89,7 @@ async def stream(session: LiveSession, step: Stream, *, connect: Connect = conne
             both_ways=step.both_ways,
             lead_ms=step.lead_ms,
             limit_s=step.limit_s,
+            max_time=step.max_time,
         ).run()
     finally:
         bus.emit(_left(session, step, result, session.now() - began, wire))

@@ -99,9 +99,11 @@ class Conversation:
         both_ways: bool = True,
         lead_ms: int = LEAD_MS,
         limit_s: float = LIMIT_S,
+        max_time: float | None = None,
     ) -> None:
         self._session, self._call, self._peer = session, session.call, peer
         self._both_ways = both_ways
+        self._max_time = max_time
         self._ears = Ears(peer.form)
         self._mouth = Mouth(peer.form, lead_ms=lead_ms, limit_s=limit_s)
         self._out = PlayOut(self._begin_stream)
@@ -118,6 +120,9 @@ class Conversation:
         call.stop_playing()
         call.listen_keys(self._on_key)
         tasks: list[asyncio.Future[None]] = []
+        timer = None
+        if self._max_time is not None:
+            timer = asyncio.get_running_loop().call_later(self._max_time, lambda: self._leave(lost=True))
         try:
             await self._peer.begin()
             parts = (self._hear, self._read, self._write)
@@ -127,6 +132,8 @@ class Conversation:
             result = replace(self._result, ended_by="lost")
         finally:
             call.unlisten_keys(self._on_key)
+            if timer is not None:
+                timer.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

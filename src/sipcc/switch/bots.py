@@ -1,0 +1,90 @@
+"""The bots of ``[[bots]]``, as treatments of calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipcc.call import Call, Destination, Handler
+from sipcc.call.events import Decision
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.ivr.events import ContextGiven
+from sipcc.ivr.live import LiveSession
+from sipcc.ivr.steps import Stream, Streamed
+from sipcc.switch.missing import missing
+
+if TYPE_CHECKING:
+    from sipcc.ivr.bots.settings import BotSettings
+    from sipcc.switch.treatments import Treatments
+
+MAX_HANDED_ON = 20
+"""So often bots hand one call on to each other; then it goes to the fallback, which is none of them."""
+
+
+async def stream(session: LiveSession, step: Stream) -> Streamed:
+    """Let a program speak with a caller; what that needs is loaded with the first one."""
+    from sipcc.ivr.bots.serve import stream as serve
+
+    return await serve(session, step)
+
+
+class Bots:
+    """The treatments behind ``bot:NAME``."""
+
+    def __init__(self, host: Treatments) -> None:
+        """Take the bots of the configuration of `host`."""
+        self._host = host
+        self._bots = {bot.name: bot for bot in host.config.bots}
+        self._handed_on: dict[str, int] = {}
+
+    def handler(self, name: str) -> Handler:
+        """The treatment of calls that are sent to the bot called `name`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name not in self._bots:
+            raise missing("bot", name, self._bots)
+        bot = self._bots[name]
+
+        async def handler(call: Call) -> None:
+            first = call.id not in self._handed_on
+            self._handed_on[call.id] = self._handed_on.get(call.id, 0) + 1
+            try:
+                await self._run(bot, call)
+            finally:
+                if first:
+                    del self._handed_on[call.id]
+
+        return handler
+
+    async def _run(self, bot: BotSettings, call: Call) -> None:
+        session = LiveSession(call, self._host.services)
+        if self._handed_on[call.id] > MAX_HANDED_ON:
+            result = Streamed(ended_by="lost")
+        else:
+            result = await session.stream(bot.step(caller=session.caller, dialled=session.dialled))
+        handler, to = self._next(bot, result)
+        self._tell(bot, call, result, to)
+        session.variables.update(result.context)
+        await handler(call)
+
+    def _next(self, bot: BotSettings, result: Streamed) -> tuple[Handler, Destination]:
+        """Where the call goes; what the bot makes up leads to the fallback."""
+        if result.ended_by == "program":
+            try:
+                to = Destination.parse(result.to or bot.then)
+                return self._host.handler_of(to), to
+            except (ValueError, ConfigError, LocalProtocolError):
+                pass
+        to = Destination.parse(bot.fallback)
+        return self._host.handler_of(to), to
+
+    def _tell(self, bot: BotSettings, call: Call, result: Streamed, to: Destination) -> None:
+        """Tell why the call goes on there, and what the bot has found out, before anybody's phone rings."""
+        host = self._host
+        why = result.ended_by if not result.to else f"{result.ended_by}: {result.to}"
+        host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=f"bot {bot.name}: {to}", why=why))
+        context = {**result.context, **({"transcript": result.transcript} if result.transcript else {})}
+        if context:
+            queue = to.argument if to.kind == "queue" else ""
+            host.bus.emit(ContextGiven(at=host.clock.now(), call=call.id, queue=queue, context=context))
