@@ -7,14 +7,17 @@ from urllib.parse import urljoin
 
 from sipcc.ivr.fetch import Fetcher, FetchError, FetchRequest
 from sipcc.ivr.grammar.abnfform import parse_abnf
+from sipcc.ivr.grammar.builtin import SCHEME, builtin
 from sipcc.ivr.grammar.chart import Chart, productive
 from sipcc.ivr.grammar.keys import KeyMatcher
+from sipcc.ivr.grammar.meaning import meaning
 from sipcc.ivr.grammar.model import Choice as _Choice
 from sipcc.ivr.grammar.model import Document, Expansion, GrammarError, Mode, Reference, Repeat, Rule
 from sipcc.ivr.grammar.model import Sequence as _Sequence
 from sipcc.ivr.grammar.tree import Branch, tree_of
 from sipcc.ivr.grammar.words import keys_of, spoken_words
 from sipcc.ivr.grammar.xmlform import parse_xml
+from sipcc.ivr.js import Engine, Json
 
 MAX_DOCUMENTS = 50
 """Grammars that one may refer to, all together."""
@@ -27,9 +30,9 @@ ABNF_TYPES = frozenset({"application/srgs", "application/grammar"})
 class Match:
     """What was matched."""
 
-    def __init__(self, tree: Branch, root: Rule) -> None:
+    def __init__(self, tree: Branch, convert: Callable[[str], Json] | None = None) -> None:
         self.tree = tree
-        self._root = root
+        self._convert = convert
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -41,6 +44,23 @@ class Match:
         """The tags in their order."""
         return self.tree.tags
 
+    @property
+    def text(self) -> str:
+        """The tokens with spaces between them, or the keys without."""
+        return self.tree.text
+
+    def meaning(self, engine: Engine | None = None) -> Json:
+        """What it means, as the tags say; see `sipcc.ivr.grammar.meaning`.
+
+        Args:
+            engine: Runs the scripts of tags; None makes one, where there are scripts.
+
+        Raises:
+            ScriptError: a script failed.
+            ConfigError: there are scripts, and what runs them is not installed.
+        """
+        return meaning(self.tree, engine) if self._convert is None else self._convert(self.text)
+
     def __repr__(self) -> str:
         return f"<Match {self.tree}>"
 
@@ -51,8 +71,11 @@ class Grammar:
     Matching takes a bounded time; GrammarError says that it would be too long.
     """
 
-    def __init__(self, document: Document, rule: str = "") -> None:
-        """`rule` stands in for the root rule."""
+    def __init__(
+        self, document: Document, rule: str = "", convert: Callable[[str], Json] | None = None
+    ) -> None:
+        """`rule` stands in for the root rule, `convert` for the tags."""
+        self._convert = convert
         self.document = document
         self.mode: Mode = document.mode
         self.language = document.language
@@ -74,7 +97,7 @@ class Grammar:
             if not chart.open:
                 return None
             chart.feed(word)
-        return Match(tree_of(chart), chart.root) if chart.complete else None
+        return Match(tree_of(chart), self._convert) if chart.complete else None
 
     def accepts(self, said: str | Sequence[str], rule: str | None = None) -> bool:
         """Whether it matches."""
@@ -158,7 +181,7 @@ async def load_grammar(
 
     Args:
         source: The document in the XML or the ABNF form; None fetches it from `url`, which may name a rule
-            behind a ``#``, a public one.
+            behind a ``#``, a public one; or one of `sipcc.ivr.grammar.builtin`.
         url: Where it is; the base of the URIs in it.
         fetcher: Gets it, and the grammars that it refers to.
         media_type: Which form it is in. What begins with ``#ABNF`` is ABNF whatever is said.
@@ -172,6 +195,9 @@ async def load_grammar(
         GrammarError: it is no grammar, or something that it refers to is none or cannot be fetched.
         FetchError: it cannot be fetched.
     """
+    if source is None and url.startswith(SCHEME):
+        text, convert = builtin(url, language)
+        return Grammar(parse_abnf(text, url=url), convert=convert)
     request = headers or (lambda where: FetchRequest(url=where))
     loader = _Loader(fetcher, request, language)
     name = ""

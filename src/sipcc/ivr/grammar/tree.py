@@ -7,12 +7,23 @@ A tree has the rules, and below them tokens, tags and further rules, as SRGS 1.0
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import msgspec
 
 from sipcc.ivr.grammar.chart import Chart, Node
-from sipcc.ivr.grammar.model import Choice, Reference, Repeat, Rule, Sequence, Special, Tag, Token
+from sipcc.ivr.grammar.model import (
+    Choice,
+    Document,
+    Reference,
+    Repeat,
+    Rule,
+    Sequence,
+    Special,
+    Tag,
+    Token,
+)
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -28,15 +39,21 @@ class Mark(msgspec.Struct, frozen=True):
     text: str
 
 
-class Branch(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Branch:
     """A rule that was matched."""
 
     rule: str
     children: tuple[Word | Mark | Branch, ...]
+    document: Document = field(compare=False, repr=False)
+    """The grammar that has the rule."""
     uri: str = ""
-    """The grammar that the rule is from, when another refers to it; empty within one grammar."""
-    said: str = ""
-    """The input that it has matched."""
+    """Where that is, when another grammar refers to it; empty within one grammar."""
+
+    @property
+    def text(self) -> str:
+        """What was matched: tokens with spaces between them, keys without."""
+        return ("" if self.document.mode == "dtmf" else " ").join(self.words)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -188,13 +205,12 @@ class _Tree:
             self._under_way.add(key)
             children = yield self.build(node.body, start, end)
             self._under_way.discard(key)
-            said = " ".join(self._chart.words[start:end])
-            return [Branch(node.name, tuple(children), said=said)]
+            return [Branch(node.name, tuple(children), node.document)]
         if isinstance(node, Reference):
             assert node.rule is not None
             (branch,) = yield self.build(node.rule, start, end)
             if node.uri:
-                branch = msgspec.structs.replace(branch, uri=node.rule.document.url or node.uri)
+                branch = replace(branch, uri=node.rule.document.url or node.uri)
             return [branch]
         if isinstance(node, Repeat):
             cuts = yield self._rounds(node, start, end, limit)

@@ -1,0 +1,157 @@
+"""Grammars made at random, in both forms, against a recogniser that knows nothing but sets of sentences."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from typing import Any, TypeAlias
+from xml.sax.saxutils import escape
+
+import pytest
+from tests.unit.ivr.grammar.forms import abnf, load, xml
+
+Shape: TypeAlias = tuple[Any, ...]
+"""An expansion: its kind and what is in it."""
+
+NAMES = ("r", "r1", "r2")
+WORDS = ("a", "b", "c")
+LONGEST = 4
+GRAMMARS = int(os.environ.get("SIPCC_GRAMMARS", "150"))
+"""How many are made; a long run has 10,000."""
+
+
+def shape(chance: random.Random, depth: int, rules: int) -> Shape:
+    kind = chance.choice(["word", "word", "ref", "tag", "null", "void"] if depth == 0 else
+                         ["word", "word", "seq", "seq", "alt", "alt", "rep", "rep", "ref", "tag"])  # fmt: skip
+    if kind == "word":
+        return ("word", chance.choice(WORDS))
+    if kind == "ref":
+        return ("ref", chance.randrange(rules))
+    if kind == "rep":
+        low = chance.randrange(3)
+        high = chance.choice([None, low, low + 1, low + 2])
+        return ("rep", shape(chance, depth - 1, rules), low, high)
+    if kind in ("seq", "alt"):
+        return (kind, *[shape(chance, depth - 1, rules) for _ in range(chance.randint(1, 3))])
+    return (kind, str(chance.randrange(9)))
+
+
+def in_xml(one: Shape) -> str:
+    kind, *rest = one
+    if kind == "word":
+        return f" {rest[0]} "
+    if kind == "ref":
+        return f'<ruleref uri="#{NAMES[rest[0]]}"/>'
+    if kind == "rep":
+        inner, low, high = rest
+        count = f"{low}-" if high is None else f"{low}" if low == high else f"{low}-{high}"
+        return f'<item repeat="{count}">{in_xml(inner)}</item>'
+    if kind == "seq":
+        return f"<item>{''.join(in_xml(part) for part in rest)}</item>"
+    if kind == "alt":
+        return f"<one-of>{''.join(f'<item>{in_xml(part)}</item>' for part in rest)}</one-of>"
+    return f"<tag>{escape(rest[0])}</tag>" if kind == "tag" else f'<ruleref special="{kind.upper()}"/>'
+
+
+def in_abnf(one: Shape) -> str:
+    kind, *rest = one
+    if kind == "word":
+        return str(rest[0])
+    if kind == "ref":
+        return f"${NAMES[rest[0]]}"
+    if kind == "rep":
+        inner, low, high = rest
+        if (low, high) == (0, 1):
+            return f"[{in_abnf(inner)}]"
+        count = f"{low}-" if high is None else f"{low}" if low == high else f"{low}-{high}"
+        return f"({in_abnf(inner)})<{count}>"
+    if kind in ("seq", "alt"):
+        return "(" + (" " if kind == "seq" else " | ").join(in_abnf(part) for part in rest) + ")"
+    return "{" + rest[0] + "}" if kind == "tag" else f"${kind.upper()}"
+
+
+Sentences: TypeAlias = frozenset[tuple[str, ...]]
+
+
+def joined(left: Sentences, right: Sentences) -> Sentences:
+    return frozenset(one + two for one in left for two in right if len(one) + len(two) <= LONGEST)
+
+
+def sentences(one: Shape, known: list[Sentences]) -> Sentences:
+    """All sentences of up to LONGEST words, given those of the rules that are known so far."""
+    kind, *rest = one
+    nothing: Sentences = frozenset({()})
+    if kind == "word":
+        return frozenset({(rest[0],)})
+    if kind == "ref":
+        return known[rest[0]]
+    if kind == "seq":
+        found = nothing
+        for part in rest:
+            found = joined(found, sentences(part, known))
+        return found
+    if kind == "alt":
+        return frozenset().union(*(sentences(part, known) for part in rest))
+    if kind == "rep":
+        inner, low, high = rest
+        item = sentences(inner, known)
+        found, total = nothing, frozenset() if low else nothing
+        for count in range(1, (low + LONGEST if high is None else high) + 1):
+            found = joined(found, item)
+            total = total | found if count >= low else total
+        return total
+    return frozenset() if kind == "void" else nothing
+
+
+def language(rules: list[Shape]) -> Sentences:
+    known: list[Sentences] = [frozenset() for _ in rules]
+    while True:
+        found = [sentences(rule, known) for rule in rules]
+        if found == known:
+            return known[0]
+        known = found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_forms_match_what_the_sets_have(seed: int) -> None:
+    chance = random.Random(seed)
+    inputs = [words for length in range(LONGEST + 1) for words in itertools.product(WORDS, repeat=length)]
+    for _ in range(GRAMMARS // 5):
+        rules = [shape(chance, 3, 3) for _ in range(3)]
+        named = list(zip(NAMES, rules, strict=True))
+        first = load(xml("".join(f'<rule id="{name}">{in_xml(rule)}</rule>' for name, rule in named)))
+        second = load(abnf("".join(f"${name} = {in_abnf(rule)};\n" for name, rule in named)))
+        right = language(rules)
+        for words in inputs:
+            one, two = first.match(words), second.match(words)
+            assert (one is not None) is (words in right), (in_abnf(rules[0]), rules, words)
+            assert (two is not None) is (words in right), (rules, words)
+            if one is not None and two is not None:
+                assert one.words == two.words == words
+                assert str(one.tree) == str(two.tree)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_matchers_of_keys_know_what_can_follow(seed: int) -> None:
+    chance = random.Random(f"keys {seed}")
+    keys = dict(zip(WORDS, "12#", strict=True))
+    for _ in range(20):
+        rules = [shape(chance, 3, 3) for _ in range(3)]
+        written = " ".join(f'"{keys[one]}"' if one in keys else one for one in _spaced(rules))
+        matcher = load(abnf(written, "mode dtmf;")).matcher()
+        right = {"".join(keys[word] for word in words) for words in language(rules)}
+        for length in range(LONGEST):
+            for typed in map("".join, itertools.product("12#", repeat=length)):
+                answer = matcher.check(typed).name
+                assert (answer in ("MATCH", "FINAL")) is (typed in right)
+                longer = any(one.startswith(typed) and one != typed for one in right)
+                if longer:
+                    assert answer in ("PARTIAL", "MATCH")
+
+
+def _spaced(rules: list[Shape]) -> list[str]:
+    text = " ".join(f"${name} = {in_abnf(rule)} ;" for name, rule in zip(NAMES, rules, strict=True))
+    for mark in "()[]|":
+        text = text.replace(mark, f" {mark} ")
+    return text.replace("<", " <").replace("{", " {").split()
