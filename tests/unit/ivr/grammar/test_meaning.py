@@ -16,15 +16,28 @@ LITERALS = "language en-US; tag-format <semantics/1.0-literals>;"
     [
         ("a b", "a b", "a b"),
         ("$r = go to $city; $city = boston {out = 'BOS';};", "go to boston", "BOS"),
-        ("$r = go to $city {out.to = rules.city;}; $city = boston {out = 'BOS';};", "go to boston", {"to": "BOS"}),
+        (
+            "$r = go to $city {out.to = rules.city;}; $city = boston {out = 'BOS';};",
+            "go to boston",
+            {"to": "BOS"},
+        ),
         ("$r = $a $b {out = rules.latest();}; $a = x; $b = y;", "x y", "y"),
-        ("$r = $a {out.first = rules.latest()} $a {out.second = rules.a}; $a = x {out = 1} | y {out = 2};", "x y",
-         {"first": 1, "second": 2}),
-        ("$r = {out.sum = 0;} ($n {out.sum += rules.n;})<1->; $n = one {out = 1;} | two {out = 2;};", "one two two",
-         {"sum": 5}),
+        (
+            "$r = $a {out.first = rules.latest()} $a {out.second = rules.a}; $a = x {out = 1} | y {out = 2};",
+            "x y",
+            {"first": 1, "second": 2},
+        ),
+        (
+            "$r = {out.sum = 0;} ($n {out.sum += rules.n;})<1->; $n = one {out = 1;} | two {out = 2;};",
+            "one two two",
+            {"sum": 5},
+        ),
         ("a {var x = 2;} b {out = x * 3;}", "a b", 6),
-        ("$r = a $b {out = meta.b.text + '/' + meta.current().text + '/' + meta.latest().text}; $b = b c;", "a b c",
-         "b c/a b c/b c"),
+        (
+            "$r = a $b {out = meta.b.text + '/' + meta.current().text + '/' + meta.latest().text}; $b = b c;",
+            "a b c",
+            "b c/a b c/b c",
+        ),
         ("a {out.x = 1}", "a", {"x": 1}),
         ("a {}", "a", {}),
         ("a {out = undefined}", "a", None),
@@ -32,7 +45,7 @@ LITERALS = "language en-US; tag-format <semantics/1.0-literals>;"
         ("$r = $r a {out = rules.r + 1} | a {out = 1};", "a a a", 3),
         ("$r = $a {out = rules.a.x.y}; $a = a {!{out.x = {y: [1, {z: '中'}]}}!};", "a", [1, {"z": "中"}]),
     ],
-)  # fmt: skip
+)
 def test_scripts(rules: str, said: str, value: object) -> None:
     match = load(abnf(rules, SCRIPT)).match(said)
     assert match is not None
