@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sipcc.call import Call, Destination, Handler
 from sipcc.call.events import Decision
@@ -11,6 +12,7 @@ from sipcc.ivr.live import LiveSession
 from sipcc.switch.missing import missing
 
 if TYPE_CHECKING:
+    from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.ivr.hooks.settings import WebAppSettings
     from sipcc.switch.treatments import Treatments
 
@@ -41,25 +43,48 @@ class WebApps:
     async def _run(self, app: WebAppSettings, call: Call) -> None:
         from sipcc.ivr.hooks.http import HttpDoor  # with all that reads answers: only for those who need it
         from sipcc.ivr.hooks.run import Runner
+        from sipcc.ivr.hooks.ws import WsDoor
 
-        host = self._host
-        fetcher = host.fetcher
+        host, fetcher = self._host, self._host.fetcher
         for url in (app.url, app.status_url):
-            if url.startswith(("http:", "https:")):
-                fetcher.allow(url)
+            if url:
+                fetcher.allow(_page(url))
         session = LiveSession(call, host.services)
+        web = HttpDoor(app, fetcher.session(), wall=session.wall, choose=random.randrange)
+        socket = app.url.startswith(("ws:", "wss:"))
 
         def failed(kind: str, why: str) -> None:
             what = f"webapp {app.name}: {app.fallback}"
             host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=what, why=f"{kind}: {why}"))
 
-        door = HttpDoor(app, fetcher.session(), wall=session.wall, choose=random.randrange)
         runner = Runner(
             session,
-            door,
+            WsDoor(app, choose=random.randrange, web=web) if socket else web,
             fallback=Destination.parse(app.fallback),
             account=app.account,
             application=app.name,
             on_failed=failed,
+            permit=lambda url: _permit(fetcher, url),
         )
         await runner.run()
+
+
+def _page(url: str) -> str:
+    """`url` of a WebSocket as one of HTTP, by which rules go."""
+    return f"http{url.removeprefix('ws')}" if url.startswith("ws") else url
+
+
+async def _permit(fetcher: HttpFetcher, url: str) -> None:
+    """Refuse a stream that leads to where nothing may be fetched."""
+    from sipcc.ivr.fetch import FetchError
+    from sipcc.ivr.fetchhttp import resolve
+    from sipcc.ivr.hooks.door import HookFailed
+
+    try:
+        parts = urlsplit(_page(url))
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        fetcher.guard.check_url(url, parts.scheme, host, port, parts.path or "/")
+        for address in await resolve(host, port):
+            fetcher.guard.check_address(host, port, address)
+    except (FetchError, OSError, ValueError) as error:
+        raise HookFailed("refused", str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
@@ -14,7 +13,7 @@ from sipcc.ivr.hooks import jambonz, twiml
 from sipcc.ivr.hooks.door import Command, Failure, HookFailed
 from sipcc.ivr.hooks.model import BadAnswer, Ended, Facts, Hook, Program, Report, Started
 from sipcc.ivr.hooks.settings import WebAppSettings
-from sipcc.ivr.hooks.signing import jambonz_signature, twilio_signature
+from sipcc.ivr.hooks.signing import basic, jambonz_signature, twilio_signature
 from sipcc.ivr.hooks.told import parameters, payload
 
 MAX_ANSWER = 262_144
@@ -120,7 +119,7 @@ class HttpDoor:
         user, password = (hook.username, hook.password) if hook.username else (user, password)
         if not user:
             user, password = self._settings.user, self._settings.password
-        headers = {"Authorization": _basic(user, password)} if user else {}
+        headers = {"Authorization": basic(user, password)} if user else {}
         if self._jambonz:
             return self._json(url, hook, headers, payload(facts, report))
         sound = self._recording_url(report.path) if isinstance(report, steps.Recorded) else ""
@@ -158,10 +157,6 @@ class HttpDoor:
             return FetchRequest(url=url, headers=headers, max_age=0, max_bytes=MAX_ANSWER)
         form = tuple(data.items())
         return FetchRequest(url=url, method="POST", form=form, headers=headers, max_bytes=MAX_ANSWER)
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _without_user(url: str) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model, verbs
 from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Hook, Program, bargein_of
+from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.sounds import sound, speech
 from sipcc.ivr.steps import Prompt
 
@@ -285,7 +286,7 @@ def _dial(written: verbs.Dial, at: str, choose: Choose) -> model.Verb:
         step=step,
         hook=hook_of(written.action_hook),
         answer_first=not written.answer_on_bridge,
-        tags=_texts(written.tag),
+        tags=texts(written.tag),
     )
     return lambda defaults: dial
 
@@ -305,7 +306,7 @@ def _target(target: verbs.Target, at: str) -> str:
     return f"{target.trunk}/{kind}" if target.trunk and target.type == "phone" else kind
 
 
-def _texts(data: Mapping[str, Any]) -> dict[str, str]:
+def texts(data: Mapping[str, Any]) -> dict[str, str]:
     """Whatever an application attaches, as texts: what is none is written as JSON."""
     return {
         name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -325,8 +326,19 @@ def _listen(written: verbs.Listen, at: str, choose: Choose) -> model.Verb:
     both = not written.disable_bidirectional_audio
     if written.bidirectional_audio is not None and written.bidirectional_audio.get("enabled") is False:
         both = False
-    step = steps.Stream(url=written.url, wire="jambonz", both_ways=both, parameters=_texts(written.metadata))
-    stream = model.Stream(step=step, hook=hook_of(written.action_hook), limit=written.max_length or None)
+    auth = written.ws_auth
+    step = steps.Stream(
+        url=written.url,
+        wire="jambonz",
+        both_ways=both,
+        parameters=texts(written.metadata),
+        name=written.id,
+        headers={"Authorization": basic(auth.username, auth.password)} if auth else {},
+        rate_hz=written.sample_rate or 8000,
+        mix=written.mix_type,
+        max_time=written.max_length or None,
+    )
+    stream = model.Stream(step=step, hook=hook_of(written.action_hook))
     return lambda defaults: stream
 
 
@@ -428,7 +440,7 @@ _MAKERS: dict[type[verbs.Verb], Callable[[Any, str, Choose], model.Verb]] = {
     verbs.Redirect: _redirect,
     verbs.Listen: _listen,
     verbs.Stream: _listen,
-    verbs.Tag: _plain(lambda written: model.Tag(_texts(written.data))),
+    verbs.Tag: _plain(lambda written: model.Tag(texts(written.data))),
     verbs.Config: _config,
     verbs.Conference: _conference,
     verbs.Room: _conference,

@@ -149,7 +149,6 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     step: steps.Stream
     """Its URL may be relative."""
     hook: Hook | None = None
-    limit: float | None = None
 
 
 class Pause(NamedTuple):

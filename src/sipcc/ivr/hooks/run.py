@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from sipcc.errors import CallEnded, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
+from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
@@ -31,11 +32,8 @@ MAX_IDLE_HOOKS = 20
 BREATH = 0.5
 """Seconds between repetitions of something that takes no time."""
 
-_T = TypeVar("_T")
-
-
-class _Over(Exception):
-    """The application has ended the call, or given it away."""
+_SOCKETS = {"http": "ws", "https": "wss"}
+_PAGES = {"ws": "http", "wss": "https"}
 
 
 class Runner:
@@ -50,6 +48,7 @@ class Runner:
         account: str,
         application: str,
         on_failed: Callable[[str, str], None] = lambda kind, why: None,
+        permit: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Make one for a call.
 
@@ -60,7 +59,9 @@ class Runner:
             account: The account that the application is told of.
             application: Its name.
             on_failed: Told when it fails, with one word for how, and why.
+            permit: Raises HookFailed for the URL of a stream that must not be opened; None takes all.
         """
+        self._permit = permit
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
         self._defaults = Defaults()
@@ -68,6 +69,8 @@ class Runner:
         self._answered_at: float | None = None
         self._hooks = self._idle_hooks = 0
         self._ours = False
+        self._alone = not door.talks  # nothing comes that was not asked for
+        self._saying: asyncio.Task[Any] | None = None
         self._tasks = TaskScope("webapp")
 
     async def run(self) -> None:
@@ -75,11 +78,13 @@ class Runner:
         self._began = self._session.now()
         try:
             await self._through(await self._door.start(self._facts()))
-        except (_Over, CallEnded):
+        except (Over, CallEnded):
             pass
         except (HookFailed, BadAnswer) as error:
             await self._fall_back(error)
         finally:
+            if self._saying is not None:
+                self._saying.cancel()
             await self._tasks.join()
             await self._door.tell(self._facts(over=True))
             await self._door.close()
@@ -114,8 +119,9 @@ class Runner:
         while True:
             if todo:
                 changed = await self._listening(self._verb(todo.popleft()))
-            elif self._door.talks:
-                changed = await self._door.command() or Finish()
+            elif not self._alone:
+                await asyncio.wait({self._next_command()})
+                changed = self._said() or Finish()
             else:
                 changed = Finish()
             if changed is None:
@@ -130,29 +136,42 @@ class Runner:
 
     async def _listening(self, verb: Awaitable[Program | None]) -> Command | None:
         """Carry out a verb; what the application says meanwhile cuts it, unless it is for later."""
-        if not self._door.talks:
+        if self._alone:
             new = await verb
             return None if new is None else Replace(new)
-        doing = self._tasks.spawn(_caught(verb), name="verb")
+        doing = self._tasks.spawn(caught(verb), name="verb")
         try:
-            while True:
-                saying = asyncio.ensure_future(self._door.command())
-                try:
-                    await asyncio.wait({doing, saying}, return_when=asyncio.FIRST_COMPLETED)
-                    if doing.done():
-                        new = _unpacked(doing.result())
-                        return None if new is None else Replace(new)
-                    command = saying.result()
-                finally:
-                    saying.cancel()
-                if command is None:
-                    raise HookFailed("lost", "the application has closed the connection")
-                if not isinstance(command, Note):
+            while not self._alone:
+                saying = self._next_command()
+                await asyncio.wait({doing, saying}, return_when=asyncio.FIRST_COMPLETED)
+                if doing.done():
+                    break
+                command = self._said()
+                if command is None:  # it leaves the call to what it has said
+                    self._alone = True
+                elif isinstance(command, Note):
+                    self._tag(command.data)
+                else:
                     return command
-                self._tag(command.data)
+            await asyncio.wait({doing})
+            new = unpacked(doing.result())
+            return None if new is None else Replace(new)
         finally:
             doing.cancel()
             await asyncio.wait({doing})
+
+    def _next_command(self) -> asyncio.Task[Command | SipccError | Over | None]:
+        """What waits for the next command: one task, which goes on from verb to verb so that none is lost."""
+        if self._saying is None:
+            self._saying = self._tasks.spawn(caught(self._door.command()), name="command")
+        return self._saying
+
+    def _said(self) -> Command | None:
+        """The command that has come."""
+        saying = self._next_command()
+        self._saying = None
+        command: Command | None = unpacked(saying.result())
+        return command
 
     async def _follow(self, command: Command) -> Program | None:
         """What a command leads to."""
@@ -166,7 +185,7 @@ class Runner:
                 return None
             case _:
                 await self._hang_up()
-                raise _Over
+                raise Over
 
     async def _verb(self, verb: Verb) -> Program | None:
         """Carry out one verb; a program is what comes in place of the rest."""
@@ -209,10 +228,10 @@ class Runner:
             case model.Reject():
                 self._ours = True
                 await self._session.reject(action.status)
-                raise _Over
+                raise Over
             case _:
                 await self._hang_up()
-                raise _Over
+                raise Over
 
     async def _hang_up(self) -> None:
         self._ours = True
@@ -247,15 +266,15 @@ class Runner:
     async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:
         """Ask a hook, and let the caller hear something while it takes its time."""
         asking = self._tasks.spawn(
-            _caught(self._door.ask(hook, self._facts(), report, delay.give_up)), name="hook"
+            caught(self._door.ask(hook, self._facts(), report, delay.give_up)), name="hook"
         )
-        filling = self._tasks.spawn(_caught(self._fill(delay)), name="filling")
+        filling = self._tasks.spawn(caught(self._fill(delay)), name="filling")
         try:
             await asyncio.wait({asking, filling}, return_when=asyncio.FIRST_COMPLETED)
             if filling.done() and not asking.done():
-                _unpacked(filling.result())  # a caller who has gone
+                unpacked(filling.result())  # a caller who has gone
                 await asyncio.wait({asking})
-            new: Program | None = _unpacked(asking.result())
+            new: Program | None = unpacked(asking.result())
             return new
         except HookFailed:
             if delay.give_up_actions:
@@ -344,7 +363,7 @@ class Runner:
         if recorded.ended_by == "hangup":
             if recorded.path:
                 await self._aside(record.hook, recorded)
-            raise _Over
+            raise Over
         return await self._hook(record.hook, recorded) if recorded.path else None
 
     async def _aside(self, hook: Hook | None, report: Report) -> None:
@@ -374,22 +393,22 @@ class Runner:
 
     async def _join(self, join: model.Join) -> Program | None:
         await self._answer()
-        seconds = await _within(join.limit, self._session.conference(join.step))
+        seconds = await within(join.limit, self._session.conference(join.step))
         return await self._hook(join.hook, model.Joined(seconds or join.limit or 0.0))
 
     async def _stream(self, stream: model.Stream) -> Program | None:
         await self._answer()
         url = self._door.absolute(stream.step.url)
         scheme, mark, rest = url.partition("://")
-        url = {"http": "ws", "https": "wss"}.get(scheme, scheme) + mark + rest
+        url = _SOCKETS.get(scheme, scheme) + mark + rest
         step = msgspec.structs.replace(stream.step, url=url)
-        result = await _within(stream.limit, self._session.stream(step))
-        if result is None:
-            result = steps.Streamed(ended_by="program")
+        if self._permit is not None:
+            await self._permit(url)
+        result = await self._session.stream(step)
         if result.to:
             self._ours = True
             await self._session.go(Destination.parse(result.to))
-            raise _Over
+            raise Over
         return await self._hook(stream.hook, result)
 
     def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
@@ -402,7 +421,8 @@ class Runner:
     def _item(self, item: steps.Spoken) -> steps.Spoken:
         if not isinstance(item, steps.Audio):
             return item
-        url = self._door.absolute(item.source)
+        scheme, mark, rest = self._door.absolute(item.source).partition("://")
+        url = _PAGES.get(scheme, scheme) + mark + rest
         if not url.startswith(("http://", "https://")):
             raise BadAnswer(item.source, "only http: and https: can be played")
         fallback = tuple(self._item(other) for other in item.fallback)
@@ -415,26 +435,3 @@ def _mute(prompts: tuple[steps.Prompt, ...], limit: float) -> steps.Gather:
         prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
         collect=CollectSettings(timeout=0.0, max_time=limit),
     )
-
-
-async def _within(limit: float | None, doing: Awaitable[_T]) -> _T | None:
-    """What `doing` comes to; None when it took longer than `limit`."""
-    try:
-        async with asyncio.timeout(limit):
-            return await doing
-    except TimeoutError:
-        return None
-
-
-async def _caught(doing: Awaitable[_T]) -> _T | SipccError | _Over:
-    """What `doing` comes to, also when it is an error that somebody else is to raise."""
-    try:
-        return await doing
-    except (SipccError, _Over) as error:
-        return error
-
-
-def _unpacked(result: _T | SipccError | _Over) -> _T:
-    if isinstance(result, SipccError | _Over):
-        raise result
-    return result

@@ -1,4 +1,4 @@
-"""Signatures on requests to applications, as a core: jambonz's and Twilio's."""
+"""Who asks: what requests to applications carry so that these can tell, as a core."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+
+
+def basic(user: str, password: str) -> str:
+    """The value of ``Authorization`` for Basic authentication (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def jambonz_signature(secret: str, body: bytes, wall: float) -> str:

@@ -246,10 +246,10 @@ class Listen(Verb, frozen=True, kw_only=True, tag="listen"):
     ws_auth: Auth | None = None
     metadata: Data = {}
     sample_rate: Annotated[int, Meta(ge=8000, le=48_000)] | None = None
-    finish_on_key: Annotated[str, Meta(pattern=r"^[0-9*#A-D]*$")] = ""
+    finish_on_key: Any = None
     max_length: Seconds | None = None
-    pass_dtmf: bool = False
-    play_beep: bool = False
+    pass_dtmf: Any = None
+    play_beep: Any = None
     disable_bidirectional_audio: bool = False
     bidirectional_audio: Data | None = None
     mix_type: Literal["mono", "stereo", "mixed"] = "mono"
@@ -355,8 +355,8 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "stream", "transcribe", "amd", "dub",
     ),
     "target": ("confirmHook", "headers", "from", "auth", "overrideTo", "proxy"),
-    "listen": ("transcribe",),
-    "stream": ("transcribe",),
+    "listen": ("transcribe", "finishOnKey"),
+    "stream": ("transcribe", "finishOnKey"),
     "config": (
         "ttsStream", "record", "listen", "stream", "transcribe", "amd", "sipRequestWithinDialogHook",
         "referHook",
