@@ -8,6 +8,7 @@ from pathlib import Path
 from sipcc import Event, Switch
 from sipcc.call import Handler
 from sipcc.ids import Ids
+from sipcc.ivr.speech import Voice
 from sipcc.rtp import LocalEngine
 from sipcc.sip.transport.base import Address
 from sipcc.testing.audio import tone, write_wav
@@ -127,6 +128,7 @@ class Centre:
         extra: str = "",
         config: str = CONFIG,
         apps: Mapping[str, Handler] | None = None,
+        voice: Voice | None = None,
     ) -> None:
         self.folder = folder
         self.network = MemoryNetwork()
@@ -134,6 +136,7 @@ class Centre:
         self.phones: dict[str, FakePhone] = {}
         self._config = config.format(folder=folder) + extra
         self._apps = dict(apps or {})
+        self._voice = voice
 
     async def __aenter__(self) -> Centre:
         prompts = self.folder / "prompts"
@@ -149,6 +152,7 @@ class Centre:
             network=host,
             engine=LocalEngine(self.switch.config.media, sockets=host.sockets()),
             ids=Ids(),
+            voice=self._voice,
         )
         for number, handler in self._apps.items():
             self.switch.route(number)(handler)

@@ -26,6 +26,7 @@ from sipcc.api.reads import READS
 from sipcc.api.recalls import RECALLS
 from sipcc.api.recordings import RECORDINGS
 from sipcc.api.ring import EventRing
+from sipcc.api.ringback import RINGBACKS
 from sipcc.api.schema import CentreApi
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.api.visits import VISITS
@@ -46,7 +47,7 @@ def make_api(
     return Litestar(
         [
             *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
-            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, metrics),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *RINGBACKS, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

@@ -19,6 +19,7 @@ from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.ivr.hours import CalendarView
 from sipcc.ivr.hours import State as HoursState
+from sipcc.ivr.ringback import RingbackView
 from sipcc.records import Cdr, RecordKeeper
 from sipcc.regions import Regions
 from sipcc.sip import Endpoint, Registrar
@@ -84,6 +85,22 @@ class HoursDesk(Protocol):
         ...
 
 
+class RingbackDesk(Protocol):
+    """Who knows what callers hear before somebody answers."""
+
+    def views(self) -> Sequence[RingbackView]:
+        """Of each number."""
+        ...
+
+    async def set(self, number: str, prompt: str, *, by: str) -> RingbackView:
+        """Let the next callers of a number hear something else."""
+        ...
+
+    def clear(self, number: str, *, by: str) -> RingbackView:
+        """Go by the configuration again."""
+        ...
+
+
 class ReloadDone(Protocol):
     """What a reload has done."""
 
@@ -139,6 +156,11 @@ class CentreApi(Protocol):
     @property
     def hours(self) -> HoursDesk:
         """Knows the calendars."""
+        ...
+
+    @property
+    def ringbacks(self) -> RingbackDesk:
+        """Knows what callers hear before somebody answers."""
         ...
 
     async def reload(self) -> ReloadDone:

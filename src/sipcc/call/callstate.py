@@ -97,6 +97,8 @@ class CallState(CallerFacts):
         """The transfer that is being tried; there is one at a time."""
         self.transferor: Target | str | None = None
         """Who put this caller here by a transfer, and gets it back when nobody answers."""
+        self.early_sound = False
+        """True while the caller hears a ringback of ours, and not who rings: see `sound_until_answered`."""
         self.hearing: Hearing | None = None
         self.passing: Passthrough | None = None
         """Video and fax of the conversation."""

@@ -26,7 +26,8 @@ class Hearing:
         self._call = call
         self._early = early
         self._replace = replace
-        self._audio = EarlyAudio(call.context.settings.early_media if early else "off")
+        far = early and not call.early_sound
+        self._audio = EarlyAudio(call.context.settings.early_media if far else "off")
         self._legs: dict[str, Leg] = {}
         self._noticed: set[str] = set()
         self._heard = NOTHING

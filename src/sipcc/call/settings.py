@@ -32,6 +32,11 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     regions: dict[str, str] = {}
     """Destinations of callers by their regions, as ``[regions]`` knows these; all others go where `to`
     says."""
+    ringback: str = ""
+    """What callers hear before somebody answers, as early audio: a prompt or a file, or a text as in
+    ``text:Thank you for calling.``; empty for the ordinary ringing. The interface may change it."""
+    ringback_for: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0
+    """Seconds that it is heard at least. A queue or a menu answers at once: with 0 nothing would be heard."""
     record: RecordWhen | None = None
     """Which conversations are recorded, whatever queues say: true, false, ``on_demand`` or ``sample``. Left
     out, queues decide."""

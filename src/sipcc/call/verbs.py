@@ -6,7 +6,7 @@ They are about the caller's leg; `sipcc.call.leg.Leg` has the same for any party
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from sipcc.call import events
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sipcc.call.legverbs import DigitMethod
     from sipcc.call.negotiate import Hold
     from sipcc.call.ringing import Target
+    from sipcc.rtp.flow import PlayItem
     from sipcc.sip import InboundRequest, Request, Response, SipUri
     from sipcc.sip.refer import Replaces
     from sipcc.sip.session_api import HeaderList
@@ -57,11 +58,26 @@ class CallVerbs(CallLegs):
             if first:
                 self._emit(events.CallRinging(at=self._now(), call=self.id))
 
+    def sound_until_answered(self, items: Sequence[PlayItem]) -> None:
+        """Let a caller who hears our early audio (`ring` with `early`) hear `items` until somebody answers.
+
+        They are played again and again, in place of the ringing and of what those who ring have to say.
+        """
+        self._check()
+
+        def over() -> None:
+            self.early_sound = False
+
+        self.player.start(items, loop=True, on_end=over)
+        self.early_sound = True
+
     async def answer(self, *, headers: HeaderList = ()) -> None:
         """Send 200 OK; prompts may follow at once. Answering twice does nothing."""
         self._check()
         if self.answered:
             return
+        if self.early_sound:
+            self.player.stop()
         self._emit(events.CallAnswered(at=self._now(), call=self.id))
         self.leg.accept(headers=headers)
         _log.info("call.answered", call_id=self.id)

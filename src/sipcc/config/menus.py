@@ -69,6 +69,8 @@ def check_prompts(config: Config, report: Report) -> None:
         language = number.language or config.ivr.language
         if number.recording.prompt:
             places.append((("numbers", index, "recording", "prompt"), number.recording.prompt, language))
+        if number.ringback:
+            places.append((("numbers", index, "ringback"), number.ringback, language))
         ways: list[tuple[Path, str]] = [((key,), getattr(number, key)) for key in ("to", "closed", "full")]
         ways += [(("regions", region), to) for region, to in number.regions.items()]
         for key, text in ways:

@@ -30,6 +30,16 @@ class MenuLeft(Event, frozen=True, kw_only=True):
     """How often the menu was played again."""
 
 
+class RingbackChanged(Event, frozen=True, kw_only=True):
+    """Somebody changed what the callers of a number hear before the answer."""
+
+    number: str
+    ringback: str
+    """What they hear from now on; empty for the ordinary ringing."""
+    by: str = ""
+    """Who did it; empty for a program."""
+
+
 class HoursOverridden(Event, frozen=True, kw_only=True):
     """Somebody had a calendar open or closed whatever it says, or ended that."""
 

@@ -15,6 +15,7 @@ from sipcc.ivr.hours import Calendar
 from sipcc.numbers import Plan
 from sipcc.regions import Regions
 from sipcc.switch.recordings import recorded
+from sipcc.switch.ringback import Ringbacks
 
 CHALLENGES = 2
 """So often a caller hears that it must press a key."""
@@ -32,8 +33,10 @@ class Reception:
         clock: Clock,
         regions: Regions,
         handler_of: Callable[[Destination], Handler],
+        ringbacks: Ringbacks,
     ) -> None:
         self._config = config
+        self._ringbacks = ringbacks
         self._plan = plan
         self._bus = bus
         self._clock = clock
@@ -54,7 +57,7 @@ class Reception:
             routes.add(
                 Route(
                     settings.number,
-                    self._screened(recorded(settings, self.treatment(settings))),
+                    self._screened(recorded(settings, self._sounding(settings))),
                     trunk=settings.trunk,
                     max_calls=settings.max_calls,
                     full=self._full(settings),
@@ -62,6 +65,10 @@ class Reception:
                 )
             )
         return routes
+
+    def _sounding(self, settings: NumberSettings) -> Handler:
+        """The treatment of a number, whose callers hear its ringback before somebody answers."""
+        return self._ringbacks.sounding(settings, self.treatment(settings))
 
     def follow(self, before: Reception) -> None:
         """Keep what operators and callers did at the reception in whose place this one comes."""

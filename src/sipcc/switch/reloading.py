@@ -104,6 +104,7 @@ class Reloader:
             clock=switch.clock,
             regions=regions,
             handler_of=treatments.handler_of,
+            ringbacks=switch.ringbacks,
         )
         table = reception.routes(switch.routed)
         use_certificates = switch.endpoint.manager.read_certificates()
@@ -129,7 +130,8 @@ class Reloader:
             named = numbers_named(config, switch.places)
             context.toll.load(config.toll, configured=named, unwanted=unwanted, opened=opened)
             switch.prompts = prompts
-            switch.speaking.read_ahead(prompts)
+            switch.ringbacks.reloaded()
+            switch.speaking.read_ahead(prompts, switch.ringbacks.texts())
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)
             switch.messages.load(config.users)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from sipcc.errors import LocalProtocolError
 from sipcc.ivr.prompts import PromptCatalogue
 from sipcc.ivr.speech.speaker import Speaker
 from sipcc.log import get_logger
+from sipcc.switch.ringback import Ringbacks
 
 if TYPE_CHECKING:
     from sipcc.acd import QueueHandle
     from sipcc.config import Config
     from sipcc.ivr.speech.voice import Voice
+    from sipcc.switch.switch import Switch
     from sipcc.tasks import TaskScope
 
 QUEUE_VALUES = ("length", "wait")
@@ -59,9 +61,20 @@ class Speaking:
         """
         return PromptCatalogue(config.ivr, speaker=self.speaker, live=self._live)
 
-    def read_ahead(self, prompts: PromptCatalogue) -> None:
-        """Have all texts of `prompts` spoken in the background."""
-        texts = prompts.texts()
+    def ringbacks(self, switch: Switch) -> Ringbacks:
+        """The ringback of each number of `switch`."""
+        return Ringbacks(
+            lambda: switch.config.numbers,
+            lambda: switch.prompts,
+            switch.shelves,
+            language=lambda: switch.config.ivr.language,
+            bus=switch.bus,
+            clock=switch.clock,
+        )
+
+    def read_ahead(self, prompts: PromptCatalogue, more: Iterable[tuple[str, str, str]] = ()) -> None:
+        """Have all texts of `prompts`, and `more`, spoken in the background."""
+        texts = [*prompts.texts(), *more]
         if texts:
             self._scope.spawn(self._read(texts), name="read_ahead")
 

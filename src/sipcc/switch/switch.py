@@ -144,7 +144,7 @@ class Switch(Application):
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
-            self.speaking.read_ahead(self.prompts)
+            self.speaking.read_ahead(self.prompts, self.ringbacks.texts())
             self.running = True
         except BaseException:
             await self.stop()
@@ -332,6 +332,7 @@ class Switch(Application):
             on_agent_busy=self._agent_busy,
             journal=self._journal,
         )
+        self.ringbacks = self.speaking.ringbacks(self)
         self.reception = Reception(
             config,
             plan=self.numbering.home,
@@ -339,6 +340,7 @@ class Switch(Application):
             clock=self.clock,
             regions=read_regions(config.regions, self.numbering.home),
             handler_of=self.treatments.handler_of,
+            ringbacks=self.ringbacks,
         )
         self.hours = OpeningHours(
             lambda: self.reception.calendars, self.shelves, bus=self.bus, clock=self.clock
