@@ -346,6 +346,8 @@ class QueueResult(msgspec.Struct, frozen=True, kw_only=True):
     """The destination that the queue's settings name for this exit; empty for none."""
     lost: bool = False
     """True when the conversation ended because the agent's phone died, and the queue has no `requeue`."""
+    queue: str = ""
+    """The queue that it left: another one than it entered when somebody has moved it."""
 
 
 class Ring(msgspec.Struct, frozen=True):

@@ -236,4 +236,5 @@ def result_of(
         ended_by=ended_by,
         to=entry.to,
         lost=lost,
+        queue=entry.queue,
     )

@@ -30,6 +30,7 @@ from sipcc.api.ringback import RINGBACKS
 from sipcc.api.schema import CentreApi
 from sipcc.api.settings import ApiSettings, TokenSettings
 from sipcc.api.visits import VISITS
+from sipcc.api.voicemail import VOICEMAIL
 
 LARGEST_BODY = 64 * 1024
 """Bytes of a request's body; a command has some hundred."""
@@ -47,7 +48,7 @@ def make_api(
     return Litestar(
         [
             *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
-            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *RINGBACKS, metrics),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *RINGBACKS, *VOICEMAIL, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

@@ -5,9 +5,7 @@ Whoever looks at one is told on the bus, and so stands in the log.
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -15,30 +13,24 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException, ServiceUnavailableException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from litestar.response import Stream
 
 from sipcc.api.access import Permit, may
 from sipcc.api.office import bearer_of, needs, office_of
 from sipcc.api.once import once
-from sipcc.api.ranges import Span, Unsatisfiable, span_of
 from sipcc.api.reads import place_of
-from sipcc.api.schema import Problem, RequestId
+from sipcc.api.schema import RequestId
+from sipcc.api.soundfiles import sound_of
 from sipcc.call import Call
 from sipcc.records.archive import RecordingFilter
 from sipcc.records.events import RecordingAccessed
 from sipcc.records.recordings import Recording
 from sipcc.records.retention import Erased, RecordsBehind
 
-CHUNK = 64 * 1024
-"""Bytes of a recording that are in memory at a time."""
-
 FLUSH_S = 5.0
 """Seconds that an erasure waits until its proofs are written, and a hold until the index is up to date."""
 
 LISTENING = [needs(Permit.LISTEN_OWN)]
 KEEPING = [needs(Permit.KEEP)]
-
-KINDS = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg"}
 
 RecordingVerb = Literal["start", "pause", "resume", "stop"]
 """What can be done with the recording of a call that is up."""
@@ -177,26 +169,7 @@ async def metadata(request: Request[Any, Any, Any], recording: FromPath[str]) ->
 async def audio(request: Request[Any, Any, Any], recording: FromPath[str]) -> Response[Any]:
     """The audio of a recording, whole or the bytes of a ``Range``."""
     found = await _heard(request, recording)
-    try:
-        size = (await asyncio.to_thread(os.stat, found.path)).st_size
-    except OSError:
-        raise NotFoundException(f"the file of {recording!r} is not there") from None
-    try:
-        span = span_of(request.headers.get("range", ""), size)
-    except Unsatisfiable:
-        problem = Problem(error="invalid", message=f"the range begins behind the end, which is at {size}")
-        return Response(problem, status_code=416, headers={"Content-Range": f"bytes */{size}"})
-    _tell(request, found, "audio")
-    part = span or Span(0, size - 1, size)
-    headers = {"Accept-Ranges": "bytes", "Content-Length": str(part.length), "Cache-Control": "no-store"}
-    if span is not None:
-        headers["Content-Range"] = span.content_range
-    return Stream(
-        _bytes_of(found.path, part),
-        status_code=200 if span is None else 206,
-        headers=headers,
-        media_type=KINDS.get(os.path.splitext(found.path)[1], "application/octet-stream"),
-    )
+    return await sound_of(request, found.path, recording, lambda: _tell(request, found, "audio"))
 
 
 @post("/calls/{call:str}/recording/hold", guards=KEEPING, status_code=200)
@@ -262,18 +235,6 @@ def _tell(request: Request[Any, Any, Any], found: Recording, what: Literal["audi
             what=what,
         )
     )
-
-
-async def _bytes_of(path: str, span: Span) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(open, path, "rb")
-    try:
-        await asyncio.to_thread(file.seek, span.first)
-        left = span.length
-        while left > 0 and (block := await asyncio.to_thread(file.read, min(CHUNK, left))):
-            left -= len(block)
-            yield block
-    finally:
-        file.close()
 
 
 RECORDINGS = [control, recordings, erase, metadata, audio, hold]

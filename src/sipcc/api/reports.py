@@ -20,7 +20,7 @@ from sipcc.records import FirstContacts
 from sipcc.records.export import report_csv
 from sipcc.records.funnel import Funnel
 from sipcc.records.heatmap import HeatSpot, heat_map
-from sipcc.records.reading import first_contacts, funnel, report_cells
+from sipcc.records.reading import first_contacts, funnel, report_cells, surveys
 from sipcc.records.report import (
     AnsweredWithin,
     By,
@@ -31,6 +31,7 @@ from sipcc.records.report import (
     row_of,
     totals,
 )
+from sipcc.records.surveys import SurveyBy, SurveyRow, survey_row, survey_rows
 
 REPORTS = [needs(Permit.RECORDS)]
 
@@ -175,4 +176,36 @@ async def walked(request: Request[Any, Any, Any], since: From = "", until: To = 
         return await funnel(office.centre.keeper.log, since=span.since, until=span.until)
 
 
-REPORT_PAGES = [reports, heat, within, fcr, walked]
+class SurveyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How content callers are."""
+
+    by: SurveyBy
+    rows: tuple[SurveyRow, ...]
+    total: SurveyRow
+
+
+@get("/reports/surveys", guards=REPORTS)
+async def asked(
+    request: Request[Any, Any, Any],
+    since: From = "",
+    until: To = "",
+    by: FromQuery[SurveyBy] = "agent",
+    survey: FromQuery[str] = "",
+    queue: FromQuery[str] = "",
+    agent: FromQuery[str] = "",
+) -> SurveyReport:
+    """What callers were asked, how many answered, and what: by agent, queue or survey."""
+    office = office_of(request)
+    span = span_of(office, since, until)
+    async with office.reporting:
+        await office.centre.keeper.flush(1.0)
+        found = await surveys(office.centre.keeper.log, since=span.since, until=span.until)
+    wanted = [
+        one
+        for one in found
+        if survey in ("", one.survey) and queue in ("", one.queue) and agent in ("", one.agent)
+    ]
+    return SurveyReport(by=by, rows=tuple(survey_rows(wanted, by)), total=survey_row("", wanted))
+
+
+REPORT_PAGES = [reports, heat, within, fcr, walked, asked]

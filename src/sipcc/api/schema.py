@@ -19,6 +19,7 @@ from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.ivr.hours import CalendarView
 from sipcc.ivr.hours import State as HoursState
+from sipcc.ivr.voicemail import MailboxSettings, Message
 from sipcc.ivr.ringback import RingbackView
 from sipcc.records import Cdr, RecordKeeper
 from sipcc.regions import Regions
@@ -120,6 +121,43 @@ class ReloadDone(Protocol):
         ...
 
 
+class VoicemailDesk(Protocol):
+    """Who has the mailboxes."""
+
+    @property
+    def boxes(self) -> Sequence[MailboxSettings]:
+        """All of them."""
+        ...
+
+    def boxes_of(self, users: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that any of `users` owns."""
+        ...
+
+    def messages(self, box: str) -> list[Message]:
+        """The messages of one."""
+        ...
+
+    def get(self, message: str) -> Message:
+        """One message; NoMessage when it is not there."""
+        ...
+
+    async def mark(self, message: str, heard: bool, *, by: str) -> Message:
+        """Somebody has heard it."""
+        ...
+
+    async def delete(self, message: str, *, by: str) -> Message:
+        """Throw it away."""
+        ...
+
+    async def transcribed(self, message: str, text: str) -> Message:
+        """What it says is known in words."""
+        ...
+
+    async def call_back(self, message: str, queue: str) -> Message:
+        """Have an agent call whoever left it."""
+        ...
+
+
 class CentreApi(Protocol):
     """What the interface is over; `sipcc.switch.Switch` is one once it has started."""
 
@@ -156,6 +194,11 @@ class CentreApi(Protocol):
     @property
     def hours(self) -> HoursDesk:
         """Knows the calendars."""
+        ...
+
+    @property
+    def voicemail(self) -> VoicemailDesk:
+        """Has the mailboxes."""
         ...
 
     @property

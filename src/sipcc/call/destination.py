@@ -21,6 +21,8 @@ Kind = Literal[
     "workflow",
     "router",
     "webapp",
+    "voicemail",
+    "survey",
     "bot",
     "reject",
     "app",
@@ -34,7 +36,20 @@ DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
 _NEEDS_ARGUMENT = frozenset(
-    {"play", "dial", "menu", "queue", "workflow", "router", "webapp", "bot", "reject", "app"}
+    {
+        "play",
+        "dial",
+        "menu",
+        "queue",
+        "workflow",
+        "router",
+        "webapp",
+        "bot",
+        "reject",
+        "app",
+        "voicemail",
+        "survey",
+    }
 )
 
 
@@ -56,6 +71,8 @@ class Destination(msgspec.Struct, frozen=True):
     | ``router:NAME`` | where the service or function of that name says |
     | ``webapp:NAME`` | what the web application of that name says, verb by verb |
     | ``bot:NAME`` | answered; the caller speaks with the bot of that name |
+    | ``voicemail:NAME`` | answered; a message for the mailbox of that name, or its messages for its owners |
+    | ``survey:NAME`` | answered; asked how content it is |
     | ``app:NAME`` | the Python handler routed under that name |
     | ``hangup`` | hung up |
     """

@@ -47,6 +47,7 @@ from sipcc.config.speech import anchored_speech, check_speech, check_voice_is_th
 from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
+from sipcc.config.voicemail import check_mailboxes, check_surveys
 from sipcc.config.webhooks import check_webhooks
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.config.workflows import check_ways, check_workflows
@@ -311,6 +312,8 @@ def _check_all(
     if not report.has_error_below(("fetch",)):
         check_fetch(config.fetch, report)
     check_webapps(lists["webapps"], names, report)
+    check_mailboxes(lists["mailboxes"], names, report)
+    check_surveys(lists["surveys"], names, report)
     check_bots(lists["bots"], names, report)
     check_region_waits(lists["queues"], lists["agents"], report)
     for section in ("queues", "numbers"):

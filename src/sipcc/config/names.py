@@ -20,10 +20,10 @@ from sipcc.sip.uri import SipUri
 # for menus, sipcc.ivr.check says it
 _UNIQUE = (
     "users", "trunks", "agents", "queues", "workflows", "routers", "routes", "hours", "alerts", "webhooks",
-    "webapps", "bots",
+    "webapps", "mailboxes", "surveys", "bots",
 )  # fmt: skip
 
-_CALLED = {"hours": "calendar"}
+_CALLED = {"hours": "calendar", "mailboxes": "mailbox"}
 """What one entry of a section is called, where that is not its name without the ``s``."""
 
 
@@ -137,8 +137,10 @@ def check_destination(text: str, path: Path, names: Names, report: Report) -> No
         return
     argument = destination.argument
     match destination.kind:
-        case "menu" | "queue" | "workflow" | "router" | "webapp" | "bot":
+        case "menu" | "queue" | "workflow" | "router" | "webapp" | "bot" | "survey":
             names.need(f"{destination.kind}s", argument, path, report)
+        case "voicemail":
+            names.need("mailboxes", argument, path, report)
         case "dial":
             check_target(argument, path, names, report)
         case "app":

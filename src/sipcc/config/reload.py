@@ -19,14 +19,14 @@ from sipcc.reading.findings import Report
 TAKEN = (
     *("calls", "ivr", "fetch", "toll", "screening", "regions"),
     *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "webapps", "hours", "numbers"),
-    *("bots", "routes", "alerts", "webhooks", "tokens"),
+    *("bots", "routes", "alerts", "webhooks", "tokens", "mailboxes", "surveys"),
 )
 """The sections that a reload takes over as a whole."""
 
 UNTIL_RESTART = tuple(name for name in (*TABLES, *LISTS) if name not in TAKEN)
 """The sections that stay as they were until the next start."""
 
-SECRETS = frozenset({"password", "secret", "digest"})
+SECRETS = frozenset({"password", "secret", "digest", "pin"})
 """Keys whose values nobody learns anything about from a digest of the configuration."""
 
 How = Literal["added", "removed", "renamed", "changed"]

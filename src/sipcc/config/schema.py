@@ -18,6 +18,8 @@ from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.ivr.speech.settings import SpeechSettings
+from sipcc.ivr.survey import SurveySettings
+from sipcc.ivr.voicemail import MailboxSettings
 from sipcc.records.alerts import AlertSettings
 from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.regions import RegionSettings
@@ -76,6 +78,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     routers: tuple[RouterSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
     webapps: tuple[WebAppSettings, ...] = ()
+    mailboxes: tuple[MailboxSettings, ...] = ()
+    surveys: tuple[SurveySettings, ...] = ()
     bots: tuple[BotSettings, ...] = ()
     hours: tuple[HoursSettings, ...] = ()
     numbers: tuple[NumberSettings, ...] = ()
@@ -117,6 +121,8 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "routers": RouterSettings,
     "menus": MenuSettings,
     "webapps": WebAppSettings,
+    "mailboxes": MailboxSettings,
+    "surveys": SurveySettings,
     "bots": BotSettings,
     "hours": HoursSettings,
     "numbers": NumberSettings,

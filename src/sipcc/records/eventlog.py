@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import sipcc.acd.events
 import sipcc.call.events
 import sipcc.ivr.events
+import sipcc.ivr.feedback
 from sipcc.events import Event
 from sipcc.records import events as records_events
 from sipcc.records.database import reading
@@ -121,7 +122,9 @@ def events_in(*modules: ModuleType) -> list[type[Event]]:
     ]
 
 
-REGISTRY = Registry(events_in(sipcc.call.events, sipcc.ivr.events, sipcc.acd.events, records_events))
+REGISTRY = Registry(
+    events_in(sipcc.call.events, sipcc.ivr.events, sipcc.ivr.feedback, sipcc.acd.events, records_events)
+)
 """All events of this version."""
 
 

@@ -10,6 +10,7 @@ from sipcc.records.eventlog import EventLog
 from sipcc.records.fcr import FcrFold, FirstContacts
 from sipcc.records.funnel import Funnel, FunnelFold
 from sipcc.records.report import Cell, ReportFold
+from sipcc.records.surveys import SurveyAsked, SurveyFold
 
 LEAD_S = 86_400.0
 """How long before a report the log is read, for who was in which state when it began, and how long after
@@ -47,8 +48,15 @@ async def funnel(log: EventLog, *, since: float, until: float) -> Funnel:
     return fold.result()
 
 
+async def surveys(log: EventLog, *, since: float, until: float) -> list[SurveyAsked]:
+    """What callers were asked in [`since`, `until`), and what they answered."""
+    fold = SurveyFold()
+    await _feed(log, fold, since=since, until=until + LEAD_S)
+    return fold.askings(since=since, until=until)
+
+
 async def _feed(
-    log: EventLog, fold: ReportFold | FcrFold | FunnelFold, *, since: float, until: float
+    log: EventLog, fold: ReportFold | FcrFold | FunnelFold | SurveyFold, *, since: float, until: float
 ) -> None:
     event: Event
     async for _, wall, event in log.replay(from_wall=since, page=STEP):

@@ -24,7 +24,24 @@ def live_services(treatments: Treatments, speaker: Speaker) -> Services:
     async def enter_queue(call: Call, step: Enqueue) -> Left:
         return await _enter(treatments, call, step)
 
-    return Services(handler_of=treatments.handler_of, enter_queue=enter_queue, stream=stream, voice=speaker)
+    return Services(
+        handler_of=treatments.handler_of,
+        enter_queue=enter_queue,
+        stream=stream,
+        voice=speaker,
+        sounds=_Sounds(treatments),
+    )
+
+
+class _Sounds:
+    """Fetches by what ``[fetch]`` allows; nothing is loaded before the first sound."""
+
+    def __init__(self, treatments: Treatments) -> None:
+        self._treatments = treatments
+
+    async def path_of(self, url: str) -> str:
+        """The file of what stands at `url`."""
+        return await self._treatments.sounds.path_of(url)
 
 
 async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:
@@ -39,6 +56,7 @@ async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:
     booked = treatments.queueing.booked_prompt
     if result.exit == "callback_booked" and booked:
         await call.play(booked)
+    await treatments.surveys.after(call, result)
     return left(result)
 
 

@@ -32,6 +32,8 @@ class Queueing:
         self._hops: dict[str, int] = {}
         self.booked_prompt = ""
         """What a caller hears who has booked a callback; empty for nothing."""
+        self.after_talk: Callable[[Call, QueueResult], Awaitable[None]] | None = None
+        """What follows a conversation with an agent, such as a survey."""
 
     def handler(self, name: str) -> Handler:
         """The treatment of calls that are sent to the queue called `name`, if it is there still."""
@@ -58,6 +60,8 @@ class Queueing:
                 self._hops.pop(call.id, None)
 
     async def _go_on(self, call: Call, result: QueueResult) -> None:
+        if result.exit == "answered" and self.after_talk is not None:
+            await self.after_talk(call, result)
         if result.exit == "answered" or call.ended:
             return
         if result.exit == "callback_booked":

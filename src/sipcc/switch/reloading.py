@@ -134,6 +134,7 @@ class Reloader:
             switch.speaking.read_ahead(prompts, switch.ringbacks.texts())
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)
+            switch.voicemail.reloaded()
             switch.messages.load(config.users)
             switch.keeper.load(
                 config.alerts,

@@ -53,10 +53,12 @@ from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
 from sipcc.switch.speaking import Speaking
 from sipcc.switch.targets import toll_guard
+from sipcc.switch.surveys import Talks
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.treatments import Treatments
 from sipcc.switch.trunks import Trunks
 from sipcc.switch.visits import link_callbacks
+from sipcc.switch.voicemail import Voicemails
 from sipcc.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class Switch(Application):
             self.phone_registrations.restore({user.name for user in self.config.users})
             go_on(self, left, self._journal)
             self.archivist.start(self.context, self.keeper, live=left)
+            await self.voicemail.start()
             self.liveness.start()
             self.trunk_health.start()
             self.trunk_registrations.start()
@@ -181,6 +184,7 @@ class Switch(Application):
             self.posts.close,
             self.fetching.close,
             self.archivist.stop,
+            self.voicemail.stop,
             self.speaking.close,
             self._scope.join,
             self.endpoint.stop,
@@ -299,7 +303,9 @@ class Switch(Application):
         link_callbacks(self.acd, self.bus, lambda call_id: self.calls.get(call_id))
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
+        self.voicemail, self.talks = Voicemails(self), Talks(self.bus)
         self.treatments = self.treatments_of(config)
+        self.queueing.after_talk = lambda call, result: self.treatments.surveys.after(call, result)
         self.signpost = Signpost(
             config,
             self.places,
@@ -386,6 +392,8 @@ class Switch(Application):
             posts=self.posts,
             speaker=self.speaking.speaker,
             fetching=self.fetching,
+            voicemail=self.voicemail,
+            talks=self.talks,
         )
 
     def _agent_busy(self, agent: str, dialog: str, began: bool) -> None:

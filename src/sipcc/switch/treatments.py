@@ -16,6 +16,7 @@ from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
+from sipcc.switch.surveys import Surveys, Talks
 from sipcc.switch.webapps import WebApps
 from sipcc.switch.workflows import Workflows
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from sipcc.ivr.speech import Speaker
     from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.switch.fetching import Fetching
+    from sipcc.ivr.live_sounds import Sounds
     from sipcc.switch.httprouter import HttpPosts
+    from sipcc.switch.voicemail import Voicemails
 
 
 class Treatments:
@@ -42,6 +45,8 @@ class Treatments:
         posts: HttpPosts,
         speaker: Speaker,
         fetching: Fetching,
+        voicemail: Voicemails,
+        talks: Talks,
     ) -> None:
         """Read the menus, workflows and routers; `app` finds the handlers of programs.
 
@@ -58,12 +63,20 @@ class Treatments:
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
         self.webapps = WebApps(self)
+        self.talks, self._voicemail = talks, voicemail
+        self.surveys = Surveys(self)
+        self._mailboxes = {box.name: box for box in config.mailboxes}
         self.bots = Bots(self)
 
     @property
     def fetcher(self) -> HttpFetcher:
         """What gets things by URL, as ``[fetch]`` allows it."""
         return self._fetching.of(self.config.fetch)
+
+    @property
+    def sounds(self) -> Sounds:
+        """Sounds by URL, as files."""
+        return self._fetching.sounds_of(self.config.fetch)
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind.
@@ -89,7 +102,16 @@ class Treatments:
             return self.webapps.handler(name)
         if destination.kind == "bot":
             return self.bots.handler(name)
+        if destination.kind == "voicemail":
+            return self._mailbox(name)
+        if destination.kind == "survey":
+            return self.surveys.handler(name)
         return self._app(name)
+
+    def _mailbox(self, name: str) -> Handler:
+        if name not in self._mailboxes:
+            raise missing("mailbox", name, self._mailboxes)
+        return self._voicemail.handler(self._mailboxes[name])
 
     def _menu(self, name: str) -> Handler:
         if name not in self.menus.names:
