@@ -61,7 +61,7 @@ HOMES = {
     "uvicorn": ("api/server.py",),
     "espeakng_loader": ("ivr/speech/espeaklib.py",),
     "sherpa_onnx": ("ivr/speech/sherpa.py",),
-    "httpx": ("ivr/fetchhttp.py", "ivr/speech/http.py", "switch/httprouter.py", "records/webhooks.py"),
+    "httpx": ("ivr/fetchhttp.py", "ivr/speech/http.py", "records/webhooks.py"),
     "httpcore": ("ivr/fetchhttp.py",),
     "prometheus_client": ("api/metrics.py",),
     "quickjs": ("ivr/js.py",),

@@ -221,9 +221,9 @@ async def speaks_no_http(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     ("behave", "box", "reason"),
     [
         (hangs, 0.1, "no answer within 0.1 s"),
-        (drops, 5.0, "raised RemoteProtocolError"),
+        (drops, 5.0, "raised FetchError"),
         (babbles, 5.0, "longer than 65536 bytes"),
-        (speaks_no_http, 5.0, "raised RemoteProtocolError"),
+        (speaks_no_http, 5.0, "raised FetchError"),
     ],
 )
 async def test_real_faults(behave: Behave, box: float, reason: str) -> None:
@@ -242,5 +242,5 @@ async def test_nobody_listens() -> None:
     post = HttpPost(settings)
     it = Desk(HttpService(post), time_box=5.0)
     assert await it.where() == "queue:help"
-    assert "raised ConnectError" in it.failed[0].reason
+    assert "raised FetchError" in it.failed[0].reason
     await post.close()

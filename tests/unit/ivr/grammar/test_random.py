@@ -22,8 +22,10 @@ GRAMMARS = int(os.environ.get("SIPCC_GRAMMARS", "150"))
 
 
 def shape(chance: random.Random, depth: int, rules: int) -> Shape:
-    kind = chance.choice(["word", "word", "ref", "tag", "null", "void"] if depth == 0 else
-                         ["word", "word", "seq", "seq", "alt", "alt", "rep", "rep", "ref", "tag"])  # fmt: skip
+    leaves = ["word", "word", "ref", "tag"]
+    kind = chance.choice(
+        [*leaves, "seq", "seq", "alt", "alt", "rep", "rep"] if depth else [*leaves, "null", "void"]
+    )
     if kind == "word":
         return ("word", chance.choice(WORDS))
     if kind == "ref":
