@@ -132,6 +132,7 @@ SHELLS = {
     "ivr/speech/http.py",
     "ivr/speech/sherpa.py",
     "ivr/speech/speaker.py",
+    "ivr/vxml/platform.py",
     "records/keeper.py",
     "records/retention.py",
     "records/spool.py",

@@ -78,8 +78,9 @@ _HELPERS: Final = r"""
     declare(scope, name) { if (!own.call(scope, name)) scope[name] = undefined; },
     set(scope, name, text) { scope[name] = parse(text); },
     unset(scope, name) { scope[name] = undefined; },
-    drop(scope, name) { delete scope[name]; },
     put(scope, name, kept) { scope[name] = kept[0]; },
+    property(scope, name, inner, kept) { scope[name][inner] = kept[0]; },
+    build(scope, name, maker, text) { scope[name] = maker(parse(text)); },
     item(scope, name, kept, at) { scope[name] = kept[at]; },
     list(kept) { return Array.isArray(kept[0]) ? slice.call(kept[0]) : undefined; },
     size(list) { return list.length; },
@@ -103,9 +104,9 @@ _HELPERS: Final = r"""
 _IDENTIFIER: Final = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
 
 _WORDS: Final = """
-    break case catch class const continue debugger default delete do else enum export extends false finally for
-    function if import in instanceof new null return super switch this throw true try typeof var void while
-    with implements interface package private protected public static yield let abstract boolean byte char
+    break case catch class const continue debugger default delete do else enum export extends false
+    finally for function if import in instanceof new null return super switch this throw true try typeof
+    var void while with implements interface package private protected public static yield let abstract boolean byte char
     double final float goto int long native short synchronized throws transient volatile
 """
 
@@ -225,6 +226,7 @@ class Engine:
         self._context.set_time_limit(limits.seconds)
         self._compiled: dict[tuple[str, str, int], Any] = {}
         self._called: dict[str, Any] = {}
+        self._makers: dict[str, Any] = {}
 
     # -- scopes --------------------------------------------------------------------------------------------
 
@@ -259,9 +261,16 @@ class Engine:
         """Give a variable what `keep` kept."""
         self._help("put", scope.handle, name, kept)
 
-    def drop(self, scope: Scope, name: str) -> None:
-        """Take a variable away."""
-        self._help("drop", scope.handle, name)
+    def build(self, scope: Scope, name: str, maker: str, value: Json) -> None:
+        """Give a variable what a function makes of a value; `maker` is the function's source."""
+        function = self._makers.get(maker)
+        if function is None:
+            function = self._makers[maker] = self._guarded(self._context.eval, maker)
+        self._help("build", scope.handle, name, function, json.dumps(value))
+
+    def property(self, scope: Scope, name: str, inner: str, kept: Any) -> None:
+        """Give a property of a variable, which is an object, what `keep` kept."""
+        self._help("property", scope.handle, name, inner, kept)
 
     def defined(self, scope: Scope, name: str) -> bool:
         """Whether a variable of this scope is something else than undefined."""

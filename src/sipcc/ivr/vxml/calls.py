@@ -1,0 +1,179 @@
+"""<record> and <transfer>: items that the session carries out, and what their outcomes are called."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+from urllib.parse import urljoin
+
+from sipcc.ivr.grammar import AnyMatcher
+from sipcc.ivr.js import Json, Scope
+from sipcc.ivr.steps import Audio, Prompt, Record, Recorded, Transfer, Transferred
+from sipcc.ivr.vxml.errors import Thrown, semantic
+from sipcc.ivr.vxml.grammars import active_grammars
+from sipcc.ivr.vxml.machine import Machine
+from sipcc.ivr.vxml.parse import Element
+from sipcc.ivr.vxml.properties import flag, seconds
+from sipcc.ivr.vxml.scope import Place
+
+FORMATS: Final = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/basic", "audio/x-alaw-basic"})
+"""The formats that VoiceXML demands. What we keep is a WAV file, whichever of them is asked for."""
+
+ANY_KEY: Final = "0123456789*#ABCD"
+
+
+async def record(machine: Machine, place: Place, element: Element, scope: Scope, name: str) -> None:
+    """Record the caller (VoiceXML 2.0 §2.3.6).
+
+    Raises:
+        Thrown: noinput, or the caller hung up; what it said until then is in the variable.
+    """
+    machine.no_waiting()
+    kind = (element.get("type") or "audio/x-wav").partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        raise Thrown("error.unsupported.format", f"recordings of the type {kind} cannot be made")
+    prompts, timeout = machine.take_prompts()
+    longest = element.get("maxtime")
+    quiet = element.get("finalsilence")
+    term = flag(element.get("dtmfterm") or "true", "dtmfterm")
+    step = Record(
+        prompts=prompts,
+        beep=flag(element.get("beep") or "false", "beep"),
+        max_time=seconds(longest, "maxtime") if longest is not None else 60.0,
+        final_silence=seconds(quiet, "finalsilence") if quiet is not None else 3.0,
+        timeout=machine.seconds(place, "timeout") if timeout is None else timeout,
+        terminators=ANY_KEY if term else "",
+    )
+    recorded = await machine.verb(machine.session.record(step))
+    machine.heard_of()
+    if recorded.path:
+        _keep(machine, scope, name, recorded)
+    if recorded.ended_by == "hangup":
+        machine.ended()
+        raise Thrown("connection.disconnect.hangup")
+    if recorded.ended_by == "failed":
+        raise Thrown("error.noresource", "nothing can be recorded")
+    if recorded.ended_by == "noinput" or not recorded.path:
+        raise Thrown("noinput")
+
+
+def _keep(machine: Machine, scope: Scope, name: str, recorded: Recorded) -> None:
+    engine = machine.engine
+    engine.set(scope, name, machine.keep_recording(recorded.path))
+    about: dict[str, Json] = {
+        "duration": round(recorded.seconds * 1000),
+        "size": recorded.size_bytes,
+        "maxtime": recorded.ended_by == "max_time",
+    }
+    if recorded.ended_by == "key":
+        about["termchar"] = recorded.key
+    if not name.startswith(" "):
+        engine.set(scope, f"{name}$", about)
+
+
+Mode = Literal["blind", "bridge", "consultation"]
+
+_OUTCOMES: Final = {
+    "busy": "busy",
+    "noanswer": "noanswer",
+    "network_busy": "network_busy",
+    "far_end": "far_end_disconnect",
+    "near_end": "near_end_disconnect",
+    "max_time": "maxtime_disconnect",
+}
+
+_REFUSALS: Final = {
+    401: "error.connection.noauthorization",
+    403: "error.connection.noauthorization",
+    407: "error.connection.noauthorization",
+    404: "error.connection.baddestination",
+    410: "error.connection.baddestination",
+    484: "error.connection.baddestination",
+    604: "error.connection.baddestination",
+    416: "error.unsupported.uri",
+    480: "error.connection.noroute",
+    502: "error.connection.noroute",
+    500: "error.connection.noresource",
+    503: "error.connection.noresource",
+}
+"""Which event stands for a refusal by SIP (VoiceXML 2.0 §2.3.7.3)."""
+
+SCHEMES: Final = frozenset({"tel", "sip", "sips"})
+
+
+async def transfer(machine: Machine, place: Place, element: Element, scope: Scope, name: str) -> None:
+    """Connect the caller with somebody (VoiceXML 2.0 §2.3.7, 2.1 §8).
+
+    Raises:
+        Thrown: the caller is gone, to there or altogether; or there is no way.
+    """
+    machine.no_waiting()
+    mode = _mode(element)
+    expression = element.get("destexpr")
+    target = (element.attributes["dest"] if expression is None else place.text(expression)).strip()
+    scheme, colon, rest = target.partition(":")
+    if not colon or not rest:
+        raise Thrown("error.connection.baddestination", f"{target!r} is no URI")
+    if scheme.lower() not in SCHEMES:
+        raise Thrown("error.unsupported.uri", f"calls go to tel: and sip:, not to {scheme}:")
+    await machine.flush()
+    step = await _step(machine, place, element, mode, rest if scheme.lower() == "tel" else target)
+    outcome = await machine.verb(machine.session.transfer(step))
+    machine.heard_of()
+    if outcome.outcome == "sent":
+        machine.ended("transfer")
+        raise Thrown("connection.disconnect.transfer")
+    value = _outcome(outcome, mode)
+    engine = machine.engine
+    engine.set(scope, name, value)
+    about: dict[str, Json] = {"duration": round(outcome.seconds, 3)}
+    if outcome.keys:
+        about |= {"utterance": outcome.keys, "inputmode": "dtmf"}
+    if not name.startswith(" "):
+        engine.set(scope, f"{name}$", about)
+
+
+def _mode(element: Element) -> Mode:
+    kind = element.get("type")
+    if kind is None:
+        kind = "bridge" if flag(element.get("bridge") or "false", "bridge") else "blind"
+    modes: dict[str, Mode] = {"blind": "blind", "bridge": "bridge", "consultation": "consultation"}
+    return modes[kind]
+
+
+async def _step(machine: Machine, place: Place, element: Element, mode: Mode, target: str) -> Transfer:
+    wait = element.get("connecttimeout")
+    longest = seconds(element.get("maxtime") or "0s", "maxtime")
+    sound = element.get("transferaudio")
+    waiting = (Prompt(items=(Audio(urljoin(place.base_of(element), sound)),)),) if sound else ()
+    keys = None
+    if mode == "bridge" and any(element.elements("grammar")):
+        active = await active_grammars(machine, place, element)
+        matchers = [found for one in active if (found := one.source.matcher()) is not None]
+        keys = AnyMatcher(matchers) if matchers else None
+    expression = element.get("aaiexpr")
+    aai = element.get("aai") if expression is None else place.text(expression)
+    if aai:
+        machine.session.tag("aai", aai)
+    return Transfer(
+        targets=(target,),
+        mode=mode,
+        timeout=seconds(wait, "connecttimeout") if wait is not None else 30.0,
+        max_time=longest or None,
+        waiting=waiting,
+        keys=keys,
+    )
+
+
+def _outcome(outcome: Transferred, mode: Mode) -> str:
+    """The value of the item; a call that came about only in part, or not at all, is an event."""
+    if outcome.outcome in _OUTCOMES:
+        return _OUTCOMES[outcome.outcome]
+    if outcome.seconds:
+        return "network_disconnect"
+    if outcome.status in _REFUSALS:
+        raise Thrown(_REFUSALS[outcome.status], f"the status is {outcome.status}")
+    if outcome.status:
+        raise Thrown(f"error.connection.protocol.{outcome.status}", f"the status is {outcome.status}")
+    if mode == "bridge":
+        return "unknown"
+    raise semantic("the transfer failed")

@@ -1,0 +1,183 @@
+"""Asking the caller: prompts, timers and grammars become one question, and its answer becomes a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urljoin
+
+import msgspec
+
+from sipcc.call.digits import CollectSettings, Matcher
+from sipcc.ivr.grammar import AnyMatcher
+from sipcc.ivr.js import Json, Undefined
+from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
+from sipcc.ivr.vxml.errors import Thrown, semantic
+from sipcc.ivr.vxml.grammars import Active, NoKeys, active_grammars
+from sipcc.ivr.vxml.machine import Machine
+from sipcc.ivr.vxml.parse import Element
+from sipcc.ivr.vxml.properties import number
+from sipcc.ivr.vxml.scope import Place
+from sipcc.ivr.vxml.signals import Note
+
+_MODES: Final = frozenset({"dtmf", "voice"})
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller said, and the grammar that it matched."""
+
+    grammar: Active
+    interpretation: Json
+    about: dict[str, Json]
+    """The rest of what shadow variables tell: utterance, confidence, inputmode, the mark that was heard."""
+
+    def shadow(self, value: Json | Undefined) -> dict[str, Json]:
+        """What stands in ``name$`` of an input that got `value`."""
+        return {**self.about, "interpretation": None if isinstance(value, Undefined) else value}
+
+
+LAST_RESULT: Final = """
+(function (results) {
+  for (const name in results[0]) results[name] = results[0][name];
+  return results;
+})
+"""
+
+
+async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
+    """Ask for the item that runs in a place.
+
+    Raises:
+        Thrown: noinput, nomatch, or whatever else came instead of an answer.
+        Finish: the caller is gone.
+    """
+    machine.no_waiting()
+    grammars = await active_grammars(machine, place, dialog)
+    if not grammars:
+        raise semantic("an answer is expected, and no grammar is active")
+    step = _question(machine, place, grammars)
+    application = place.context.application.scope
+    machine.engine.set(application, "lastresult$", _UNDEFINED)
+    gathered = await machine.verb(machine.session.gather(step))
+    machine.heard_of()
+    if gathered.outcome == "noinput":
+        raise Thrown("noinput")
+    if gathered.outcome == "toolong":
+        raise Thrown("maxspeechtimeout")
+    results = _results(machine, place, gathered, grammars)
+    best: list[Json] = [{**result.about, "interpretation": result.interpretation} for result in results]
+    if not best or gathered.outcome == "nomatch":
+        results, best = [], [{**_nothing(gathered), "interpretation": None}]
+    machine.engine.build(application, "lastresult$", LAST_RESULT, best)
+    about = results[0].about if results else _nothing(gathered)
+    details: dict[str, object] = {"mode": about["inputmode"], "confidence": about["confidence"]}
+    machine.note(Note(what="result" if results else "nomatch", text=str(about["utterance"]), details=details))
+    if not results:
+        raise Thrown("nomatch")
+    return results[0]
+
+
+_UNDEFINED: Final = Undefined()
+
+
+def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gather:
+    modes = set(machine.property(place, "inputmodes").split())
+    if not modes or not modes <= _MODES:
+        raise semantic(f"inputmodes={' '.join(sorted(modes))!r} is not made of dtmf and voice")
+    keys, listen = None, None
+    if "dtmf" in modes:
+        matchers = [found for active in grammars if (found := active.source.matcher()) is not None]
+        keys = _matcher(matchers)
+    spoken = [active for active in grammars if not active.by_keys]
+    if "voice" in modes:
+        listen = _listen(machine, place, spoken)
+    prompts, timeout = machine.take_prompts()
+    termchar = machine.property(place, "termchar").strip()
+    settings = CollectSettings(
+        timeout=machine.seconds(place, "timeout") if timeout is None else timeout,
+        interdigit=machine.seconds(place, "interdigittimeout"),
+        termtimeout=machine.seconds(place, "termtimeout"),
+        terminators=termchar if len(termchar) == 1 and termchar in "0123456789*#ABCD" else "",
+    )
+    label = place.element.get("name") or place.element.get("id") or place.element.tag
+    return Gather(prompts=prompts, keys=keys, collect=settings, listen=listen, label=label)
+
+
+def _matcher(matchers: Sequence[Matcher]) -> Matcher:
+    if not matchers:
+        return NoKeys()
+    return matchers[0] if len(matchers) == 1 else AnyMatcher(matchers)
+
+
+def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Listen:
+    best = number(machine.property(place, "maxnbest"), "maxnbest")
+    return Listen(
+        language=place.element.language,
+        accepts=lambda text: any(active.source.accepts(text) for active in grammars),
+        complete_timeout=machine.seconds(place, "completetimeout"),
+        incomplete_timeout=machine.seconds(place, "incompletetimeout"),
+        max_time=machine.seconds(place, "maxspeechtimeout"),
+        best=max(int(best), 1),
+        confidence=_level(machine, place),
+    )
+
+
+def _level(machine: Machine, place: Place) -> float:
+    level = number(machine.property(place, "confidencelevel"), "confidencelevel")
+    if level > 1:
+        raise semantic(f"confidencelevel={level:g} is more than 1")
+    return level
+
+
+def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Sequence[Active]) -> list[Result]:
+    """The interpretations of an answer, the likeliest first; at most as many as are wanted."""
+    by_keys = gathered.outcome == "keys" or (gathered.outcome == "nomatch" and not gathered.heard)
+    heard: Sequence[Heard] = [Heard(gathered.keys)] if by_keys else gathered.heard
+    most = max(int(number(machine.property(place, "maxnbest"), "maxnbest")), 1)
+    level = _level(machine, place)
+    marks = _marks(gathered)
+    found: list[Result] = []
+    for one in heard:
+        if one.confidence < level:
+            continue
+        about = _about(one, by_keys, marks)
+        for active in grammars:
+            if active.by_keys is not by_keys:
+                continue
+            meanings = active.source.meaning(one.text)
+            found += [Result(grammar=active, interpretation=value, about=about) for value in meanings]
+            if meanings:
+                break
+    return found[:most]
+
+
+def _about(heard: Heard, by_keys: bool, marks: dict[str, Json]) -> dict[str, Json]:
+    return {
+        "utterance": heard.text,
+        "confidence": heard.confidence,
+        "inputmode": "dtmf" if by_keys else "voice",
+        **marks,
+    }
+
+
+def _nothing(gathered: Gathered) -> dict[str, Json]:
+    by_keys = not gathered.heard
+    heard = Heard(gathered.keys) if by_keys else gathered.heard[0]
+    return _about(heard, by_keys, _marks(gathered))
+
+
+def _marks(gathered: Gathered) -> dict[str, Json]:
+    """The last mark that was heard and the milliseconds after it (VoiceXML 2.1 §7)."""
+    reached = gathered.played.reached
+    if reached is None:
+        return {}
+    return {"markname": reached.mark, "marktime": round(reached.seconds * 1000)}
+
+
+def base_of_owner(place: Place, grammar: Active) -> str:
+    """What the URL of a link or a choice is relative to: the document in which it stands."""
+    base = grammar.owner.base
+    own = grammar.document.base
+    if base and grammar.owner.parent is not None and base != grammar.document.root.get("xml:base"):
+        return urljoin(own, base)
+    return own

@@ -1,0 +1,297 @@
+"""The platform of a simulation: a session that asks what its caller does, and fetching that is at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from sipcc.ivr.fetch import Content, Fetched, Fetcher, FetchError, FetchRequest, FolderFetcher
+from sipcc.ivr.flows.script import Act, Asked, HangUp, Keys, Say, Silence, Wait
+from sipcc.ivr.sim import SimSession
+from sipcc.ivr.simcaller import SimCaller
+from sipcc.ivr.steps import (
+    Audio,
+    Gather,
+    Gathered,
+    Heard,
+    Played,
+    Prompt,
+    Record,
+    Recorded,
+    Spoken,
+    Text,
+    Transfer,
+    Transferred,
+    Value,
+)
+
+Waiting: TypeAlias = Literal["", "input", "record", "transfer"]
+"""What a document waits for: an answer, a recording, the outcome of a transfer; empty once it is over."""
+
+
+class Spoke(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt that was played, or at least begun."""
+
+    text: str
+    """The texts and values in it as they are spoken, with one blank between them."""
+    audio: tuple[str, ...] = ()
+    """The URLs of the sounds in it that could be had."""
+    bargein: bool = True
+    seconds: float = 0.0
+    """When it began."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller says something."""
+
+    text: str
+    confidence: float = 1.0
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """Other things that it may have been, with their confidence."""
+    after: float | None = None
+    """Seconds after the prompts began; None waits for their end."""
+
+
+class Pressed(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller presses keys."""
+
+    keys: str
+    after: float | None = None
+
+
+class Silent(msgspec.Struct, frozen=True):
+    """The caller lets the question run out."""
+
+
+class HungUp(msgspec.Struct, frozen=True):
+    """The caller hangs up."""
+
+    after: float | None = None
+
+
+class TransferEnds(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer comes out somehow; see `Simulation.transfer`."""
+
+    outcome: str
+    seconds: float = 30.0
+
+
+Deed: TypeAlias = Said | Pressed | Silent | HungUp | TransferEnds
+"""What the caller, or whoever it is transferred to, does next."""
+
+FetchFunction: TypeAlias = Callable[[FetchRequest], "Fetched | bytes | str"]
+
+
+# -- the session ---------------------------------------------------------------------------------------------
+
+
+class _Ask:
+    """Hands control to whoever drives the simulation, until it says what happens."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+
+    def __await__(self) -> Any:
+        deed = yield self._waiting
+        return deed
+
+
+class Caller(SimSession):
+    """A simulated session that asks what its caller does when it comes to that."""
+
+    def __init__(self, fetcher: Fetcher, *, language: str, caller: str, dialled: str) -> None:
+        super().__init__(language=language, caller=caller, dialled=dialled, answered=True)
+        self.spoken: list[Spoke] = []
+        self.step: Gather | Record | Transfer | None = None
+        self._fetcher = fetcher
+        self._acts: list[Act] = []
+        self._sim = SimCaller(self._acts)
+        self._plan: dict[str, object] | None = None
+        self._typed_ahead = False
+
+    async def play(self, prompts: Sequence[Prompt]) -> Played:
+        """Say something to its end."""
+        prompts = await self._ready(prompts)
+        return await super().play(prompts)
+
+    async def gather(self, step: Gather) -> Gathered:
+        """Ask a question, and be told the answer."""
+        self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
+        alternatives: tuple[tuple[str, float], ...] = ()
+        if not len(self._keys):
+            deed = await _Ask("input")
+            self._do(deed, step.prompts)
+            if isinstance(deed, Said):
+                alternatives = deed.alternatives
+        gathered = await super().gather(step)
+        if alternatives and gathered.heard:
+            others = tuple(Heard(text, sure) for text, sure in alternatives)
+            gathered = _judged(gathered, others, step)
+        return gathered
+
+    async def record(self, step: Record) -> Recorded:
+        """Be recorded."""
+        self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
+        self._do(await _Ask("record"), step.prompts, more=0.4)
+        return await super().record(step)
+
+    async def transfer(self, step: Transfer) -> Transferred:
+        """Be connected with somebody."""
+        self.step = step
+        deed = await _Ask("transfer")
+        if not isinstance(deed, TransferEnds):
+            self._plan = {"outcome": "answered", "seconds": 3600.0}
+            self._do(deed, ())
+            return await super().transfer(step)
+        outcome = deed.outcome
+        if outcome in _CUT:
+            return Transferred(outcome="failed", seconds=deed.seconds if outcome != "unknown" else 0.0)
+        if outcome.isdigit():
+            return Transferred(outcome="failed", status=int(outcome))
+        known = _TRANSFERS.get(outcome)
+        if known is None:
+            raise ValueError(f"{outcome!r} is no outcome of a transfer")
+        if known == "near_end":
+            return Transferred(outcome="near_end", seconds=deed.seconds)
+        self._plan = {"outcome": known, "seconds": deed.seconds}
+        return await super().transfer(step)
+
+    def found(self, name: str) -> Any:
+        """How the transfer goes."""
+        return self._plan if name == "dial" else None
+
+    def _do(self, deed: Deed | None, prompts: Sequence[Prompt], more: float = 0.0) -> None:
+        """Let the caller of the simulation do it, after the prompts or at its moment."""
+        soundings, _ = self._schedule(prompts)
+        length = soundings[-1].ends - self.now() if soundings else 0.0
+        after = getattr(deed, "after", None)
+        self._acts.append(Asked(anything=True))
+        self._acts.append(Wait(length + more if after is None else after))
+        match deed:
+            case Said():
+                self._acts.append(Say(deed.text, deed.confidence))
+            case Pressed():
+                self._acts.append(Keys(deed.keys))
+            case HungUp():
+                self._acts.append(HangUp())
+            case _:
+                self._acts[-2:] = [Silence()]
+
+    async def _ready(self, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+        """The prompts with sounds that cannot be had replaced; and note what will be heard."""
+        ready = []
+        for prompt in prompts:
+            items = tuple([item for one in prompt.items for item in await self._sound(one)])
+            text = " ".join(part for part in map(_text_of, items) if part)
+            audio = tuple(item.source for item in items if isinstance(item, Audio))
+            if text or audio:
+                cut = prompt.bargein != "off"
+                self.spoken.append(Spoke(text=text, audio=audio, bargein=cut, seconds=self.now()))
+            ready.append(msgspec.structs.replace(prompt, items=items))
+        return tuple(ready)
+
+    async def _sound(self, item: Spoken) -> list[Spoken]:
+        if not isinstance(item, Audio) or not item.source or "://" not in item.source:
+            return [item]
+        try:
+            await self._fetcher.fetch(FetchRequest(url=item.source))
+        except (FetchError, ValueError):
+            return [one for inner in item.fallback for one in await self._sound(inner)]
+        return [item]
+
+
+_CUT: Final = frozenset({"network_disconnect", "unknown"})
+_TRANSFERS: Final = {
+    "busy": "busy",
+    "noanswer": "noanswer",
+    "network_busy": "network_busy",
+    "near_end_disconnect": "near_end",
+    "far_end_disconnect": "far_end",
+    "maxtime_disconnect": "max_time",
+    "connected": "answered",
+}
+
+
+def _judged(gathered: Gathered, others: tuple[Heard, ...], step: Gather) -> Gathered:
+    """The answer with its alternatives; one of them may be right where the first is not."""
+    heard = (*gathered.heard, *others)
+    listen = step.listen
+    right = listen is not None and any(
+        one.confidence >= listen.confidence and (listen.accepts is None or listen.accepts(one.text))
+        for one in heard
+    )
+    return msgspec.structs.replace(gathered, heard=heard, outcome="speech" if right else gathered.outcome)
+
+
+def _text_of(item: Spoken) -> str:
+    if isinstance(item, Text):
+        return item.text
+    return item.value if isinstance(item, Value) else ""
+
+
+# -- fetching ------------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """Notes what is asked for, and gets it at once."""
+
+    def __init__(self, fetcher: Fetcher, requests: list[FetchRequest]) -> None:
+        self._fetcher = fetcher
+        self._requests = requests
+
+    async def fetch(self, request: FetchRequest) -> Fetched:
+        """What stands behind the URL."""
+        self._requests.append(request)
+        fetching = self._fetcher.fetch(request)
+        if isinstance(self._fetcher, FolderFetcher | _Function):
+            return await fetching
+        return _apart(fetching)
+
+
+class _Function:
+    """A fetcher of a function."""
+
+    def __init__(self, function: FetchFunction) -> None:
+        self._function = function
+
+    async def fetch(self, request: FetchRequest) -> Fetched:
+        """What the function gets."""
+        found = self._function(request)
+        if isinstance(found, Fetched):
+            return found
+        return Fetched(url=request.target, body=found.encode() if isinstance(found, str) else found)
+
+
+def fetcher_of(
+    fetch: FetchFunction | Fetcher | None,
+    documents: Mapping[str, Content] | None,
+    folders: Mapping[str, Path] | None,
+) -> Fetcher:
+    """The fetcher of a simulation; see `sipcc.ivr.vxml.simulate.Simulation`."""
+    if fetch is None:
+        return FolderFetcher(documents, folders)
+    return _Function(fetch) if callable(fetch) else fetch
+
+
+def _apart(fetching: Coroutine[Any, Any, Fetched]) -> Fetched:
+    """Wait for a fetch that needs a loop: one of its own, in a thread of its own."""
+    outcome: list[Fetched | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(fetching))
+        except BaseException as error:  # carried over to whoever waits
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="vxml-fetch")
+    thread.start()
+    thread.join()
+    found = outcome[0]
+    if isinstance(found, BaseException):
+        raise found
+    return found

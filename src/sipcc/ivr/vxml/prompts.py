@@ -1,0 +1,283 @@
+"""Prompts: what an element says, put together when it is its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import urljoin
+
+from sipcc.ivr.js import UNDEFINED
+from sipcc.ivr.say import say
+from sipcc.ivr.steps import Audio, BargeIn, Mark, Prompt, Silence, Spoken, Text, Value
+from sipcc.ivr.vxml.errors import semantic
+from sipcc.ivr.vxml.foreach import rounds
+from sipcc.ivr.vxml.machine import RECORDING, Machine
+from sipcc.ivr.vxml.parse import Element
+from sipcc.ivr.vxml.properties import flag, seconds
+from sipcc.ivr.vxml.scope import Place
+
+BARE: Final = frozenset({"audio", "value", "enumerate"})
+"""What may stand without <prompt> among other content, like text."""
+
+_BREAKS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 1.5}
+_SIZES: Final = {"none": 0.0, "small": 0.25, "medium": 0.5, "large": 1.0}
+_KINDS: Final = {
+    "cardinal": "number",
+    "currency": "money",
+    "date": "date",
+    "digits": "digits",
+    "number": "number",
+    "ordinal": "ordinal",
+    "phone": "phone",
+    "telephone": "phone",
+    "time": "time",
+}
+
+
+def selected(prompts: Iterable[Element], count: int, place: Place) -> list[Element]:
+    """The prompts that are heard at the count-th visit (VoiceXML 2.0 §4.1.6)."""
+    held = []
+    for prompt in prompts:
+        condition = prompt.get("cond")
+        if condition is None or place.test(condition):
+            held.append((_count_of(prompt), prompt))
+    right = max((of for of, _ in held if of <= count), default=None)
+    return [prompt for of, prompt in held if of == right]
+
+
+def _count_of(prompt: Element) -> int:
+    text = (prompt.get("count") or "1").strip()
+    if not text.isdigit():
+        raise semantic(f"count={text!r} is no number")
+    return int(text)
+
+
+def say_prompt(machine: Machine, place: Place, prompt: Element) -> None:
+    """Let a <prompt> wait to be played."""
+    timeout = prompt.get("timeout")
+    barge = prompt.get("bargein") or machine.property(place, "bargein")
+    kind = prompt.get("bargeintype") or machine.property(place, "bargeintype")
+    made = _Speech(machine, place).prompt(prompt.children, barge, kind)
+    machine.say(made, None if timeout is None else seconds(timeout, "timeout"))
+
+
+def say_bare(machine: Machine, place: Place, content: Sequence[Element | str]) -> None:
+    """Let text, sounds and values that stand without <prompt> wait to be played."""
+    barge, kind = machine.property(place, "bargein"), machine.property(place, "bargeintype")
+    machine.say(_Speech(machine, place).prompt(content, barge, kind))
+
+
+def say_visit(machine: Machine, place: Place, item: Element, count: int) -> None:
+    """Let the prompts of a form item wait that are heard at its count-th visit.
+
+    Text, sounds and values that stand in the item itself are prompts of the first count.
+    """
+    prompts = selected(item.elements("prompt"), count, place)
+    highest = max((_count_of(prompt) for prompt in prompts), default=1)
+    bare: list[Element | str] = []
+    for child in item.children:
+        if isinstance(child, str) or child.tag in BARE:
+            bare.append(child)
+        elif child.tag == "prompt":
+            if highest == 1:
+                say_bare(machine, place, bare)
+            bare = []
+            if child in prompts:
+                say_prompt(machine, place, child)
+    if highest == 1:
+        say_bare(machine, place, bare)
+
+
+class _Speech:
+    """Puts together what is said, in a place."""
+
+    def __init__(self, machine: Machine, place: Place) -> None:
+        self._machine = machine
+        self._place = place
+        self._items: list[Spoken] = []
+        self._text: list[str] = []
+        self._voice = ("", "")
+
+    def prompt(self, content: Sequence[Element | str], barge: str, kind: str) -> Prompt:
+        """A prompt of some content."""
+        if not any(not isinstance(child, str) or child.strip() for child in content):
+            return Prompt(items=())
+        if kind not in ("speech", "hotword", "energy", "recognition"):
+            raise semantic(f"bargeintype={kind!r} is neither speech nor hotword")
+        cut: BargeIn = "any" if flag(barge, "bargein") else "off"
+        return Prompt(items=self.items(content), bargein=cut, hotword=kind in ("hotword", "recognition"))
+
+    def items(self, content: Sequence[Element | str]) -> tuple[Spoken, ...]:
+        """What is said by some content."""
+        before, self._items = self._items, []
+        self._add(content)
+        self._end_text()
+        made, self._items = tuple(self._items), before
+        return made
+
+    def _add(self, content: Sequence[Element | str]) -> None:
+        for child in content:
+            if isinstance(child, str):
+                self._speak(child, child)
+            else:
+                self._element(child)
+
+    def _speak(self, text: str, of: Element | str) -> None:
+        self._text.append(text)
+
+    def _end_text(self) -> None:
+        text = " ".join("".join(self._text).split())
+        self._text.clear()
+        if text:
+            self._items.append(Text(text, *self._voice))
+
+    def _put(self, item: Spoken) -> None:
+        self._end_text()
+        self._items.append(item)
+
+    def _element(self, element: Element) -> None:
+        self._machine.step(element)
+        match element.tag:
+            case "value":
+                self._text.append(self._value(element))
+            case "audio":
+                self._audio(element)
+            case "break":
+                self._put(Silence(_pause(element)))
+            case "mark":
+                expression = element.get("nameexpr")
+                name = (
+                    element.attributes.get("name", "") if expression is None else self._place.text(expression)
+                )
+                self._put(Mark(name))
+            case "foreach":
+                for _ in rounds(self._place, element):
+                    self._add(element.children)
+            case "enumerate":
+                self._enumerate(element)
+            case "say-as":
+                self._say_as(element)
+            case "sub":
+                self._text.append(element.get("alias") or element.text)
+            case "desc" | "lexicon" | "meta" | "metadata":
+                pass
+            case (
+                "p" | "paragraph" | "s" | "sentence" | "voice" | "emphasis" | "prosody" | "phoneme" | "prompt"
+            ):
+                self._spoken(element)
+
+    def _spoken(self, element: Element) -> None:
+        before = self._voice
+        self._voice = (element.get("xml:lang") or before[0], element.get("name") or before[1])
+        changed = self._voice != before
+        if changed:
+            self._end_text()
+        self._text.append(" ")
+        self._add(element.children)
+        self._text.append(" ")
+        if changed:
+            self._end_text()
+        self._voice = before
+
+    def _value(self, element: Element) -> str:
+        return self._place.text(element.attributes["expr"])
+
+    def _audio(self, element: Element) -> None:
+        source = element.get("src")
+        expression = element.get("expr")
+        if expression is not None:
+            # "If it evaluates to undefined, the element, with its content, is ignored" (§4.1.3).
+            if self._place.json(expression) is UNDEFINED:
+                return
+            source = self._place.text(expression)
+        fallback = tuple(self._inside(element))
+        assert source is not None  # <audio> has either, by the check of documents
+        if source.startswith(RECORDING):
+            path = self._machine.recordings.get(source, "")
+            self._put(Audio(path, fallback)) if path else self._items.extend(fallback)
+            return
+        self._put(Audio(urljoin(self._place.base_of(element), source.strip()), fallback))
+
+    def _inside(self, element: Element) -> tuple[Spoken, ...]:
+        self._end_text()
+        return self.items(element.children)
+
+    def _enumerate(self, element: Element) -> None:
+        options = self._options()
+        template = (
+            element.children if any(not isinstance(c, str) or c.strip() for c in element.children) else None
+        )
+        outer = self._place
+        for text, keys in options:
+            if template is None:
+                self._text.append(f" {text}; ")
+                continue
+            self._place = outer.inner()
+            scope = self._place.chain[-1]
+            self._place.engine.set(scope, "_prompt", text)
+            self._place.engine.set(scope, "_dtmf", keys)
+            self._add(template)
+            self._text.append(" ")
+        self._place = outer
+
+    def _options(self) -> list[tuple[str, str]]:
+        """The texts and the keys of the choices of this menu, or of the options of this field."""
+        for element in self._place.elements:
+            if element.tag in ("menu", "field"):
+                found = options_of(element)
+                if found:
+                    return found
+        raise semantic("<enumerate> is for menus, and for fields with options")
+
+    def _say_as(self, element: Element) -> None:
+        kind = (element.get("interpret-as") or "").removeprefix("vxml:").partition(":")[0]
+        inside = self._inside(element)
+        text = "".join(item.text for item in inside if isinstance(item, Text))
+        language = self._voice[0] or element.language or self._machine.session.language
+        value = _sayable(_KINDS.get(kind, ""), text, language)
+        if value is None or not all(isinstance(item, Text) for item in inside):
+            self._items.extend(inside)
+        else:
+            self._put(value)
+
+
+def _sayable(kind: str, text: str, language: str) -> Value | None:
+    """The value, when our own fragments can say it; a voice has to find its own way with all else."""
+    if kind == "date" and len(text) == 8 and text.isdigit():
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    try:
+        say(kind, text, language)
+    except ValueError:
+        return None
+    return Value(kind, text, language)
+
+
+def options_of(element: Element) -> list[tuple[str, str]]:
+    """Text and keys of each choice or option; a menu with dtmf=true numbers the first nine without keys."""
+    numbered = element.tag == "menu" and element.get("dtmf") == "true"
+    made, number = [], 0
+    for option in element.elements("choice", "option"):
+        keys = "".join((option.get("dtmf") or "").split())
+        if not keys and numbered and number < 9:
+            number += 1
+            keys = str(number)
+        made.append((" ".join(spoken_text(option).split()), keys))
+    return made
+
+
+def spoken_text(option: Element) -> str:
+    """The text of a choice, without its grammar."""
+    return "".join(
+        child if isinstance(child, str) else child.all_text
+        for child in option.children
+        if isinstance(child, str) or child.tag != "grammar"
+    )
+
+
+def _pause(element: Element) -> float:
+    time = element.get("time")
+    if time is not None:
+        return seconds(time, "time")
+    if "size" in element.attributes:
+        return _SIZES.get(element.attributes["size"], 0.5)
+    return _BREAKS.get(element.get("strength") or "medium", 0.5)

@@ -1,0 +1,253 @@
+"""VoiceXML without a telephone: load a document, say, press, be silent, hang up; read what came of it.
+
+It is synchronous, and its clock is virtual: nothing waits. A simulation runs until the document waits for the
+caller, and goes on when it is told what the caller does::
+
+    sim = Simulation("http://example.com/order.vxml", folders={"http://example.com/": Path("app")})
+    assert sim.waiting == "input"
+    sim.say("two pizzas")
+    sim.press("1")
+    assert sim.prompts[-1] == "Thank you."
+    assert sim.exit.reason == "exit"
+
+`simulate` does all of that in one call, from a list of what the caller does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sipcc.ivr.fetch import Content, Fetcher, FetchRequest
+from sipcc.ivr.js import Json, Undefined
+from sipcc.ivr.steps import Gather, Record, Transfer
+from sipcc.ivr.vxml.documents import Library
+from sipcc.ivr.vxml.interpreter import Setup, interpret
+from sipcc.ivr.vxml.machine import Limits
+from sipcc.ivr.vxml.parse import ParseLimits
+from sipcc.ivr.vxml.platform import (
+    Caller,
+    Deed,
+    FetchFunction,
+    HungUp,
+    Pressed,
+    Said,
+    Silent,
+    Spoke,
+    TransferEnds,
+    Waiting,
+    Watched,
+    fetcher_of,
+)
+from sipcc.ivr.vxml.signals import Exit, Note
+
+
+class NotWaiting(RuntimeError):
+    """The document does not wait for what was given to it."""
+
+
+class Simulation:
+    """One simulated call; it has run until its first question when this returns.
+
+    Args:
+        url: The first document.
+        fetch: A function that gets what a `FetchRequest` asks for and raises `FetchError` when it cannot;
+            or a `Fetcher`. Without it, `documents` and `folders` are looked at.
+        documents: Contents by URL.
+        folders: Folders by the beginnings of URLs.
+        language: Of the session, such as ``en`` or ``zh-CN``.
+        caller: The caller's number, ``session.connection.remote.uri``.
+        dialled: The number that it called, ``session.connection.local.uri``.
+        connection: More of ``session.connection``.
+        properties: Values in place of VoiceXML's defaults.
+        limits: What one call may use.
+        parse_limits: How large documents may be.
+        library: Keeps documents that were read, for many simulations of the same ones.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fetch: FetchFunction | Fetcher | None = None,
+        documents: Mapping[str, Content] | None = None,
+        folders: Mapping[str, Path] | None = None,
+        language: str = "en",
+        caller: str = "13800138000",
+        dialled: str = "4008123456",
+        connection: Mapping[str, Json] | None = None,
+        properties: Mapping[str, str] | None = None,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+        parse_limits: ParseLimits = ParseLimits(),  # noqa: B008  # frozen
+        library: Library | None = None,
+    ) -> None:
+        self.notes: list[Note] = []
+        """Everything that the interpreter told, in its order."""
+        self.requests: list[FetchRequest] = []
+        """Everything that was asked for by URL."""
+        self.exit: Exit | None = None
+        """How it ended; None while it waits."""
+        self.waiting: Waiting = ""
+        self._fetcher = Watched(fetcher_of(fetch, documents, folders), self.requests)
+        self._session = Caller(self._fetcher, language=language, caller=caller, dialled=dialled)
+        setup = Setup(
+            library=library or Library(parse_limits),
+            limits=limits,
+            properties=properties or {},
+            note=self.notes.append,
+            connection=connection or {},
+        )
+        self._program: Coroutine[Any, Any, Exit] = interpret(self._session, self._fetcher, url, setup)
+        self._go_on(None)
+
+    # -- what the caller does ------------------------------------------------------------------------------
+
+    def say(
+        self,
+        text: str,
+        confidence: float = 1.0,
+        *,
+        alternatives: Sequence[tuple[str, float]] = (),
+        after: float | None = None,
+    ) -> None:
+        """Answer in words; `alternatives` are other texts that the recogniser finds less likely."""
+        self.do(Said(text=text, confidence=confidence, alternatives=tuple(alternatives), after=after))
+
+    def press(self, keys: str, *, after: float | None = None) -> None:
+        """Press keys, 0.1 s each; what is more than the question wants is typed ahead."""
+        self.do(Pressed(keys=keys, after=after))
+
+    def silence(self) -> None:
+        """Let the question run out."""
+        self.do(Silent())
+
+    def hangup(self, *, after: float | None = None) -> None:
+        """Hang up."""
+        self.do(HungUp(after))
+
+    def transfer(self, outcome: str, *, seconds: float = 30.0) -> None:
+        """Let a transfer come out somehow.
+
+        Args:
+            outcome: ``busy``, ``noanswer``, ``network_busy``, ``near_end_disconnect``,
+                ``far_end_disconnect``, ``network_disconnect``, ``maxtime_disconnect``, ``unknown``, a SIP
+                status such as ``404``, or ``connected``: a good end of a blind transfer or one with
+                consultation, and in a bridge a talk that the far end ends.
+            seconds: How long the two talk.
+        """
+        self.do(TransferEnds(outcome=outcome, seconds=seconds))
+
+    def do(self, deed: Deed) -> None:
+        """Do one thing, and go on until the document waits again, or is over.
+
+        Raises:
+            NotWaiting: it is over, or waits for something else.
+        """
+        if self.exit is not None:
+            raise NotWaiting(f"the document is over: {self.exit.reason}")
+        if isinstance(deed, TransferEnds) and self.waiting != "transfer":
+            raise NotWaiting(f"the document waits for {self.waiting}, not for a transfer")
+        self._go_on(deed)
+
+    def _go_on(self, deed: Deed | None) -> None:
+        try:
+            self.waiting = self._program.send(deed)
+        except StopIteration as end:
+            self.exit = end.value
+            self.waiting = ""
+
+    # -- what came of it -----------------------------------------------------------------------------------
+
+    @property
+    def spoken(self) -> list[Spoke]:
+        """All prompts that were played, or at least begun."""
+        return self._session.spoken
+
+    @property
+    def prompts(self) -> list[str]:
+        """The texts of the prompts; for those that are only sounds, the last parts of their URLs."""
+        return [one.text or " ".join(url.rpartition("/")[2] for url in one.audio) for one in self.spoken]
+
+    @property
+    def logs(self) -> list[str]:
+        """What <log> said; a label stands before it, with a colon."""
+        return [
+            f"{note.details['label']}: {note.text}" if "label" in note.details else note.text
+            for note in self.notes
+            if note.what == "log"
+        ]
+
+    @property
+    def events(self) -> list[str]:
+        """The names of all events that were thrown, caught or not."""
+        return [note.text for note in self.notes if note.what == "event"]
+
+    @property
+    def visited(self) -> list[str]:
+        """The URLs of the documents that were entered."""
+        return [note.text for note in self.notes if note.what == "visit"]
+
+    @property
+    def question(self) -> Gather | Record | Transfer | None:
+        """What the document waits for, as the session sees it."""
+        return self._session.step if self.waiting else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the call took so far, in virtual time."""
+        return self._session.now()
+
+    @property
+    def value(self) -> Json | Undefined:
+        """The value of <exit expr>."""
+        return None if self.exit is None else self.exit.value
+
+
+def simulate(
+    url: str,
+    deeds: Iterable[Deed | str] = (),
+    **more: Any,
+) -> Simulation:
+    """Run a document with a list of what the caller does; then it is silent, and hangs up at last.
+
+    Args:
+        url: The first document.
+        deeds: What happens at each question. A text is said; ``"keys 12#"`` presses, ``"silence"`` waits,
+            ``"hangup"`` hangs up, ``"transfer busy"`` is the outcome of a transfer.
+        more: As for `Simulation`.
+    """
+    simulation = Simulation(url, **more)
+    for deed in deeds:
+        if simulation.exit is not None:
+            return simulation
+        simulation.do(read_deed(deed) if isinstance(deed, str) else deed)
+    for _ in range(PATIENCE):
+        if simulation.exit is not None:
+            return simulation
+        if simulation.waiting == "transfer":
+            simulation.transfer("connected")
+        else:
+            simulation.silence()
+    if simulation.exit is None:
+        simulation.hangup()
+    return simulation
+
+
+PATIENCE: Final = 10
+"""Questions that a caller without a script lets run out before it hangs up."""
+
+
+def read_deed(text: str) -> Deed:
+    """What a line of a script means."""
+    word, _, rest = text.strip().partition(" ")
+    if word == "keys" and rest:
+        return Pressed(keys="".join(rest.split()))
+    if word == "transfer" and rest:
+        return TransferEnds(outcome=rest.strip())
+    if not rest and word == "silence":
+        return Silent()
+    if not rest and word == "hangup":
+        return HungUp()
+    said = rest if word == "say" and rest else text.strip()
+    return Said(text=said)
