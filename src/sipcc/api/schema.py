@@ -19,8 +19,8 @@ from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.ivr.hours import CalendarView
 from sipcc.ivr.hours import State as HoursState
-from sipcc.ivr.voicemail import MailboxSettings, Message
 from sipcc.ivr.ringback import RingbackView
+from sipcc.ivr.voicemail import MailboxSettings, Message
 from sipcc.records import Cdr, RecordKeeper
 from sipcc.regions import Regions
 from sipcc.sip import Endpoint, Registrar

@@ -22,10 +22,10 @@ from sipcc.switch.workflows import Workflows
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
-    from sipcc.ivr.speech import Speaker
     from sipcc.ivr.fetchhttp import HttpFetcher
-    from sipcc.switch.fetching import Fetching
     from sipcc.ivr.live_sounds import Sounds
+    from sipcc.ivr.speech import Speaker
+    from sipcc.switch.fetching import Fetching
     from sipcc.switch.httprouter import HttpPosts
     from sipcc.switch.voicemail import Voicemails
 
