@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := sip-tester baresip tshark chromium espeak-ng
 # Phones for pages in the browser, and what they need.
 NPM_PACKAGES := jssip@3.13.8 debug@4.4.3 ms@2.1.3 events@3.3.0 sdp-transform@2.15.0 sip.js@0.21.2
+# What applications of jambonz are written with, and what it needs.
+NPM_JAMBONZ := @jambonz/sdk@0.10.1 @jambonz/schema@0.4.15 ws@8.23.0 ajv@8.20.0 debug@4.4.3 ms@2.1.3 \
+  fast-deep-equal@3.1.3 fast-uri@3.1.9 json-schema-traverse@1.0.0 require-from-string@2.0.2
 
 .PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
@@ -22,6 +25,7 @@ $(VENV)/.installed: pyproject.toml
 foreign:
 	sh tools/install_foreign.sh $(DEBIAN_PACKAGES)
 	sh tools/install_npm.sh build/browser $(NPM_PACKAGES)
+	sh tools/install_npm.sh build/jambonz $(NPM_JAMBONZ)
 
 demo: setup
 	$(BIN)/sipccd demo

@@ -1,6 +1,6 @@
 """jambonz verbs as they are written in JSON: what can stand in each, and of which type.
 
-The names and types are those of the JSON schemas of jambonz (npm ``@jambonz/schema`` 0.3). What is `Any` here
+The names and types are those of the JSON schemas of jambonz (npm ``@jambonz/schema`` 0.4). What is `Any` here
 is known, and either without effect with us or refused by `sipcc.ivr.hooks.jambonz`.
 """
 

@@ -1,0 +1,111 @@
+"""Applications written with jambonz's SDK and with Twilio's helper, unmodified, drive calls of `sipccd`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.interop.centre import Centre
+from tests.interop.conftest import Cast
+from tests.interop.programs import ROOT, Program, free_port, need, wait_until
+
+APPS = Path(__file__).with_name("apps")
+SDK = ROOT / "build" / "jambonz"
+
+WEBAPP = """
+[[webapps]]
+name = "bank"
+url = "{url}"
+kind = "{kind}"
+status_url = "{status}"
+secret = "token-1234"
+retries = 1
+fallback = "hangup"
+[[numbers]]
+number = "4008200001"
+to = "webapp:bank"
+"""
+
+Start = Callable[..., Centre]
+
+
+class App(Program):
+    """An application as a process, which tells what it was asked."""
+
+    def asked(self, path: str) -> list[dict[str, Any]]:
+        """What was sent to a path; nothing may have been wrong with it."""
+        lines = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        assert [line["error"] for line in lines if line["error"]] == [], self.tail()
+        return [line["body"] for line in lines if line["path"] == path]
+
+
+def node(script: str, folder: Path, *arguments: str) -> App:
+    """An application in JavaScript; the SDK must have been installed."""
+    need("node")
+    if not (SDK / "node_modules" / "@jambonz" / "sdk").exists():
+        reason = "@jambonz/sdk is not in build/jambonz (make foreign)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    # modules are looked for beside the script and above it
+    place = folder / script
+    place.write_text((APPS / script).read_text())
+    (folder / "node_modules").symlink_to(SDK / "node_modules")
+    return App("app", ["node", str(place), *arguments], folder)
+
+
+def one_call(start: Start, cast: Cast, app: App, **settings: str) -> Centre:
+    """A caller presses 1 and speaks with an agent, who hangs up; then the application does."""
+    cast.add(app)
+    wait_until(lambda: "ready" in app.output or not app.running, 20, app.tail)
+    centre = start(extra=WEBAPP.format(**settings))
+    agent = cast.agent(centre, "agent_hangs_up_pcmu", pause_ms=1500)
+    carrier = cast.carrier(centre, "carrier_waits_pcmu", number="4008200001")
+    carrier.succeed()
+    agent.succeed()
+    assert centre.exits() == ["answered"]
+    (record,) = centre.cdrs(1)
+    assert (record["called"], record["ended_by"]) == ("4008200001", "us")
+    centre.stop()
+    return centre
+
+
+def test_jambonz_over_http(start: Start, cast: Cast, tmp_path: Path) -> None:
+    port = str(free_port())
+    app = node("jambonz_webhook.mjs", tmp_path, port, "token-1234")
+    url = f"http://127.0.0.1:{port}"
+    one_call(start, cast, app, url=f"{url}/call", kind="jambonz", status=f"{url}/status")
+    (call,), (menu,), (left,) = app.asked("/call"), app.asked("/menu"), app.asked("/left")
+    assert (call["from"], call["to"], call["direction"]) == ("13800138000", "4008200001", "inbound")
+    assert (menu["digits"], menu["reason"], menu["call_sid"]) == ("1", "dtmfDetected", call["call_sid"])
+    assert left["queue_result"] == "bridged"
+    assert [sent["call_status"] for sent in app.asked("/status")] == ["in-progress", "completed"]
+
+
+def test_jambonz_over_a_websocket(start: Start, cast: Cast, tmp_path: Path) -> None:
+    port = str(free_port())
+    app = node("jambonz_socket.mjs", tmp_path, port)
+    one_call(start, cast, app, url=f"ws://127.0.0.1:{port}/call", kind="jambonz", status="")
+    (call,), (menu,), (left,) = app.asked("/call"), app.asked("/menu"), app.asked("/left")
+    assert (call["from"], call["to"]) == ("13800138000", "4008200001")
+    assert (menu["digits"], left["queue_result"]) == ("1", "bridged")
+    assert [sent["call_status"] for sent in app.asked("/status")] == ["in-progress", "completed"]
+    assert app.asked("/error") == []
+
+
+def test_twiml_of_twilios_helper(start: Start, cast: Cast, tmp_path: Path) -> None:
+    port = str(free_port())
+    command = [sys.executable, str(APPS / "twilio_webhook.py"), port, "token-1234"]
+    app = App("app", command, tmp_path)
+    url = f"http://127.0.0.1:{port}"
+    one_call(start, cast, app, url=f"{url}/call", kind="twiml", status=f"{url}/status")
+    (call,), (menu,), (left,) = app.asked("/call"), app.asked("/menu"), app.asked("/left")
+    assert (call["From"], call["To"], call["CallStatus"]) == ("13800138000", "4008200001", "ringing")
+    assert (menu["Digits"], menu["CallSid"]) == ("1", call["CallSid"])
+    assert left["QueueResult"] == "bridged"
+    assert [sent["CallStatus"] for sent in app.asked("/status")] == ["in-progress", "completed"]
