@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tests.flow.test_api import Client, client, until
 
 from sipcc.cli.main import main
+from sipcc.ivr.events import NodeEntered, NodeLeft
 
 
 @asynccontextmanager
@@ -79,6 +80,23 @@ async def test_the_map_the_histogram_the_funnel_and_first_contacts(tmp_path: Pat
         assert (funnel["reached"], funnel["presses_to_agent"]) == (1, {"1": 1})
         told = (await api.get("/reports/fcr", hours=1, **span)).json()
         assert (told["first_calls"], told["repeated"], told["immature"], told["mature"]) == (2, 1, 1, False)
+
+
+async def test_what_callers_did_in_the_nodes_of_flows(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        switch = api.centre.switch
+        common: dict[str, Any] = {"flow": "bank", "version": "1", "node": "main"}
+        for call, edge in (("1", "options.1"), ("2", "ended"), ("3", "retry")):
+            at = switch.clock.now()
+            switch.bus.emit(NodeEntered(at=at, call=call, kind="menu", **common))
+            switch.bus.emit(NodeLeft(at=at, call=call, edge=edge, noinput=3 * (edge == "retry"), **common))
+        now = switch.clock.wall_of(switch.clock.now())
+        (row,) = (await api.get("/reports/flows", **{"from": now - 60, "to": now + 60})).json()
+        assert (row["flow"], row["node"], row["entries"], row["ended"], row["timed_out"]) == (
+            "bank", "main", 3, 1, 1,
+        )  # fmt: skip
+        assert row["edges"] == {"options.1": 1, "retry": 1}
+        assert (await api.get("/reports/flows", role="agent")).status_code == 403
 
 
 @pytest.mark.parametrize("by", ["queue", "agent", "number", "trunk", "region"])

@@ -16,11 +16,12 @@ from litestar.params import FromQuery, QueryParameter
 
 from sipcc.api.access import Permit
 from sipcc.api.office import Office, needs, office_of
+from sipcc.ivr.flows.counts import NodeCounts
 from sipcc.records import FirstContacts
 from sipcc.records.export import report_csv
 from sipcc.records.funnel import Funnel
 from sipcc.records.heatmap import HeatSpot, heat_map
-from sipcc.records.reading import first_contacts, funnel, report_cells, surveys
+from sipcc.records.reading import first_contacts, flow_counts, funnel, report_cells, surveys
 from sipcc.records.report import (
     AnsweredWithin,
     By,
@@ -176,6 +177,17 @@ async def walked(request: Request[Any, Any, Any], since: From = "", until: To = 
         return await funnel(office.centre.keeper.log, since=span.since, until=span.until)
 
 
+@get("/reports/flows", guards=REPORTS)
+async def flows(request: Request[Any, Any, Any], since: From = "", until: To = "") -> tuple[NodeCounts, ...]:
+    """What callers did in each node of the flows: how many came, where they went, where they were lost."""
+    office = office_of(request)
+    span = span_of(office, since, until)
+    async with office.reporting:
+        await office.centre.keeper.flush(1.0)
+        counts = await flow_counts(office.centre.keeper.log, since=span.since, until=span.until)
+    return tuple(counts.values())
+
+
 class SurveyReport(msgspec.Struct, frozen=True, kw_only=True):
     """How content callers are."""
 
@@ -208,4 +220,4 @@ async def asked(
     return SurveyReport(by=by, rows=tuple(survey_rows(wanted, by)), total=survey_row("", wanted))
 
 
-REPORT_PAGES = [reports, heat, within, fcr, walked, asked]
+REPORT_PAGES = [reports, heat, within, fcr, walked, flows, asked]

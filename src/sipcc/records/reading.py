@@ -6,6 +6,7 @@ The log is read in small steps, so that a long report holds nobody up for long.
 from __future__ import annotations
 
 from sipcc.events import Event
+from sipcc.ivr.flows.counts import Counts, CountsFold
 from sipcc.records.eventlog import EventLog
 from sipcc.records.fcr import FcrFold, FirstContacts
 from sipcc.records.funnel import Funnel, FunnelFold
@@ -48,6 +49,13 @@ async def funnel(log: EventLog, *, since: float, until: float) -> Funnel:
     return fold.result()
 
 
+async def flow_counts(log: EventLog, *, since: float, until: float) -> Counts:
+    """What callers did in the nodes of flows in [`since`, `until`)."""
+    fold = CountsFold()
+    await _feed(log, fold, since=since, until=until)
+    return fold.counts()
+
+
 async def surveys(log: EventLog, *, since: float, until: float) -> list[SurveyAsked]:
     """What callers were asked in [`since`, `until`), and what they answered."""
     fold = SurveyFold()
@@ -56,7 +64,11 @@ async def surveys(log: EventLog, *, since: float, until: float) -> list[SurveyAs
 
 
 async def _feed(
-    log: EventLog, fold: ReportFold | FcrFold | FunnelFold | SurveyFold, *, since: float, until: float
+    log: EventLog,
+    fold: ReportFold | FcrFold | FunnelFold | SurveyFold | CountsFold,
+    *,
+    since: float,
+    until: float,
 ) -> None:
     event: Event
     async for _, wall, event in log.replay(from_wall=since, page=STEP):

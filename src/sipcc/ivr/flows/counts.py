@@ -58,12 +58,16 @@ class CountsFold:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], NodeCounts] = {}
+        self._inside: set[tuple[str, str, str]] = set()
+        """Calls in nodes into which they were seen to go: an earlier visit does not count by halves."""
 
     def apply(self, event: Event, wall: float = 0.0) -> None:
         """Take in `event`, which happened at the Unix time `wall`."""
         if isinstance(event, NodeEntered):
             self._of(event).entries += 1
-        elif isinstance(event, NodeLeft):
+            self._inside.add((event.call, event.flow, event.node))
+        elif isinstance(event, NodeLeft) and (event.call, event.flow, event.node) in self._inside:
+            self._inside.discard((event.call, event.flow, event.node))
             counts = self._of(event)
             counts.timed_out += event.noinput > 0
             counts.mistaken += event.nomatch > 0
