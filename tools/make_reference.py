@@ -58,6 +58,11 @@ EVENT_MODULES = [
 
 def field_docs(kind: type) -> dict[str, str]:
     """The text under each field of the class `kind`, in one line each; without those that have none."""
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("sipcc.")]
+    return {name: text for base in ours for name, text in _own_field_docs(base).items()}
+
+
+def _own_field_docs(kind: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
     (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
     found: dict[str, str] = {}
@@ -121,6 +126,8 @@ def type_words(kind: shapes.Type) -> str:
             )
         case shapes.StructType():
             return "table"
+        case shapes.AnyType():
+            return "anything"
     raise TypeError(f"no words for {kind}")
 
 

@@ -17,6 +17,7 @@ Kind = Literal[
     "play",
     "dial",
     "menu",
+    "flow",
     "queue",
     "workflow",
     "router",
@@ -40,6 +41,7 @@ _NEEDS_ARGUMENT = frozenset(
         "play",
         "dial",
         "menu",
+        "flow",
         "queue",
         "workflow",
         "router",
@@ -66,6 +68,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``dial:URI`` | bridged to that SIP URI |
     | ``dial:NAME/*`` | bridged to the dialled number, over the trunk or route of that name |
     | ``menu:NAME`` | answered; the menu of that name |
+    | ``flow:NAME`` | goes through the flow of that name |
     | ``queue:NAME`` | answered; the queue of that name |
     | ``workflow:NAME`` | answered; the queues of the workflow of that name |
     | ``router:NAME`` | where the service or function of that name says |

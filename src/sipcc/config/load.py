@@ -25,6 +25,7 @@ from sipcc.config.bots import check_bots
 from sipcc.config.callbacks import check_callbacks
 from sipcc.config.environment import PREFIX, apply_overrides, resolve_secrets
 from sipcc.config.fetch import check_fetch, check_webapps
+from sipcc.config.flows import check_flows
 from sipcc.config.hours import check_hours
 from sipcc.config.menus import check_menus, check_prompts
 from sipcc.config.names import Names, check_agents, check_numbers, check_queue_exits, check_unique
@@ -84,6 +85,7 @@ def check(path: str | Path, environ: Mapping[str, str] | None = None) -> list[Fi
         check_surroundings(config, report)
         check_voice_is_there(config, report)
         check_prompts(config, report)
+        check_flows(config, report, prompts=True)
     return report.sorted()
 
 
@@ -216,6 +218,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, Report
         return None, report
     config = _anchored(config, folder)
     check_workflows(config, report)
+    check_flows(config, report)
     return (None if report.failed else config), report
 
 
@@ -383,7 +386,11 @@ def _anchored(config: Config, folder: Path) -> Config:
         msgspec.structs.replace(flow, file=str(folder / flow.file)) if flow.file else flow
         for flow in config.workflows
     )
-    config = msgspec.structs.replace(config, workflows=workflows)
+    flows = tuple(
+        msgspec.structs.replace(flow, file=str(folder / flow.file)) if flow.file else flow
+        for flow in config.flows
+    )
+    config = msgspec.structs.replace(config, workflows=workflows, flows=flows)
     if config.toll.do_not_call:
         toll = msgspec.structs.replace(config.toll, do_not_call=str(folder / config.toll.do_not_call))
         config = msgspec.structs.replace(config, toll=toll)

@@ -20,7 +20,7 @@ from sipcc.sip.uri import SipUri
 # for menus, sipcc.ivr.check says it
 _UNIQUE = (
     "users", "trunks", "agents", "queues", "workflows", "routers", "routes", "hours", "alerts", "webhooks",
-    "webapps", "mailboxes", "surveys", "bots",
+    "flows", "webapps", "mailboxes", "surveys", "bots",
 )  # fmt: skip
 
 _CALLED = {"hours": "calendar", "mailboxes": "mailbox"}
@@ -137,7 +137,7 @@ def check_destination(text: str, path: Path, names: Names, report: Report) -> No
         return
     argument = destination.argument
     match destination.kind:
-        case "menu" | "queue" | "workflow" | "router" | "webapp" | "bot" | "survey":
+        case "menu" | "flow" | "queue" | "workflow" | "router" | "webapp" | "bot" | "survey":
             names.need(f"{destination.kind}s", argument, path, report)
         case "voicemail":
             names.need("mailboxes", argument, path, report)

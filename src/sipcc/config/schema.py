@@ -14,6 +14,7 @@ from sipcc.call.settings import CallSettings, DiallingSettings, NumberSettings, 
 from sipcc.call.trunkroutes import RouteSettings
 from sipcc.ivr.bots.settings import BotSettings
 from sipcc.ivr.fetch import FetchSettings
+from sipcc.ivr.flows.settings import FlowSettings
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.settings import IvrSettings, MenuSettings
@@ -77,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     workflows: tuple[WorkflowSettings, ...] = ()
     routers: tuple[RouterSettings, ...] = ()
     menus: tuple[MenuSettings, ...] = ()
+    flows: tuple[FlowSettings, ...] = ()
     webapps: tuple[WebAppSettings, ...] = ()
     mailboxes: tuple[MailboxSettings, ...] = ()
     surveys: tuple[SurveySettings, ...] = ()
@@ -120,6 +122,7 @@ LISTS: dict[str, type[msgspec.Struct]] = {
     "workflows": WorkflowSettings,
     "routers": RouterSettings,
     "menus": MenuSettings,
+    "flows": FlowSettings,
     "webapps": WebAppSettings,
     "mailboxes": MailboxSettings,
     "surveys": SurveySettings,

@@ -74,7 +74,7 @@ def check_workflows(config: Config, report: Report) -> None:
 
 
 def check_ways(menus: Sequence[tuple[int, MenuSettings]], names: Names, report: Report) -> None:
-    """Check that the workflows and routers exist that menus lead to."""
+    """Check that the workflows, routers and flows exist that menus lead to."""
     for index, menu in menus:
         places: list[tuple[Path, str]] = [(("options", key), to) for key, to in menu.options.items()]
         for place, text in [*places, (("then",), menu.then)]:
@@ -82,7 +82,7 @@ def check_ways(menus: Sequence[tuple[int, MenuSettings]], names: Names, report: 
                 destination = Destination.parse(text)
             except ValueError:
                 continue  # told with the other faults of menus
-            if destination.kind in ("workflow", "router"):
+            if destination.kind in ("workflow", "router", "flow"):
                 names.need(f"{destination.kind}s", destination.argument, ("menus", index, *place), report)
 
 

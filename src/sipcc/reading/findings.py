@@ -36,7 +36,8 @@ class Report:
         self.findings: list[Finding] = []
         self.overrides: dict[Path, str] = {}
         """The values that come from the environment, with the names of their variables."""
-        self._lines = lines
+        self.lines = lines
+        """The places in the file; None when nobody knows them."""
         self._columns = columns
         self._bad: set[Path] = set()
 
@@ -50,7 +51,7 @@ class Report:
 
     def place_of(self, path: Path) -> Place:
         """Where `path`, or what is nearest above it, stands; (0, 0) when nobody knows."""
-        return (self._lines.place_of(path) if self._lines else None) or Place(0, 0)
+        return (self.lines.place_of(path) if self.lines else None) or Place(0, 0)
 
     @property
     def failed(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sipcc.bus import Bus
 from sipcc.call import Destination, Handler
@@ -16,6 +16,9 @@ from sipcc.switch.routers import DataFunction, RouteFunction, routing
 
 if TYPE_CHECKING:
     from sipcc.acd import Acd
+    from sipcc.ivr.flows.lookup import LookupFunction
+    from sipcc.ivr.flows.program import ProgramFunction
+    from sipcc.ivr.flows.run import Playable
     from sipcc.ivr.speech import Voice
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
@@ -44,6 +47,10 @@ class Application:
         self._apps: dict[str, Handler] = {}
         self.routed: list[tuple[str, str, Handler]] = []
         """What `route` was given: number, trunk, handler."""
+        self.programs: dict[str, Playable] = {}
+        """The flows that `flow` was given, by their names."""
+        self.lookups: dict[str, LookupFunction] = {}
+        """The functions that `lookup` was given, by their names."""
         self._message_handler: MessageHandler | None = None
         self._started = False
 
@@ -67,6 +74,41 @@ class Application:
     ) -> Callable[[RouteFunction], RouteFunction]:
         """Decorate a function that says where calls for `number` go; see `sipcc.switch.routers.routing`."""
         return routing(self, number, default=default, trunk=trunk, data=data)
+
+    def flow(self, name: str, **head: Any) -> Callable[[ProgramFunction], ProgramFunction]:
+        """Decorate a coroutine as the flow called `name`; see `sipcc.ivr.flows.program`.
+
+        Calls come to it by ``app:NAME``; by ``flow:NAME``, and from other flows, when the configuration has
+        ``[[flows]]`` with that name and ``program = true``.
+
+        Args:
+            name: What it is called.
+            head: What the table of a flow says besides its nodes: `fallback`, `retry`, `timeout` and so on;
+                see `sipcc.ivr.flows.model.FlowHead`.
+        """
+        from sipcc.ivr.flows.model import FlowHead
+        from sipcc.ivr.flows.program import program
+
+        if self._started:
+            raise LocalProtocolError("flows are added before the switch starts")
+
+        def decorate(function: ProgramFunction) -> ProgramFunction:
+            self.programs[name] = program(name, function, FlowHead(**head))
+            self._apps[name] = lambda call: self.handler_of(Destination("flow", name))(call)
+            return function
+
+        return decorate
+
+    def lookup(self, name: str) -> Callable[[LookupFunction], LookupFunction]:
+        """Decorate a coroutine that looks something up for flows, where a node's `source` is `name`."""
+        if self._started:
+            raise LocalProtocolError("lookups are added before the switch starts")
+
+        def decorate(function: LookupFunction) -> LookupFunction:
+            self.lookups[name] = function
+            return function
+
+        return decorate
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
         """Decorate a coroutine that sees each text message first; what it returns True for is done with."""

@@ -124,6 +124,7 @@ class Reloader:
             reception.follow(switch.reception)
             switch.reception = reception
             switch.hours.reloaded()
+            switch.flow_desk.reloaded()
             switch.signpost.load(config)
             context = switch.context
             context.users, context.settings, context.prompts = users, config.calls, prompts

@@ -26,6 +26,7 @@ from sipcc.switch.desk import Desk
 from sipcc.switch.door import Door
 from sipcc.switch.entrance import guard_entrance
 from sipcc.switch.fetching import Fetching
+from sipcc.switch.flows import FlowDesk
 from sipcc.switch.httprouter import HttpPosts
 from sipcc.switch.lamps import Lamps
 from sipcc.switch.liveness import Liveness
@@ -182,6 +183,7 @@ class Switch(Application):
             self.phone_registrations.close,
             self.acd.stop,
             self.posts.close,
+            self.flow_desk.close,
             self.fetching.close,
             self.archivist.stop,
             self.voicemail.stop,
@@ -304,6 +306,7 @@ class Switch(Application):
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
         self.voicemail, self.talks = Voicemails(self), Talks(self.bus)
+        self.flow_desk = FlowDesk(self)
         self.treatments = self.treatments_of(config)
         self.queueing.after_talk = lambda call, result: self.treatments.surveys.after(call, result)
         self.signpost = Signpost(
@@ -390,6 +393,7 @@ class Switch(Application):
             bus=self.bus,
             clock=self.clock,
             posts=self.posts,
+            flows=self.flow_desk,
             speaker=self.speaking.speaker,
             fetching=self.fetching,
             voicemail=self.voicemail,

@@ -12,6 +12,7 @@ from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.ivr import MenuFlow
 from sipcc.switch.bots import Bots
+from sipcc.switch.flows import FlowDesk, Flows
 from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
@@ -45,6 +46,7 @@ class Treatments:
         posts: HttpPosts,
         speaker: Speaker,
         fetching: Fetching,
+        flows: FlowDesk,
         voicemail: Voicemails,
         talks: Talks,
     ) -> None:
@@ -62,6 +64,7 @@ class Treatments:
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
+        self.flows = Flows(self, flows)
         self.webapps = WebApps(self)
         self.talks, self._voicemail = talks, voicemail
         self.surveys = Surveys(self)
@@ -90,6 +93,8 @@ class Treatments:
         name = destination.argument
         if destination.kind == "menu":
             return self._menu(name)
+        if destination.kind == "flow":
+            return self.flows.handler(name)
         if destination.kind == "queue":
             if name not in self._queues:
                 raise missing("queue", name, self._queues)

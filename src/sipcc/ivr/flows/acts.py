@@ -78,7 +78,8 @@ async def _lookup(run: Run, node: nodes.Lookup) -> str:
     except LookupFailed as error:
         run.session.log("flow.lookup_failed", flow=run.playable.name, node=run.node, reason=str(error))
         return "failed"
-    run.values.set(node.into, run.values.masked(found))
+    run.result = run.values.masked(found)
+    run.values.set(node.into, run.result)
     return _branch(run, node, "then")
 
 
@@ -142,6 +143,7 @@ async def _record(run: Run, node: connecting.Record) -> str:
             terminators=node.terminators,
         )
     )
+    run.result = recorded
     run.values.set(node.into, recorded.path)
     run.values.set(f"{node.into}.seconds", round(recorded.seconds, 1))
     if recorded.ended_by in ("key", "silence", "max_time"):
@@ -155,6 +157,7 @@ async def _queue(run: Run, node: connecting.Queue) -> str:
     left = await run.session.enqueue(
         Enqueue(queue=node.queue, priority=node.priority, skills=node.skills, context=context)
     )
+    run.result = left
     if left.agent:
         run.answered()
     if left.exit in node.exits:
@@ -177,6 +180,7 @@ async def _dial(run: Run, node: connecting.Dial) -> str:
             caller=node.caller,
         )
     )
+    run.result = result
     if result.outcome in ("far_end", "near_end", "max_time"):
         run.answered()
         return "then"
@@ -187,6 +191,7 @@ async def _transfer(run: Run, node: connecting.Transfer) -> Came:
     await run.speak()
     to = run.values.text(node.to, "stored")
     result = await run.session.transfer(Transfer(targets=(to,), mode=node.mode, timeout=node.timeout))
+    run.result = result
     return Ending(how="hungup") if result.outcome == "sent" else _unreached(node, result.outcome)
 
 
@@ -213,6 +218,7 @@ async def _bot(run: Run, node: connecting.Bot) -> str:
     result = await run.session.stream(
         Stream(url=node.url, wire=node.wire, both_ways=node.both_ways, parameters=told, timeout=node.timeout)
     )
+    run.result = result
     run.values.set(node.into, {**result.context, "transcript": result.transcript})
     if result.to in node.ways:
         run.answered()
@@ -230,6 +236,7 @@ async def _call(run: Run, node: connecting.Call) -> Came:
     ending = await run.through(found)
     if ending.how != "returned":
         return ending
+    run.result = ending.exit
     return f"exits.{ending.exit}" if ending.exit in node.exits else "then"
 
 

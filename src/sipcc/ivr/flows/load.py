@@ -11,9 +11,9 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -37,6 +37,9 @@ NODES: Mapping[str, type[Node]] = {
 }  # fmt: skip
 """The types of nodes by their names in files."""
 
+Prepare: TypeAlias = Callable[[Any, Report], Any]
+"""Changes the data of a file before they are converted, and tells what is wrong with them."""
+
 MAX_NODES = 5000
 """Nodes of one flow; nobody could look after more."""
 
@@ -57,8 +60,16 @@ def read_flow(path: str | FilePath, name: str = "") -> Flow:
     return sound(flow, report)
 
 
-def load_flow(path: str | FilePath, name: str = "") -> tuple[Flow | None, Report]:
-    """The flow in the file `path`, None with mistakes; and what is wrong with it."""
+def load_flow(
+    path: str | FilePath, name: str = "", *, prepare: Prepare | None = None
+) -> tuple[Flow | None, Report]:
+    """The flow in the file `path`, None with mistakes; and what is wrong with it.
+
+    Args:
+        path: The file.
+        name: What the flow is called; the file's name without its ending when empty.
+        prepare: Sees the data before they are converted; what it returns is taken in their place.
+    """
     file = FilePath(path)
     try:
         text = file.read_bytes().decode("utf-8")
@@ -70,11 +81,17 @@ def load_flow(path: str | FilePath, name: str = "") -> tuple[Flow | None, Report
         report = Report(file.name)
         report.error((), f"this is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}")
         return None, report
-    return parse_flow(text, name or file.stem, file=file.name, is_json=file.suffix == ".json")
+    is_json = file.suffix == ".json"
+    return parse_flow(text, name or file.stem, file=file.name, is_json=is_json, prepare=prepare)
 
 
 def parse_flow(
-    text: str, name: str, *, file: str = "flow.toml", is_json: bool = False
+    text: str,
+    name: str,
+    *,
+    file: str = "flow.toml",
+    is_json: bool = False,
+    prepare: Prepare | None = None,
 ) -> tuple[Flow | None, Report]:
     """The flow in `text`, None with mistakes; and what is wrong with it."""
     report = Report(file)
@@ -83,6 +100,8 @@ def parse_flow(
         return None, report
     lines = KeyLines(text, json=is_json)
     report = Report(file, lines, columns=True)
+    if prepare is not None:
+        data = prepare(data, report)
     return convert_flow(data, name, (), report, Written(file, lines)), report
 
 

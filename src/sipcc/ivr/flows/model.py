@@ -196,8 +196,8 @@ class Target(msgspec.Struct, frozen=True):
     """Why it is none of the three."""
 
 
-class FlowHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a flow's table says besides its nodes."""
+class FlowBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a flow's table says besides its nodes, and how its questions are asked again."""
 
     start: str = ""
     """The node at which callers begin; the first one in the file when not given."""
@@ -211,14 +211,19 @@ class FlowHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the version is called; empty for a digest of what it says."""
     needs: tuple[str, ...] = ()
     """Variables that are set before the flow begins, by a program or by the flow that calls it."""
-    retry: Retry = Retry()
-    """For the questions that have no `retry` of their own."""
     timeout: float = 5.0
     """Seconds from the end of a question to the first key, for questions that do not say."""
     interdigit: float = 3.0
     """Seconds from key to key, for questions that do not say."""
     voice: str = ""
     """The voice that reads the texts; empty for that of the language."""
+
+
+class FlowHead(FlowBase, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a flow's table says besides its nodes."""
+
+    retry: Retry = Retry()
+    """For the questions that have no `retry` of their own."""
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

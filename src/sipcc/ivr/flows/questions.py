@@ -93,8 +93,9 @@ async def menu(run: Run, node: Menu) -> str:
         option = choices[gathered.keys]
     else:
         option = words[plain_words(gathered.heard[0].text)]
+    run.result = gathered.keys or option
     if node.into:
-        run.values.set(node.into, gathered.keys or option)
+        run.values.set(node.into, run.result)
     return f"options.{option}"
 
 
@@ -116,6 +117,7 @@ async def gather(run: Run, node: Gather) -> str:
     if gathered.outcome == "keys" and gathered.keys in node.keys:
         return f"keys.{gathered.keys}"
     answer = gathered.keys if gathered.outcome == "keys" else gathered.heard[0].text
+    run.result = answer
     run.values.set(node.into, answer, secret=node.secret)
     return "then"
 

@@ -12,6 +12,7 @@ twice hears ``error`` and is hung up.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
@@ -137,6 +138,8 @@ class Run:
         """The flow in which the call is now."""
         self.node = ""
         """The node in which it is."""
+        self.result: object = None
+        """What came of the last step: an answer, or a struct of `sipcc.ivr.steps`."""
         self.tries: Tries[Phrase] | None = None
         """Those of the question that was asked last."""
         self._pending: list[Prompt] = []
@@ -177,7 +180,11 @@ class Run:
             reason = str(fault)
         except Exception as error:  # a program's fault must not cost the caller the call
             reason = f"the program raised {type(error).__name__}"
-            _log.exception("flow.program_failed", flow=self.playable.name, call_id=self.session.id)
+            # its message may hold what a caller has typed, so it is not told
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error(
+                "flow.program_failed", flow=self.playable.name, error=type(error).__name__, at=str(place)
+            )
         found = await self._fall_back(reason)
         if isinstance(found, Ending):
             return found

@@ -383,8 +383,8 @@ prompt = "goodbye"
         ("dial=failed\nstream={ended_by='program', to='pay'}", "queue:pay"),
         ("dial=failed\nstream=lost", "queue:nobot"),
         ("dial=failed\nqueue=full", "queue:unserved"),
-        ("dial=failed\nqueue=timed_out\nkeys #\nkeys 2", "queue:low"),
-        ("dial=failed\nqueue=timed_out\nkeys #\nkeys 5", "None"),
+        ("dial=failed\nqueue=timed_out\nsay hello\nkeys 2", "queue:low"),
+        ("dial=failed\nqueue=timed_out\nsay hello\nkeys 5", "None"),
         ("dial=failed\nqueue=answered", "None"),
     ],
 )

@@ -1,0 +1,271 @@
+"""What the switch does with a call that is sent to a flow; and what operators see of flows, and do with them.
+
+The flows of a configuration are read when it is taken over. A call goes through those with which it came,
+also when others are in force meanwhile; only what is known of the calls is kept in one place for all.
+
+An override has all callers who come to a flow hear something first, or go elsewhere, until a time. It
+outlives the process, as that of opening hours does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sipcc import plugins
+from sipcc.call import Call, Destination, Handler
+from sipcc.config.flows import LOOKUPS, check_lookups, read_flows
+from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.events import Event
+from sipcc.ivr.events import FlowOverridden
+from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
+from sipcc.ivr.flows.lookup import LookupFunction, Lookups
+from sipcc.ivr.flows.nodes import Http, Lookup
+from sipcc.ivr.flows.run import Ending, FlowServices, Playable, Run, playable
+from sipcc.ivr.flows.traffic import FlowTraffic
+from sipcc.ivr.hours import OpenVerdict
+from sipcc.ivr.live import LiveSession
+from sipcc.ivr.steps import Prompt, Text, named
+from sipcc.switch.missing import missing
+from sipcc.switch.openinghours import LONGEST_S
+
+if TYPE_CHECKING:
+    from sipcc.config import Config
+    from sipcc.ivr.session import Session
+    from sipcc.switch.switch import Switch
+    from sipcc.switch.treatments import Treatments
+
+
+class Flows:
+    """The flows of one configuration, and those of programs."""
+
+    def __init__(self, treatments: Treatments, desk: FlowDesk) -> None:
+        """Read them.
+
+        Raises:
+            ConfigError: one is wrong.
+        """
+        self._treatments = treatments
+        self._desk = desk
+        self.playables = desk.read(treatments.config)
+        """By their names."""
+        for url in services_of(self.playables):
+            treatments.fetcher.allow(url)
+
+    def handler(self, name: str) -> Handler:
+        """The treatment of calls that are sent to the flow called `name`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name not in self.playables:
+            raise missing("flow", name, self.playables)
+        return partial(self._go_through, self.playables[name])
+
+    async def _go_through(self, flow: Playable, call: Call) -> None:
+        session = LiveSession(call, self._treatments.services)
+        override = self._desk.override_of(flow.name)
+        if override is not None and override.prompt:
+            await session.answer()
+            await session.play(_announcement(override.prompt))
+        if override is not None and override.to:
+            await session.go(Destination.parse(override.to))
+            return
+        run = Run(session, self._desk.services(self.playables))
+        with self._desk.traffic.passing(flow.name, flow.version):
+            ending = await run.through(flow)
+            await run.speak()
+        await _leave(session, ending)
+
+
+def services_of(flows: Mapping[str, Playable]) -> set[str]:
+    """The services that flows ask or tell something."""
+    nodes = (node for flow in flows.values() if flow.flow is not None for node in flow.flow.nodes.values())
+    return {node.url for node in nodes if isinstance(node, Lookup | Http) and node.url}
+
+
+async def _leave(session: Session, ending: Ending) -> None:
+    if ending.destination is not None:
+        await session.go(ending.destination)
+    else:
+        await session.hangup()
+
+
+def _announcement(text: str) -> tuple[Prompt, ...]:
+    """A prompt's name, or a text to be read."""
+    if text.isascii() and " " not in text:
+        return named(text, bargein="off")
+    return (Prompt(items=(Text(text),), bargein="off"),)
+
+
+class FlowDesk:
+    """What all flows of a switch have in common, whatever the configuration: calls, lookups, overrides."""
+
+    def __init__(self, switch: Switch) -> None:
+        """Put back the overrides that the process before has left."""
+        self._switch = switch
+        self.traffic = FlowTraffic()
+        self.lookups = Lookups(self._function, lambda: switch.treatments.fetcher)
+        self._shelf = switch.shelves.shelf("flows", FlowOverride)
+        self._overrides = {name: left for name, left in self._shelf.left.items() if self._wall() < left.until}
+        for name in self._shelf.left.keys() - self._overrides.keys():
+            self._shelf.over(name)
+
+    # -- for calls ------------------------------------------------------------------------------------
+
+    def read(self, config: Config) -> dict[str, Playable]:
+        """The flows of `config`, and those of the program.
+
+        Raises:
+            ConfigError: one cannot be read, or is not there.
+        """
+        graphs, programs = read_flows(config), self._switch.programs
+        check_lookups(self._switch.lookups, graphs)
+        for index, settings in enumerate(config.flows):
+            if settings.program and settings.name not in programs:
+                known = ", ".join(sorted(programs)) or "none"
+                cause = f"the program has no flow {settings.name!r}"
+                raise ConfigError(f"flows[{index}].program", cause, hint=f"known: {known}")
+        return {**programs, **{name: playable(flow) for name, flow in graphs.items()}}
+
+    def services(self, flows: Mapping[str, Playable]) -> FlowServices:
+        """What calls get that go through `flows`."""
+        return FlowServices(
+            find=flows.get,
+            hours=self._hours,
+            lookup=self.lookups.lookup,
+            post=self.lookups.post,
+            tell=self._tell,
+        )
+
+    def _tell(self, event: Event) -> None:
+        self.traffic.tell(event)
+        self._switch.bus.emit(event)
+
+    def _hours(self, calendar: str, wall: float) -> OpenVerdict:
+        known = self._switch.reception.calendars
+        if calendar not in known:
+            raise LocalProtocolError(f"there is no calendar {calendar!r}")
+        return known[calendar].is_open(wall)
+
+    def _function(self, name: str) -> LookupFunction | None:
+        own = self._switch.lookups.get(name)
+        if own is not None or name not in plugins.names(LOOKUPS):
+            return own
+        function: LookupFunction = plugins.load(LOOKUPS, name)
+        self._switch.lookups[name] = function
+        return function
+
+    # -- for operators --------------------------------------------------------------------------------
+
+    def views(self) -> list[FlowView]:
+        """How each flow stands now."""
+        return [self._view(flow) for flow in self._flows.values()]
+
+    def override(
+        self, name: str, *, seconds: float, prompt: str = "", to: str = "", by: str = ""
+    ) -> FlowView:
+        """Have callers who come to a flow hear something first, or go elsewhere; a new override replaces it.
+
+        Args:
+            name: The flow.
+            seconds: How long from now.
+            prompt: A prompt's name or a text, heard before the flow, or before `to`.
+            to: The destination in place of the flow; empty for the flow.
+            by: Who does it; empty for a program.
+
+        Raises:
+            UnknownFlow: there is none of that name.
+            LocalProtocolError: it says nothing, leads nowhere, or lasts too long.
+        """
+        flow = self._flow(name)
+        if not prompt and not to:
+            raise LocalProtocolError("an override has a prompt, a destination, or both")
+        if not 0 < seconds <= LONGEST_S:
+            raise LocalProtocolError(f"an override ends in the future, at most {LONGEST_S:.0f} s from now")
+        if to:
+            self._check(name, to)
+        made = FlowOverride(prompt=prompt, to=to, until=round(self._wall() + seconds, 3), by=by)
+        self._overrides[name] = made
+        self._shelf.note(name, made)
+        self._told(name, made)
+        return self._view(flow)
+
+    def clear(self, name: str, *, by: str = "") -> FlowView:
+        """Have a flow go as it is written again; without an override nothing happens.
+
+        Raises:
+            UnknownFlow: there is none of that name.
+        """
+        flow = self._flow(name)
+        if self.override_of(name) is not None:
+            del self._overrides[name]
+            self._shelf.over(name)
+            self._told(name, FlowOverride(prompt="", to="", until=self._wall(), by=by))
+        return self._view(flow)
+
+    def override_of(self, name: str) -> FlowOverride | None:
+        """The override that counts now."""
+        found = self._overrides.get(name)
+        return found if found is not None and self._wall() < found.until else None
+
+    def reloaded(self) -> None:
+        """Forget what is over: versions that nobody goes through, and overrides of flows that are gone."""
+        self.traffic.prune({(flow.name, flow.version) for flow in self._flows.values()})
+        for name in self._overrides.keys() - self._flows.keys():
+            del self._overrides[name]
+            self._shelf.over(name)
+
+    async def close(self) -> None:
+        """End what still runs."""
+        await self.lookups.close()
+
+    @property
+    def _flows(self) -> dict[str, Playable]:
+        return self._switch.treatments.flows.playables
+
+    def _flow(self, name: str) -> Playable:
+        if name not in self._flows:
+            known = ", ".join(sorted(self._flows)) or "none"
+            raise UnknownFlow(f"there is no flow {name!r}; known: {known}")
+        return self._flows[name]
+
+    def _view(self, flow: Playable) -> FlowView:
+        return FlowView(
+            name=flow.name,
+            version=flow.version,
+            kind="program" if flow.program is not None else "graph",
+            nodes=0 if flow.flow is None else len(flow.flow.nodes),
+            live=self.traffic.versions(flow.name),
+            here=self.traffic.here(flow.name, flow.version),
+            override=self.override_of(flow.name),
+        )
+
+    def _check(self, name: str, to: str) -> None:
+        try:
+            destination = Destination.parse(to)
+        except ValueError as error:
+            raise LocalProtocolError(str(error)) from error
+        if destination == Destination("flow", name):
+            raise LocalProtocolError("the flow would lead to itself")
+        try:
+            self._switch.handler_of(destination)
+        except ConfigError as error:
+            raise LocalProtocolError(str(error)) from error
+
+    def _told(self, name: str, made: FlowOverride) -> None:
+        self._switch.bus.emit(
+            FlowOverridden(
+                at=self._switch.clock.now(),
+                flow=name,
+                prompt=made.prompt,
+                to=made.to,
+                until_wall=made.until,
+                by=made.by,
+            )
+        )
+
+    def _wall(self) -> float:
+        clock = self._switch.clock
+        return clock.wall_of(clock.now())
