@@ -53,6 +53,26 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "error": "Sorry, something went wrong.",
         "thank_you": "Thank you.",
         "goodbye": "Thank you for calling. Goodbye.",
+        "voicemail_greeting": (
+            "Please leave a message after the tone, and press the hash key when you are done."
+        ),
+        "voicemail_saved": "Your message was saved.",
+        "voicemail_not_saved": "No message was saved.",
+        "voicemail_full": "This mailbox is full. Please call again later.",
+        "voicemail_pin": "Please enter your PIN, followed by the hash key.",
+        "voicemail_none": "There are no messages.",
+        "voicemail_new": "New messages:",
+        "voicemail_from": "Message from",
+        "voicemail_menu": (
+            "To hear it again, press 1. To delete it, press 2. For the next "
+            "message, press 3. To end, press star."
+        ),
+        "voicemail_deleted": "The message was deleted.",
+        "voicemail_end": "There are no more messages.",
+        "survey_question": (
+            "How content were you with our service? Press a key from 1, not at all, to 5, very much."
+        ),
+        "survey_comment": "Please tell us why, after the tone.",
     },
     "zh": {
         # 您好，欢迎致电。销售咨询请按一，技术支持请按二，人工服务请按零。
@@ -101,6 +121,40 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         "thank_you": "xie4 xie5.",
         # 感谢您的来电，再见。
         "goodbye": "gan3 xie4 nin2 de5 lai2 dian4, zai4 jian4.",
+        # 请在提示音后留言，结束请按井号键。
+        "voicemail_greeting": (
+            "qing3 zai4 ti2 shi4 yin1 hou4 liu2 yan2, jie2 shu4 qing3 an4 jing3 hao4 jian4."
+        ),
+        # 您的留言已保存。
+        "voicemail_saved": "nin2 de5 liu2 yan2 yi3 bao3 cun2.",
+        # 没有保存留言。
+        "voicemail_not_saved": "mei2 you3 bao3 cun2 liu2 yan2.",
+        # 信箱已满，请稍后再拨。
+        "voicemail_full": "xin4 xiang1 yi3 man3, qing3 shao1 hou4 zai4 bo1.",
+        # 请输入密码，按井号键结束。
+        "voicemail_pin": "qing3 shu1 ru4 mi4 ma3, an4 jing3 hao4 jian4 jie2 shu4.",
+        # 没有留言。
+        "voicemail_none": "mei2 you3 liu2 yan2.",
+        # 新留言。
+        "voicemail_new": "xin1 liu2 yan2.",
+        # 留言来自
+        "voicemail_from": "liu2 yan2 lai2 zi4",
+        # 重听请按一，删除请按二，下一条请按三，结束请按星号键。
+        "voicemail_menu": (
+            "chong2 ting1 qing3 an4 yi1, shan1 chu2 qing3 an4 er4, "
+            "xia4 yi1 tiao2 qing3 an4 san1, jie2 shu4 qing3 an4 xing1 hao4 jian4."
+        ),
+        # 留言已删除。
+        "voicemail_deleted": "liu2 yan2 yi3 shan1 chu2.",
+        # 没有更多留言了。
+        "voicemail_end": "mei2 you3 geng4 duo1 liu2 yan2 le5.",
+        # 请您评价本次服务，非常满意请按五，很不满意请按一。
+        "survey_question": (
+            "qing3 nin2 ping2 jia4 ben3 ci4 fu2 wu4, fei1 chang2 man3 yi4 qing3 an4 wu3, "
+            "hen3 bu4 man3 yi4 qing3 an4 yi1."
+        ),
+        # 请在提示音后说出您的意见。
+        "survey_comment": "qing3 zai4 ti2 shi4 yin1 hou4 shuo1 chu1 nin2 de5 yi4 jian4.",
     },
 }
 

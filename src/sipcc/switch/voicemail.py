@@ -215,7 +215,14 @@ class Voicemails:
         found = [each for box in self.boxes_of((user,)) for each in self._store.of(box)]
         new = sum(not message.heard for message in found)
         self._lit.add(user)
-        self._switch.mailboxes.set(user, new=new, old=len(found) - new)
+        self._switch.mailboxes.set(user, new=new, old=len(found) - new, account=self._account(user))
+
+    def _account(self, user: str) -> str:
+        """What a phone calls to hear its messages: a number that leads to a mailbox of the user."""
+        leads = {f"voicemail:{box}" for box in self.boxes_of((user,))}
+        numbers = (each.number for each in self._switch.config.numbers if each.to in leads)
+        number = next((number for number in numbers if "*" not in number), "")
+        return f"sip:{number}@{self._switch.domain}" if number else ""
 
     def _now(self) -> float:
         return self._switch.clock.now()
