@@ -8,6 +8,9 @@ NPM_PACKAGES := jssip@3.13.8 debug@4.4.3 ms@2.1.3 events@3.3.0 sdp-transform@2.1
 # What applications of jambonz are written with, and what it needs.
 NPM_JAMBONZ := @jambonz/sdk@0.10.1 @jambonz/schema@0.4.15 ws@8.23.0 ajv@8.20.0 debug@4.4.3 ms@2.1.3 \
   fast-deep-equal@3.1.3 fast-uri@3.1.9 json-schema-traverse@1.0.0 require-from-string@2.0.2
+# Bots of other people: pipecat's serializers, and an AudioSocket.
+PIPECAT_PACKAGES := pipecat-ai==1.14.0 -r tests/interop/pipecat.txt
+NPM_AUDIOSOCKET := asterisk-audiosocket@0.1.0
 
 .PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
@@ -26,6 +29,8 @@ foreign:
 	sh tools/install_foreign.sh $(DEBIAN_PACKAGES)
 	sh tools/install_npm.sh build/browser $(NPM_PACKAGES)
 	sh tools/install_npm.sh build/jambonz $(NPM_JAMBONZ)
+	PYTHON=$(PYTHON) sh tools/install_python.sh build/bots $(PIPECAT_PACKAGES)
+	sh tools/install_npm.sh build/audiosocket $(NPM_AUDIOSOCKET)
 
 demo: setup
 	$(BIN)/sipccd demo

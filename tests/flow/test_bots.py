@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +95,8 @@ class Wire:
 def dialler(bot: Work, wires: list[Wire], asked: list[Asked]) -> Callable[..., Awaitable[Wire]]:
     """What connects with `bot`, a new one for each connection; one that is not there refuses."""
 
-    async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Wire:
-        asked.append((url, protocol, dict(headers)))
+    async def connect(url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float) -> Wire:
+        asked.append((url, list(protocols), dict(headers)))
         if "nobody" in url:
             raise OSError("refused")
         wire = Wire()
@@ -107,7 +107,7 @@ def dialler(bot: Work, wires: list[Wire], asked: list[Asked]) -> Callable[..., A
     return connect
 
 
-Asked = tuple[str, str, dict[str, str]]
+Asked = tuple[str, list[str], dict[str, str]]
 Work = Callable[[Wire], Awaitable[None]]
 
 
@@ -333,7 +333,7 @@ async def test_an_agent_knows_what_the_bot_found_out_before_its_phone_rings(
         caller = await centre.carrier.call("4008000101")
         await caller.hears(AGENT_HZ["1001"], timeout=10)
         await caller.hangup()
-    assert site.asked == [("ws://bot.example.com/talk", "", {"Authorization": "Bearer abc"})]
+    assert site.asked == [("ws://bot.example.com/talk", [], {"Authorization": "Bearer abc"})]
     [given] = centre.told("ContextGiven")
     assert isinstance(given, ContextGiven)
     assert given.queue == "sales"
@@ -358,7 +358,7 @@ async def test_a_bot_that_dies_or_is_not_there_loses_its_caller_to_the_fallback(
     [left] = centre.told("BotLeft")
     assert isinstance(left, BotLeft)
     assert left.ended_by == ("lost" if number.endswith("1") else "unreachable")
-    assert site.asked[0][1] == ("" if number.endswith("1") else "audio.jambonz.org")
+    assert len(site.asked[0][1]) == (0 if number.endswith("1") else 2)
     whys = [event.why for event in centre.events if isinstance(event, Decision)]
     assert left.ended_by in whys
 

@@ -1,6 +1,6 @@
 """jambonz ``listen``: a WebSocket with 16-bit samples in binary messages and JSON in text ones. A core.
 
-Source: https://docs.jambonz.org/verbs/verbs/listen. The platform connects with the subprotocol of `PROTOCOL`
+Source: https://docs.jambonz.org/verbs/verbs/listen. The platform connects with one of `PROTOCOLS`
 and tells of the call in its first message. The bot answers with samples, or with whole clips as
 ``playAudio``; ``killAudio`` drops what waits, and what is left of marks is told as ``cleared``.
 """
@@ -31,7 +31,8 @@ from sipcc.ivr.bots.words import (
     Speak,
 )
 
-PROTOCOL = "audio.jambonz.org"
+PROTOCOLS = ("audio.jambonz.org", "audio.drachtio.org")
+"""The subprotocol of the documentation, and the one that jambonz itself and its libraries have."""
 
 
 class _Data(msgspec.Struct, frozen=True, rename="camel"):

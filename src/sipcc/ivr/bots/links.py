@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -50,8 +50,10 @@ class Link(Protocol):
 class Connect(Protocol):
     """Makes connections."""
 
-    async def __call__(self, url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Link:
-        """Connect with what is at `url`, by the subprotocol `protocol` unless that is empty.
+    async def __call__(
+        self, url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float
+    ) -> Link:
+        """Connect with what is at `url`, by one of the subprotocols, if there are any.
 
         Raises:
             OSError: it cannot be reached, or refuses.
@@ -59,7 +61,7 @@ class Connect(Protocol):
         ...
 
 
-async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Link:
+async def connect(url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float) -> Link:
     """Connect over a WebSocket, or for ``tcp:`` over TCP.
 
     Raises:
@@ -74,7 +76,7 @@ async def connect(url: str, *, protocol: str, headers: Mapping[str, str], timeou
     try:
         socket = await open_socket(
             url,
-            subprotocols=[Subprotocol(protocol)] if protocol else None,
+            subprotocols=[Subprotocol(protocol) for protocol in protocols] or None,
             additional_headers=dict(headers),
             open_timeout=timeout,
             ping_interval=PING_S,
@@ -148,6 +150,8 @@ class StreamLink:
 
     async def send(self, message: str | bytes) -> None:
         """Send the next bytes."""
+        if self._writer.is_closing():
+            raise LinkEnded(lost=True)
         try:
             self._writer.write(message if isinstance(message, bytes) else message.encode())
             await self._writer.drain()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.ivr.bots import links
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
-from sipcc.ivr.bots.jambonz import PROTOCOL, JambonzPlatform
+from sipcc.ivr.bots.jambonz import PROTOCOLS, JambonzPlatform
 from sipcc.ivr.bots.talk import Conversation
 from sipcc.ivr.bots.twilio import TwilioPlatform
 from sipcc.ivr.bots.words import Cleared, Facts, Form, FromBot, Key, Marked, PlatformWire, Played
@@ -70,7 +70,7 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
     try:
         link = await (connect or links.connect)(
             step.url,
-            protocol=PROTOCOL if step.wire == "jambonz" else "",
+            protocols=PROTOCOLS if step.wire == "jambonz" else (),
             headers=step.headers,
             timeout=step.timeout,
         )
