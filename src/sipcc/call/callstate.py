@@ -92,7 +92,7 @@ class CallState(CallerFacts):
         self.began = 0.0
         """When the call got its caller's leg, in seconds of the clock."""
         self.talks = 0
-        """How many conversations the caller has had so far."""
+        """How often somebody, or a treatment that needs nobody, has taken the caller so far."""
         self.transfer_under_way: Transfer | None = None
         """The transfer that is being tried; there is one at a time."""
         self.transferor: Target | str | None = None
@@ -218,6 +218,10 @@ class CallState(CallerFacts):
     def is_lent(self) -> bool:
         """True while somebody else has the caller, such as a transfer."""
         return self._lending.elsewhere
+
+    def taken(self) -> None:
+        """A treatment has taken care of the caller, as a mailbox does: who sent it here has it not back."""
+        self.talks += 1
 
     async def free(self) -> None:
         """Wait until nobody else has the caller any more; raises CallEnded when the caller leaves first."""

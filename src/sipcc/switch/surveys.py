@@ -26,6 +26,7 @@ class Talks:
 
     def __init__(self, bus: Bus) -> None:
         self._last: dict[str, tuple[str, str]] = {}
+        self._judged: set[str] = set()
         bus.on(QueueLeft, self._left)
         bus.on(CallEndedEvent, self._ended)
 
@@ -33,12 +34,21 @@ class Talks:
         """Queue and agent; empty texts for a caller who has talked to nobody."""
         return self._last.get(call, ("", ""))
 
+    def judge(self, call: str) -> bool:
+        """A caller is about to judge its last conversation; False when it has been asked to before."""
+        if call in self._judged:
+            return False
+        self._judged.add(call)
+        return True
+
     def _left(self, event: QueueLeft) -> None:
         if event.exit == "answered":
             self._last[event.call] = event.queue, event.agent or ""
+            self._judged.discard(event.call)
 
     def _ended(self, event: CallEndedEvent) -> None:
         self._last.pop(event.call, None)
+        self._judged.discard(event.call)
 
 
 class Surveys:
@@ -74,11 +84,14 @@ class Surveys:
         async def handler(call: Call) -> None:
             queue, agent = self._treatments.talks.last(call.id)
             await self._ask(call, survey, queue, agent)
+            call.taken()
 
         return handler
 
     async def _ask(self, call: Call, survey: SurveySettings, queue: str, agent: str) -> None:
         treatments = self._treatments
+        if not treatments.talks.judge(call.id):
+            return
         session = LiveSession(call, treatments.services)
         await session.answer()
 

@@ -200,6 +200,7 @@ class Voicemails:
                 await hear_messages(session, box, self, by=user)
             else:
                 await take_message(session, box, self)
+            call.taken()
 
         return handler
 

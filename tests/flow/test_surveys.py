@@ -1,0 +1,126 @@
+"""Surveys on whole calls: asked when the agent ended, counted once, and low scores lead somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.flow.centre import AGENT_HZ, WELCOME_HZ, Centre
+from tests.flow.test_api import client, until
+
+from sipcc.testing.audio import tone, write_wav
+from sipcc.testing.fakecall import FakeCall
+
+QUESTION_HZ = 560.0
+SALES = "4008000006"
+
+EXTRA = """
+[[surveys]]
+name = "care"
+queues = ["sales"]
+low_below = 3
+{more}
+[[numbers]]
+number = "4008000300"
+to = "survey:care"
+"""
+
+
+def question(centre: Centre) -> None:
+    for name in ("survey_question", "survey_comment"):
+        write_wav(centre.folder / "prompts" / f"{name}.wav", tone(QUESTION_HZ, 0.5))
+
+
+async def talk(centre: Centre) -> tuple[FakeCall, FakeCall]:
+    """A caller of the queue, and the agent's side, in a conversation."""
+    question(centre)
+    if "1001" not in centre.phones:
+        await centre.phone("1001")
+    caller = await centre.carrier.call(SALES)
+    agent = await centre.phones["1001"].next_call()
+    await caller.hears(AGENT_HZ["1001"], timeout=20)
+    return caller, agent
+
+
+async def test_the_agent_hangs_up_first_and_the_caller_answers(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more='low_to = "play:welcome"')) as api:
+        caller, agent = await talk(api.centre)
+        await agent.hangup()
+        await caller.hears(QUESTION_HZ)
+        await caller.press("4")
+        await caller.ended(timeout=10)
+        clock = api.centre.switch.clock
+        since = {"from": clock.wall_of(clock.now()) - 3600}
+        report = (await api.get("/reports/surveys", **since, by="agent")).json()
+        assert report["rows"] == [
+            {
+                "name": "alice",
+                "offered": 1,
+                "answered": 1,
+                "response_rate": 1.0,
+                "mean": 4.0,
+                "satisfied": 1,
+                "csat": 1.0,
+                "scores": {"4": 1},
+            }
+        ]
+        filtered = (await api.get("/reports/surveys", **since, queue="help")).json()
+        assert filtered["total"]["offered"] == 0
+
+
+async def test_whoever_hangs_up_first_is_asked_nothing(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more='low_to = "play:welcome"')) as api:
+        caller, agent = await talk(api.centre)
+        await caller.hangup()
+        await agent.ended()
+        await asyncio.sleep(1)
+        assert api.centre.told("SurveyOffered") == []
+
+
+async def test_a_low_score_leads_to_a_destination(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more='low_to = "play:welcome"')) as api:
+        caller, agent = await talk(api.centre)
+        await agent.hangup()
+        await caller.hears(QUESTION_HZ)
+        await caller.press("1")
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+
+
+async def test_a_low_score_books_a_callback_also_when_the_caller_hangs_up_in_its_comment(
+    tmp_path: Path,
+) -> None:
+    more = 'low_callback = "help"\ncomment = true\n[callbacks]\nroute = "carrier"\n[toll]\nallow = ["*"]'
+    async with client(tmp_path, extra=EXTRA.format(more=more)) as api:
+        caller, agent = await talk(api.centre)
+        await agent.hangup()
+        await caller.hears(QUESTION_HZ)
+        await caller.press("2")
+        await asyncio.sleep(3)
+        await caller.hangup()
+        await until(lambda: bool(api.centre.told("SurveyCommented")))
+        [booked] = api.centre.switch.acd.callbacks()
+        assert (booked.queue, booked.number) == ("help", "13800138000")
+        assert [event.score for event in api.centre.told("SurveyAnswered")] == [2]  # type: ignore[attr-defined]
+
+
+async def test_an_agent_sends_the_caller_to_the_survey_and_is_judged(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more='low_to = "play:welcome"')) as api:
+        caller, agent = await talk(api.centre)
+        assert await agent.refer("sip:4008000300@pbx.example.com") == 202
+        await caller.hears(QUESTION_HZ)
+        await caller.press("5")
+        await caller.ended(timeout=10)
+        [answered] = api.centre.told("SurveyAnswered")
+        assert (answered.agent, answered.queue, answered.score) == ("alice", "sales", 5)  # type: ignore[attr-defined]
+        assert len(api.centre.told("SurveyOffered")) == 1
+
+
+@pytest.mark.parametrize("agents", ['agents = ["bob"]', 'agents = ["alice"]'])
+async def test_only_after_conversations_with_its_agents(tmp_path: Path, agents: str) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more=f'{agents}\nlow_to = "play:welcome"')) as api:
+        _, agent = await talk(api.centre)
+        await agent.hangup()
+        await asyncio.sleep(1)
+        assert len(api.centre.told("SurveyOffered")) == ("alice" in agents)
