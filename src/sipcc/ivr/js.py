@@ -106,8 +106,9 @@ _IDENTIFIER: Final = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
 _WORDS: Final = """
     break case catch class const continue debugger default delete do else enum export extends false
     finally for function if import in instanceof new null return super switch this throw true try typeof
-    var void while with implements interface package private protected public static yield let abstract boolean byte char
-    double final float goto int long native short synchronized throws transient volatile
+    var void while with implements interface package private protected public static yield let
+    abstract boolean byte char double final float goto int long native short synchronized throws
+    transient volatile
 """
 
 _RESERVED: Final = frozenset(_WORDS.split())

@@ -39,7 +39,8 @@ class SimCaller:
     def __init__(self, acts: Sequence[Act]) -> None:
         self._acts = acts
         self._next = 0
-        self._due: deque[Deed] = deque()
+        self.due: deque[Deed] = deque()
+        """What it is about to do, and nobody took yet."""
         self._free_at = 0.0
         """When the last act was over."""
         self._turn = 0
@@ -65,19 +66,19 @@ class SimCaller:
 
     def next_at(self, now: float) -> float:
         """When the caller does something next, as far as it can be told now; infinite for not yet."""
-        if not self._due and self._next < len(self._acts):
+        if not self.due and self._next < len(self._acts):
             self._plan(now)
-        return max(now, self._due[0].at) if self._due else inf
+        return max(now, self.due[0].at) if self.due else inf
 
     def take(self) -> Deed:
         """What it does then."""
         if self._open:
             self._used = self._turn
-        return self._due.popleft()
+        return self.due.popleft()
 
     def _plan(self, now: float) -> None:
         """Go through acts until one does something, or waits for what nobody can foresee."""
-        while self._next < len(self._acts) and not self._due:
+        while self._next < len(self._acts) and not self.due:
             act = self._acts[self._next]
             free_at = self._after(act, now)
             if free_at is None:
@@ -109,10 +110,10 @@ class SimCaller:
             case Say():
                 seconds = seconds_of_text(act.text) if act.seconds is None else act.seconds
                 began = max(self._free_at, now)
-                self._due.append(Deed(began, "voice", say=act, seconds=seconds))
+                self.due.append(Deed(began, "voice", say=act, seconds=seconds))
                 return began + seconds
             case HangUp():
-                self._due.append(Deed(max(self._free_at, now), "hangup"))
+                self.due.append(Deed(max(self._free_at, now), "hangup"))
                 return max(self._free_at, now)
 
     def _press(self, act: Keys, at: float) -> float:
@@ -121,8 +122,8 @@ class SimCaller:
         up = at
         for key in act.digits:
             up = at + act.held
-            self._due.append(Deed(at, "down", key))
-            self._due.append(Deed(up, "up", key))
+            self.due.append(Deed(at, "down", key))
+            self.due.append(Deed(up, "up", key))
             at = up + act.gap
         return up
 

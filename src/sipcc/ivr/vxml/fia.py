@@ -323,10 +323,10 @@ class Visit:
         for child in list(self.dialog.elements("filled", *ITEMS)):
             owner = by_element.get(child)
             for action in [child] if child.tag == "filled" else list(child.elements("filled")):
-                if not self._triggered(action, owner, filled):
-                    continue
-                self.machine.step(action)
                 try:
+                    if not self._triggered(action, owner, filled):
+                        continue
+                    self.machine.step(action)
                     await execute(self.machine, self._at(owner).inner(), action)
                 except Thrown as thrown:
                     await self._handle(thrown.event, owner)

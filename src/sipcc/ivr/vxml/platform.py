@@ -112,7 +112,6 @@ class Caller(SimSession):
         self._acts: list[Act] = []
         self._sim = SimCaller(self._acts)
         self._plan: dict[str, object] | None = None
-        self._typed_ahead = False
 
     async def play(self, prompts: Sequence[Prompt]) -> Played:
         """Say something to its end."""
@@ -123,16 +122,30 @@ class Caller(SimSession):
         """Ask a question, and be told the answer."""
         self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
         alternatives: tuple[tuple[str, float], ...] = ()
-        if not len(self._keys):
+        if not len(self._keys) and not self._caller_types():
             deed = await _Ask("input")
             self._do(deed, step.prompts)
             if isinstance(deed, Said):
                 alternatives = deed.alternatives
         gathered = await super().gather(step)
+        self._tidy(gathered, step)
         if alternatives and gathered.heard:
             others = tuple(Heard(text, sure) for text, sure in alternatives)
             gathered = _judged(gathered, others, step)
         return gathered
+
+    def _caller_types(self) -> bool:
+        """Whether keys are still to come that were given for an earlier question."""
+        return any(deed.what == "down" for deed in self._sim.due)
+
+    def _tidy(self, gathered: Gathered, step: Gather) -> None:
+        """Forget keys that whoever judges did not mean for the next question.
+
+        These are those after a wrong one, and a terminator after keys that were complete without it.
+        """
+        left = "".join(deed.key for deed in self._sim.due if deed.what == "down")
+        if gathered.outcome == "nomatch" or (left and left in step.collect.terminators):
+            self._sim.due.clear()
 
     async def record(self, step: Record) -> Recorded:
         """Be recorded."""
