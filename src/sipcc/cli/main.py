@@ -35,6 +35,7 @@ _COMMANDS = {
     "recordings": ("sipcc.cli.recordings:recordings", "List, check and hold recordings."),
     "erase": ("sipcc.cli.recordings:erase", "Delete every recording of a caller."),
     "token": ("sipcc.cli.token:token", "Make a token for the HTTP interface."),
+    "ivr": ("sipcc.cli.ivr:ivr", "Check flows, try them on made-up callers, and draw them."),
     "staffing": ("sipcc.cli.staffing:staffing", "Say how many agents are needed for so many callers."),
     "simulate": ("sipcc.cli.simulate:simulate", "Try queues and strategies on callers that are made up."),
 }

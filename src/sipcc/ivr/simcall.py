@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True):
     what: str
     """``say``, ``ask``, ``keys``, ``speech``, ``noinput``, ``nomatch``, ``toolong``, ``timer``, ``record``,
     ``transfer``, ``enqueue``, ``conference``, ``stream``, ``answer``, ``reject``, ``wait``, ``go``, ``tag``,
-    ``log``, ``hangup``."""
+    ``log``, ``hangup``; in a flow also ``node``."""
     text: str = ""
 
     def __str__(self) -> str:

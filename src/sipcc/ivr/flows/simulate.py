@@ -28,7 +28,7 @@ from sipcc.ivr.hours import Calendar, OpenVerdict
 from sipcc.ivr.lengths import Lengths
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
-from sipcc.ivr.simcall import START_WALL
+from sipcc.ivr.simcall import START_WALL, Line
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -112,7 +112,8 @@ class Simulated:
         if isinstance(event, NodeEntered):
             self.entered.append(event)
             self.session.path.append(event.node)
-            self.session.log("node", name=f"{event.flow}.{event.node}", kind=event.kind)
+            name = f"{event.flow}.{event.node} ({event.kind})"
+            self.session.lines.append(Line(self.session.now(), "node", name))
         elif isinstance(event, NodeLeft):
             at, noinput, nomatch = event.at, event.noinput, event.nomatch
             self.steps.append(Step(at, event.flow, event.node, event.edge, noinput, nomatch))

@@ -1,0 +1,222 @@
+"""`sipccd ivr` as an operator uses it: check, sim, walk and graph."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from sipcc.cli.main import main
+
+BANK = """
+fallback = "queue:service"
+
+[nodes.main]
+type = "menu"
+prompt = "Press one for your order."
+options = {"1" = "number", "0" = "queue:service"}
+
+[nodes.number]
+type = "gather"
+prompt = "Your order number, please."
+into = "number"
+digits = [6, 12]
+then = "told"
+
+[nodes.told]
+type = "lookup"
+source = "orders"
+into = "order"
+deadline = 1
+send = {"number" = "{number}"}
+then = "state"
+failed = "queue:service"
+
+[nodes.state]
+type = "say"
+prompt = "Your order is {order.state}."
+then = "hangup"
+"""
+
+CONFIG = """
+[records]
+database = "calls.db"
+
+[[agents]]
+name = "ann"
+uri = "sip:ann@127.0.0.1:5099"
+queues = ["service"]
+
+[[queues]]
+name = "service"
+
+[[flows]]
+name = "bank"
+file = "bank.toml"
+
+[[flows]]
+name = "night"
+
+[flows.nodes.bye]
+type = "say"
+prompt = "closed"
+then = "queue:service"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "bank.toml").write_text(BANK)
+    (tmp_path / "sipcc.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def run(*args, expect=0, **more):
+    result = CliRunner().invoke(main, ["ivr", *map(str, args)], **more)
+    assert result.exit_code == expect, result.output
+    return result
+
+
+def test_a_sound_flow_is_checked(folder):
+    assert run("check", folder / "bank.toml").output == "bank: all is well\n"
+
+
+def test_mistakes_are_told_with_place_code_and_cure(folder):
+    (folder / "bank.toml").write_text(BANK.replace('"1" = "number"', '"1" = "nmuber"'))
+    output = run("check", folder / "bank.toml", expect=1).output
+    assert (
+        "bank.toml:7:12: E02 bank.main.options.1: there is no node 'nmuber'; did you mean 'number'?" in output
+    )
+    assert "E01 bank.number" in output
+    assert output.splitlines()[-1].endswith("errors, 0 warnings")
+
+
+def test_warnings_fail_only_when_strict(folder):
+    (folder / "bank.toml").write_text(BANK.replace('"0" =', '"12" ='))
+    assert "W09" in run("check", folder / "bank.toml").output
+    run("check", folder / "bank.toml", "--strict", expect=1)
+
+
+def test_what_cannot_be_read_is_told_too(folder):
+    (folder / "bank.toml").write_text("[nodes.main]\ntype = 'mneu'\n")
+    assert "bank.toml:2:1" in run("check", folder / "bank.toml", expect=1).output
+    assert "no type of node 'mneu'" in run("sim", folder / "bank.toml", expect=2).stderr
+
+
+def test_all_flows_of_a_configuration_and_the_queues_in_it(folder):
+    output = run("check", "-c", folder / "sipcc.toml").output
+    assert output == "bank, night: all is well\n"
+    (folder / "bank.toml").write_text(BANK.replace('"0" = "queue:service"', '"0" = "queue:servcie"'))
+    output = run("check", folder / "bank.toml", "-c", folder / "sipcc.toml", expect=1).output
+    assert "bank.toml:7:28 bank.main.options.0: E20 there is no queue 'servcie'; did you mean 'ser" in output
+    assert run("check", "-c", folder / "sipcc.toml", expect=1).output == output
+    (folder / "other.toml").write_text(BANK.replace('"0" = "queue:service"', '"0" = "queue:servcie"'))
+    (folder / "bank.toml").write_text(BANK)
+    output = run("check", folder / "other.toml", "-c", folder / "sipcc.toml", expect=1).output
+    assert "other.toml:7:28: E20 other.main.options.0: there is no queue 'servcie'" in output
+
+
+def test_a_flow_that_is_not_there(folder):
+    error = run("check", "bnak", "-c", folder / "sipcc.toml", expect=1).stderr
+    assert "there is no flow 'bnak'" in error
+    assert "did you mean 'bank'?" in error
+
+
+def test_a_made_up_caller(folder):
+    script = folder / "caller.txt"
+    script.write_text('orders={state="on its way"}\nkeys 1\n')
+    output = run("sim", folder / "bank.toml", "--script", script, "--do", "listen keys 123456#").output
+    assert "Your order is on its way." in output
+    assert "path: bank.main > bank.number > bank.told > bank.state" in output
+    assert "fell_back" not in output
+    made = json.loads(run("sim", "bank", "-c", folder / "sipcc.toml", "--json", "--do", "hangup").output)
+    assert made["exit"] == "caller"
+    assert made["path"] == ["bank.main"]
+
+
+def test_a_script_that_cannot_be_read(folder):
+    error = run("sim", folder / "bank.toml", "--do", "press 1", expect=2).stderr
+    assert "the script cannot be read: line 1: 'press' is not known" in error
+
+
+def test_a_caller_at_night(folder):
+    (folder / "sipcc.toml").write_text(
+        CONFIG + '\n[[hours]]\nname = "shop"\nweek = {"mon-fri" = "09:00-18:00"}\n'
+        '[[flows]]\nname = "open"\n[flows.nodes.o]\ntype = "hours"\ncalendar = "shop"\n'
+        'open = "queue:service"\nclosed = "flow:night"\n'
+    )
+    command = ("sim", "open", "-c", folder / "sipcc.toml", "--at")
+    assert "queue:service" in run(*command, "2026-03-02T10:00:00+08:00").output
+    assert "closed" in run(*command, "2026-03-01T10:00:00+08:00").output
+
+
+def test_callers_who_walk_by_chance(folder):
+    output = run("walk", folder / "bank.toml", "--walks", "300", "--require", "100").output
+    assert "nodes     4 of 4 (100.0 %)" in output
+    assert "person    after" in output
+    report = json.loads(run("walk", "bank", "-c", folder / "sipcc.toml", "--walks", "50", "--json").output)
+    assert report["walks"] == 50
+    (folder / "bank.toml").write_text(
+        BANK + '\n[nodes.island]\ntype = "return"\n[nodes.i2]\ntype = "goto"\nto = "island"\n'
+    )
+    result = run("walk", folder / "bank.toml", "--walks", "50", "--require", "100", expect=1)
+    assert "not reached: bank.island" in result.output
+    assert "of the ways were taken, not 100 %" in result.stderr
+
+
+def test_a_drawing(folder):
+    text = run("graph", folder / "bank.toml").output
+    ElementTree.fromstring(text)
+    assert run("graph", folder / "bank.toml", "--format", "dot").output.startswith('digraph "bank"')
+    assert run("graph", folder / "bank.toml", "--format", "mermaid").output.startswith("flowchart")
+    assert "bank.svg: 4 nodes" in run("graph", folder / "bank.toml", "-o", folder / "bank.svg").output
+    error = run("graph", folder / "bank.toml", "-o", folder / "no" / "bank.svg", expect=1).stderr
+    assert "cannot write" in error
+
+
+class Daemon(BaseHTTPRequestHandler):
+    """Answers with one node's figures."""
+
+    def do_GET(self):
+        if self.headers["Authorization"] != "Bearer right":
+            self.send_error(401)
+            return
+        row = {
+            "flow": "bank",
+            "node": "main",
+            "entries": 4,
+            "ended": 1,
+            "timed_out": 0,
+            "edges": {"options.1": 3},
+        }
+        body = json.dumps([row]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_what_callers_did_over_http(folder):
+    with HTTPServer(("127.0.0.1", 0), Daemon) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        text = run("graph", folder / "bank.toml", "--url", url, "--token", "right").output
+        refused = run("graph", folder / "bank.toml", "--url", url, expect=1).stderr
+        server.shutdown()
+        thread.join()
+    assert "4 calls, 25 % lost, 0 % silent" in text
+    assert "refuses: 401" in refused
+    assert "give --token" in refused
+    assert "cannot ask" in run("graph", folder / "bank.toml", "--url", url, expect=1).stderr
+    assert "no address" in run("graph", folder / "bank.toml", "--url", "127.0.0.1", expect=1).stderr
+
+
+def test_what_callers_did_where_nothing_was_recorded(folder):
+    error = run("graph", "bank", "-c", folder / "sipcc.toml", "--live", expect=1).stderr
+    assert "there is no database" in error
