@@ -25,10 +25,12 @@ from sipcc.ivr.grammar.model import (
 
 Node: TypeAlias = Expansion | Rule
 
-MAX_STEPS = 200_000
-"""Steps of one match; a step takes about a microsecond."""
+MAX_STEPS = 30_000
+"""Steps of one match; a step takes some microseconds."""
 MAX_WORDS = 500
 """Words or keys of one input."""
+LONG = 16
+"""Items from which on a choice looks at those only that begin with the word that comes."""
 
 _Waiter: TypeAlias = tuple[Node, int, int, int]
 """Who goes on: the node, where it began, how far it had come, and where its part began."""
@@ -124,6 +126,11 @@ class Chart:
 
     def feed(self, word: str) -> None:
         """One more word. GrammarError when it takes too long."""
+        for node, start, _ in self._waiting[:]:
+            if isinstance(node, Choice):
+                for item in reversed(_sorted(node, self._good)[0].get(word, ())):
+                    self._call(item, (node, start, 1, start))
+        self._run()
         waiting, self._waiting = self._waiting, []
         self.words.append(word)
         self.length += 1
@@ -134,7 +141,7 @@ class Chart:
             if isinstance(node, Token):
                 if node.words[progress] == word:
                     self._word(node, start, progress + 1)
-            else:  # GARBAGE
+            elif isinstance(node, Special):  # GARBAGE
                 self._end(node, start, self.length)
                 self._waiting.append((node, start, 0))
         self._run()
@@ -150,6 +157,7 @@ class Chart:
         if end not in span.ends:
             self._facts += 1
             span.ends[end] = self._facts
+            self._spend(len(span.waiters))
             self._work += [(waiter, end) for waiter in span.waiters]
 
     def _run(self) -> None:
@@ -162,13 +170,12 @@ class Chart:
         start = self.length
         if id(node) not in self._good:
             return
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise GrammarError(f"a match takes more than {MAX_STEPS} steps")
+        self._spend(1)
         span = self._spans.get((id(node), start))
         if span is not None:
             assert waiter is not None
             span.waiters.append(waiter)
+            self._spend(len(span.ends))
             self._work += [(waiter, end) for end in span.ends]
             return
         span = self._spans[id(node), start] = _Span()
@@ -185,6 +192,11 @@ class Chart:
         else:
             self._work.append(((node, start, 0, start), start))
 
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise GrammarError(f"a match takes more than {MAX_STEPS} steps")
+
     def _go(self, node: Node, start: int, progress: int, part: int, at: int) -> None:
         """`node`, begun at `start`, has come to `at`: `progress` parts are done, the last begun at `part`."""
         if isinstance(node, Repeat):
@@ -198,7 +210,12 @@ class Chart:
         if progress == parts:
             self._end(node, start, at)
         elif isinstance(node, Choice):
-            for item in reversed(node.items):  # the work is done from its end
+            items = node.items
+            if len(items) >= LONG:
+                by_word, items = _sorted(node, self._good)
+                if by_word:
+                    self._waiting.append((node, start, 0))
+            for item in reversed(items):  # the work is done from its end
                 self._call(item, (node, start, 1, at))
         else:
             self._call(children(node)[progress], (node, start, progress + 1, at))
@@ -218,3 +235,27 @@ class Chart:
         elif count >= node.high:
             return
         self._call(node.item, (node, start, count + 1, at))
+
+
+def _first(item: Expansion) -> str | None:
+    """The word that an item of a choice begins with, if that is known from its look."""
+    if isinstance(item, Sequence) and item.items:
+        item = item.items[0]
+    return item.words[0] if isinstance(item, Token) else None
+
+
+def _sorted(
+    node: Choice, good: frozenset[int]
+) -> tuple[dict[str, tuple[Expansion, ...]], tuple[Expansion, ...]]:
+    """The items by the words that they begin with, and those of which that is not known."""
+    if node.sorted is None:
+        by_word: dict[str, list[Expansion]] = {}
+        others = []
+        for item in node.items:
+            word = _first(item)
+            if word is None:
+                others.append(item)
+            elif id(item) in good:
+                by_word.setdefault(word, []).append(item)
+        node.sorted = {word: tuple(items) for word, items in by_word.items()}, tuple(others)
+    return node.sorted

@@ -16,15 +16,17 @@ class KeyMatcher:
         self._begin = begin
         self._chart = begin()
         self._digits = ""
+        self._wrong = ""
 
     def check(self, digits: str) -> Answer:
         """The verdict on `digits`."""
-        if len(digits) > MAX_WORDS:
+        if len(digits) > MAX_WORDS or (self._wrong and digits.startswith(self._wrong)):
             return Answer.NO
         if not digits.startswith(self._digits):
             self._chart, self._digits = self._begin(), ""
         for digit in digits[len(self._digits) :]:
             if not self._chart.open or not self._feed(digit):
+                self._wrong = self._digits + digit
                 self._chart, self._digits = self._begin(), ""
                 return Answer.NO
         if self._chart.complete:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urljoin
 
 from sipcc.ivr.fetch import Fetcher, FetchError, FetchRequest
@@ -22,6 +24,8 @@ from sipcc.ivr.js import Engine, Json
 MAX_DOCUMENTS = 50
 """Grammars that one may refer to, all together."""
 MAX_GRAMMAR_BYTES = 4_194_304
+LONG = 20_000
+"""Bytes from which on a grammar takes some ten milliseconds to read."""
 
 XML_TYPES = frozenset({"application/srgs+xml", "application/grammar+xml", "text/xml", "application/xml"})
 ABNF_TYPES = frozenset({"application/srgs", "application/grammar"})
@@ -160,6 +164,13 @@ def parse_grammar(
     return parse_xml(source, url=url, charset=charset, inline=inline, mode=mode, language=language)
 
 
+async def _parsed(source: str | bytes, **more: Any) -> Document:
+    """The same; a long one is read in a thread, so that nobody waits for it."""
+    if len(source) > LONG:
+        return await asyncio.to_thread(parse_grammar, source, **more)
+    return parse_grammar(source, **more)
+
+
 def _is_abnf(source: str | bytes, media_type: str) -> bool:
     head = source[:16] if isinstance(source, str) else str(source[:16], "latin-1").replace("\0", "")
     return media_type in ABNF_TYPES or head.lstrip("\ufeffï»¿þÿ").startswith("#ABNF")
@@ -205,7 +216,7 @@ async def load_grammar(
         url, _, name = url.partition("#")
         document = await loader.fetched(url, media_type)
     else:
-        document = parse_grammar(
+        document = await _parsed(
             source,
             url=url,
             media_type=media_type,
@@ -256,7 +267,7 @@ class _Loader:
             fetched = await self._fetcher.fetch(self._request(url))
             if len(fetched.body) > MAX_GRAMMAR_BYTES:
                 raise GrammarError(f"it is longer than {MAX_GRAMMAR_BYTES} bytes", url=url)
-            self.known[url] = parse_grammar(
+            self.known[url] = await _parsed(
                 fetched.body,
                 url=fetched.url,
                 media_type=media_type if media_type in XML_TYPES | ABNF_TYPES else fetched.media_type,

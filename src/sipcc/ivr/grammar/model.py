@@ -13,7 +13,7 @@ SpecialName: TypeAlias = Literal["NULL", "VOID", "GARBAGE"]
 
 SPECIALS: Final[dict[str, SpecialName]] = {"NULL": "NULL", "VOID": "VOID", "GARBAGE": "GARBAGE"}
 
-MAX_EXPANSIONS = 200_000
+MAX_EXPANSIONS = 100_000
 """Expansions of one document."""
 MAX_DEPTH = 100
 """Elements or brackets inside one another."""
@@ -82,6 +82,8 @@ class Choice:
 
     items: tuple[Expansion, ...]
     weights: tuple[float | None, ...] = ()
+    sorted: tuple[dict[str, tuple[Expansion, ...]], tuple[Expansion, ...]] | None = None
+    """For a long choice: the items that begin with a token, by its first word, and the others."""
 
 
 @dataclass(eq=False, slots=True)
@@ -130,7 +132,7 @@ class Document:
     meta: dict[str, str] = field(default_factory=dict)
 
 
-_NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _REPEAT = re.compile(r"([0-9]+)(?:(-)([0-9]*))?")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*")
 _NAME = re.compile(r"[^\W\d][\w\u00b7\u0300-\u036f\u203f\u2040]*")
@@ -139,8 +141,8 @@ HIGHEST = 1_000_000
 
 def number_of(text: str) -> float:
     """A weight or a probability: a number without sign and exponent. ValueError when it is none."""
-    if not _NUMBER.fullmatch(text) or not text.isascii():
-        raise ValueError(f"{text!r} is no number such as 2, 0.5 or .5")
+    if not _NUMBER.fullmatch(text) or not text.isascii() or len(text) > 40:
+        raise ValueError(f"{text[:40]!r} is no number such as 2, 0.5 or .5")
     return float(text)
 
 
@@ -156,7 +158,7 @@ def repeat_of(text: str) -> tuple[int, int | None]:
     """``3``, ``1-3`` or ``2-`` as fewest and most. ValueError when it is none of them."""
     found = _REPEAT.fullmatch(text)
     if found is None or not text.isascii() or len(text) > 40:
-        raise ValueError(f"{text!r} is no repeat such as 3, 1-3 or 2-")
+        raise ValueError(f"{text[:40]!r} is no repeat such as 3, 1-3 or 2-")
     low = int(found[1])
     high = low if not found[2] else int(found[3]) if found[3] else None
     if high is not None and high < low:
@@ -167,7 +169,7 @@ def repeat_of(text: str) -> tuple[int, int | None]:
 def check_language(text: str) -> str:
     """`text` when it has the form of a language; ValueError otherwise."""
     if not _LANGUAGE.fullmatch(text) or not text.isascii():
-        raise ValueError(f"{text!r} is no language such as en-US")
+        raise ValueError(f"{text[:40]!r} is no language such as en-US")
     return text
 
 
@@ -177,6 +179,6 @@ def check_name(name: str) -> str:
         raise ValueError(f"no rule may be called {name}")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no name of a rule; it has letters, digits and _, and begins with no digit"
+            f"{name[:40]!r} is no name of a rule; it has letters, digits and _, and begins with no digit"
         )
     return name

@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sipcc.ivr.grammar.chart import Chart, Node
+from sipcc.ivr.grammar.chart import MAX_STEPS, Chart, Node
 from sipcc.ivr.grammar.model import (
     Choice,
     Document,
+    GrammarError,
     Reference,
     Repeat,
     Rule,
@@ -123,7 +124,13 @@ class _Tree:
         self._chart = chart
         self._ranked = ranked
         self._under_way: set[tuple[int, int, int]] = set()
+        self._steps = 0
         self._orders: dict[tuple[int, int], list[int]] = {}
+
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise GrammarError(f"a tree takes more than {MAX_STEPS} steps")
 
     def _order(self, node: Node, start: int) -> _Work:
         """Where `node` may end, the preferred place first."""
@@ -132,6 +139,7 @@ class _Tree:
         if known is not None:
             return known
         found = list(self._chart.ends(node, start))
+        self._spend(len(found))
         if isinstance(node, Special):
             self._orders[key] = sorted(found)
             return self._orders[key]
@@ -142,7 +150,9 @@ class _Tree:
         order: list[int] = []
         if isinstance(node, Choice):
             for item in node.items:
-                order += [end for end in (yield self._order(item, start)) if end not in order]
+                if self._chart.ends(item, start):
+                    order += yield self._order(item, start)
+            order = list(dict.fromkeys(order))
         elif isinstance(node, Repeat):
             order = yield self._ends_of_rounds(node, start)
         else:
@@ -163,6 +173,7 @@ class _Tree:
                 order.append(at)
             else:
                 ends = yield self._order(parts[done], at)
+                self._spend(len(ends))
                 stack += [(done + 1, end) for end in reversed(ends)]
         return order
 
@@ -182,6 +193,7 @@ class _Tree:
                 stack.append((count, at, True))
             if node.high is None or count < node.high:
                 ends = yield self._order(node.item, at)
+                self._spend(len(ends))
                 after = count + 1 if node.high is not None else min(count + 1, node.low)
                 stack += [(after, end, False) for end in reversed(ends) if end > at]
         return list(dict.fromkeys(order))
@@ -194,6 +206,7 @@ class _Tree:
             return [Mark(node.text)]
         if isinstance(node, Special):
             return []
+        self._spend(1)
         limit = self._chart.ends(node, start)[end]
         if isinstance(node, Choice):
             item = next(item for item in node.items if self._known(item, start, end, limit))
@@ -242,6 +255,7 @@ class _Tree:
                 continue
             part, begins = parts[done], cuts[-1]
             ends = yield self._order(part, begins)
+            self._spend(len(ends))
             good = (at for at in reversed(ends) if at <= end and self._known(part, begins, at, limit))
             stack += [(done + 1, (*cuts, at)) for at in good]
         raise AssertionError("the chart knows a way")
@@ -264,6 +278,7 @@ class _Tree:
             if node.high is None or count < node.high:
                 begins = cuts[-1]
                 ends = yield self._order(node.item, begins)
+                self._spend(len(ends))
                 good = (at for at in reversed(ends) if begins < at <= end)
                 stack += [(*cuts, at) for at in good if self._known(node.item, begins, at, limit)]
         raise AssertionError("the chart knows a way")
