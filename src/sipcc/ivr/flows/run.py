@@ -180,11 +180,7 @@ class Run:
             reason = str(fault)
         except Exception as error:  # a program's fault must not cost the caller the call
             reason = f"the program raised {type(error).__name__}"
-            # its message may hold what a caller has typed, so it is not told
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            _log.error(
-                "flow.program_failed", flow=self.playable.name, error=type(error).__name__, at=str(place)
-            )
+            self._tell_raised(error)
         found = await self._fall_back(reason)
         if isinstance(found, Ending):
             return found
@@ -265,6 +261,18 @@ class Run:
         await self.session.play(named("error"))
         return Ending(how="hungup")
 
+    def _tell_raised(self, error: Exception) -> None:
+        """Log an error without its message: that may hold what the caller has typed."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _log.error(
+            "flow.raised",
+            flow=self.playable.name,
+            node=self.node,
+            error=type(error).__name__,
+            at=f"{place.filename}:{place.lineno}",
+            call_id=self.session.id,
+        )
+
     def _tell_fallen(self, reason: str, to: str) -> None:
         here = self.playable
         _log.warning("flow.fell_back", flow=here.name, node=self.node, reason=reason, call_id=self.session.id)
@@ -313,6 +321,10 @@ class Run:
         except SipccError as error:
             edge = "fault"
             raise FlowFault(str(error)) from error
+        except Exception as error:  # whoever's fault it is, it must not cost the caller the call
+            edge = "fault"
+            self._tell_raised(error)
+            raise FlowFault(f"it raised {type(error).__name__}") from error
         finally:
             tries: Tries[Phrase] | None = self.tries  # the visit may have set it
             left = NodeLeft(

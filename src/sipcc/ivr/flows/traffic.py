@@ -1,4 +1,4 @@
-"""Which calls are in flows now, as a core: by version and by node. What callers did is for `counts` to tell."""
+"""Which calls are in flows now, as a core: by version and by node; `counts` tells what callers did."""
 
 from __future__ import annotations
 

@@ -407,3 +407,15 @@ def test_a_program_is_a_flow_too():
     stage.run()
     assert stage.fallen == ["the program raised RuntimeError"]
     assert str(stage.ending.destination) == "queue:help"
+
+
+def test_what_a_session_raises_leads_to_the_fallback():
+    class Broken(SimSession):
+        async def enqueue(self, step: object) -> None:
+            raise KeyError("62220000")
+
+    stage = Stage('fallback = "play:sorry"\n[nodes.a]\ntype = "queue"\nqueue = "sales"\n')
+    session = Broken("")
+    ending = finish(run_flow(session, playable(stage.flow), FlowServices(tell=stage.told.append)))
+    assert stage.fallen == ["it raised KeyError"]
+    assert str(ending.destination) == "play:sorry"
