@@ -146,7 +146,9 @@ class Visit:
     def _refuse(self, names: list[str]) -> None:
         """Parameters that the form does not declare; whoever knows what to do about it is asked."""
         event = Event("error.semantic", f"the form declares no variable {', '.join(names)}")
-        if find(self._place, event.name, Counters()) is None and self.context.depth:
+        counters = Counters()
+        counters.add(event.name)
+        if find(self._place, event.name, counters) is None and self.context.depth:
             raise Return(event=event)
         raise Thrown(event.name, event.message)
 

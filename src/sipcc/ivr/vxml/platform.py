@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 import threading
+import wave
+import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -112,6 +116,8 @@ class Caller(SimSession):
         self._acts: list[Act] = []
         self._sim = SimCaller(self._acts)
         self._plan: dict[str, object] | None = None
+        self._folder = ""
+        self._files = 0
 
     async def play(self, prompts: Sequence[Prompt]) -> Played:
         """Say something to its end."""
@@ -151,7 +157,25 @@ class Caller(SimSession):
         """Be recorded."""
         self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
         self._do(await _Ask("record"), step.prompts, more=0.4)
-        return await super().record(step)
+        recorded = await super().record(step)
+        if not recorded.path:
+            return recorded
+        path, size = self._silence(recorded.seconds)
+        return msgspec.structs.replace(recorded, path=path, size_bytes=size)
+
+    def _silence(self, seconds: float) -> tuple[str, int]:
+        """A file as long as the recording, for documents that send it somewhere."""
+        if not self._folder:
+            self._folder = tempfile.mkdtemp(prefix="sipcc-vxml-")
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._files += 1
+        path = Path(self._folder) / f"{self._files}.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(bytes(2 * int(8000 * min(seconds, 60.0))))
+        return str(path), path.stat().st_size
 
     async def transfer(self, step: Transfer) -> Transferred:
         """Be connected with somebody."""

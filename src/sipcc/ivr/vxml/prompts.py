@@ -168,10 +168,11 @@ class _Speech:
 
     def _spoken(self, element: Element) -> None:
         before = self._voice
-        self._voice = (element.get("xml:lang") or before[0], element.get("name") or before[1])
-        changed = self._voice != before
+        voice = (element.get("xml:lang") or before[0], element.get("name") or before[1])
+        changed = voice != before
         if changed:
             self._end_text()
+        self._voice = voice
         self._text.append(" ")
         self._add(element.children)
         self._text.append(" ")

@@ -1,0 +1,170 @@
+"""Prompts: what is said, when, and what cuts it (VoiceXML 2.0 §4.1, 2.1 §3, §7)."""
+# ruff: noqa: E501  # documents stand in lines of their own
+
+import pytest
+from tests.unit.ivr.vxml.documents import BASE, outcome, run, words
+
+from sipcc.ivr.steps import Audio, Gather, Mark, Prompt, Silence, Text, Value
+
+YES = words("yes")
+
+
+def items(prompt: str, **more: object) -> tuple[object, ...]:
+    """What a prompt comes down to."""
+    sim = run(f"<form><field name='a'>{YES}{prompt}</field></form>", **more)  # type: ignore[arg-type]
+    assert isinstance(sim.question, Gather)
+    return tuple(item for one in sim.question.prompts for item in one.items)
+
+
+SOUND = {"hello.wav": "RIFF", "bye.wav": "RIFF"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "made"),
+    [
+        ("<prompt>Hello,\n  you</prompt>", (Text("Hello, you"),)),
+        ("<prompt>1 + 1 = <value expr='1 + 1'/>!</prompt>", (Text("1 + 1 = 2!"),)),
+        ("<prompt>a<break time='250ms'/>b</prompt>", (Text("a"), Silence(0.25), Text("b"))),
+        ("<prompt>a<break/>b</prompt>", (Text("a"), Silence(0.5), Text("b"))),
+        ("<prompt>a<break strength='none'/>b</prompt>", (Text("a"), Silence(0.0), Text("b"))),
+        ("<prompt>a<mark name='m'/>b</prompt>", (Text("a"), Mark("m"), Text("b"))),
+        ("<prompt>a<mark nameexpr=\"'m' + 1\"/></prompt>", (Text("a"), Mark("m1"))),
+        ("<prompt><p><s>One.</s><s>Two.</s></p></prompt>", (Text("One. Two."),)),
+        (
+            "<prompt>I <emphasis>really</emphasis> <prosody rate='slow'>do</prosody></prompt>",
+            (Text("I really do"),),
+        ),
+        ("<prompt><sub alias='World Wide Web'>WWW</sub></prompt>", (Text("World Wide Web"),)),
+        (
+            "<prompt>say <voice name='anna'>hi</voice> again</prompt>",
+            (Text("say"), Text("hi", "", "anna"), Text("again")),
+        ),
+        ("<prompt>say <s xml:lang='zh-CN'>你好</s></prompt>", (Text("say"), Text("你好", "zh-CN"))),
+        ("<prompt><say-as interpret-as='digits'>12</say-as></prompt>", (Value("digits", "12", "en"),)),
+        (
+            "<prompt><say-as interpret-as='date'>20260302</say-as></prompt>",
+            (Value("date", "2026-03-02", "en"),),
+        ),
+        ("<prompt><say-as interpret-as='currency'>much</say-as></prompt>", (Text("much"),)),
+        (
+            "<prompt><audio src='hello.wav'>no <value expr='1'/></audio></prompt>",
+            (Audio(BASE + "hello.wav", (Text("no 1"),)),),
+        ),
+        ("<prompt><audio src='lost.wav'>no <value expr='1'/></audio></prompt>", (Text("no 1"),)),
+        ("<prompt><audio src='lost.wav'><audio src='bye.wav'/></audio></prompt>", (Audio(BASE + "bye.wav"),)),
+        ("<prompt>a <audio expr=\"'hello' + '.wav'\"/></prompt>", (Text("a"), Audio(BASE + "hello.wav"))),
+        ("<prompt>a <audio expr='undefined'>never</audio></prompt>", (Text("a"),)),
+        ("<prompt xml:base='sub/'><audio src='../hello.wav'/></prompt>", (Audio(BASE + "hello.wav"),)),
+        ("<prompt><desc>x</desc>a</prompt>", (Text("a"),)),
+        ("<audio src='hello.wav'/>", (Audio(BASE + "hello.wav"),)),
+        ("Just text <value expr=\"'here'\"/>", (Text("Just text here"),)),
+        ("<prompt/>", ()),
+    ],
+)
+def test_what_is_said(prompt: str, made: tuple[object, ...]) -> None:
+    assert items(prompt, more=SOUND) == made
+
+
+def gather(prompts: str, document: str = "") -> Gather:
+    sim = run(f"{document}<form><block>From a block.</block><field name='a'>{YES}{prompts}</field></form>")
+    assert isinstance(sim.question, Gather)
+    return sim.question
+
+
+def cuts(prompts: tuple[Prompt, ...]) -> list[tuple[str, bool]]:
+    return [(prompt.bargein, prompt.hotword) for prompt in prompts]
+
+
+def test_prompts_wait_until_something_is_asked() -> None:
+    assert [prompt.items for prompt in gather("<prompt>q</prompt>").prompts] == [
+        (Text("From a block."),),
+        (Text("q"),),
+    ]
+
+
+def test_barge_in() -> None:
+    step = gather("<prompt bargein='false'>a</prompt><prompt bargeintype='hotword'>b</prompt>")
+    assert cuts(step.prompts) == [("any", False), ("off", False), ("any", True)]
+    off = gather(
+        "<prompt>a</prompt><prompt bargein='true'>b</prompt>", "<property name='bargein' value='false'/>"
+    )
+    assert cuts(off.prompts) == [("off", False), ("off", False), ("any", False)]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "document", "timeout"),
+    [
+        ("<prompt>a</prompt>", "", 5.0),
+        ("<prompt timeout='2s'>a</prompt>", "", 2.0),
+        ("<prompt timeout='2s'>a</prompt><prompt timeout='1500ms'>b</prompt>", "", 1.5),
+        ("<prompt timeout='2s'>a</prompt><prompt>b</prompt>", "<property name='timeout' value='9s'/>", 9.0),
+        ("<property name='timeout' value='3s'/>", "<property name='timeout' value='9s'/>", 3.0),
+    ],
+)
+def test_the_last_prompt_says_how_long_to_wait(prompts: str, document: str, timeout: float) -> None:
+    assert gather(prompts, document).collect.timeout == timeout
+
+
+def test_timers_and_terminators_are_properties() -> None:
+    given = {
+        "interdigittimeout": "2s",
+        "termtimeout": "1s",
+        "termchar": "*",
+        "maxspeechtimeout": "8s",
+        "completetimeout": "0.4s",
+        "incompletetimeout": "2s",
+    }
+    step = gather("", "".join(f"<property name='{name}' value='{value}'/>" for name, value in given.items()))
+    assert (step.collect.interdigit, step.collect.termtimeout, step.collect.terminators) == (2.0, 1.0, "*")
+    assert step.listen is not None
+    assert (step.listen.max_time, step.listen.complete_timeout, step.listen.incomplete_timeout) == (
+        8.0,
+        0.4,
+        2.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["timeout", "interdigittimeout", "confidencelevel", "maxnbest", "inputmodes", "bargein"]
+)
+def test_a_property_with_a_wrong_value(name: str) -> None:
+    body = f"<property name='{name}' value='wrong'/><form><error><exit expr='_event'/></error><field name='a'>{YES}<prompt>q</prompt></field></form>"
+    assert outcome(body) == "error.semantic"
+
+
+def test_properties_of_the_root_hold_in_leaves_and_inner_ones_go_before() -> None:
+    root = "<vxml version='2.1'><property name='timeout' value='7s'/><property name='termchar' value='*'/></vxml>"
+    sim = run(
+        f"<property name='timeout' value='8s'/><form><field name='a'>{YES}</field></form>",
+        "application='root.vxml'",
+        more={"root.vxml": root},
+    )
+    assert isinstance(sim.question, Gather)
+    assert (sim.question.collect.timeout, sim.question.collect.terminators) == (8.0, "*")
+
+
+def test_marks_that_were_heard() -> None:
+    body = f"""<form><field name="a">{YES}<prompt>One two three four.<mark name="first"/>Five six seven eight nine ten.
+      <mark name="second"/></prompt>
+      <filled><exit expr="[a$.markname, application.lastresult$.markname, a$.marktime > 100, a$.marktime &lt; 5000]"/></filled></field></form>"""
+    sim = run(body)
+    sim.say("yes", after=2.0)
+    assert sim.value == ["first", "first", True, True]
+
+
+def test_without_marks_they_are_undefined() -> None:
+    sim = run(f"<form><field name='a'>{YES}<filled><exit expr='typeof a$.markname'/></filled></field></form>")
+    sim.say("yes")
+    assert sim.value == "undefined"
+
+
+def test_the_language_of_a_document_is_that_of_its_texts() -> None:
+    sim = run("<form><block>你好<exit/></block></form>", "xml:lang='zh-CN'")
+    assert sim.prompts == ["你好"]
+
+
+def test_fetchaudio_lets_prompts_be_played_before_the_fetch() -> None:
+    body = """<form><block>Before.<submit next="next.vxml" fetchaudio="music.wav"/></block></form>"""
+    sim = run(body, more={"next.vxml": "<vxml version='2.1'><form><block>After.</block></form></vxml>"})
+    assert sim.prompts == ["Before.", "After."]
+    assert sim.spoken[0].seconds < sim.spoken[1].seconds
