@@ -10,6 +10,7 @@ import msgspec
 
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
+from sipcc.ivr.speech.recognise import make_recogniser
 from sipcc.ivr.speech.settings import SpeechSettings
 from sipcc.ivr.speech.speaker import BUILT_IN, VOICE_NAME, engines, make_voice
 from sipcc.reading.convert import did_you_mean
@@ -27,6 +28,10 @@ def check_speech(speech: SpeechSettings, report: Report) -> None:
             make_voice(speech)
         except ConfigError as error:
             report.error(tuple(error.path.split(".")), error.message, error.hint)
+    try:
+        make_recogniser(speech.recogniser)
+    except ConfigError as error:
+        report.error(tuple(error.path.split(".")), error.message, error.hint)
     for language, voice in speech.voices.items():
         if not VOICE_NAME.fullmatch(voice):
             report.error(("speech", "voices", language), f"{voice[:80]!r} is no name of a voice")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sipcc.acd.comfort import SHORTEST
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.speech.recognise import make_recogniser
 from sipcc.ivr.speech.speaker import Speaker
 from sipcc.log import get_logger
 from sipcc.switch.ringback import Ringbacks
@@ -46,10 +47,12 @@ class Speaking:
             voice: Reads in place of the one that the configuration names.
 
         Raises:
-            ConfigError: there is no such voice.
+            ConfigError: there is no such voice, or no such recogniser.
         """
         self.speaker = Speaker(config.speech, voice=voice)
         """Who reads texts."""
+        self.recogniser = make_recogniser(config.speech.recogniser)
+        """Who understands callers; None for nobody."""
         self._scope = scope
         self._live = QueueValues(queue)
 

@@ -394,7 +394,7 @@ class Switch(Application):
             clock=self.clock,
             posts=self.posts,
             flows=self.flow_desk,
-            speaker=self.speaking.speaker,
+            speaking=self.speaking,
             fetching=self.fetching,
             voicemail=self.voicemail,
             talks=self.talks,

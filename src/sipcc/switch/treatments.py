@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from sipcc.acd import Acd
     from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.ivr.live_sounds import Sounds
-    from sipcc.ivr.speech import Speaker
     from sipcc.switch.fetching import Fetching
     from sipcc.switch.httprouter import HttpPosts
+    from sipcc.switch.speaking import Speaking
     from sipcc.switch.voicemail import Voicemails
 
 
@@ -44,7 +44,7 @@ class Treatments:
         bus: Bus,
         clock: Clock,
         posts: HttpPosts,
-        speaker: Speaker,
+        speaking: Speaking,
         fetching: Fetching,
         flows: FlowDesk,
         voicemail: Voicemails,
@@ -59,7 +59,7 @@ class Treatments:
         self.config, self.bus, self.acd, self.queueing = config, bus, acd, queueing
         self.clock = clock
         self._app, self._fetching = app, fetching
-        self.services = live_services(self, speaker)
+        self.services = live_services(self, speaking)
         """What live sessions are given."""
         self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)

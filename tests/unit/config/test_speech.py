@@ -61,3 +61,15 @@ def test_files_are_those_beside_the_configuration(tmp_path: Path) -> None:
 def test_the_key_of_a_server_may_stand_elsewhere(tmp_path: Path) -> None:
     text = f'{PHONE}[speech.http]\nurl = "https://tts.example.com"\nauthorization = "env:TTS"\n'
     assert load(written(tmp_path, text), {"TTS": "Bearer x"}).speech.http.authorization == "Bearer x"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "cause"),
+    [
+        ('engine = "ears"', "speech.recogniser.engine", "unknown engine 'ears'"),
+        ('engine = "vosk"', "speech.recogniser.urls", "no server"),
+        ('engine = "vosk"\nurls = { zh = "http://x" }', "speech.recogniser.urls.zh", "is no URL"),
+    ],
+)
+def test_a_recogniser_that_cannot_be(text: str, where: str, cause: str, tmp_path: Path) -> None:
+    assert_wrong(tmp_path, f"{PHONE}[speech.recogniser]\n{text}\n", where, cause, "")

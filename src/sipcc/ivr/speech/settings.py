@@ -53,6 +53,19 @@ class SherpaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Threads of one text."""
 
 
+class RecogniserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What understands callers."""
+
+    engine: str = ""
+    """Who understands speech: ``vosk``, or a plug-in of the group ``sipcc.recognisers``; empty for nobody."""
+    urls: dict[str, str] = {}
+    """The WebSocket of each language, such as ``{zh = "ws://127.0.0.1:2700", "*" = "ws://127.0.0.1:2701"}``."""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    """Seconds for a connection."""
+    options: dict[str, str] = {}
+    """For an engine of a plug-in."""
+
+
 class SpeechSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What reads texts to callers, and what that may cost."""
 
@@ -81,3 +94,5 @@ class SpeechSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Of the engine ``sherpa``."""
     options: dict[str, str] = {}
     """For an engine of a plug-in."""
+    recogniser: RecogniserSettings = RecogniserSettings()
+    """What understands callers."""
