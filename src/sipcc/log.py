@@ -75,6 +75,29 @@ def configure(
     )
 
 
+def configure_unless_done() -> None:
+    """Log safely in programs that have not set up structlog, to stdout as its default does.
+
+    What that prints of an error has local variables in it, and so what callers typed.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            redact,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+configure_unless_done()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Log errors only meanwhile: for simulations, whose warnings are about nobody."""

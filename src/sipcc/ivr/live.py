@@ -248,6 +248,7 @@ def _gathered(asked: Asked[Understood], score: Score) -> Gathered:
     return Gathered(
         outcome="keys" if collected.outcome == "match" else collected.outcome,
         keys=collected.digits,
+        secret=collected.secret,
         ended_with=collected.ended_with,
         barged=asked.barged,
         played=played,

@@ -170,6 +170,12 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     played: Played = Played(complete=True)
     recording: str = ""
     """A file of what was said, if the recogniser keeps one."""
+    secret: bool = False
+    """Whether `keys` are a secret, which no text about this shows."""
+
+    def __repr__(self) -> str:
+        keys = "*" * len(self.keys) if self.secret else self.keys
+        return f"Gathered({self.outcome}, {keys!r}, heard={self.heard!r}, barged={self.barged})"
 
 
 # -- what else is done -------------------------------------------------------------------------------------
