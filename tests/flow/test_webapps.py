@@ -14,6 +14,7 @@ from tests.unit.ivr.hooks.webapp import App
 from sipcc.call.events import Decision
 from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
 from sipcc.testing.audio import tone, write_wav
+from sipcc.testing.phone import Answer
 
 LINE = "4008000200"
 ONE_HZ = 500.0
@@ -122,3 +123,93 @@ async def test_a_slow_hook_leads_to_the_fallback_after_three_seconds(tmp_path: P
     (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
     assert decided.what == "webapp bank: queue:sales"
     assert decided.why.startswith("slow:")
+
+
+async def test_what_a_caller_hears_in_the_queue_is_asked_for_again_and_again(tmp_path: Path) -> None:
+    queue = [{"verb": "enqueue", "name": "sales", "waitHook": "/wait", "actionHook": "/left"}]
+    net = Net(
+        {"/start": queue, "/wait": [{"verb": "play", "url": "prompt:one"}], "/left": [{"verb": "hangup"}]}
+    )
+    async with centre_with(tmp_path, net) as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        phone = await centre.phone("1001", Answer(after=4.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await asyncio.sleep(2.0)
+        await caller.hears(ONE_HZ)
+        await caller.hears(AGENT_HZ["1001"])
+        await (await phone.next_call()).hangup()
+        await caller.ended()
+    asked = [sent for path, sent in net.asked if path == "/wait"]
+    assert 3 <= len(asked) <= 5
+    assert asked[0]["queue_position"] == 0
+    assert asked[0]["queue_sid"] == "queue:sipcc:sales"
+    assert asked[-1]["queue_time"] >= 2
+    assert net.told("/left")["queue_result"] == "bridged"
+
+
+async def test_an_application_takes_its_caller_out_of_the_queue_again(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Enqueue waitUrl='/wait' action='/left'>sales</Enqueue></Response>",
+            "/wait": "<Response><Gather numDigits='1' action='/key'><Play>prompt:one</Play></Gather>"
+            "</Response>",
+            "/key": "<Response><Leave/></Response>",
+            "/left": "<Response><Play>prompt:welcome</Play></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await caller.press("7")
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    assert net.told("/wait")["QueuePosition"] == "1"
+    assert net.told("/key")["Digits"] == "7"
+    assert net.told("/left")["QueueResult"] == "leave"
+
+
+async def test_a_wait_hook_that_fails_leaves_the_caller_to_the_music(tmp_path: Path) -> None:
+    queue = [{"verb": "enqueue", "name": "sales", "waitHook": "/wait"}]
+    net = Net({"/start": queue, "/wait": [{"verb": "dial", "target": [{"type": "user", "name": "1002"}]}]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+
+
+async def test_while_a_hook_takes_its_time_the_caller_hears_something(tmp_path: Path) -> None:
+    delay = {
+        "noResponseTimeout": 1,
+        "noResponseGiveUpTimeout": 6,
+        "actions": [{"play": {"url": "prompt:one"}}],
+        "giveUpActions": [{"play": {"url": "prompt:welcome"}}],
+    }
+    gather = GATHER | {"actionHookDelayAction": delay}
+    net = Net({"/start": [gather]}, slow="/got")
+    async with centre_with(tmp_path, net) as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.press("42")
+        await caller.hears(ONE_HZ)
+        await caller.hears(WELCOME_HZ, 8.0)
+        await caller.ended()
+    assert not [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+
+
+async def test_a_message_is_recorded_and_told_of(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Record action='/voice' maxLength='3'/></Response>",
+            "/voice": "<Response><Hangup/></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await caller.ended()
+    told = net.told("/voice")
+    assert (told["Digits"], told["RecordingDuration"]) == ("", "3")
+    assert told["RecordingSid"]

@@ -44,8 +44,8 @@ class App(Program):
         return [line["body"] for line in lines if line["path"] == path]
 
 
-def node(script: str, folder: Path, *arguments: str) -> App:
-    """An application in JavaScript; the SDK must have been installed."""
+def copied(script: str, folder: Path) -> Path:
+    """A script in a folder where it finds the SDK, which must have been installed."""
     need("node")
     if not (SDK / "node_modules" / "@jambonz" / "sdk").exists():
         reason = "@jambonz/sdk is not in build/jambonz (make foreign)"
@@ -56,7 +56,12 @@ def node(script: str, folder: Path, *arguments: str) -> App:
     place = folder / script
     place.write_text((APPS / script).read_text())
     (folder / "node_modules").symlink_to(SDK / "node_modules")
-    return App("app", ["node", str(place), *arguments], folder)
+    return place
+
+
+def node(script: str, folder: Path, *arguments: str) -> App:
+    """An application in JavaScript."""
+    return App("app", ["node", str(copied(script, folder)), *arguments], folder)
 
 
 def one_call(start: Start, cast: Cast, app: App, **settings: str) -> Centre:

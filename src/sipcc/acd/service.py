@@ -18,7 +18,7 @@ from sipcc.acd.planning import Plan, Planner
 from sipcc.acd.protocols import Caller, Dialer, Presence, Talk
 from sipcc.acd.settings import AgentSettings, QueueSettings, RelaxStep
 from sipcc.acd.snapshot import CallerSnapshot, Snapshot, take
-from sipcc.acd.visit import Visit
+from sipcc.acd.visit import Show, Visit
 from sipcc.bus import Bus
 from sipcc.clock import Clock
 from sipcc.driver import Driver
@@ -62,6 +62,7 @@ class QueueHandle:
         relax: Sequence[RelaxStep] = (),
         plan: Plan | None = None,
         journey: Journey | None = None,
+        show: Show | None = None,
     ) -> QueueResult:
         """Put `call` into the line and stay until it has left, the talk with an agent included.
 
@@ -77,6 +78,7 @@ class QueueHandle:
             plan: Stages made by other rules, in place of all of these.
             journey: The way through several queues that this stay is a part of; the times of `plan` count
                 from its beginning.
+            show: Lets the caller hear something of its own while it waits.
 
         Raises:
             LocalProtocolError: `skills` or a step of `relax` cannot be read.
@@ -85,7 +87,9 @@ class QueueHandle:
             now = self._acd.now()
             name = self._acd.floor.line(self.name).settings.name
             plan = self._acd.planner.plan(name, call.caller, skills=skills, relax=relax, now=now)
-        return await self._acd.enter(self.name, call, priority=priority, plan=plan, journey=journey)
+        return await self._acd.enter(
+            self.name, call, priority=priority, plan=plan, journey=journey, show=show
+        )
 
 
 class Acd(CallerCommands):
@@ -216,6 +220,7 @@ class Acd(CallerCommands):
         priority: int = 0,
         plan: Plan = (),
         journey: Journey | None = None,
+        show: Show | None = None,
     ) -> QueueResult:
         """See `QueueHandle.enter`."""
         if self._driver is None:
@@ -227,7 +232,7 @@ class Acd(CallerCommands):
             await call.prepare_recording(
                 RecordPolicy(when=settings.record, rules=settings.recording, queue=queue)
             )
-            visit = Visit(self, call, settings, entry_id, place=place)
+            visit = Visit(self, call, settings, entry_id, place=place, show=show)
             result = await self._stay(visit, queue, priority, plan, journey)
             if (move := visit.move) is not None:
                 entry_id, queue, priority = move.entry, move.queue, move.priority

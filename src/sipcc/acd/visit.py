@@ -6,9 +6,9 @@ Whatever ends it, its `finally` leaves nothing behind: no task, no sound, no leg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -75,6 +75,32 @@ class Host(Protocol):
         ...
 
 
+class Wait:
+    """A caller's wait in a queue, for whoever lets it hear something else than the queue's music."""
+
+    def __init__(self, host: Host, entry_id: str) -> None:
+        self._host, self._id, self._began = host, entry_id, host.now()
+
+    @property
+    def position(self) -> int:
+        """The caller's place, from 1; 0 when it waits no more."""
+        return self._host.position(self._id)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has waited."""
+        return self._host.now() - self._began
+
+    def leave(self) -> None:
+        """Take the caller out, unless an agent has it already; the exit is ``withdrawn``."""
+        self._host.leave(self._id, "withdrawn")
+
+
+Show: TypeAlias = Callable[[Wait], Awaitable[None]]
+"""Lets a caller hear something while it waits; cancelled when an agent answers. When it returns, the queue's
+own music begins."""
+
+
 class Move(msgspec.Struct, frozen=True, kw_only=True):
     """The next stay of a caller whom somebody moves to another queue."""
 
@@ -91,9 +117,19 @@ class Visit:
     """The stay of `call` under `entry_id`."""
 
     def __init__(
-        self, host: Host, call: Caller, settings: QueueSettings, entry_id: str, *, place: Place | None = None
+        self,
+        host: Host,
+        call: Caller,
+        settings: QueueSettings,
+        entry_id: str,
+        *,
+        place: Place | None = None,
+        show: Show | None = None,
     ) -> None:
-        """`place` is what the caller had before its agent's phone died, or this process did."""
+        """`place` is what the caller had before its agent's phone died, or this process did.
+
+        `show` lets it hear something of its own.
+        """
         self.call = call
         self.id = entry_id
         self.place = place
@@ -103,6 +139,7 @@ class Visit:
         """Where the caller goes next, when somebody moves it out of this stay."""
         self._host = host
         self._settings = settings
+        self._shown = show
         self._leg: AgentLeg | None = None
         self._entry: Entry | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -211,11 +248,13 @@ class Visit:
         """What the caller hears while it waits; who was cut off is told so first."""
         cut_off = self.place is not None and self.place.back_why == "lost"
         prompt = self._settings.requeue_prompt if cut_off else ""
-        if prompt:
-            try:
+        try:
+            if prompt:
                 await self.call.play(prompt)
-            except CallEnded:
-                return
+            if self._shown is not None:
+                await self._shown(Wait(self._host, self.id))
+        except CallEnded:
+            return
         await entertain(self.call, self._settings, self.id, self._host)
 
     async def _watch(self) -> None:

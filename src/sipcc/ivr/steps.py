@@ -7,8 +7,8 @@ in virtual time. Times are seconds, unless a name says ``_ms``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -248,6 +248,29 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     keys: str = ""
 
 
+class Waiting(Protocol):
+    """A caller's wait in a queue."""
+
+    @property
+    def position(self) -> int:
+        """The caller's place, from 1; 0 when it waits no more."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many wait."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long the caller has waited."""
+        ...
+
+    def leave(self) -> None:
+        """Take the caller out, unless an agent has it already; the exit is ``withdrawn``."""
+        ...
+
+
 class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller wait in a queue until an agent has spoken with it, or it leaves the queue otherwise."""
 
@@ -256,6 +279,9 @@ class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...] = ()
     context: dict[str, str] = {}
     """What agents are shown, such as what a bot has found out."""
+    waiting: Callable[[Waiting], Awaitable[None]] | None = None
+    """Lets the caller hear something of its own while it waits, by the session's verbs; cancelled when an
+    agent answers. None, and what comes when it returns, is the queue's own music."""
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

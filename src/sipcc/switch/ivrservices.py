@@ -11,15 +11,16 @@ from sipcc.ivr.steps import Enqueue, Left
 from sipcc.switch.bots import stream
 
 if TYPE_CHECKING:
-    from sipcc.acd import QueueResult
-    from sipcc.switch.speaking import Speaking
+    from sipcc.acd import QueueHandle, QueueResult
+    from sipcc.acd.visit import Wait
+    from sipcc.ivr.speech import Speaker
     from sipcc.switch.treatments import Treatments
 
 _ENDED_BY: dict[str, Literal["agent", "caller"]] = {"callee": "agent", "caller": "caller"}
 
 
-def live_services(treatments: Treatments, speaking: Speaking) -> Services:
-    """The services of the switch that `treatments` belong to; `speaking` has its voice and its ears."""
+def live_services(treatments: Treatments, speaker: Speaker) -> Services:
+    """The services of the switch that `treatments` belong to; `speaker` reads texts."""
 
     async def enter_queue(call: Call, step: Enqueue) -> Left:
         return await _enter(treatments, call, step)
@@ -28,8 +29,7 @@ def live_services(treatments: Treatments, speaking: Speaking) -> Services:
         handler_of=treatments.handler_of,
         enter_queue=enter_queue,
         stream=stream,
-        voice=speaking.speaker,
-        recogniser=speaking.recogniser,
+        voice=speaker,
         sounds=_Sounds(treatments),
     )
 
@@ -45,14 +45,41 @@ class _Sounds:
         return await self._treatments.sounds.path_of(url)
 
 
+class _Waiting:
+    """A caller's wait, as `sipcc.ivr.steps.Waiting` wants to know it."""
+
+    def __init__(self, queue: QueueHandle, wait: Wait) -> None:
+        self._queue, self._wait = queue, wait
+        self.leave = wait.leave
+
+    @property
+    def position(self) -> int:
+        """The caller's place, from 1; 0 when it waits no more."""
+        return self._wait.position
+
+    @property
+    def size(self) -> int:
+        """How many wait for whom no phone rings."""
+        return self._queue.length
+
+    @property
+    def seconds(self) -> float:
+        """How long the caller has waited."""
+        return self._wait.seconds
+
+
 async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:
     """Let `call` wait until an agent has spoken with it, or it leaves the queue otherwise."""
     await call.answer()
     if step.context:
         now = treatments.clock.now()
         treatments.bus.emit(ContextGiven(at=now, call=call.id, queue=step.queue, context=step.context))
-    result = await treatments.acd.queue(step.queue).enter(
-        call, priority=step.priority or 0, skills=" and ".join(step.skills) or None
+    queue, waiting = treatments.acd.queue(step.queue), step.waiting
+    result = await queue.enter(
+        call,
+        priority=step.priority or 0,
+        skills=" and ".join(step.skills) or None,
+        show=None if waiting is None else lambda wait: waiting(_Waiting(queue, wait)),
     )
     booked = treatments.queueing.booked_prompt
     if result.exit == "callback_booked" and booked:

@@ -315,10 +315,8 @@ def texts(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _enqueue(written: verbs.Enqueue, at: str, choose: Choose) -> model.Verb:
-    if written.wait_hook is not None:
-        raise BadAnswer(f"{at}.waitHook", "waitHook is not served: what callers hear is set with the queue")
     step = steps.Enqueue(queue=written.name, priority=written.priority)
-    queued = model.Enqueue(step=step, hook=hook_of(written.action_hook))
+    queued = model.Enqueue(step=step, hook=hook_of(written.action_hook), wait_hook=hook_of(written.wait_hook))
     return lambda defaults: queued
 
 
@@ -434,7 +432,7 @@ _MAKERS: dict[type[verbs.Verb], Callable[[Any, str, Choose], model.Verb]] = {
     verbs.Dial: _dial,
     verbs.Enqueue: _enqueue,
     verbs.Dequeue: _unserved("dequeue is not served"),
-    verbs.Leave: _unserved("leave is for what is heard in a queue, which is set with the queue"),
+    verbs.Leave: _plain(lambda written: model.Leave()),
     verbs.Hangup: _plain(lambda written: model.Hangup()),
     verbs.Pause: _plain(lambda written: model.Pause(written.length)),
     verbs.Redirect: _redirect,

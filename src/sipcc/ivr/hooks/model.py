@@ -133,6 +133,8 @@ class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
 
     step: steps.Enqueue
     hook: Hook | None = None
+    wait_hook: Hook | None = None
+    """Says what the caller hears while it waits, again and again; without one it is the queue's music."""
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     step: steps.Stream
     """Its URL may be relative."""
     hook: Hook | None = None
+
+
+class Leave(NamedTuple):
+    """Leave the queue: for what is carried out while the caller waits."""
 
 
 class Pause(NamedTuple):
@@ -200,6 +206,7 @@ Action: TypeAlias = (
     | Enqueue
     | Join
     | Stream
+    | Leave
     | Pause
     | Redirect
     | Hangup
@@ -241,6 +248,16 @@ class Dialled(NamedTuple):
     result: steps.Transferred
 
 
+class InQueue(NamedTuple):
+    """How a caller waits, for who says what it hears."""
+
+    queue: str
+    position: int
+    """From 1."""
+    size: int
+    seconds: float
+
+
 class Queued(NamedTuple):
     """How the caller left a queue."""
 
@@ -255,6 +272,7 @@ Report: TypeAlias = (
     | Redirected
     | Joined
     | Dialled
+    | InQueue
     | Queued
     | steps.Gathered
     | steps.Played

@@ -22,6 +22,7 @@ from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
+from sipcc.ivr.hooks.waiting import WaitShow
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
 
@@ -219,6 +220,8 @@ class Runner:
         match action:
             case model.Pause():
                 await self._session.wait(action.seconds)
+            case model.Leave():  # nobody waits here any more
+                pass
             case model.Tag():
                 self._tag(action.data)
             case model.Configure():
@@ -382,13 +385,22 @@ class Runner:
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:
         await self._answer()
-        context = {**enqueue.step.context, **self._tags}
-        queue = enqueue.step.queue
+        context, queue = {**enqueue.step.context, **self._tags}, enqueue.step.queue
+        step = msgspec.structs.replace(enqueue.step, context=context)
+        if enqueue.wait_hook is not None:
+            show = WaitShow(
+                self._session, queue, enqueue.wait_hook, self._hook, self._verb, lambda: self._defaults
+            )
+            step = msgspec.structs.replace(step, waiting=show.run)
         try:
-            left = await self._session.enqueue(msgspec.structs.replace(enqueue.step, context=context))
+            left = await self._session.enqueue(step)
         except CallEnded:
             await self._aside(enqueue.hook, model.Queued(queue, None))
             raise
+        if left.to and enqueue.hook is None:  # the queue's own settings say where its callers go then
+            self._ours = True
+            await self._session.go(Destination.parse(left.to))
+            raise Over
         return await self._hook(enqueue.hook, model.Queued(queue, left))
 
     async def _join(self, join: model.Join) -> Program | None:

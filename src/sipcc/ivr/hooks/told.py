@@ -59,6 +59,13 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
                 "dial_sip_status": 200 if status == "completed" else report.result.status or _SIP[status],
                 "duration": int(report.result.seconds),
             }
+        case model.InQueue():
+            return {
+                "queue_sid": f"queue:{facts.account}:{report.queue}",
+                "queue_time": int(report.seconds),
+                "queue_size": report.size,
+                "queue_position": report.position - 1,  # jambonz counts from 0
+            }
         case model.Queued():
             left = report.result
             return {
@@ -168,6 +175,13 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
                 "DialCallStatus": status,
                 "DialCallDuration": str(round(report.result.seconds)),
                 "DialBridged": "true" if status == "completed" else "false",
+            }
+        case model.InQueue():
+            return {
+                "QueueSid": report.queue,
+                "QueueTime": str(int(report.seconds)),
+                "QueuePosition": str(report.position),
+                "CurrentQueueSize": str(report.size),
             }
         case model.Queued():
             left = report.result

@@ -91,7 +91,7 @@ IDLE: dict[str, frozenset[str]] = {
         "Client": f"{_CALLBACKS} url method",
         "Conference": f"{_CALLBACKS} {_RECORDINGS} startConferenceOnEnter endConferenceOnExit beep waitUrl"
         " waitMethod maxParticipants record region coach eventCallbackUrl jitterBufferSize participantLabel",
-        "Enqueue": "waitUrl waitUrlMethod maxQueueSize",
+        "Enqueue": "maxQueueSize",
         "Stream": f"{_CALLBACKS} name connectorName track audioFormat sampleRate",
         "Play": "digits",
     }.items()
@@ -337,12 +337,19 @@ def _conference(element: Element, hook: Hook | None, dial: Element) -> Action:
 
 
 def _enqueue(element: Element) -> list[Action]:
-    _attributes(element, "action method")
+    _attributes(element, "action method waitUrl waitUrlMethod")
     if _elements(element, texts=True):
         raise element.wrong("tasks and workflows are not served; name a queue")
     if not element.own_text:
         raise element.wrong("the queue has no name")
-    return [model.Enqueue(step=steps.Enqueue(queue=element.own_text), hook=_hook(element))]
+    wait = _hook(element, "waitUrl", "waitUrlMethod")
+    step = steps.Enqueue(queue=element.own_text)
+    return [model.Enqueue(step=step, hook=_hook(element), wait_hook=wait)]
+
+
+def _leave(element: Element) -> list[Action]:
+    _attributes(element)
+    return [model.Leave()]
 
 
 def _redirect(element: Element) -> list[Action]:
@@ -403,6 +410,7 @@ _MAKERS: dict[str, Callable[[Element], list[Action]]] = {
     "Gather": _gather,
     "Dial": _dial,
     "Enqueue": _enqueue,
+    "Leave": _leave,
     "Record": _record,
     "Hangup": _hangup,
     "Redirect": _redirect,

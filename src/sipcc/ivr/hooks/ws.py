@@ -117,7 +117,7 @@ class WsDoor:
         for left in range(settings.retries, -1, -1):
             try:
                 self._link = await self._open(
-                    settings.url, protocol=PROTOCOL, headers=headers, timeout=settings.timeout
+                    settings.url, protocols=[PROTOCOL], headers=headers, timeout=settings.timeout
                 )
                 return
             except OSError as error:

@@ -200,10 +200,10 @@ def test_ssml_in_say_becomes_pauses_and_values() -> None:
 
 def test_what_is_read_without_effect_is_remarked() -> None:
     program = twiml.read(
-        b"<Response><Enqueue waitUrl='/wait'>sales</Enqueue><Dial trim='x'>1</Dial></Response>"
+        b"<Response><Enqueue maxQueueSize='9'>sales</Enqueue><Dial trim='x'>1</Dial></Response>"
     )
     remark = program[0](Defaults())
-    assert remark == Remark("without effect: Enqueue.waitUrl, Dial.trim")
+    assert remark == Remark("without effect: Enqueue.maxQueueSize, Dial.trim")
 
 
 @pytest.mark.parametrize(

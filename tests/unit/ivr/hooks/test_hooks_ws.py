@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -33,8 +33,10 @@ class Peer:
         self._refuses = refuses
         self._inbox: asyncio.Queue[str | LinkEnded] = asyncio.Queue()
 
-    async def connect(self, url: str, *, protocol: str, headers: Mapping[str, str], timeout: float) -> Peer:
-        self.connects.append({"url": url, "protocol": protocol, "headers": dict(headers)})
+    async def connect(
+        self, url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float
+    ) -> Peer:
+        self.connects.append({"url": url, "protocols": list(protocols), "headers": dict(headers)})
         if len(self.connects) <= self._refuses:
             raise OSError("refused")
         self._inbox = asyncio.Queue()
@@ -115,7 +117,7 @@ async def test_a_call_is_carried_over_one_connection() -> None:
     )
     assert result.session.said == ["Press 1", "Thanks"]
     (connect,) = result.peer.connects
-    assert (connect["url"], connect["protocol"]) == ("ws://app.example.com/ws", PROTOCOL)
+    assert (connect["url"], connect["protocols"]) == ("ws://app.example.com/ws", [PROTOCOL])
     assert connect["headers"]["Authorization"].startswith("Basic ")
     new, menu = (message for message in result.peer.got if message["type"] != "call:status")
     ringing, over = (message for message in result.peer.got if message["type"] == "call:status")
