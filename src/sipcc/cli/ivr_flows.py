@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +39,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 HTTP_SECONDS = 10.0
 """How long the daemon may take to answer."""
+
+
+class WithoutSecrets(Mapping[str, str]):
+    """The environment, with a word for each variable that is not set: to try a flow takes no password."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        return self._environ.get(name) or "not set, and not needed to try a flow"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
 
 
 class FlowsRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +101,7 @@ class FlowSource:
 
     def findings(self) -> list[Finding]:
         """All that is wrong with the configuration, its flows among it."""
-        return check_config(self.config)
+        return check_config(self.config, WithoutSecrets(os.environ))
 
     def read(self, names: Sequence[str], *, must: bool = False) -> FlowsRead:
         """The flows called `names`: files, or names of the configuration; without names all of it.
@@ -98,7 +115,8 @@ class FlowSource:
             SipccError: there is no such flow.
         """
         files = [name for name in names if _is_file(name)]
-        config = load(self.config) if self._config or len(files) < len(names) or not names else None
+        needed = self._config or len(files) < len(names) or not names
+        config = load(self.config, WithoutSecrets(os.environ)) if needed else None
         known = read_flows(config) if config is not None else {}
         flows, chosen, findings = dict(known), [], []
         for name in names:
