@@ -93,9 +93,7 @@ def measure(*, smoke: bool) -> list[dict[str, object]]:
 
         per_second = best(calls, count, rounds)
         seconds = round(made.session.now(), 1)
-        rows.append(
-            {"what": name, "calls/s": round(per_second), "call s": seconds, "us/menu": _each(per_second)}
-        )
+        rows.append({"what": name, "call s": seconds, **_figures(per_second)})
 
     def walks(number: int) -> None:
         with quiet():
@@ -103,9 +101,7 @@ def measure(*, smoke: bool) -> list[dict[str, object]]:
 
     rows.append({"what": "random walks", "calls/s": round(best(walks, count, rounds))})
     per_second = best(floor, count, rounds)
-    rows.append(
-        {"what": "floor: collector alone", "calls/s": round(per_second), "us/menu": _each(per_second)}
-    )
+    rows.append({"what": "floor: collector alone", **_figures(per_second)})
     return rows
 
 
