@@ -9,6 +9,7 @@ import pytest
 from tests.flow.centre import AGENT_HZ, WELCOME_HZ, Centre
 from tests.flow.test_api import client, until
 
+from sipcc.ivr.live import LiveSession
 from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.fakecall import FakeCall
 
@@ -124,3 +125,18 @@ async def test_only_after_conversations_with_its_agents(tmp_path: Path, agents: 
         await agent.hangup()
         await asyncio.sleep(1)
         assert len(api.centre.told("SurveyOffered")) == ("alice" in agents)
+
+
+async def test_the_record_of_a_call_has_its_score_and_what_flows_put_into_it(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=EXTRA.format(more='low_to = "play:welcome"')) as api:
+        caller, agent = await talk(api.centre)
+        [call] = api.centre.switch.calls.live()
+        LiveSession(call).tag("order", "A-17")
+        await agent.hangup()
+        await caller.hears(QUESTION_HZ)
+        await caller.press("3")
+        await caller.ended(timeout=10)
+        await until(lambda: bool(api.centre.told("CallEndedEvent")))
+        await api.centre.switch.keeper.flush()
+        [record] = await api.centre.switch.keeper.store.cdrs()
+        assert (record.tags, record.scores) == ({"order": "A-17"}, {"care": 3})

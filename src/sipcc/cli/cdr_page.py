@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sipcc.records.cdr import Cdr, CdrConsent, CdrLeg
+from sipcc.records.cdr import Cdr, CdrLeg
+from sipcc.records.cdrparts import CdrConsent
 from sipcc.records.eventlog import LoggedEvent
 from sipcc.records.outcome import QueueOutcome
 from sipcc.records.segments import Segment

@@ -4,7 +4,8 @@
 it; `EventLog` and `RecordStore` read, and `ReportFold` makes interval reports of what was read.
 """
 
-from sipcc.records.cdr import Cdr, CdrConsent, CdrDigits, CdrFold, CdrLeg, CdrRecording
+from sipcc.records.cdr import Cdr, CdrFold, CdrLeg
+from sipcc.records.cdrparts import CdrConsent, CdrDigits, CdrRecording
 from sipcc.records.database import migrate, open_engine
 from sipcc.records.eventlog import EventLog, LoggedEvent, Registry
 from sipcc.records.fcr import FcrFold, FirstContacts

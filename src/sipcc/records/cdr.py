@@ -9,7 +9,6 @@ replay; nothing here reads a clock.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal
 
 import msgspec
 
@@ -35,6 +34,9 @@ from sipcc.call.events import (
     TransferCompleted,
 )
 from sipcc.events import Event
+from sipcc.ivr.events import CallTagged
+from sipcc.ivr.feedback import SurveyAnswered
+from sipcc.records.cdrparts import CdrConsent, CdrDigits, CdrRecording
 from sipcc.records.segments import OF_SEGMENTS, Chain, Segment
 from sipcc.records.wrapups import WrapUps
 from sipcc.rtp.flow import RtpStats
@@ -85,41 +87,6 @@ class CdrLeg(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if until is None else round(until - self.started, 3)
 
 
-class CdrDigits(msgspec.Struct, frozen=True):
-    """One answer of the caller to a prompt; secret digits are masked already in the event."""
-
-    prompt: str
-    digits: str
-    outcome: str
-
-
-class CdrRecording(msgspec.Struct, frozen=True, kw_only=True):
-    """One recording of a call; `reason` is empty while it runs."""
-
-    path: str
-    """The file that has the audio."""
-    seconds: float = 0.0
-    reason: str = ""
-    sha256: str = ""
-    """The digest of that file, which stays when it is deleted."""
-
-    @property
-    def settled(self) -> bool:
-        """True when nothing more will be told of it."""
-        return bool(self.reason and (self.sha256 or not self.seconds))
-
-
-class CdrConsent(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller was told of the recording, before anything was recorded."""
-
-    outcome: Literal["announced", "given", "blocked"]
-    """As in `sipcc.call.events.RecordingConsent`: ``blocked`` is that nothing was recorded."""
-    announced: float | None = None
-    """Unix time at which it had heard the prompt to its end, and pressed the key if one was asked for."""
-    prompt: str = ""
-    why: str = ""
-
-
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """One call as it was. Times are Unix seconds, exact to the millisecond; None: it did not happen."""
 
@@ -154,6 +121,10 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     transfer, a consultation or a callback. Empty in records of earlier versions."""
     segments: tuple[Segment, ...] = ()
     """Who served the caller, one after the other."""
+    tags: dict[str, str] = {}
+    """What flows and programs have put into it."""
+    scores: dict[str, int] = {}
+    """What the caller answered to surveys, by their names; the last answer to each."""
 
     @property
     def duration(self) -> float:
@@ -247,6 +218,8 @@ class _Draft:
         self.consent: CdrConsent | None = None
         self.interaction = start.call
         self.chain = Chain()
+        self.tags: dict[str, str] = {}
+        self.scores: dict[str, int] = {}
 
     @property
     def settled(self) -> bool:
@@ -285,6 +258,8 @@ class _Draft:
             stats=end.stats,
             interaction=self.interaction,
             segments=self.chain.segments(over=end.ended_by, at=ended),
+            tags=dict(self.tags),
+            scores=dict(self.scores),
         )
 
     def take(self, event: Event, wall: float) -> bool:
@@ -321,6 +296,10 @@ class _Draft:
                 self.queues.append(event.queue)
             case DigitsCollected():
                 self.digits.append(CdrDigits(event.prompt, event.digits, event.outcome))
+            case CallTagged():
+                self.tags[event.name] = event.value
+            case SurveyAnswered():
+                self.scores[event.survey] = event.score
             case RecordingConsent():
                 heard = None if event.outcome == "blocked" else wall
                 self.consent = CdrConsent(

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sipcc.records.archive import PAGE_ROWS, RecordingIndex
-from sipcc.records.cdr import CdrRecording
+from sipcc.records.cdrparts import CdrRecording
 from sipcc.records.database import reading
 from sipcc.records.eventlog import REGISTRY
 from sipcc.records.events import RecordingDeleted

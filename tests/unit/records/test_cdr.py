@@ -24,7 +24,8 @@ from sipcc.call.events import (
     TransferCompleted,
 )
 from sipcc.events import Event
-from sipcc.records.cdr import LINGER_S, Cdr, CdrFold, CdrRecording
+from sipcc.records.cdr import LINGER_S, Cdr, CdrFold
+from sipcc.records.cdrparts import CdrRecording
 from sipcc.records.eventlog import REGISTRY
 from sipcc.rtp.flow import RtpStats
 

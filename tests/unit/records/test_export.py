@@ -7,7 +7,8 @@ import csv
 import msgspec
 import pytest
 
-from sipcc.records.cdr import Cdr, CdrConsent
+from sipcc.records.cdr import Cdr
+from sipcc.records.cdrparts import CdrConsent
 from sipcc.records.export import csv_header, csv_line, iso_time, json_line, safe_cell
 from sipcc.rtp.flow import RtpStats
 
