@@ -27,8 +27,8 @@ RATE_HZ = 8000
 VOICES = {"en": ("en-us", 170), "zh": ("cmn-latn-pinyin", 190)}
 """espeak-ng voice and words a minute, per language.
 
-Chinese goes in as pinyin: without its large extra dictionary, which distributions leave out, espeak-ng
-spells most characters in English.
+Chinese goes in as pinyin, so that each syllable has the tone that is meant: that voice reads characters too,
+but one by one.
 """
 
 PROMPTS: Mapping[str, Mapping[str, str]] = {
@@ -73,6 +73,14 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
             "How content were you with our service? Press a key from 1, not at all, to 5, very much."
         ),
         "survey_comment": "Please tell us why, after the tone.",
+        "queue_length": "The number of callers who are waiting is",
+        "ringback": "Thank you for calling. Please wait, we will be with you in a moment.",
+        "bank_card": (
+            "Welcome to the bank. Please enter the sixteen digits of your card, or press star for an agent."
+        ),
+        "bank_unknown": "We do not know this card.",
+        "bank_balance": "Your balance is",
+        "bank_agent": "An agent will be with you in a moment.",
     },
     "zh": {
         # 您好，欢迎致电。销售咨询请按一，技术支持请按二，人工服务请按零。
@@ -155,6 +163,21 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
         ),
         # 请在提示音后说出您的意见。
         "survey_comment": "qing3 zai4 ti2 shi4 yin1 hou4 shuo1 chu1 nin2 de5 yi4 jian4.",
+        # 现在排队等候的人数是
+        "queue_length": "xian4 zai4 pai2 dui4 deng3 hou4 de5 ren2 shu4 shi4",
+        # 感谢您的来电，请稍候，马上为您接通。
+        "ringback": "gan3 xie4 nin2 de5 lai2 dian4, qing3 shao1 hou4, ma3 shang4 wei4 nin2 jie1 tong1.",
+        # 欢迎致电本行，请输入十六位卡号，人工服务请按星号键。
+        "bank_card": (
+            "huan1 ying2 zhi4 dian4 ben3 hang2, qing3 shu1 ru4 shi2 liu4 wei4 ka3 hao4, "
+            "ren2 gong1 fu2 wu4 qing3 an4 xing1 hao4 jian4."
+        ),
+        # 没有找到您的卡号。
+        "bank_unknown": "mei2 you3 zhao3 dao4 nin2 de5 ka3 hao4.",
+        # 您的账户余额是
+        "bank_balance": "nin2 de5 zhang4 hu4 yu2 e2 shi4",
+        # 马上为您转接人工坐席。
+        "bank_agent": "ma3 shang4 wei4 nin2 zhuan3 jie1 ren2 gong1 zuo4 xi2.",
     },
 }
 

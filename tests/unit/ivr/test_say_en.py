@@ -266,3 +266,42 @@ def test_unknown_kind_and_language_list_the_known_ones():
 def test_languages_have_the_same_kinds():
     assert kinds("en") == kinds("zh-CN")
     assert base_language("zh_CN") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("number", 99, "90 9"),
+        ("number", 105, "1 hundred and 5"),
+        ("number", 110, "1 hundred and 10"),
+        ("number", 1005, "1 thousand and 5"),
+        ("number", 1200, "1 thousand 2 hundred"),
+        ("number", 1205, "1 thousand 2 hundred and 5"),
+        ("number", 100_000, "1 hundred thousand"),
+        ("number", 123_456, "1 hundred and 20 3 thousand 4 hundred and 50 6"),
+        ("number", 1_000_021, "1 million and 20 1"),
+        ("number", "-105.505", "minus 1 hundred and 5 point 5 0 5"),
+        ("ordinal", 105, "1 hundred and 5th"),
+        ("ordinal", 1000, "1 thousandth"),
+        ("money", "105.05", "1 hundred and 5 dollars and 5 cents"),
+        ("percent", 101, "1 hundred and 1 percent"),
+        ("phone", "0205511222", "0 2 0 silence:200 double 5 1 silence:200 1 triple 2"),
+        ("phone", "888 1111", "triple 8 silence:200 triple 1 silence:200 1"),
+        ("phone", "##1", "hash hash 1"),
+        ("digits", "1122", "1 1 2 2"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en-GB", "en_AU"])
+def test_the_british_way(kind, value, expected, language):
+    names = say(kind, value, language)
+    assert all(name == PAUSE or name in fragments("en") for name in names)
+    assert " ".join(name.removeprefix("say/") for name in names) == expected
+
+
+def test_british_numbers_round_trip():
+    for n in numbers():
+        tokens = [name.removeprefix("say/") for name in say("number", n, "en-GB")]
+        assert cardinal([token for token in tokens if token != "and"]) == n
+        groups = [n // 1000**power % 1000 for power in range(4)]
+        large = n >= 1000 and 0 < groups[0] < 100
+        assert tokens.count("and") == large + sum(group > 100 and group % 100 > 0 for group in groups), n

@@ -45,6 +45,12 @@ PROMPTS = [
     "voicemail_end",
     "survey_question",
     "survey_comment",
+    "queue_length",
+    "ringback",
+    "bank_card",
+    "bank_unknown",
+    "bank_balance",
+    "bank_agent",
     "beep",
     "hold",
 ]

@@ -49,12 +49,17 @@ def say(kind: str, value: object, language: str) -> list[str]:
     | ``duration`` | seconds, or a `datetime.timedelta` |
     | ``percent`` | as a number: 50 is fifty percent |
 
+    English has two ways: ``en-GB`` and the like say "one hundred and five", and "double eight" in telephone
+    numbers; all other English is American.
+
     Numbers and amounts may come as int, float, Decimal or text.
 
     Raises:
         ValueError: the kind or the language is not known, or the value is none of that kind.
     """
     table = _KINDS.get(base_language(language))
+    if table is en.KINDS and language.replace("_", "-").rpartition("-")[2].lower() in en.BRITISH_REGIONS:
+        table = en.BRITISH
     if table is None:
         raise ValueError(f"values cannot be said in {language!r}; known languages: {', '.join(_KINDS)}")
     speaker = table.get(kind)

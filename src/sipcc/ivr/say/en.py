@@ -1,4 +1,7 @@
-"""Values in English: American usage, without "and" inside numbers."""
+"""Values in English: American usage; and British, with "and" inside numbers and "double" for digits.
+
+What is said the British way: numbers, ordinals, amounts, percentages and telephone numbers.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ MONTHS: Final = (
 )
 
 _SCALES: Final = ((10**9, "billion"), (10**6, "million"), (10**3, "thousand"), (100, "hundred"))
+_LARGE: Final = frozenset({"thousand", "million", "billion"})
 _KEYS: Final = {"*": "star", "#": "hash", "+": "plus"}
 _CURRENCIES: Final = {"USD": ("dollar", "dollars", "cent", "cents"), "CNY": ("yuan", "yuan", "fen", "fen")}
 _BELOW_100: Final = [*range(20), *range(20, 100, 10)]
@@ -73,7 +77,7 @@ FRAGMENTS: Final = frozenset(
         *MONTHS,
         *_KEYS.values(),
         *(name for names in _CURRENCIES.values() for name in names),
-        *("minus", "point", "percent", "and", "oh", "am", "pm"),
+        *("minus", "point", "percent", "and", "oh", "am", "pm", "double", "triple"),
         *("hour", "hours", "minute", "minutes", "second", "seconds"),
     ]
 )
@@ -88,6 +92,28 @@ def _cardinal(n: int) -> list[str]:
         return [str(n - n % 10), *([str(n % 10)] if n % 10 else [])]
     size, name = next(scale for scale in _SCALES if n >= scale[0])
     return [*_cardinal(n // size), name, *(_cardinal(n % size) if n % size else [])]
+
+
+def _with_and(words: list[str]) -> list[str]:
+    """The British way: an "and" before what is less than a hundred, if anything larger stands before it."""
+    said: list[str] = []
+    for at, word in enumerate(words):
+        small = word.rstrip("stndrh").isdigit()
+        after = words[at - 1] if at else ""
+        if small and (after == "hundred" or (after in _LARGE and not _hundreds_follow(words, at))):
+            said.append("and")
+        said.append(word)
+    return said
+
+
+def _hundreds_follow(words: list[str], at: int) -> bool:
+    """Whether the group that begins at `at` has hundreds: one thousand two hundred and five."""
+    for word in words[at:]:
+        if word.startswith("hundred"):
+            return True
+        if word in _LARGE or not word.rstrip("stndrh").isdigit():
+            return False
+    return False
 
 
 def _names(words: list[str]) -> list[str]:
@@ -206,3 +232,35 @@ KINDS: Final[Mapping[str, Callable[[object], list[str]]]] = {
     "percent": percent,
 }
 """What can be said, by kind."""
+
+
+def _british(speaker: Callable[[object], list[str]]) -> Callable[[object], list[str]]:
+    def said(value: object) -> list[str]:
+        return _names(_with_and([name.removeprefix("say/") for name in speaker(value)]))
+
+    return said
+
+
+def british_phone(value: object) -> list[str]:
+    """The same groups; two or three of a digit in a group are "double" and "triple"."""
+    words: list[str] = []
+    for group in "\0".join(phone(value)).split(f"\0{PAUSE}\0"):
+        words += [PAUSE] if words else []
+        keys = [name.removeprefix("say/") for name in group.split("\0")]
+        at = 0
+        while at < len(keys):
+            run = next((n for n in (3, 2) if keys[at].isdigit() and keys[at : at + n] == [keys[at]] * n), 1)
+            words += [*({2: ["double"], 3: ["triple"]}.get(run, [])), keys[at]]
+            at += run
+    return _names(words)
+
+
+BRITISH: Final[Mapping[str, Callable[[object], list[str]]]] = {
+    **KINDS,
+    **{kind: _british(KINDS[kind]) for kind in ("number", "ordinal", "money", "percent")},
+    "phone": british_phone,
+}
+"""The same for callers whose English is British."""
+
+BRITISH_REGIONS: Final = frozenset({"gb", "uk", "au", "nz", "ie", "in", "za"})
+"""The regions in which it is."""
