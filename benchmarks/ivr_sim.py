@@ -1,10 +1,10 @@
 """How many simulated calls does one core take through a flow of nine menus in a second?
 
 Every call goes through the real flow runner, the real collector and the simulated session, from the first
-menu to a queue. Three callers: one who typed all nine keys ahead, one who answers each menu as it begins to
-speak, and one who hears every prompt to its end. The walks are those of `sipccd ivr walk` on the same flow.
-The floor is nine bare questions to the same collector without flow and session: what no simulation can
-undercut.
+menu to a queue. Three callers: one who types all nine keys in one burst, one who answers each menu as it
+begins to speak, and one who hears every prompt to its end. The walks are those of `sipccd ivr walk` on the
+same flow. The floor is nine bare questions to the same collector without flow and session: what no
+simulation can undercut.
 
     python -m benchmarks.ivr_sim [--smoke] [--json FILE]
 
@@ -48,7 +48,7 @@ def nine_menus() -> Flow:
 
 
 CALLERS = {
-    "typed ahead": "at 0s keys " + "1" * LEVELS,
+    "one burst": "at 0s keys " + "1" * LEVELS,
     "key by key": "keys 1\n" * LEVELS,
     "hears all": "listen keys 1\n" * LEVELS,
 }
