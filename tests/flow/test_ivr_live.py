@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
+import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 
 from sipcc import Call
@@ -363,3 +365,39 @@ async def test_who_leaves_a_queue_unserved_is_told_where_its_settings_lead(tmp_p
         caller = await centre.carrier.call(LINE)
         await caller.ended()
     assert [(left.exit, left.to) for left in lefts] == [("no_agent", "play:welcome")]
+
+
+@pytest.mark.parametrize(("told", "outcome"), [(200, "sent"), (486, "busy")])
+@pytest.mark.parametrize("mode", ["blind", "consultation"])
+async def test_a_caller_whose_phone_knows_refer_is_sent_and_we_leave(
+    tmp_path: Path, mode: Literal["blind", "consultation"], told: int, outcome: str
+) -> None:
+    results: list[Transferred] = []
+
+    async def work(session: LiveSession) -> None:
+        results.append(await session.transfer(Transfer(targets=("1002",), mode=mode)))
+        if results[0].outcome != "sent":
+            await session.play(named("welcome"))
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1002", Answer(after=0.2))
+        centre.carrier.endpoint.outbound.allow_also("REFER")
+        caller = await centre.carrier.call(LINE)
+        caller.takes = lambda inbound: inbound.reply(202)
+        await caller.answered()
+        await asyncio.sleep(2)
+        [refer] = [request for request in caller.requests if request.method == "REFER"]
+        assert ("Replaces" in (refer.headers.get("Refer-To") or "")) == (mode == "consultation")
+        notify = [("Event", "refer"), ("Subscription-State", "terminated;reason=noresource")]
+        body = f"SIP/2.0 {told} Whatever\r\n".encode()
+        await caller.send("NOTIFY", headers=notify, body=body, content_type="message/sipfrag")
+        if outcome == "sent":
+            assert await caller.ended() == "peer"
+        elif mode == "blind":
+            await caller.hears(WELCOME_HZ)
+        else:  # whoever was asked is there: the two talk through us
+            await caller.hears(AGENT_HZ["1002"])
+            outcome = "sent"
+        await caller.hangup()
+        await asyncio.sleep(1)
+    assert [result.outcome for result in results] == [outcome]
