@@ -17,6 +17,7 @@ from sipcc.api.commands import COMMANDS
 from sipcc.api.config import CONFIG
 from sipcc.api.entries import ENTRIES
 from sipcc.api.feed import Feed
+from sipcc.api.flows import FLOWS
 from sipcc.api.following import FOLLOWING
 from sipcc.api.hooks import HOOK_PAGES
 from sipcc.api.hours import HOURS
@@ -48,7 +49,7 @@ def make_api(
     return Litestar(
         [
             *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
-            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *RINGBACKS, *VOICEMAIL, metrics),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *FLOWS, *RINGBACKS, *VOICEMAIL, metrics),
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

@@ -17,6 +17,7 @@ from sipcc.bus import Bus
 from sipcc.call import Calls
 from sipcc.clock import Clock
 from sipcc.ids import Ids
+from sipcc.ivr.flows.desk import FlowView
 from sipcc.ivr.hours import CalendarView
 from sipcc.ivr.hours import State as HoursState
 from sipcc.ivr.ringback import RingbackView
@@ -99,6 +100,22 @@ class RingbackDesk(Protocol):
 
     def clear(self, number: str, *, by: str) -> RingbackView:
         """Go by the configuration again."""
+        ...
+
+
+class FlowsDesk(Protocol):
+    """Who knows the flows, and overrides them."""
+
+    def views(self) -> Sequence[FlowView]:
+        """How each stands now."""
+        ...
+
+    def override(self, name: str, *, seconds: float, prompt: str, to: str, by: str) -> FlowView:
+        """Have callers of one hear something first, or go elsewhere."""
+        ...
+
+    def clear(self, name: str, *, by: str) -> FlowView:
+        """Have one go as it is written again."""
         ...
 
 
@@ -189,6 +206,11 @@ class CentreApi(Protocol):
     @property
     def reception(self) -> RegionDesk:
         """Knows where callers are at home."""
+        ...
+
+    @property
+    def flow_desk(self) -> FlowsDesk:
+        """Knows the flows."""
         ...
 
     @property

@@ -27,6 +27,7 @@ _COMMANDS = {
     "trunks": ("sipcc.cli.operator:trunks", "List the trunks, and whether they take calls."),
     "reload": ("sipcc.cli.operator:reload", "Have the daemon read its configuration anew."),
     "hours": ("sipcc.cli.operator:hours", "See opening hours, and open or close for a time."),
+    "flows": ("sipcc.cli.flows:flows", "See the flows and who is in them, and override one."),
     "registrations": ("sipcc.cli.operator:registrations", "List where users can be reached."),
     "report": ("sipcc.cli.report:report", "Print the figures of queues, agents, numbers or trunks."),
     "export": ("sipcc.cli.export:export", "Write the log as Asterisk's queue_log or Master.csv."),

@@ -27,7 +27,7 @@ from sipcc.switch.console import (
 from sipcc.switch.desk import BanRow, BindingRow, TrunkRow
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as what is in them."""
     lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -44,7 +44,7 @@ def _clock(seconds_from_now: float) -> str:
 def bans(*, config: Path) -> None:
     """List the sources that are not listened to, the latest ban first."""
     rows = asked(config, ListBans()).bans or []
-    _table(("SOURCE", "SINCE", "UNTIL", "WHY", "TIMES"), map(_ban, rows))
+    table(("SOURCE", "SINCE", "UNTIL", "WHY", "TIMES"), map(_ban, rows))
 
 
 def _ban(row: BanRow) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def unban(source: str, *, config: Path) -> None:
 def trunks(*, config: Path) -> None:
     """List the trunks: up or down and why, calls, calls per second, next OPTIONS, our registration."""
     rows = asked(config, ListTrunks()).trunks or []
-    _table(("TRUNK", "WHERE", "STATE", "CALLS", "CPS", "PING", "REGISTRATION", "WHY"), map(_trunk, rows))
+    table(("TRUNK", "WHERE", "STATE", "CALLS", "CPS", "PING", "REGISTRATION", "WHY"), map(_trunk, rows))
 
 
 def _trunk(row: TrunkRow) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def registrations(user: str, *, limit: int, config: Path) -> None:
     """List where USER, or everybody, can be reached."""
     answer = asked(config, ListRegistrations(user=user, limit=limit))
     rows = answer.registrations or []
-    _table(("USER", "CONTACT", "FLOW", "ENDS", "INSTANCE"), map(_binding, rows))
+    table(("USER", "CONTACT", "FLOW", "ENDS", "INSTANCE"), map(_binding, rows))
     if answer.total > len(rows):
         click.echo(f"and {answer.total - len(rows)} more: name a user, or see --limit")
 
@@ -127,7 +127,7 @@ def _binding(row: BindingRow) -> tuple[str, ...]:
 _DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
     """``90s``, ``30m``, ``2h``, ``1d12h`` as seconds."""
     match = _DURATION.fullmatch(text)
     counts = match.groups(default="0") if match is not None else ()
@@ -140,7 +140,7 @@ def _seconds(text: str) -> float:
 @click.command()
 @click.argument("name", required=False, default="")
 @click.argument("state", required=False, type=click.Choice(["open", "closed", "clear"]))
-@click.option("--for", "seconds", type=_seconds, metavar="TIME", help="How long: 30m, 2h, 1d12h.")
+@click.option("--for", "seconds", type=seconds_of, metavar="TIME", help="How long: 30m, 2h, 1d12h.")
 @daemon_option
 def hours(
     name: str, state: Literal["open", "closed", "clear"] | None, *, seconds: float | None, config: Path
@@ -162,7 +162,7 @@ def hours(
     if name and not any(row.name == name for row in rows):
         known = ", ".join(row.name for row in rows) or "none"
         raise SipccError(f"there is no calendar {name!r}; known: {known}")
-    _table(
+    table(
         ("CALENDAR", "NOW", "WHY", "DETAIL"), [_calendar(row) for row in rows if not name or row.name == name]
     )
 

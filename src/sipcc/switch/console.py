@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from sipcc.errors import ConfigError, LocalProtocolError, SipccError
+from sipcc.ivr.flows.desk import FlowView
 from sipcc.ivr.hours import CalendarView, State
 from sipcc.sip.capture import file_header, record
 from sipcc.sip.trace import CallSummary, Ladder, Trace
@@ -104,6 +105,28 @@ class ClearHours(msgspec.Struct, tag="clear_hours", tag_field="command", forbid_
     name: str
 
 
+class ListFlows(msgspec.Struct, tag="flows", tag_field="command", forbid_unknown_fields=True):
+    """How each flow stands."""
+
+
+class OverrideFlow(msgspec.Struct, tag="override_flow", tag_field="command", forbid_unknown_fields=True):
+    """Have callers of a flow hear something first, or go elsewhere."""
+
+    name: str
+    seconds: float
+    """From now on."""
+    prompt: str = ""
+    to: str = ""
+
+
+class ClearFlow(msgspec.Struct, tag="clear_flow", tag_field="command", forbid_unknown_fields=True):
+    """Have a flow go as it is written again."""
+
+    name: str
+
+
+AboutFlows = ListFlows | OverrideFlow | ClearFlow
+
 AboutHours = ListHours | OverrideHours | ClearHours
 
 Question = (
@@ -116,6 +139,7 @@ Question = (
     | ListTrunks
     | ListRegistrations
     | AboutHours
+    | AboutFlows
     | Reload
 )
 
@@ -133,6 +157,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     trunks: list[TrunkRow] | None = None
     registrations: list[BindingRow] | None = None
     hours: list[CalendarView] | None = None
+    flows: list[FlowView] | None = None
     reloaded: Reloaded | None = None
     total: int = 0
     """How many there are, when a limit may have left some out."""
@@ -237,6 +262,8 @@ class Console:
             return self._of_call(question)
         if isinstance(question, AboutHours):
             return self._of_hours(question)
+        if isinstance(question, AboutFlows):
+            return self._of_flows(question)
         desk = self._desk
         match question:
             case GetStatus():
@@ -268,6 +295,20 @@ class Console:
                     return Answer(hours=[hours.override(name, state, seconds=seconds, by=OPERATOR)])
                 case ClearHours(name):
                     return Answer(hours=[hours.clear(name, by=OPERATOR)])
+        except LocalProtocolError as error:
+            return Answer(error=str(error))
+
+    def _of_flows(self, question: AboutFlows) -> Answer:
+        flows = self._desk.flows
+        try:
+            match question:
+                case ListFlows():
+                    return Answer(flows=flows.views())
+                case OverrideFlow(name, seconds, prompt, to):
+                    view = flows.override(name, seconds=seconds, prompt=prompt, to=to, by=OPERATOR)
+                    return Answer(flows=[view])
+                case ClearFlow(name):
+                    return Answer(flows=[flows.clear(name, by=OPERATOR)])
         except LocalProtocolError as error:
             return Answer(error=str(error))
 

@@ -1,4 +1,4 @@
-"""What the operator of a running switch can look at and change: bans, trunks, registrations, hours."""
+"""What the operator of a running switch can look at and change: bans, trunks, registrations, hours, flows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sipcc.clock import Clock
 from sipcc.sip import Registrar, TrunkSettings
 from sipcc.sip.guard import Guard
 from sipcc.sip.trunk import destination_of
+from sipcc.switch.flows import FlowDesk
 from sipcc.switch.openinghours import OpeningHours
 from sipcc.switch.registrations import TrunkRegistrations
 from sipcc.switch.trunks import Trunks
@@ -85,10 +86,12 @@ class Desk:
         trunks: Trunks,
         registrations: TrunkRegistrations,
         hours: OpeningHours,
+        flows: FlowDesk,
         clock: Clock,
     ) -> None:
         self.figures = figures
         self.hours = hours
+        self.flows = flows
         self._guard = guard
         self._registrar = registrar
         self._trunks = trunks

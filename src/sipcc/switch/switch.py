@@ -226,6 +226,7 @@ class Switch(Application):
             trunks=self.trunk_health,
             registrations=self.trunk_registrations,
             hours=self.hours,
+            flows=self.flow_desk,
             clock=self.clock,
         )
 

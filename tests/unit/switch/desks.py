@@ -7,12 +7,14 @@ from typing import cast
 
 from sipcc.bus import Bus
 from sipcc.ids import Ids
+from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.shelves import Shelves
 from sipcc.sip import Endpoint, Registrar, SipSettings, TrunkSettings
 from sipcc.sip.guard import Guard
 from sipcc.sip.settings import GuardSettings
 from sipcc.switch.desk import Desk, Figures
+from sipcc.switch.flows import FlowDesk
 from sipcc.switch.openinghours import OpeningHours
 from sipcc.switch.registrations import TrunkRegistrations
 from sipcc.switch.trunks import Trunks
@@ -30,6 +32,37 @@ class StandingClock:
         return 1_700_000_000 + at
 
 
+class StandingFlows:
+    """One flow, in whose two versions are calls."""
+
+    def __init__(self) -> None:
+        self.override_now: FlowOverride | None = None
+
+    def views(self) -> list[FlowView]:
+        live = {"v2": 3, "v1": 1}
+        return [
+            FlowView(
+                name="shop",
+                version="v2",
+                kind="graph",
+                nodes=9,
+                live=live,
+                here={},
+                override=self.override_now,
+            )
+        ]
+
+    def override(self, name: str, *, seconds: float, prompt: str, to: str, by: str) -> FlowView:
+        if name != "shop":
+            raise UnknownFlow(f"there is no flow {name!r}; known: shop")
+        self.override_now = FlowOverride(prompt=prompt, to=to, until=1000.0 + seconds, by=by)
+        return self.views()[0]
+
+    def clear(self, name: str, *, by: str) -> FlowView:
+        self.override_now = None
+        return self.views()[0]
+
+
 class Parts:
     """What a desk looks at, none of it started."""
 
@@ -45,6 +78,7 @@ class Parts:
         office = Calendar(HoursSettings(name="office", week={"mon-sun": "00:00-24:00"}))
         calendars = {"office": office}
         self.hours = OpeningHours(lambda: calendars, Shelves(None), bus=Bus(), clock=self.clock)
+        self.flows = StandingFlows()
         self.desk = Desk(
             figures=figures,
             guard=self.guard,
@@ -52,5 +86,6 @@ class Parts:
             trunks=self.trunks,
             registrations=self.registrations,
             hours=self.hours,
+            flows=cast(FlowDesk, self.flows),
             clock=self.clock,
         )

@@ -1,0 +1,130 @@
+"""What operators see of flows and do with them, over HTTP, on a whole centre in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flow.centre import WELCOME_HZ
+from tests.flow.test_api import Client, client, until
+
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.events import FlowOverridden, NodeEntered
+
+SHOP = """
+[[numbers]]
+number = "4008120018"
+to = "flow:shop"
+[[flows]]
+name = "shop"
+fallback = "queue:help"
+[flows.nodes.what]
+type = "menu"
+prompt = "hold"
+options = { "1" = "queue:sales", "2" = "queue:help" }
+"""
+
+
+async def view(api: Client, role: str = "agent") -> dict[str, Any]:
+    """What ``GET /flows`` says of the one flow."""
+    (row,) = (await api.get("/flows", role=role)).json()
+    return dict(row)
+
+
+def order(request: str, **what: object) -> dict[str, object]:
+    return {"request_id": request, "seconds": 3600, **what}
+
+
+async def test_flows_are_seen_with_the_calls_in_them(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=SHOP) as api:
+        caller = await api.centre.carrier.call("4008120018")
+        await caller.answered()
+        row = await view(api)
+        assert (row["name"], row["kind"], row["nodes"], row["override"]) == ("shop", "graph", 1, None)
+        assert row["live"] == {row["version"]: 1}
+        assert row["here"] == {"what": 1}
+        await caller.hangup()
+        await until(lambda: bool(api.centre.told("CallEndedEvent")))
+        assert (await view(api))["live"] == {}
+
+
+async def test_an_emergency_is_announced_before_the_flow(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=SHOP) as api:
+        said = await api.post("/flows/shop/override", order("o1", prompt="welcome"), role="supervisor")
+        assert said.json()["override"]["prompt"] == "welcome"
+        again = await api.post("/flows/shop/override", order("o1", prompt="welcome"), role="supervisor")
+        assert again.content == said.content
+        caller = await api.centre.carrier.call("4008120018")
+        await caller.answered()
+        await caller.hears(WELCOME_HZ)
+        await asyncio.sleep(3)
+        await caller.press("1")
+        await until(lambda: bool(api.centre.told("QueueJoined")))
+        await caller.hangup()
+        assert [event.node for event in api.centre.events if isinstance(event, NodeEntered)] == ["what"]
+        [event] = [event for event in api.centre.events if isinstance(event, FlowOverridden)]
+        assert (event.flow, event.prompt, event.to, event.by) == ("shop", "welcome", "", "supervisor")
+
+
+async def test_callers_go_elsewhere_until_it_is_over(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=SHOP) as api:
+        await api.post("/flows/shop/override", order("o1", to="queue:sales"))
+        caller = await api.centre.carrier.call("4008120018")
+        await until(lambda: bool(api.centre.told("QueueJoined")))
+        await caller.hangup()
+        assert not api.centre.told("NodeEntered")
+        await asyncio.sleep(3600)
+        assert (await view(api))["override"] is None
+        caller = await api.centre.carrier.call("4008120018")
+        await until(lambda: bool(api.centre.told("NodeEntered")))
+        await caller.hangup()
+        await api.post("/flows/shop/override", order("o2", to="hangup"))
+        cleared = await api.post("/flows/shop/clear", {"request_id": "c1"})
+        assert cleared.json()["override"] is None
+
+
+REFUSED: list[tuple[str, dict[str, object], str, int]] = [
+    ("/flows/shop/override", order("r", to="queue:sales"), "agent", 403),
+    ("/flows/shp/override", order("r", to="queue:sales"), "admin", 404),
+    ("/flows/shop/override", order("r"), "admin", 409),
+    ("/flows/shop/override", order("r", to="queue:none"), "admin", 409),
+    ("/flows/shop/override", order("r", to="nowhere"), "admin", 409),
+    ("/flows/shop/override", order("r", to="flow:shop"), "admin", 409),
+    ("/flows/shop/override", {**order("r", to="hangup"), "seconds": 4e7}, "admin", 409),
+    ("/flows/shop/override", {**order("r", to="hangup"), "seconds": -1}, "admin", 400),
+    ("/flows/shp/clear", {"request_id": "r"}, "admin", 404),
+]
+
+
+async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=SHOP) as api:
+        for number, (path, body, role, status) in enumerate(REFUSED):
+            said = await api.post(path, {**body, "request_id": f"r{number}"}, role=role)
+            assert said.status_code == status, (path, body)
+        assert (await view(api))["override"] is None
+
+
+async def test_an_override_outlives_the_process_but_not_the_flow(tmp_path: Path) -> None:
+    extra = SHOP + f'[daemon]\njournal = "{tmp_path / "one.calls"}"\n'
+    for folder in ("first", "second", "third"):
+        (tmp_path / folder).mkdir()
+    async with client(tmp_path / "first", extra=extra) as api:
+        said = await api.post("/flows/shop/override", order("o1", to="hangup"))
+    async with client(tmp_path / "second", extra=extra) as api:
+        assert (await view(api))["override"] == said.json()["override"]
+        path = tmp_path / "second" / "sipcc.toml"
+        path.write_text(
+            path.read_text().replace('name = "shop"', 'name = "store"').replace("flow:shop", "echo")
+        )
+        await api.centre.switch.reload()
+        assert (await view(api))["name"] == "store"
+    async with client(tmp_path / "third", extra=extra) as api:
+        assert (await view(api))["override"] is None
+
+
+async def test_a_program_is_refused_with_a_reason(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=SHOP) as api:
+        with pytest.raises(LocalProtocolError, match="known: shop"):
+            api.centre.switch.flow_desk.override("shp", seconds=60.0, to="hangup")
