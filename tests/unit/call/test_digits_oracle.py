@@ -53,6 +53,11 @@ class Script:
     max_time: int | None
     terminators: str
     bargein: bool
+    opens: int = 0
+    """How many ticks of the prompt no key may cut, where `bargein` is on."""
+    resync: bool = False
+    voice: int | None = None
+    """When the caller begins to speak."""
 
 
 @dataclass
@@ -82,6 +87,8 @@ class Oracle:
         self.digits = ""
         self.verdict: tuple[str, str] | None = None
         self.done = False
+        self.open = script.bargein and not (self.playing and script.opens)
+        self.spoken = False
 
     def run(self) -> Heard:
         tick = min([0, *(down for _, down, _ in self.s.keys)])
@@ -94,6 +101,8 @@ class Oracle:
                 self.begin()
             if tick == self.s.prompt and self.playing and tick >= 0:
                 self.over(tick)
+            if tick == self.s.voice and not self.done:
+                self.spoken = True
             for index, (digit, down, up) in enumerate(self.s.keys):
                 if down == tick and not self.done:
                     self.key_down(index, digit, tick)
@@ -104,7 +113,7 @@ class Oracle:
         return self.heard
 
     def begin(self) -> None:
-        if self.playing and not self.s.bargein:
+        if self.playing and not self.open:
             self.typed.clear()
             if self.down is not None:
                 self.ignore_up.add(self.down_index)
@@ -115,6 +124,11 @@ class Oracle:
         self.feed(0)
 
     def count_down(self, tick: int) -> None:
+        if self.playing and self.s.bargein and not self.open and tick == self.s.opens:
+            self.open = True
+            if self.digits or self.down is not None or self.verdict is not None:
+                self.cut(tick)
+                self.hand_out(tick)
         # Everything that is due in this tick happens before its keys; zero-length timers cascade.
         while not self.done and self.verdict is None:
             if self.down is not None:
@@ -130,7 +144,7 @@ class Oracle:
                 if fresh:
                     break
                 continue
-            if self.phase == "plays":
+            if self.phase == "plays" or (self.phase == "waits" and self.spoken):
                 break
             if self.left > 0:
                 self.left -= 1
@@ -158,7 +172,7 @@ class Oracle:
         self.hand_out(tick)
 
     def cut(self, tick: int) -> None:
-        if self.playing and self.s.bargein:
+        if self.playing and self.open:
             self.playing = False
             self.heard.barged_at = tick
 
@@ -213,7 +227,7 @@ class Oracle:
         if self.verdict is None or self.playing or self.done:
             return
         self.done = True
-        if self.verdict[0] == "nomatch":
+        if self.verdict[0] == "nomatch" and not self.s.resync:
             self.typed.clear()
         self.heard.outcome, self.heard.ended_with = self.verdict
         self.heard.digits, self.heard.at = self.digits, tick
@@ -228,10 +242,13 @@ def run_collector(script: Script, *, punctual: bool) -> Heard:
         terminators=script.terminators,
         max_time=None if script.max_time is None else script.max_time * TICK,
         bargein=script.bargein,
+        resync=script.resync,
     )
     buffer = DigitBuffer()
     core = Collector(settings, script.matcher, buffer)
     steps = [(0, 0, "start", "")]
+    if script.voice is not None:
+        steps.append((script.voice, 1, "voice", ""))
     for digit, down, up in script.keys:
         steps += [(down, 2, "down", digit), (up, 2, "up", digit)]
     steps.sort(key=lambda step: step[:2])  # stable: the keys of one tick keep their order
@@ -268,7 +285,9 @@ def run_collector(script: Script, *, punctual: bool) -> Heard:
         if tick >= 0 and due_before(now):
             return heard
         if kind == "start":
-            core.start(prompt_playing=script.prompt > 0, now=now)
+            core.start(prompt_playing=script.prompt > 0, now=now, opens_after=script.opens * TICK)
+        elif kind == "voice":
+            core.voice_began(now=now)
         elif kind == "stop":
             core.expire(now=now)
         else:
@@ -297,6 +316,7 @@ def random_script(rng: random.Random) -> Script:
         held = rng.choice([1, 1, 2, 2, 3, 8, 60])
         keys.append((rng.choice("0112222334*##"), at, at + held))
         at += held + rng.choice([1, 1, 2, 4, 10, 30, 47, 48, 49, 80])
+    max_time = rng.choice([None, None, None, 30, 90])
     return Script(
         keys=keys,
         prompt=rng.choice([0, 0, 5, 40, 120]),
@@ -306,9 +326,12 @@ def random_script(rng: random.Random) -> Script:
         timeout=rng.choice([16, 40, 80]),
         interdigit=rng.choice([8, 32, 48]),
         termtimeout=rng.choice([0, 0, 6, 30]),
-        max_time=rng.choice([None, None, None, 30, 90]),
+        max_time=max_time,
         terminators=rng.choice(["#", "#", "", "*#"]),
         bargein=rng.random() < 0.7,
+        opens=rng.choice([0, 0, 0, 3, 20, 39, 40, 60, 200]),
+        resync=rng.random() < 0.3,
+        voice=None if max_time is None else rng.choice([None, None, 0, 4, 25, 41, 70]),
     )
 
 
