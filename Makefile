@@ -58,7 +58,7 @@ INTEROP_SMOKE := codecs keys conference fax_video networks
 interop-smoke: setup foreign
 	$(BIN)/python -m pytest $(INTEROP_SMOKE:%=tests/interop/test_%.py) -q
 
-MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts conference srtp webrtc media_memory media_soak
+MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts bot conference srtp webrtc media_memory media_soak
 BENCHES := parse $(MEDIA_BENCHES) router day fold wait register blocked bombs garbage halfopen lossy calls api signalling ivr_sim
 
 bench: setup foreign

@@ -109,6 +109,7 @@ SHELLS = {
     "api/server.py",
     "config/surroundings.py",
     "ivr/bots/links.py",
+    "ivr/bots/python.py",
     "ivr/bots/serve.py",
     "ivr/bots/talk.py",
     "ivr/fetchhttp.py",

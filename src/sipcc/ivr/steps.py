@@ -326,7 +326,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """Of the samples on wires that have samples: 8000, 16000, 24000 ..."""
     mix: Literal["mono", "stereo", "mixed"] = "mono"
     """What it hears: the caller; the caller and what the caller hears, apart; or both in one."""
-    lead_ms: int = 40
+    lead_ms: int = 20
     """How much of what it says must be there before it sounds."""
     limit_s: float = 300.0
     """How much it may be ahead of the caller's ear."""

@@ -3,7 +3,8 @@
 `SpeechFeed`, on the side of whoever makes it, brings any rate to 8 kHz. `StreamPlayer`, on the side of the
 port, plays it as it arrives: it waits for a little audio before it begins and after it has starved, so that a
 producer may come in jerks, and is silent meanwhile. What ends without being said to end is heard all the
-same: up to a mark at once, else after some patience. It never holds more than the stream's `limit_s`; long
+same: up to a mark at once, else after some patience. Who speaks in real time and came late once leaves a
+delay behind; it is taken out of the next pauses. It never holds more than the stream's `limit_s`; long
 before that it says that it is full, and later that it is not any more.
 
 All that waits can be cleared, and marks tell how far the party has heard: they count what was sent to it.
@@ -16,6 +17,7 @@ from collections import deque
 import msgspec
 import numpy as np
 
+from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
 from sipcc.rtp.flow import Law, PlayStream
 from sipcc.rtp.frame import (
@@ -35,6 +37,13 @@ READY_S = 5.0
 """and to go on below this."""
 PATIENCE = 4
 """So many times its lead a stream waits for more before it sounds with what there is."""
+WATCH_FRAMES = 50
+"""So long it is watched how little waits, in frames."""
+SPARE, NEAR = 1, 8
+"""When more than `SPARE` frames and no more than `NEAR` always waited, somebody speaks in real time behind a
+delay that nobody needs any more: it is taken out of the pauses."""
+QUIET = 200.0
+"""Frames below this, -44 dB of full scale (RMS), are pauses."""
 MAX_MARKS = 1000
 """Marks that wait; one more is told at once, as not heard."""
 
@@ -88,6 +97,8 @@ class StreamPlayer:
         self._begun = False
         self._waited = 0
         self._played = 0
+        self._watched = self._surplus = 0
+        self._least = NEAR + 1
 
     @property
     def done(self) -> bool:
@@ -153,15 +164,35 @@ class StreamPlayer:
                 self.starved_ms += FRAME_MS
             return self._silence
         self._begun = True
-        part = bytes(self._buffer[: self._frame_bytes])
-        del self._buffer[: self._frame_bytes]
-        self._played += len(part) // self._width
+        part = self._take()
+        if self._surplus and len(self._buffer) >= self._frame_bytes and self._is_quiet(part):
+            self._surplus -= 1
+            part = self._take()
+        self._watch()
         if self._marks:
             self._pass_marks()
         self._judge()
         if self._coded:
             return part.ljust(FRAME_SAMPLES, SILENCE_BYTE[self.law].to_bytes())
         return np.frombuffer(part.ljust(self._frame_bytes, b"\0"), dtype="<i2").astype(np.int16, copy=False)
+
+    def _take(self) -> bytes:
+        part = bytes(self._buffer[: self._frame_bytes])
+        del self._buffer[: self._frame_bytes]
+        self._played += len(part) // self._width
+        return part
+
+    def _watch(self) -> None:
+        """Find out how much always waits although it is played as fast as it comes."""
+        self._least = min(self._least, len(self._buffer) // self._frame_bytes)
+        self._watched += 1
+        if self._watched >= WATCH_FRAMES:
+            self._surplus = self._least - SPARE if SPARE < self._least <= NEAR else 0
+            self._watched, self._least = 0, NEAR + 1
+
+    def _is_quiet(self, part: bytes) -> bool:
+        wave = (g711.decode(part, self.law) if self._coded else np.frombuffer(part, "<i2")).astype(np.float32)
+        return float(wave @ wave) < QUIET * QUIET * len(wave)
 
     @property
     def _silence(self) -> Pcm | bytes:

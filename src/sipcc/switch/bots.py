@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sipcc.call import Call, Destination, Handler
 from sipcc.call.events import Decision
 from sipcc.errors import ConfigError, LocalProtocolError
-from sipcc.ivr.events import ContextGiven
+from sipcc.ivr.bots.handover import tell_context
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Stream, Streamed
 from sipcc.switch.missing import missing
@@ -65,7 +65,7 @@ class Bots:
             result = await session.stream(bot.step(caller=session.caller, dialled=session.dialled))
         handler, to = self._next(bot, result)
         self._tell(bot, call, result, to)
-        session.variables.update(result.context)
+        tell_context(session, result, to)
         await handler(call)
 
     def _next(self, bot: BotSettings, result: Streamed) -> tuple[Handler, Destination]:
@@ -80,11 +80,7 @@ class Bots:
         return self._host.handler_of(to), to
 
     def _tell(self, bot: BotSettings, call: Call, result: Streamed, to: Destination) -> None:
-        """Tell why the call goes on there, and what the bot has found out, before anybody's phone rings."""
+        """Tell why the call goes on there."""
         host = self._host
         why = result.ended_by if not result.to else f"{result.ended_by}: {result.to}"
         host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=f"bot {bot.name}: {to}", why=why))
-        context = {**result.context, **({"transcript": result.transcript} if result.transcript else {})}
-        if context:
-            queue = to.argument if to.kind == "queue" else ""
-            host.bus.emit(ContextGiven(at=host.clock.now(), call=call.id, queue=queue, context=context))

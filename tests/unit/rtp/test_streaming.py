@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from sipcc.rtp import tones
-from sipcc.rtp.flow import PlayStream
+from sipcc.rtp.codec import g711
+from sipcc.rtp.flow import Law, PlayStream
 from sipcc.rtp.streaming import (
     FULL_S,
     MAX_MARKS,
+    NEAR,
     PATIENCE,
     READY_S,
+    SPARE,
     SpeechFeed,
     SpeechRise,
     StreamMark,
@@ -252,3 +255,36 @@ def test_two_sides_in_one_signal() -> None:
     ]
     assert np.frombuffer(mixed(left.tobytes(), right.tobytes()), "<i2").tolist() == [32767, -3, 3]
     assert interleaved(b"", b"") == b""
+
+
+@pytest.mark.parametrize("law", [None, "PCMU"])
+def test_a_delay_that_came_of_one_hiccup_is_taken_out_of_the_next_pause(law: Law | None) -> None:
+    """Speech in real time, once 120 ms late: what is heard later lies behind by so much, until a pause."""
+    player = StreamPlayer(PlayStream(law=law, lead_ms=20))
+    frame, pause = sound(0.02), bytes(320)
+    if law is not None:
+        frame, pause = (g711.encode(np.frombuffer(part, np.int16), law) for part in (frame, pause))
+    waiting, late = [], []
+    for tick in range(400):
+        part = pause if 200 <= tick < 220 else frame
+        if 20 <= tick < 26:
+            late.append(part)
+        else:
+            for piece in [*late, part]:
+                player.feed(piece)
+            late.clear()
+        player.pull()
+        waiting.append(len(player._buffer) // len(frame))
+    assert waiting[19] == 0
+    assert waiting[30:199] == [6] * 169
+    assert waiting[-1] == SPARE
+    assert player.played_ms == 20 * (400 - SPARE)  # a pause that was left out counts as heard
+
+
+def test_who_is_far_ahead_is_left_alone() -> None:
+    player = StreamPlayer(PlayStream(lead_ms=20))
+    player.feed(bytes(320 * (NEAR + 2)))
+    for _ in range(200):
+        player.feed(bytes(320))
+        player.pull()
+    assert len(player._buffer) == 320 * (NEAR + 2)

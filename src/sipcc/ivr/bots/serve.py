@@ -81,9 +81,9 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
         return result
     began = session.now()
     bus.emit(BotJoined(at=began, call=call.id, bot=step.name or step.url, wire=step.wire))
-    result = Streamed(ended_by="program")
+    left: Streamed | None = None
     try:
-        result = await Conversation(
+        left = await Conversation(
             session,
             WirePeer(link, wire),
             both_ways=step.both_ways,
@@ -92,8 +92,8 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
             max_time=step.max_time,
         ).run()
     finally:
-        bus.emit(_left(session, step, result, session.now() - began, wire))
-    return result
+        bus.emit(_left(session, step, left, session.now() - began, wire))
+    return left
 
 
 def wire_for(session: LiveSession, step: Stream) -> PlatformWire:
@@ -117,14 +117,14 @@ def wire_for(session: LiveSession, step: Stream) -> PlatformWire:
 
 
 def _left(
-    session: LiveSession, step: Stream, result: Streamed, seconds: float, wire: PlatformWire
+    session: LiveSession, step: Stream, result: Streamed | None, seconds: float, wire: PlatformWire
 ) -> BotLeft:
     return BotLeft(
         at=session.now(),
         call=session.id,
         bot=step.name or step.url,
-        ended_by="hangup" if session.call.ended else result.ended_by,
+        ended_by=result.ended_by if result is not None else "hangup",
         seconds=round(seconds, 3),
-        to=result.to,
+        to=result.to if result is not None else "",
         dropped=wire.counts.malformed + wire.counts.unknown,
     )

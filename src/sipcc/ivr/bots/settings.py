@@ -41,7 +41,7 @@ class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Rate of the samples for jambonz and AudioSocket; Twilio has mu-law of 8000."""
     mix: Literal["mono", "stereo", "mixed"] = "mono"
     """What it hears: the caller; the caller and what the caller hears, apart; or both in one."""
-    lead_ms: Annotated[int, Meta(ge=20, le=500)] = 40
+    lead_ms: Annotated[int, Meta(ge=20, le=500)] = 20
     """How much of what it says must be there before it sounds; more for bots that send in jerks."""
     limit: Annotated[float, Meta(gt=0, le=3600)] = 300.0
     """Seconds that it may be ahead of the caller's ear; what it says beyond that is dropped."""

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 _log = get_logger("sipcc.ivr.bots")
 
-LEAD_MS = 40
-"""How much of what a bot says must be there before it sounds, so that it may come in jerks."""
+LEAD_MS = 20
+"""How much of what a bot says must be there before it sounds; one that sends in jerks needs more."""
 LIMIT_S = 300.0
 """A bot may be ahead of the caller's ear by so much; what it says beyond that is dropped."""
 SAY_S = 5.0
