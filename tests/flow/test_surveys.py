@@ -9,7 +9,9 @@ import pytest
 from tests.flow.centre import AGENT_HZ, WELCOME_HZ, Centre
 from tests.flow.test_api import client, until
 
+from sipcc.call import Call
 from sipcc.ivr.live import LiveSession
+from sipcc.ivr.steps import Enqueue
 from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.fakecall import FakeCall
 
@@ -33,12 +35,12 @@ def question(centre: Centre) -> None:
         write_wav(centre.folder / "prompts" / f"{name}.wav", tone(QUESTION_HZ, 0.5))
 
 
-async def talk(centre: Centre) -> tuple[FakeCall, FakeCall]:
+async def talk(centre: Centre, number: str = SALES) -> tuple[FakeCall, FakeCall]:
     """A caller of the queue, and the agent's side, in a conversation."""
     question(centre)
     if "1001" not in centre.phones:
         await centre.phone("1001")
-    caller = await centre.carrier.call(SALES)
+    caller = await centre.carrier.call(number)
     agent = await centre.phones["1001"].next_call()
     await caller.hears(AGENT_HZ["1001"], timeout=20)
     return caller, agent
@@ -140,3 +142,23 @@ async def test_the_record_of_a_call_has_its_score_and_what_flows_put_into_it(tmp
         await api.centre.switch.keeper.flush()
         [record] = await api.centre.switch.keeper.store.cdrs()
         assert (record.tags, record.scores) == ({"order": "A-17"}, {"care": 3})
+
+
+async def test_what_a_flow_asks_after_a_queue_counts_for_the_agent(tmp_path: Path) -> None:
+    centres: list[Centre] = []
+
+    async def handler(call: Call) -> None:
+        session = LiveSession(call, centres[0].switch.treatments.services)
+        await session.enqueue(Enqueue(queue="sales"))
+        session.judge("mood", None, low=0, high=9)
+        session.judge("mood", 7, low=0, high=9)
+        session.judge("mood", 1, low=0, high=9)  # nobody asked again
+
+    async with Centre(tmp_path, apps={"4008000100": handler}) as centre:
+        centres.append(centre)
+        caller, agent = await talk(centre, "4008000100")
+        await agent.hangup()
+        await caller.ended(timeout=10)
+        [offered], [answered] = centre.told("SurveyOffered"), centre.told("SurveyAnswered")
+        assert (answered.agent, answered.queue, answered.score) == ("alice", "sales", 7)  # type: ignore[attr-defined]
+        assert offered.run == answered.run  # type: ignore[attr-defined]

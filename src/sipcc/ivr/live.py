@@ -12,6 +12,7 @@ from sipcc.call.asking import Asked, Question, ask_for
 from sipcc.call.events import DigitsCollected
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import CallTagged
+from sipcc.ivr.feedback import SurveyAnswered, SurveyOffered
 from sipcc.ivr.live_listening import listener
 from sipcc.ivr.live_prompts import Score, compose
 from sipcc.ivr.live_recording import record
@@ -56,6 +57,7 @@ class LiveSession:
         self.call = call
         """The call itself, for what is no step."""
         self.services = services or Services()
+        self._judging: dict[str, SurveyOffered] = {}
         self.variables = _variables.setdefault(call, dict(call.variables))
 
     # -- who it is ----------------------------------------------------------------------------------
@@ -130,6 +132,31 @@ class LiveSession:
     def tag(self, name: str, value: str) -> None:
         """Put something into the call's record."""
         self.call.context.bus.emit(CallTagged(at=self.now(), call=self.id, name=name, value=value))
+
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
+        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`."""
+        emit, now = self.call.context.bus.emit, self.now()
+        if score is None:
+            queue, agent = self.services.judging(self.id)
+            run = self.call.context.ids.uid("survey")
+            self._judging[survey] = asked = SurveyOffered(
+                at=now, call=self.id, survey=survey, run=run, queue=queue, agent=agent
+            )
+            emit(asked)
+        elif (offered := self._judging.pop(survey, None)) is not None:
+            emit(
+                SurveyAnswered(
+                    at=now,
+                    call=self.id,
+                    survey=survey,
+                    run=offered.run,
+                    score=score,
+                    low=low,
+                    high=high,
+                    queue=offered.queue,
+                    agent=offered.agent,
+                )
+            )
 
     def log(self, event: str, **details: object) -> None:
         """Write a line to the log; never a secret."""
@@ -221,7 +248,10 @@ class LiveSession:
         """Let the caller into a conference; how many seconds it stayed."""
         stay = await self.call.join(step.name, muted=step.muted)
         began = self.now()
-        await stay.wait_over()
+        try:
+            await stay.wait_over()
+        finally:
+            stay.leave()  # who cancels this wants the caller back
         return self.now() - began
 
     async def stream(self, step: Stream) -> Streamed:

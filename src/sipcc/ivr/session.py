@@ -115,6 +115,10 @@ class Session(Protocol):
         """Put something into the call's record."""
         ...
 
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
+        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`."""
+        ...
+
     def log(self, event: str, **details: object) -> None:
         """Write a line to the call's log; never a secret."""
         ...

@@ -144,6 +144,10 @@ class SimCall:
         self.tags[name] = value
         self._note("tag", name)
 
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
+        """The caller is about to be asked how content it is (None), or has answered."""
+        self._note("survey", survey if score is None else f"{survey} {score}")
+
     def log(self, event: str, **details: object) -> None:
         """Write a line to the call's log."""
         self._note("log", " ".join([event, *(f"{name}={value}" for name, value in details.items())]))

@@ -31,6 +31,7 @@ def live_services(treatments: Treatments, speaker: Speaker) -> Services:
         stream=stream,
         voice=speaker,
         sounds=_Sounds(treatments),
+        judging=lambda call: treatments.talks.judging(call),
     )
 
 

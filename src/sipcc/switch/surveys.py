@@ -34,6 +34,11 @@ class Talks:
         """Queue and agent; empty texts for a caller who has talked to nobody."""
         return self._last.get(call, ("", ""))
 
+    def judging(self, call: str) -> tuple[str, str]:
+        """The same, of a caller whom a flow asks: it is asked no more by a survey of the queue."""
+        self._judged.add(call)
+        return self.last(call)
+
     def judge(self, call: str) -> bool:
         """A caller is about to judge its last conversation; False when it has been asked to before."""
         if call in self._judged:

@@ -124,13 +124,15 @@ async def gather(run: Run, node: Gather) -> str:
 
 async def survey(run: Run, node: Survey) -> str:
     """Ask for a number on the scale, and keep it."""
-    low, _, high = node.scale.partition("-")
-    scale = OptionsMatcher(str(number) for number in range(int(low), int(high) + 1))
+    low, high = (int(end) for end in node.scale.split("-"))
+    scale = OptionsMatcher(str(number) for number in range(low, high + 1))
+    run.session.judge(node.store, None, low=low, high=high)
     gathered = await ask(run, node, keys=scale, listen=None, terminators=TERMINATOR)
     if gathered is None:
         return "retry"
     number = int(gathered.keys)
     run.values.set(node.store, number)
+    run.session.judge(node.store, number, low=low, high=high)
     run.session.tag(node.store, gathered.keys)
     return "low" if node.low is not None and number < node.low.below else "then"
 
