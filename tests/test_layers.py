@@ -136,6 +136,7 @@ SHELLS = {
     "ivr/speech/sherpa.py",
     "ivr/speech/speaker.py",
     "ivr/speech/vosk.py",
+    "ivr/vxml/live.py",
     "ivr/vxml/platform.py",
     "records/keeper.py",
     "records/retention.py",

@@ -22,6 +22,7 @@ Kind = Literal[
     "workflow",
     "router",
     "webapp",
+    "vxml",
     "voicemail",
     "survey",
     "bot",
@@ -46,6 +47,7 @@ _NEEDS_ARGUMENT = frozenset(
         "workflow",
         "router",
         "webapp",
+        "vxml",
         "bot",
         "reject",
         "app",
@@ -73,6 +75,7 @@ class Destination(msgspec.Struct, frozen=True):
     | ``workflow:NAME`` | answered; the queues of the workflow of that name |
     | ``router:NAME`` | where the service or function of that name says |
     | ``webapp:NAME`` | what the web application of that name says, verb by verb |
+    | ``vxml:NAME`` | answered; the VoiceXML document of that name, or at that URL |
     | ``bot:NAME`` | answered; the caller speaks with the bot of that name |
     | ``voicemail:NAME`` | answered; a message for the mailbox of that name, or its messages for its owners |
     | ``survey:NAME`` | answered; asked how content it is |

@@ -49,6 +49,7 @@ from sipcc.config.surroundings import check_surroundings
 from sipcc.config.trace import check_trace
 from sipcc.config.trunks import check_dns, check_routes, check_trunk_ways
 from sipcc.config.voicemail import check_mailboxes, check_surveys
+from sipcc.config.vxml import check_vxml
 from sipcc.config.webhooks import check_webhooks
 from sipcc.config.wires import check_media, check_sip, check_trunks, check_users
 from sipcc.config.workflows import check_ways, check_workflows
@@ -315,6 +316,8 @@ def _check_all(
     if not report.has_error_below(("fetch",)):
         check_fetch(config.fetch, report)
     check_webapps(lists["webapps"], names, report)
+    if not report.has_error_below(("vxml",)):
+        check_vxml(config.vxml, names, report)
     check_mailboxes(lists["mailboxes"], names, report)
     check_surveys(lists["surveys"], names, report)
     check_bots(lists["bots"], names, report)

@@ -35,6 +35,10 @@ class Names:
     """The names that a file defines, well-formed entries or not, so that one error causes no second."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
+        vxml = data.get("vxml")
+        documents = vxml.get("documents") if isinstance(vxml, dict) else None
+        self.documents = list(documents) if isinstance(documents, dict) else []
+        """The names of VoiceXML documents."""
         self._places: dict[str, dict[str, int]] = {
             section: _named(data.get(section)) for section in LISTS if section != "numbers"
         }
@@ -139,6 +143,10 @@ def check_destination(text: str, path: Path, names: Names, report: Report) -> No
     match destination.kind:
         case "menu" | "flow" | "queue" | "workflow" | "router" | "webapp" | "bot" | "survey":
             names.need(f"{destination.kind}s", argument, path, report)
+        case "vxml" if "://" not in argument:
+            if argument not in names.documents:
+                known = did_you_mean(argument, names.documents)
+                report.error(path, f"there is no document {argument!r} in [vxml] documents", known)
         case "voicemail":
             names.need("mailboxes", argument, path, report)
         case "dial":

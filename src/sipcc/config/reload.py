@@ -19,7 +19,7 @@ from sipcc.reading.findings import Report
 TAKEN = (
     *("calls", "ivr", "fetch", "toll", "screening", "regions"),
     *("users", "trunks", "agents", "queues", "workflows", "routers", "menus", "webapps", "hours", "numbers"),
-    *("bots", "routes", "flows", "alerts", "webhooks", "tokens", "mailboxes", "surveys"),
+    *("vxml", "bots", "routes", "flows", "alerts", "webhooks", "tokens", "mailboxes", "surveys"),
 )
 """The sections that a reload takes over as a whole."""
 

@@ -21,6 +21,7 @@ from sipcc.ivr.settings import IvrSettings, MenuSettings
 from sipcc.ivr.speech.settings import SpeechSettings
 from sipcc.ivr.survey import SurveySettings
 from sipcc.ivr.voicemail import MailboxSettings
+from sipcc.ivr.vxml.settings import VxmlSettings
 from sipcc.records.alerts import AlertSettings
 from sipcc.records.settings import RecordSettings, WebhookSettings
 from sipcc.regions import RegionSettings
@@ -62,6 +63,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ivr: IvrSettings = IvrSettings()
     fetch: FetchSettings = FetchSettings()
     speech: SpeechSettings = SpeechSettings()
+    vxml: VxmlSettings = VxmlSettings()
     records: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     dialling: DiallingSettings = DiallingSettings()
@@ -102,6 +104,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "ivr": IvrSettings,
     "fetch": FetchSettings,
     "speech": SpeechSettings,
+    "vxml": VxmlSettings,
     "records": RecordSettings,
     "log": LogSettings,
     "dialling": DiallingSettings,

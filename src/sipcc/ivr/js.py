@@ -404,6 +404,15 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def require_engine() -> None:
+    """See that the engine is there.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    _engine()
+
+
 def _engine() -> Any:
     try:
         import quickjs

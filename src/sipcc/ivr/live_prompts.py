@@ -121,7 +121,7 @@ class _Composer:
 
     async def _fetched(self, source: str) -> str | None:
         """The file of a sound; None for one that cannot be had."""
-        if source.startswith(("http://", "https://")):
+        if source.startswith(("http://", "https://", "file://")):
             sounds = self._services.sounds
             try:
                 return None if sounds is None else await sounds.path_of(source)

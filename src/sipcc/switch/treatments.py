@@ -18,6 +18,7 @@ from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
 from sipcc.switch.surveys import Surveys, Talks
+from sipcc.switch.vxml import VoiceXml
 from sipcc.switch.webapps import WebApps
 from sipcc.switch.workflows import Workflows
 
@@ -66,6 +67,7 @@ class Treatments:
         self.routers = Routers(self, posts)
         self.flows = Flows(self, flows)
         self.webapps = WebApps(self)
+        self.vxml = VoiceXml(self)
         self.talks, self._voicemail = talks, voicemail
         self.surveys = Surveys(self)
         self._mailboxes = {box.name: box for box in config.mailboxes}
@@ -105,6 +107,8 @@ class Treatments:
             return self.routers.handler(name)
         if destination.kind == "webapp":
             return self.webapps.handler(name)
+        if destination.kind == "vxml":
+            return self.vxml.handler(name)
         if destination.kind == "bot":
             return self.bots.handler(name)
         if destination.kind == "voicemail":

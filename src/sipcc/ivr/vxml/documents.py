@@ -9,7 +9,8 @@ from urllib.parse import urldefrag, urljoin
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
 from sipcc.ivr.vxml.check import check
 from sipcc.ivr.vxml.errors import Thrown
-from sipcc.ivr.vxml.parse import Element, ParseLimits, parse
+from sipcc.ivr.vxml.limits import ParseLimits
+from sipcc.ivr.vxml.parse import Element, parse
 
 KEPT: Final = 200
 """Documents whose trees are kept for others who get the same bytes."""

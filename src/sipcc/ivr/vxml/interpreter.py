@@ -21,7 +21,8 @@ from sipcc.ivr.vxml.errors import Event, Stopped, Thrown
 from sipcc.ivr.vxml.events import Counters, handle
 from sipcc.ivr.vxml.fia import Visit
 from sipcc.ivr.vxml.inputs import Result
-from sipcc.ivr.vxml.machine import Limits, Machine, Waiter
+from sipcc.ivr.vxml.limits import Limits
+from sipcc.ivr.vxml.machine import Machine, Waiter
 from sipcc.ivr.vxml.navigate import arrival_at, load_script
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.scope import Application, Context, Place

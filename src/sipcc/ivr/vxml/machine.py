@@ -11,31 +11,18 @@ import msgspec
 
 from sipcc.errors import CallEnded
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchRequest
-from sipcc.ivr.js import Engine, Scope, ScriptLimits
+from sipcc.ivr.js import Engine, Scope
 from sipcc.ivr.session import Session
 from sipcc.ivr.steps import Audio, Prompt
 from sipcc.ivr.vxml.documents import Library, fetch
 from sipcc.ivr.vxml.errors import Stopped, Thrown
+from sipcc.ivr.vxml.limits import Limits
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import DEFAULTS, seconds
 from sipcc.ivr.vxml.scope import Context, Place
 from sipcc.ivr.vxml.signals import Arrival, Exit, Finish, Note
 
 _T = TypeVar("_T")
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one caller's documents may use."""
-
-    steps: int = 1000
-    """Elements that are executed between two things that the caller does."""
-    final_seconds: float = 5.0
-    """Time for what is still done when the caller is gone."""
-    subdialogs: int = 20
-    """Subdialogs in subdialogs."""
-    prompts: int = 500
-    """Prompts that wait to be played."""
-    script: ScriptLimits = ScriptLimits()
 
 
 class Queued(msgspec.Struct, frozen=True):

@@ -12,10 +12,9 @@ from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-import msgspec
-
 from sipcc.ivr.js import Json
 from sipcc.ivr.vxml.errors import DocumentError
+from sipcc.ivr.vxml.limits import ParseLimits
 
 VXML: Final = "http://www.w3.org/2001/vxml"
 SRGS: Final = "http://www.w3.org/2001/06/grammar"
@@ -23,14 +22,6 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 _OWN: Final = frozenset({VXML, SRGS, "http://www.w3.org/2001/10/synthesis", ""})
 """Namespaces whose elements are known by their local names."""
-
-
-class ParseLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a document may be."""
-
-    max_bytes: int = 1_000_000
-    max_depth: int = 200
-    max_elements: int = 50_000
 
 
 class Element:

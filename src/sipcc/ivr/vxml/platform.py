@@ -309,7 +309,7 @@ def fetcher_of(
     documents: Mapping[str, Content] | None,
     folders: Mapping[str, Path] | None,
 ) -> Fetcher:
-    """The fetcher of a simulation; see `sipcc.ivr.vxml.simulate.Simulation`."""
+    """The fetcher of a simulation; see `sipcc.ivr.vxml.simulation.Simulation`."""
     if fetch is None:
         return FolderFetcher(documents, folders)
     return _Function(fetch) if callable(fetch) else fetch

@@ -24,8 +24,7 @@ from sipcc.ivr.js import Json, Undefined
 from sipcc.ivr.steps import Gather, Record, Transfer
 from sipcc.ivr.vxml.documents import Library
 from sipcc.ivr.vxml.interpreter import Setup, interpret
-from sipcc.ivr.vxml.machine import Limits
-from sipcc.ivr.vxml.parse import ParseLimits
+from sipcc.ivr.vxml.limits import Limits, ParseLimits
 from sipcc.ivr.vxml.platform import (
     Caller,
     Deed,

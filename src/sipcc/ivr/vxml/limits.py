@@ -1,0 +1,29 @@
+"""What documents and their scripts may use."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sipcc.ivr.js import ScriptLimits
+
+
+class ParseLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a document may be."""
+
+    max_bytes: int = 1_000_000
+    max_depth: int = 200
+    max_elements: int = 50_000
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one caller's documents may use."""
+
+    steps: int = 1000
+    """Elements that are executed between two things that the caller does."""
+    final_seconds: float = 5.0
+    """Time for what is still done when the caller is gone."""
+    subdialogs: int = 20
+    """Subdialogs in subdialogs."""
+    prompts: int = 500
+    """Prompts that wait to be played."""
+    script: ScriptLimits = ScriptLimits()
