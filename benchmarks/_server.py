@@ -23,6 +23,7 @@ listen = ["udp:127.0.0.1:0"]
 address = "127.0.0.1"
 ports = [20000, 39999]
 workers = {workers}
+{media}
 
 [records]
 database = "{folder}/sipcc.db"
@@ -44,13 +45,18 @@ to = "dial:sip:agent@{agent}:{port}"
 class OurServer:
     """`sipccd run` with a number that is bridged straight to the agents' address."""
 
-    def __init__(self, *, workers: int, extra: str = "") -> None:
-        """Start it; `extra` is added to its configuration."""
+    def __init__(self, *, workers: int, extra: str = "", media: str = "") -> None:
+        """Start it; `extra` is added to its configuration, and `media` to its section ``[media]``."""
         self._folder = Path(tempfile.mkdtemp(prefix="sipccd-"))
         config = self._folder / "sipcc.toml"
         config.write_text(
             CONFIG.format(
-                workers=workers, folder=self._folder, caller=CALLER_HOST, agent=AGENT_HOST, port=AGENT_PORT
+                workers=workers,
+                media=media,
+                folder=self._folder,
+                caller=CALLER_HOST,
+                agent=AGENT_HOST,
+                port=AGENT_PORT,
             )
             + extra
         )
