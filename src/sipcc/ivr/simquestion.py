@@ -71,6 +71,8 @@ class SimQuestion:
         self._keys_from = _cut_from(starts, "keys", now)
         self._voice_from = _cut_from(starts, "speech", now)
         self._voice: _Voice | None = None
+        self._hushes_at = inf
+        """When the recogniser begins to hear the voice."""
         self._decides_at = inf
         self._cut = False
 
@@ -85,11 +87,14 @@ class SimQuestion:
             due = self._collector.deadline
             timer = inf if due is None else due
             prompt = self._ends if self._playing else inf
-            self.now = at = min(timer, prompt, self._decides_at, self._caller.next_at(self.now))
+            voice = min(self._hushes_at, self._decides_at)
+            self.now = at = min(timer, prompt, voice, self._caller.next_at(self.now))
             if at == timer:
                 self._expire()
             elif at == prompt:
                 self._stop()
+            elif at == self._hushes_at:
+                self._hush()
             elif at == self._decides_at:
                 return self._decide_speech()
             else:
@@ -156,7 +161,7 @@ class SimQuestion:
             return
         target = self._buffer if self._step.keys is None else self._collector
         if self._step.keys is not None:
-            self._voice, self._decides_at = None, inf
+            self._voice, self._hushes_at, self._decides_at = None, inf, inf
         (target.key_began if deed.what == "down" else target.key_ended)(deed.key, now=self.now)
 
     def _speak(self, deed: Deed) -> None:
@@ -177,15 +182,16 @@ class SimQuestion:
             if not right:
                 return
         else:
-            self._hush(began)
+            self._hushes_at = began
         self._voice = voice
         patience = listen.complete_timeout if right else listen.incomplete_timeout
         self._decides_at = min(ends + patience, voice.began + listen.max_time)
 
-    def _hush(self, began: float) -> None:
-        """A voice began: prompts that it may cut stop, and nobody waits for a first key any more."""
+    def _hush(self) -> None:
+        """A voice is heard: prompts that it may cut stop, and nobody waits for a first key any more."""
+        self._hushes_at = inf
         self._collector.voice_began(now=self.now)
-        if self._playing and began == self.now:
+        if self._playing:
             self._cut = True
             self._stop()
 
