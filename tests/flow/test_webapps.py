@@ -55,8 +55,10 @@ class Net(App):
 
 
 @asynccontextmanager
-async def centre_with(folder: Path, net: Net, *, kind: str = "jambonz") -> AsyncIterator[Centre]:
-    async with Centre(folder, config=CONFIG, extra=WEBAPP.format(kind=kind)) as centre:
+async def centre_with(
+    folder: Path, net: Net, *, kind: str = "jambonz", more: str = ""
+) -> AsyncIterator[Centre]:
+    async with Centre(folder, config=CONFIG, extra=WEBAPP.format(kind=kind) + more) as centre:
         centre.switch.fetching.of = lambda settings: net  # type: ignore
         yield centre
 
@@ -213,3 +215,78 @@ async def test_a_message_is_recorded_and_told_of(tmp_path: Path) -> None:
     told = net.told("/voice")
     assert (told["Digits"], told["RecordingDuration"]) == ("", "3")
     assert told["RecordingSid"]
+
+
+TWO = """
+[[webapps]]
+name = "desk"
+url = "http://app.example.com/desk"
+fallback = "hangup"
+[[numbers]]
+number = "4008000201"
+to = "webapp:desk"
+"""
+
+
+async def test_a_call_takes_the_first_caller_out_of_the_line(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": [{"verb": "enqueue", "name": "sales", "actionHook": "/left"}],
+            "/left": [{"verb": "hangup"}],
+            "/desk": [{"verb": "dequeue", "name": "sales", "timeout": 5, "actionHook": "/taken"}],
+            "/taken": [{"verb": "play", "url": "prompt:welcome"}],
+        }
+    )
+    async with centre_with(tmp_path, net, more=TWO) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        other = await centre.carrier.call("4008000201", caller="13900139000", tone_hz=1500.0)
+        await caller.hears(1500.0)
+        await other.hears(CALLER_HZ)
+        await caller.hangup()
+        await other.hears(WELCOME_HZ)
+        await other.ended()
+    assert net.told("/taken")["dequeue_result"] == "complete"
+
+
+async def test_whoever_was_taken_out_of_the_line_goes_on_when_the_other_leaves(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": [{"verb": "enqueue", "name": "sales", "actionHook": "/left"}],
+            "/left": [{"verb": "play", "url": "prompt:welcome"}],
+            "/desk": [{"verb": "dequeue", "name": "sales"}],
+        }
+    )
+    async with centre_with(tmp_path, net, more=TWO) as centre:
+        other = await centre.carrier.call("4008000201", caller="13900139000", tone_hz=1500.0)
+        await other.answered()
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(1500.0)
+        await other.hangup()
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    assert net.told("/left")["queue_result"] == "bridged"
+
+
+async def test_nobody_in_the_line_is_told_of(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Dial timeout='2' action='/none'><Queue>sales</Queue></Dial></Response>",
+            "/none": "<Response><Play>prompt:welcome</Play></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    assert net.told("/none")["DialCallStatus"] == "no-answer"
+
+
+async def test_a_conference_ends_after_its_time(tmp_path: Path) -> None:
+    room = {"verb": "room", "name": "team", "endConferenceDuration": 3, "actionHook": "/over"}
+    net = Net({"/start": [room], "/over": [{"verb": "play", "url": "prompt:welcome"}]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    assert "/over" in net.paths

@@ -11,7 +11,8 @@ import msgspec
 from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model, verbs
-from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Hook, Program, bargein_of
+from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Program, bargein_of
+from sipcc.ivr.hooks.parts import hook_of, listen_of, seconds_of, texts, times_of, voice_of
 from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.sounds import sound, speech
 from sipcc.ivr.steps import Prompt
@@ -21,6 +22,8 @@ NEVER = 3600.0
 TIMEOUT = 15.0
 """Seconds that jambonz waits for an answer unless the verb says otherwise; 0 waits for ever."""
 DIAL_TIMEOUT = 60.0
+LAST = 100
+"""From here on the priority of a caller in jambonz's words makes no difference."""
 
 _AT = re.compile(r"(.*) - at `([^`]*)`", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -109,41 +112,6 @@ def _kind(value: object) -> str:
 # -- what verbs have in common -----------------------------------------------------------------------------
 
 
-def hook_of(written: verbs.HookSpec | None) -> Hook | None:
-    """The hook that a verb names."""
-    if written is None:
-        return None
-    if isinstance(written, str):
-        return Hook(written)
-    auth = written.basic_auth
-    return Hook(written.url, written.method, auth.username if auth else "", auth.password if auth else "")
-
-
-def _times(loop: float | str, at: str) -> int:
-    """How often something is played; 0 for ever."""
-    if loop == "forever":
-        return 0
-    try:
-        times = int(loop)
-    except (ValueError, OverflowError):
-        times = -1
-    if not 0 <= times <= 1000:
-        raise BadAnswer(f"{at}.loop", f"{loop!r} is neither forever nor a number from 0 to 1000")
-    return times
-
-
-def _number(written: float | str | None, at: str) -> float | None:
-    if written is None:
-        return None
-    try:
-        number = float(written)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 86_400:
-        raise BadAnswer(at, f"{written!r} is no number of seconds")
-    return number
-
-
 _WHILE_WAITING = {"say", "play", "pause"}
 
 
@@ -163,26 +131,6 @@ def _delay_of(written: verbs.DelaySpec | None, at: str, choose: Choose) -> model
     )
 
 
-def _listen_of(written: verbs.Recognizer | None, listen: steps.Listen) -> steps.Listen:
-    if written is None:
-        return listen
-    hints = tuple(hint if isinstance(hint, str) else hint.phrase for hint in written.hints)
-    return msgspec.structs.replace(
-        listen,
-        language=written.language or listen.language,
-        hints=hints or listen.hints,
-        confidence=written.min_confidence or listen.confidence,
-    )
-
-
-def _voice_of(written: verbs.Synthesizer | None, defaults: Defaults) -> tuple[str, str]:
-    """Language and voice."""
-    if written is None:
-        return defaults.language, defaults.voice
-    voice = written.voice if isinstance(written.voice, str) else ""
-    return written.language or defaults.language, voice or defaults.voice
-
-
 def _said(written: verbs.Say, at: str, choose: Choose) -> Callable[[Defaults], tuple[steps.Spoken, ...]]:
     texts = (written.text,) if isinstance(written.text, str) else written.text
     if not texts:
@@ -190,7 +138,7 @@ def _said(written: verbs.Say, at: str, choose: Choose) -> Callable[[Defaults], t
     text = texts[choose(len(texts))]
     place = f"{at}.text"
     speech(text, "", "", place)  # SSML that cannot be read is found now, not when its turn has come
-    return lambda defaults: speech(text, *_voice_of(written.synthesizer, defaults), place)
+    return lambda defaults: speech(text, *voice_of(written.synthesizer, defaults), place)
 
 
 def _sounds(written: verbs.Sound, at: str) -> tuple[steps.Spoken, ...]:
@@ -198,7 +146,7 @@ def _sounds(written: verbs.Sound, at: str) -> tuple[steps.Spoken, ...]:
         places = [(written.url, f"{at}.url")]
     else:
         places = [(url, f"{at}.url[{index}]") for index, url in enumerate(written.url)]
-    offset = _number(written.seek_offset, f"{at}.seekOffset") or 0.0
+    offset = seconds_of(written.seek_offset, f"{at}.seekOffset") or 0.0
     return tuple(
         sound(url, place, offset=offset if index == 0 else 0.0) for index, (url, place) in enumerate(places)
     )
@@ -208,7 +156,7 @@ def _sounds(written: verbs.Sound, at: str) -> tuple[steps.Spoken, ...]:
 
 
 def _say(written: verbs.Say, at: str, choose: Choose) -> model.Verb:
-    times, said = _times(written.loop, at), _said(written, at, choose)
+    times, said = times_of(written.loop, at), _said(written, at, choose)
 
     def say(defaults: Defaults) -> model.Say:
         early = defaults.early if written.early_media is None else written.early_media
@@ -218,7 +166,7 @@ def _say(written: verbs.Say, at: str, choose: Choose) -> model.Verb:
 
 
 def _play(written: verbs.Play, at: str, choose: Choose) -> model.Verb:
-    times, limit = _times(written.loop, at), _number(written.timeout_secs, f"{at}.timeoutSecs")
+    times, limit = times_of(written.loop, at), seconds_of(written.timeout_secs, f"{at}.timeoutSecs")
     prompts, hook = _prompt(_sounds(written, at)), hook_of(written.action_hook)
 
     def play(defaults: Defaults) -> model.Say:
@@ -237,7 +185,7 @@ def _gather(written: verbs.Gather, at: str, choose: Choose) -> model.Verb:
     said = _said(written.say, f"{at}.say", choose) if written.say is not None else None
     sounds = _sounds(written.play, f"{at}.play") if written.play is not None else ()
     asked = written.say or written.play
-    times = _times(asked.loop, f"{at}.{'say' if written.say else 'play'}") if asked is not None else 1
+    times = times_of(asked.loop, f"{at}.{'say' if written.say else 'play'}") if asked is not None else 1
     delay = _delay_of(written.action_hook_delay_action, at, choose)
     hook = hook_of(written.action_hook)
     timeout = TIMEOUT if written.timeout is None else written.timeout or NEVER
@@ -249,7 +197,7 @@ def _gather(written: verbs.Gather, at: str, choose: Choose) -> model.Verb:
     def gather(defaults: Defaults) -> model.Ask:
         listen = None
         if "speech" in written.input:
-            listen = _listen_of(written.recognizer, defaults.listen)
+            listen = listen_of(written.recognizer, defaults.listen)
             if written.speech_timeout:
                 listen = msgspec.structs.replace(listen, complete_timeout=written.speech_timeout)
         items = (said(defaults) if said else ()) + sounds
@@ -306,18 +254,22 @@ def _target(target: verbs.Target, at: str) -> str:
     return f"{target.trunk}/{kind}" if target.trunk and target.type == "phone" else kind
 
 
-def texts(data: Mapping[str, Any]) -> dict[str, str]:
-    """Whatever an application attaches, as texts: what is none is written as JSON."""
-    return {
-        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for name, value in data.items()
-    }
-
-
 def _enqueue(written: verbs.Enqueue, at: str, choose: Choose) -> model.Verb:
-    step = steps.Enqueue(queue=written.name, priority=written.priority)
+    # with jambonz the lowest goes first and who has none goes last; with us it is the highest
+    priority = None if written.priority is None else max(0, LAST - written.priority)
+    step = steps.Enqueue(queue=written.name, priority=priority)
     queued = model.Enqueue(step=step, hook=hook_of(written.action_hook), wait_hook=hook_of(written.wait_hook))
     return lambda defaults: queued
+
+
+def _dequeue(written: verbs.Dequeue, at: str, choose: Choose) -> model.Verb:
+    take = model.Take(
+        queue=written.name,
+        timeout=written.timeout or None,
+        call=written.call_sid,
+        hook=hook_of(written.action_hook),
+    )
+    return lambda defaults: take
 
 
 def _listen(written: verbs.Listen, at: str, choose: Choose) -> model.Verb:
@@ -371,12 +323,12 @@ def _config(written: verbs.Config, at: str, choose: Choose) -> model.Verb:
     def change(old: Defaults) -> Defaults:
         for name in filter(None, resets):
             old = msgspec.structs.replace(old, **_RESETS[name])
-        language, voice = _voice_of(written.synthesizer, old)
+        language, voice = voice_of(written.synthesizer, old)
         return msgspec.structs.replace(
             old,
             language=language,
             voice=voice,
-            listen=_listen_of(written.recognizer, old.listen),
+            listen=listen_of(written.recognizer, old.listen),
             interrupting=old.interrupting if written.barge_in is None else interrupting,
             delay=old.delay if written.action_hook_delay_action is None else delay,
             early=old.early if written.early_media is None else written.early_media,
@@ -417,13 +369,6 @@ def _plain(action: Callable[[Any], model.Action]) -> Callable[[Any, str, Choose]
     return make
 
 
-def _unserved(why: str) -> Callable[[Any, str, Choose], model.Verb]:
-    def make(written: Any, at: str, choose: Choose) -> model.Verb:
-        raise BadAnswer(at, why)
-
-    return make
-
-
 _MAKERS: dict[type[verbs.Verb], Callable[[Any, str, Choose], model.Verb]] = {
     verbs.Answer: _plain(lambda written: model.Answer()),
     verbs.Say: _say,
@@ -431,7 +376,7 @@ _MAKERS: dict[type[verbs.Verb], Callable[[Any, str, Choose], model.Verb]] = {
     verbs.Gather: _gather,
     verbs.Dial: _dial,
     verbs.Enqueue: _enqueue,
-    verbs.Dequeue: _unserved("dequeue is not served"),
+    verbs.Dequeue: _dequeue,
     verbs.Leave: _plain(lambda written: model.Leave()),
     verbs.Hangup: _plain(lambda written: model.Hangup()),
     verbs.Pause: _plain(lambda written: model.Pause(written.length)),

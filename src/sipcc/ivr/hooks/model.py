@@ -137,6 +137,17 @@ class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     """Says what the caller hears while it waits, again and again; without one it is the queue's music."""
 
 
+class Take(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the caller speak with the first one who waits in a queue."""
+
+    queue: str
+    timeout: float | None = None
+    """How long to wait for one; None for ever."""
+    call: str = ""
+    """That of the one who is wanted; empty for whoever is first."""
+    hook: Hook | None = None
+
+
 class Join(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller into a conference."""
 
@@ -204,6 +215,7 @@ Action: TypeAlias = (
     | Record
     | Dial
     | Enqueue
+    | Take
     | Join
     | Stream
     | Leave
@@ -241,6 +253,14 @@ class Joined(NamedTuple):
     seconds: float
 
 
+class Taken(NamedTuple):
+    """How it went with the first one of a line."""
+
+    result: Literal["complete", "timeout"]
+    seconds: float = 0.0
+    """The conversation."""
+
+
 class Dialled(NamedTuple):
     """How dialling came out."""
 
@@ -271,6 +291,7 @@ Report: TypeAlias = (
     | Ended
     | Redirected
     | Joined
+    | Taken
     | Dialled
     | InQueue
     | Queued

@@ -19,10 +19,11 @@ from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.errors import CallEnded, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
-from sipcc.ivr.hooks.waiting import WaitShow
+from sipcc.ivr.hooks.waiting import Lines
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
 
@@ -50,6 +51,7 @@ class Runner:
         application: str,
         on_failed: Callable[[str, str], None] = lambda kind, why: None,
         permit: Callable[[str], Awaitable[None]] | None = None,
+        desk: Desk | None = None,
     ) -> None:
         """Make one for a call.
 
@@ -61,8 +63,10 @@ class Runner:
             application: Its name.
             on_failed: Told when it fails, with one word for how, and why.
             permit: Raises HookFailed for the URL of a stream that must not be opened; None takes all.
+            desk: Who waits in queues, for applications that take them out; None for nobody else.
         """
         self._permit = permit
+        self._lines = Lines(session, desk or Desk(), self._hook, self._verb, lambda: self._defaults)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
         self._defaults = Defaults()
@@ -206,6 +210,9 @@ class Runner:
                 return await self._dial(action)
             case model.Enqueue():
                 return await self._enqueue(action)
+            case model.Take():
+                await self._answer()
+                return await self._hook(action.hook, await self._lines.take(action))
             case model.Join():
                 return await self._join(action)
             case model.Stream():
@@ -385,15 +392,9 @@ class Runner:
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:
         await self._answer()
-        context, queue = {**enqueue.step.context, **self._tags}, enqueue.step.queue
-        step = msgspec.structs.replace(enqueue.step, context=context)
-        if enqueue.wait_hook is not None:
-            show = WaitShow(
-                self._session, queue, enqueue.wait_hook, self._hook, self._verb, lambda: self._defaults
-            )
-            step = msgspec.structs.replace(step, waiting=show.run)
+        queue = enqueue.step.queue
         try:
-            left = await self._session.enqueue(step)
+            left = await self._lines.stand(enqueue, self._tags)
         except CallEnded:
             await self._aside(enqueue.hook, model.Queued(queue, None))
             raise

@@ -59,6 +59,8 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
                 "dial_sip_status": 200 if status == "completed" else report.result.status or _SIP[status],
                 "duration": int(report.result.seconds),
             }
+        case model.Taken():
+            return {"dequeue_result": report.result}
         case model.InQueue():
             return {
                 "queue_sid": f"queue:{facts.account}:{report.queue}",
@@ -175,6 +177,13 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
                 "DialCallStatus": status,
                 "DialCallDuration": str(round(report.result.seconds)),
                 "DialBridged": "true" if status == "completed" else "false",
+            }
+        case model.Taken():
+            complete = report.result == "complete"
+            return {
+                "DialCallStatus": "completed" if complete else "no-answer",
+                "DialCallDuration": str(round(report.seconds)),
+                "DialBridged": "true" if complete else "false",
             }
         case model.InQueue():
             return {

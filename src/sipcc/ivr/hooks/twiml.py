@@ -92,6 +92,7 @@ IDLE: dict[str, frozenset[str]] = {
         "Conference": f"{_CALLBACKS} {_RECORDINGS} startConferenceOnEnter endConferenceOnExit beep waitUrl"
         " waitMethod maxParticipants record region coach eventCallbackUrl jitterBufferSize participantLabel",
         "Enqueue": "maxQueueSize",
+        "Queue": "url method reservationSid postWorkActivitySid",
         "Stream": f"{_CALLBACKS} name connectorName track audioFormat sampleRate",
         "Play": "digits",
     }.items()
@@ -309,7 +310,9 @@ def _recorded(element: Element) -> bool:
 
 def _target(element: Element) -> str:
     if element.name not in ("Number", "Sip", "Client"):
-        raise element.wrong(f"{element.name} cannot be dialled; Number, Sip, Client and Conference can")
+        raise element.wrong(
+            f"{element.name} cannot be dialled; Number, Sip, Client, Queue and Conference can"
+        )
     _attributes(element)
     target = element.own_text
     for child in element.children:
@@ -327,7 +330,10 @@ def _target(element: Element) -> str:
 
 def _conference(element: Element, hook: Hook | None, dial: Element) -> Action:
     if element.name == "Queue":
-        raise element.wrong("whoever waits in a queue is not dialled: agents serve queues")
+        _attributes(element)
+        if not element.own_text:
+            raise element.wrong("the queue has no name")
+        return model.Take(queue=element.own_text, timeout=_number(dial, "timeout", 0) or None, hook=hook)
     _attributes(element, "muted")
     if not element.own_text:
         raise element.wrong("the conference has no name")

@@ -211,7 +211,7 @@ class Dequeue(Verb, frozen=True, kw_only=True, tag="dequeue"):
     name: Annotated[str, Meta(min_length=1)]
     action_hook: HookSpec | None = None
     timeout: Seconds | None = None
-    beep: bool = False
+    beep: Any = None
     call_sid: str = ""
 
 

@@ -1,56 +1,85 @@
-"""What a caller hears in a queue when an application says it: the application is asked again and again."""
+"""Queues: what a caller hears there when an application says it, and who takes it out of the line."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.desk import Desk, Waiter, bridged
 from sipcc.ivr.hooks.door import HookFailed
 from sipcc.ivr.hooks.model import BadAnswer, Hook, Program, Report
 from sipcc.ivr.session import Session
-from sipcc.ivr.steps import Waiting
+from sipcc.ivr.steps import Left, Waiting
 
 SHORTEST = 1.0
 """Seconds from one question to the next, at least."""
 
 
-class WaitShow:
-    """The show of one wait; it is over when the application says nothing more, or fails."""
+class Lines:
+    """The queues, for the runner of one call."""
 
     def __init__(
         self,
         session: Session,
-        queue: str,
-        hook: Hook,
+        desk: Desk,
         ask: Callable[[Hook, Report], Awaitable[Program | None]],
         do: Callable[[model.Verb], Awaitable[Program | None]],
         defaults: Callable[[], model.Defaults],
     ) -> None:
-        """Make one.
+        """Make them.
 
         Args:
             session: The caller.
-            queue: Where it waits.
-            hook: Who says what is heard.
-            ask: Asks it.
+            desk: Who waits in the whole switch.
+            ask: Asks a hook.
             do: Carries out a verb, as always.
             defaults: What verbs have that do not say themselves.
         """
-        self._session, self._queue, self._hook = session, queue, hook
+        self._session, self._desk = session, desk
         self._ask, self._do, self._defaults = ask, do, defaults
 
-    async def run(self, waiting: Waiting) -> None:
+    async def stand(self, enqueue: model.Enqueue, tags: dict[str, str]) -> Left:
+        """Let the caller wait; raises CallEnded when it hangs up."""
+        step, waiter = enqueue.step, Waiter(self._session.id, enqueue.step.priority or 0)
+
+        async def show(waiting: Waiting) -> None:
+            waiter.waiting = waiting
+            if enqueue.wait_hook is not None:
+                await self._play(step.queue, enqueue.wait_hook, waiting)
+
+        wanted = msgspec.structs.replace(step, context={**step.context, **tags}, waiting=show)
+        remove = self._desk.add(step.queue, waiter)
+        try:
+            left = await self._session.enqueue(wanted)
+            if waiter.meeting is None:
+                return left
+            return bridged(left, await waiter.meeting.join(self._session))
+        finally:
+            remove()
+            if waiter.meeting is not None:
+                waiter.meeting.end()
+
+    async def take(self, take: model.Take) -> model.Taken:
+        """Let the caller speak with the first one of a line."""
+        meeting = await self._desk.take(self._session, take.queue, take.timeout, take.call)
+        if meeting is None:
+            return model.Taken("timeout")
+        return model.Taken("complete", await meeting.join(self._session))
+
+    async def _play(self, queue: str, hook: Hook, waiting: Waiting) -> None:
         """Play until the wait is over; an error leaves the caller to the queue's music."""
         try:
             while True:  # until an agent answers, or the caller leaves the queue otherwise
                 began = self._session.now()
-                told = model.InQueue(self._queue, max(waiting.position, 1), waiting.size, waiting.seconds)
-                program = await self._ask(self._hook, told)
+                told = model.InQueue(queue, max(waiting.position, 1), waiting.size, waiting.seconds)
+                program = await self._ask(hook, told)
                 if not program or not await self._through(program, waiting):
                     return
                 await self._session.wait(max(SHORTEST - (self._session.now() - began), 0.02))
         except (HookFailed, BadAnswer) as error:
-            self._session.log("webapp.wait_failed", queue=self._queue, why=str(error))
+            self._session.log("webapp.wait_failed", queue=queue, why=str(error))
 
     async def _through(self, program: Program, waiting: Waiting) -> bool:
         """Carry out a program; False when it has taken the caller out."""

@@ -21,6 +21,7 @@ from sipcc.ivr.bots.links import Connect, Link, LinkEnded, connect
 from sipcc.ivr.hooks import jambonz
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.model import BadAnswer, Ended, Facts, Hook, Program, Redirected, Report, Started
+from sipcc.ivr.hooks.parts import texts
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.told import payload
@@ -248,5 +249,5 @@ class WsDoor:
                 return Finish()
             raise BadAnswer("$.data.call_status", "calls can be made completed")
         if message.command == "tag" and isinstance(data, dict):
-            return Note(jambonz.texts(data))
+            return Note(texts(data))
         raise BadAnswer("$.command", f"{message.command!r} is not served; redirect, call:status and tag are")

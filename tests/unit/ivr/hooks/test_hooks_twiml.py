@@ -228,7 +228,7 @@ def test_what_is_read_without_effect_is_remarked() -> None:
         ("<Response><Dial/></Response>", "1:11"),
         ("<Response><Dial><Number/></Dial></Response>", "1:17"),
         ("<Response><Dial><Sim>x</Sim></Dial></Response>", "1:17"),
-        ("<Response><Dial><Queue>sales</Queue></Dial></Response>", "1:17"),
+        ("<Response><Dial><Queue/></Dial></Response>", "1:17"),
         ("<Response><Dial>1<Conference>a</Conference></Dial></Response>", "1:18"),
         ("<Response><Dial record='always'>1</Dial></Response>", "1:11"),
         ("<Response><Enqueue/></Response>", "1:11"),
