@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from sipcc.ivr.services import Understood
 from sipcc.ivr.steps import Heard, Listen
 from sipcc.rtp.codec import g711
 from sipcc.sip.packages.mwi import parse_summary
+from sipcc.switch.voicemail import delete_before
 from sipcc.testing import audio
 from sipcc.testing.audio import Samples, tone, write_wav
 from sipcc.testing.fakecall import FakeCall
@@ -233,6 +235,28 @@ async def test_whoever_leaves_a_message_is_called_back(tmp_path: Path) -> None:
         path = f"/voicemail/messages/{message.id}/callback"
         again = await api.post(path, {"request_id": "c1", "queue": "sales"}, role="admin")
         assert again.status_code == 409
+
+
+async def test_messages_of_a_subject_are_erased_with_its_recordings(tmp_path: Path) -> None:
+    async with centre_with(tmp_path, "", "[dialling]\ncountry = \"86\"\n") as api:
+        await leaves(api.centre, tone(700, 2.0))
+        await until(lambda: bool(api.centre.told("VoicemailLeft")))
+        [message] = api.centre.switch.voicemail.messages("night")
+        body = {"request_id": "e1", "number": "+86 138 0013 8000"}
+        erased = (await api.post("/recordings/erase", body, role="admin")).json()
+        assert erased["deleted"] == [message.id]
+        assert sounds_in(tmp_path) == []
+
+
+def test_what_was_said_in_flows_goes_when_it_is_old(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "old.wav", tmp_path / "fresh.wav"
+    for path, wall in ((old, 1000.0), (fresh, 3000.0)):
+        path.write_bytes(b"sound")
+        os.utime(path, (wall, wall))
+    assert delete_before(tmp_path, 2000.0) == 1
+    assert not old.exists()
+    assert fresh.exists()
+    assert delete_before(tmp_path / "nowhere", 2000.0) == 0
 
 
 class Words:

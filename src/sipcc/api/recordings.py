@@ -192,12 +192,15 @@ async def hold(request: Request[Any, Any, Any], call: FromPath[str], data: JSONB
 
 @post("/recordings/erase", guards=KEEPING, status_code=200)
 async def erase(request: Request[Any, Any, Any], data: JSONBody[Erasure]) -> Response[Erased]:
-    """Delete every recording of a subject, but for those that are held; what became of each is told."""
+    """Delete every recording of a subject, but for those that are held, and its messages in mailboxes."""
     keeper = office_of(request).centre.keeper
 
     async def act() -> Erased:
         with _asked_again():
-            done = await keeper.retention.erase(data.number, by=bearer_of(request).name)
+            by = bearer_of(request).name
+            done = await keeper.retention.erase(data.number, by=by)
+            left = await office_of(request).centre.voicemail.erase(data.number, by=by)
+            done = msgspec.structs.replace(done, deleted=done.deleted + left)
         await keeper.flush(FLUSH_S)
         return done
 

@@ -166,6 +166,10 @@ class VoicemailDesk(Protocol):
         """Throw it away."""
         ...
 
+    async def erase(self, number: str, *, by: str) -> tuple[str, ...]:
+        """Delete every message of a caller; their ids."""
+        ...
+
     async def transcribed(self, message: str, text: str) -> Message:
         """What it says is known in words."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -18,6 +19,8 @@ class IvrSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Seconds from the end of a menu's prompt to the first key."""
     interdigit: float = 3.0
     """Seconds from key to key, where an option has several or one is the beginning of another."""
+    messages_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
+    """Days after which what callers have said in flows and surveys is deleted; mailboxes have their own."""
 
 
 class MenuSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

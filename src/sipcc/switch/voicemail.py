@@ -14,6 +14,7 @@ from sipcc.call import Call, Handler
 from sipcc.errors import LocalProtocolError, SipccError
 from sipcc.ivr.feedback import VoicemailDeleted, VoicemailHeard, VoicemailLeft, VoicemailTranscribed
 from sipcc.ivr.live import LiveSession
+from sipcc.ivr.live_recording import MESSAGES
 from sipcc.ivr.mailstore import MailStore
 from sipcc.ivr.services import Recogniser
 from sipcc.ivr.session import Session
@@ -68,13 +69,26 @@ class Voicemails:
                     await self._closing.wait()
 
     async def expire(self) -> int:
-        """Delete the messages whose time is over; how many."""
+        """Delete the messages whose time is over, and what was said in flows and surveys; how many."""
         days = {box.name: box.days for box in self._switch.config.mailboxes}
         wall = self._wall()
         due = [each for each in self._store.all() if wall - each.left > days.get(each.box, 30) * DAY_S]
         for message in due:
             await self.delete(message.id, by="", why="expired")
-        return len(due)
+        config = self._switch.config
+        folder = Path(config.records.recordings) / MESSAGES
+        before = wall - config.ivr.messages_days * DAY_S
+        gone = await asyncio.get_running_loop().run_in_executor(None, delete_before, folder, before)
+        return len(due) + gone
+
+    async def erase(self, number: str, *, by: str) -> tuple[str, ...]:
+        """Delete every message of a caller, however its number is written; their ids."""
+        canonical = self._switch.numbering.canonical
+        wanted = canonical(number)
+        found = [each.id for each in self._store.all() if canonical(each.caller) == wanted]
+        for message in found:
+            await self.delete(message, by=by)
+        return tuple(found)
 
     # -- what is asked ------------------------------------------------------------------------------
 
@@ -230,6 +244,19 @@ class Voicemails:
 
     def _wall(self) -> float:
         return self._switch.clock.wall_of(self._now())
+
+
+def delete_before(folder: Path, wall: float) -> int:
+    """Delete the sounds in `folder` that were last written before the Unix time `wall`; how many. Blocks."""
+    gone = 0
+    for path in folder.glob("*.wav"):
+        try:
+            if path.stat().st_mtime < wall:
+                path.unlink()
+                gone += 1
+        except OSError as error:
+            _log.warning("voicemail.not_deleted", path=str(path), error=str(error))
+    return gone
 
 
 async def transcript_of(path: str, recogniser: Recogniser, language: str) -> str:
