@@ -13,6 +13,7 @@ import msgspec
 
 from sipcc.cli.ivr_flows import FlowSource, counted, flow_source
 from sipcc.cli.stored import Moment
+from sipcc.cli.vxml import vxml
 from sipcc.errors import ConfigError, SipccError
 from sipcc.ivr.flows.check import check_flows
 from sipcc.ivr.flows.graph import Graph, dot, graph_of, mermaid
@@ -33,6 +34,9 @@ def ivr() -> None:
 
     A FLOW is a file, as in bank.toml, or with -c the name of a flow in the configuration.
     """
+
+
+ivr.add_command(vxml)
 
 
 @ivr.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import tempfile
 import threading
@@ -33,6 +34,7 @@ from sipcc.ivr.steps import (
     Transferred,
     Value,
 )
+from sipcc.ivr.vxml.signals import Note
 
 Waiting: TypeAlias = Literal["", "input", "record", "transfer"]
 """What a document waits for: an answer, a recording, the outcome of a transfer; empty once it is over."""
@@ -85,6 +87,21 @@ class TransferEnds(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 30.0
 
 
+def told(deed: Deed) -> str:
+    """A deed in the words of a script."""
+    match deed:
+        case Said():
+            return f"say {deed.text}"
+        case Pressed():
+            return f"keys {deed.keys}"
+        case Silent():
+            return "silence"
+        case HungUp():
+            return "hangup"
+        case TransferEnds():
+            return f"transfer {deed.outcome}"
+
+
 Deed: TypeAlias = Said | Pressed | Silent | HungUp | TransferEnds
 """What the caller, or whoever it is transferred to, does next."""
 
@@ -108,8 +125,11 @@ class _Ask:
 class Caller(SimSession):
     """A simulated session that asks what its caller does when it comes to that."""
 
-    def __init__(self, fetcher: Fetcher, *, language: str, caller: str, dialled: str) -> None:
+    def __init__(
+        self, fetcher: Fetcher, note: Callable[[Note], None], *, language: str, caller: str, dialled: str
+    ) -> None:
         super().__init__(language=language, caller=caller, dialled=dialled, answered=True)
+        self._tell = note
         self.spoken: list[Spoke] = []
         self.step: Gather | Record | Transfer | None = None
         self._fetcher = fetcher
@@ -228,7 +248,9 @@ class Caller(SimSession):
             audio = tuple(item.source for item in items if isinstance(item, Audio))
             if text or audio:
                 cut = prompt.bargein != "off"
-                self.spoken.append(Spoke(text=text, audio=audio, bargein=cut, seconds=self.now()))
+                spoke = Spoke(text=text, audio=audio, bargein=cut, seconds=self.now())
+                self.spoken.append(spoke)
+                self._tell(Note(what="say", text=text, details={"audio": list(audio)} if audio else {}))
             ready.append(msgspec.structs.replace(prompt, items=items))
         return tuple(ready)
 
@@ -316,19 +338,12 @@ def fetcher_of(
 
 
 def _apart(fetching: Coroutine[Any, Any, Fetched]) -> Fetched:
-    """Wait for a fetch that needs a loop: one of its own, in a thread of its own."""
-    outcome: list[Fetched | BaseException] = []
+    """Wait for a fetch that needs a loop: one in a thread of its own, which all simulations share."""
+    return asyncio.run_coroutine_threadsafe(fetching, _loop()).result()
 
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(fetching))
-        except BaseException as error:  # carried over to whoever waits
-            outcome.append(error)
 
-    thread = threading.Thread(target=run, name="vxml-fetch")
-    thread.start()
-    thread.join()
-    found = outcome[0]
-    if isinstance(found, BaseException):
-        raise found
-    return found
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="vxml-fetch", daemon=True).start()
+    return loop

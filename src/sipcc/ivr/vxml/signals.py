@@ -23,6 +23,9 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     | ``event`` | an event's name | `message` |
     | ``log`` | what <log> says | `label` |
     | ``result`` | what was understood | `mode`, `confidence` |
+    | ``nomatch`` | what was not | `mode`, `confidence` |
+    | ``say`` | in a simulation: what was played | `audio` |
+    | ``does`` | in a simulation: what the caller does | |
     """
 
     what: str

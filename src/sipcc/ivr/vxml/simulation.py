@@ -38,6 +38,7 @@ from sipcc.ivr.vxml.platform import (
     Waiting,
     Watched,
     fetcher_of,
+    told,
 )
 from sipcc.ivr.vxml.signals import Exit, Note
 
@@ -82,14 +83,16 @@ class Simulation:
         library: Library | None = None,
     ) -> None:
         self.notes: list[Note] = []
-        """Everything that the interpreter told, in its order."""
+        """Everything that happened, in its order; ``say`` and ``does`` are the platform's."""
         self.requests: list[FetchRequest] = []
         """Everything that was asked for by URL."""
         self.exit: Exit | None = None
         """How it ended; None while it waits."""
         self.waiting: Waiting = ""
         self._fetcher = Watched(fetcher_of(fetch, documents, folders), self.requests)
-        self._session = Caller(self._fetcher, language=language, caller=caller, dialled=dialled)
+        self._session = Caller(
+            self._fetcher, self.notes.append, language=language, caller=caller, dialled=dialled
+        )
         setup = Setup(
             library=library or Library(parse_limits),
             limits=limits,
@@ -147,6 +150,7 @@ class Simulation:
             raise NotWaiting(f"the document is over: {self.exit.reason}")
         if isinstance(deed, TransferEnds) and self.waiting != "transfer":
             raise NotWaiting(f"the document waits for {self.waiting}, not for a transfer")
+        self.notes.append(Note(what="does", text=told(deed)))
         self._go_on(deed)
 
     def _go_on(self, deed: Deed | None) -> None:

@@ -1,0 +1,101 @@
+"""`sipccd ivr vxml`: tries a VoiceXML document on a made-up caller; no telephone is needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+
+from sipcc.log import quiet
+
+if TYPE_CHECKING:
+    from sipcc.ivr.vxml import Note, Simulation
+
+
+@click.command()
+@click.argument("document")
+@click.option("--script", type=click.File(), help="A file that says what the caller does; - is stdin.")
+@click.option("--do", "lines", multiple=True, metavar="LINE", help='A line of a script, as in --do "keys 1".')
+@click.option("--language", default="en", show_default=True, help="The language of the caller's session.")
+@click.option("--caller", default="13800138000", show_default=True, help="The caller's number.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def vxml(
+    document: str, *, script: TextIO | None, lines: tuple[str, ...], language: str, caller: str, as_json: bool
+) -> None:
+    """Take a made-up caller through DOCUMENT, a VoiceXML file or its URL.
+
+    Time is made up too. A script has a line for each question: `say yes`, `keys 12#`, `silence`, `hangup`,
+    `transfer busy`. After it the caller is silent, and hangs up at last. The exit code is 1 when the document
+    failed.
+    """
+    from sipcc.ivr.vxml import simulate
+
+    deeds = [line for line in (script.read().splitlines() if script is not None else []) if line.strip()]
+    url, source = _source(document)
+    with quiet():
+        done = simulate(url, [*deeds, *lines], language=language, caller=caller, **source)
+    click.echo(_as_json(done) if as_json else _report(done))
+    assert done.exit is not None  # simulate comes to an end
+    sys.exit(1 if done.exit.reason in ("error", "limit") else 0)
+
+
+def _source(document: str) -> tuple[str, dict[str, Any]]:
+    """The URL of a document, and what gets it and those beside it."""
+    if urlsplit(document).scheme in ("http", "https"):
+        from sipcc.ivr.fetchhttp import HttpFetcher
+
+        fetcher = HttpFetcher()
+        fetcher.allow(document)
+        return document, {"fetch": fetcher}
+    path = Path(document).resolve()
+    if not path.is_file():
+        raise click.UsageError(f"there is no file {document!r}")
+    return path.as_uri(), {"folders": {f"{path.parent.as_uri()}/": path.parent}}
+
+
+def _report(done: Simulation) -> str:
+    lines = [f"{note.what:<8} {note.text}{_more(note)}".rstrip() for note in done.notes]
+    assert done.exit is not None
+    ended = done.exit
+    lines.append(f"{ended.reason:<8} {ended.event} {ended.message}".rstrip())
+    if ended.reason == "exit":
+        lines.append(f"value    {_shown(done)}")
+    lines.append(f"seconds  {done.seconds:.2f}, {len(done.requests)} requests")
+    return "\n".join(lines)
+
+
+def _more(note: Note) -> str:
+    return "".join(f"  {name}={value}" for name, value in note.details.items())
+
+
+def _shown(done: Simulation) -> str:
+    assert done.exit is not None
+    from sipcc.ivr.js import Undefined
+
+    value: object = done.exit.values or done.exit.value
+    return "undefined" if isinstance(value, Undefined) else msgspec.json.encode(value).decode()
+
+
+def _as_json(done: Simulation) -> bytes:
+    from sipcc.ivr.js import Undefined
+
+    assert done.exit is not None
+    value = done.exit.value
+    return msgspec.json.encode(
+        {
+            "prompts": done.prompts,
+            "logs": done.logs,
+            "events": done.events,
+            "visited": done.visited,
+            "requests": [request.target for request in done.requests],
+            "reason": done.exit.reason,
+            "event": done.exit.event,
+            "message": done.exit.message,
+            "value": None if isinstance(value, Undefined) else value,
+            "seconds": round(done.seconds, 3),
+        }
+    )
