@@ -11,6 +11,7 @@ import msgspec
 
 from sipcc import plugins
 from sipcc.config.environment import resolve_secrets
+from sipcc.config.prompts import catalogue_of
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.ivr.flows.check import World
@@ -18,7 +19,6 @@ from sipcc.ivr.flows.check import check_flows as find_defects
 from sipcc.ivr.flows.load import convert_flow, load_flow
 from sipcc.ivr.flows.model import Flow, FlowBase, Written
 from sipcc.ivr.flows.settings import FlowSettings
-from sipcc.ivr.prompts import PromptCatalogue
 from sipcc.reading.convert import did_you_mean
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
@@ -122,7 +122,7 @@ def world_of(config: Config, *, prompts: bool) -> World:
     return World(
         known=known,
         calendars={hours.name: hours for hours in config.hours},
-        catalogue=PromptCatalogue(config.ivr) if prompts else None,
+        catalogue=catalogue_of(config) if prompts else None,
         language=config.ivr.language,
     )
 

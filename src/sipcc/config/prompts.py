@@ -23,6 +23,13 @@ def checked_catalogue(config: Config, report: Report) -> PromptCatalogue:
     return catalogue
 
 
+def catalogue_of(config: Config) -> PromptCatalogue:
+    """The same, where the table itself was checked before."""
+    return PromptCatalogue(
+        config.ivr, table=load_table(FilePath(config.ivr.prompts))[0], live=_Queues(config)
+    )
+
+
 class _Queues:
     """Knows which queues there are, and lets them be empty; a `sipcc.ivr.prompts.LiveValues`."""
 

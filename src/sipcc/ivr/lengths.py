@@ -73,6 +73,11 @@ class Lengths:
     def _named(self, name: str, language: str) -> float:
         if name.startswith("silence:") and name[8:].isdecimal():
             return int(name[8:]) / 1000
+        text = "" if self._catalogue is None else self._catalogue.text_of(name, language)
+        if text:
+            return seconds_of_text(text)
+        if name.startswith("queue:"):
+            return seconds_of_text("12")
         if self._catalogue is None or self._catalogue.missing((name,), language):
             spoken = name.rpartition(":")[2] if name.startswith("say:") else re.sub("[_/-]+", " ", name)
             return seconds_of_text(spoken)

@@ -166,6 +166,11 @@ class PromptCatalogue:
         ]
         return self._speak(late) if late else None
 
+    def text_of(self, name: str, language: str) -> str:
+        """The text that is read for a name; empty where a file is played, or nothing is there."""
+        found = self._text(name, language or self._settings.language)
+        return "" if found is None else found.text
+
     def texts(self) -> list[tuple[str, str, str]]:
         """(text, language, voice) of all that can be spoken ahead."""
         return [each for each in self.table.texts() if not _LIVE.search(each[0])]
@@ -201,7 +206,9 @@ class PromptCatalogue:
         try:
             if name.startswith("text:"):
                 return None if name[5:].strip() else MissingPrompt(name, language, "the text is empty")
-            if _special(name):
+            if name.startswith("queue:") and self._live is None:
+                return None  # nobody here knows any queue
+            if is_special(name):
                 self._special_items(name, language)
                 return None
             found = self.find(name, language)
@@ -217,7 +224,7 @@ class PromptCatalogue:
 
     def _items(self, name: str, language: str) -> list[PlayItem]:
         try:
-            if _special(name):
+            if is_special(name):
                 return self._special_items(name, language)
             found = self.find(name, language)
         except ValueError:
@@ -254,7 +261,7 @@ class PromptCatalogue:
         try:
             if name.startswith("text:"):
                 return Found(None, "", name[5:])
-            found = None if _special(name) else self.find(name, language)
+            found = None if is_special(name) else self.find(name, language)
         except ValueError:
             return None
         return found if found is not None and found.path is None else None
@@ -375,7 +382,8 @@ def _other_language(found: Found, language: str) -> bool:
     return found.language != "" and base_language(found.language) != base_language(language)
 
 
-def _special(name: str) -> bool:
+def is_special(name: str) -> bool:
+    """Whether a name stands in no file and no table: a silence, a value, a text, what a queue has to tell."""
     return name.startswith(("silence:", "say:", "text:", "queue:"))
 
 

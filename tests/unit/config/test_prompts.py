@@ -7,6 +7,11 @@ from pathlib import Path
 from tests.unit.config.files import written
 
 from sipcc.config import check
+from sipcc.ivr.lengths import Lengths
+from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.prompttable import Entry, PromptTable
+from sipcc.ivr.settings import IvrSettings
+from sipcc.ivr.steps import Named, Text
 from sipcc.reading.findings import Finding
 
 QUEUE = '[[queues]]\nname = "sales"\n'
@@ -51,3 +56,43 @@ def test_queues_that_are_told_exist(tmp_path: Path) -> None:
     assert any("there is no queue 'slaes'; did you mean 'sales'?" in message for message in messages)
     good = config.replace("slaes", "sales")
     assert not any("queue:sales" in one.message for one in check(written(tmp_path, good), {}))
+
+
+FLOW = """
+[[users]]
+name = "1001"
+password = "correct-horse-1001"
+[[flows]]
+name = "line"
+fallback = "queue:sales"
+[flows.nodes.tell]
+type = "say"
+prompt = ["mine", "queue:sales:wait", {prompt = "text:Please wait."}]
+then = "queue:sales"
+"""
+
+
+def test_flows_may_name_texts_and_what_queues_have_to_tell(tmp_path: Path) -> None:
+    table = '[mine]\nen = "Waiting: {queue:sales:length}."\n'
+    assert found(tmp_path, table, QUEUE + FLOW) == []
+    wrong = found(tmp_path, table, QUEUE + FLOW.replace("sales:wait", "slaes:wait"))
+    assert ["no queue 'slaes'" in one.message for one in check(tmp_path / "sipcc.toml", {})].count(
+        True
+    ) == 1, wrong
+    broken = check(written(tmp_path, QUEUE + FLOW), {})
+    (tmp_path / "prompts" / "prompts.toml").write_text("[mine\n")
+    assert len(check(tmp_path / "sipcc.toml", {})) >= len(broken)  # told once, and nothing is raised
+
+
+def test_a_text_is_as_long_as_it_takes_to_be_read(tmp_path: Path) -> None:
+    table = PromptTable({"mine": {"en": Entry(text="Thank you for calling the bakery of our town.")}})
+    catalogue = PromptCatalogue(IvrSettings(prompts=str(tmp_path)), table=table)
+    lengths = Lengths(catalogue)
+    assert (
+        2.0
+        < lengths.seconds(Named("mine"), "en")
+        == lengths.seconds(Text(table.entries["mine"]["en"].text), "en")
+    )
+    assert lengths.seconds(Named("text:Hello."), "en") == lengths.seconds(Text("Hello."), "en")
+    assert lengths.seconds(Named("queue:sales:length"), "en") < 1.0
+    assert catalogue.misses.total() == 0

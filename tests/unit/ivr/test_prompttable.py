@@ -214,4 +214,8 @@ def test_a_library_without_a_voice_plays_files(tmp_path: Path) -> None:
     assert prompts.prepare(["hours"], "zh") is None
     assert prompts.resolve(["hours"], "zh") == list(FALLBACK)
     assert prompts.missing(["hours", "text:hello", "text: "], "zh")[0].name == "text: "
-    assert "running switch" in prompts.missing(["queue:sales:length"], "en")[0].message
+    assert prompts.missing(["queue:sales:length"], "en") == []  # nobody here knows
+    assert prompts.resolve(["queue:sales:length"], "en") == list(FALLBACK)
+    assert prompts.text_of("hours", "en") == "We are open from nine to six."
+    assert prompts.text_of("text:hello", "en") == "hello"
+    assert prompts.text_of("jingle", "en") == prompts.text_of("nothing", "en") == ""

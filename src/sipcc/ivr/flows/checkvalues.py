@@ -10,6 +10,7 @@ from sipcc.ivr.flows.check import Fault, Rule, View
 from sipcc.ivr.flows.model import BUILT_IN, Edge, Phrase, Said, Set, Variants
 from sipcc.ivr.flows.nodes import Lookup, Play
 from sipcc.ivr.lengths import SoundFacts, facts_of
+from sipcc.ivr.prompts import is_special
 from sipcc.ivr.say import base_language
 from sipcc.ivr.steps import Audio, Named, Text
 from sipcc.reading.lines import Path
@@ -97,8 +98,8 @@ def _prompt(view: View, node: str, path: Path, name: str, language: str) -> Iter
         for gap in gaps:
             hint = f"put {gap.name}.wav into the prompts' folder {wanted}/, or correct the name"
             yield Fault("E06", node, path, gap.message, hint)
-        found = None if gaps or name.startswith(("silence:", "say:")) else catalogue.find(name, wanted)
-        if found is not None:
+        found = None if gaps or is_special(name) else catalogue.find(name, wanted)
+        if found is not None and found.path is not None:
             yield from _sound(node, path, name, facts_of(str(found.path)))
 
 
