@@ -108,6 +108,7 @@ SHELLS = {
     "api/recalls.py",
     "api/server.py",
     "config/surroundings.py",
+    "ivr/bots/host.py",
     "ivr/bots/links.py",
     "ivr/bots/python.py",
     "ivr/bots/serve.py",

@@ -110,6 +110,11 @@ class StreamPlayer:
         """How much was played, without silence."""
         return ms_of_samples(self._played)
 
+    @property
+    def sounding(self) -> bool:
+        """True when the last frame was of the stream, and not silence while it waits for more."""
+        return self._sounding
+
     def feed(self, audio: bytes, *, last: bool = False) -> None:
         """Take in samples of 8 kHz; after the `last` ones the play ends by itself."""
         if self._ended:

@@ -197,7 +197,11 @@ class BotRunner:
         await self._guard(self.bot.on_audio(said, at_ms))
 
     async def tell(self, word: Key | Marked | Cleared | Played) -> None:
-        """Tell it something else; it may take its time."""
+        """Tell it something else."""
+        self.note(word)
+
+    def note(self, word: Key | Marked | Cleared | Played) -> None:
+        """The same at once; it takes its time."""
         if isinstance(word, Cleared):
             self.line.cleared(word)
         elif isinstance(word, Key | Marked):
