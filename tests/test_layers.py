@@ -54,7 +54,7 @@ HOMES = {
     "rich": ("cli/",),
     "structlog": ("log.py", "call/registry.py"),
     "dns": ("sip/dns.py",),
-    "websockets": ("sip/transport/ws.py", "ivr/bots/links.py", "ivr/speech/vosk.py"),
+    "websockets": ("sip/transport/ws.py", "ivr/bots/links.py", "ivr/bots/host.py", "ivr/speech/vosk.py"),
     "OpenSSL": ("rtp/dtls.py",),
     "cryptography": ("rtp/dtls.py",),
     "litestar": ("api/",),
