@@ -38,7 +38,7 @@ from sipcc.call.events import (
 from sipcc.clock import Clock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
-from sipcc.ivr.events import MenuEntered, MenuLeft
+from sipcc.ivr.events import FlowFellBack, MenuEntered, MenuLeft, NodeEntered, NodeLeft
 from sipcc.log import get_logger
 from sipcc.sip import Address, Endpoint, Flow
 from sipcc.sip.capture import file_header, record
@@ -224,6 +224,13 @@ def told(event: Event) -> tuple[str, str] | None:
             return f"menu {event.menu}", ""
         case MenuLeft():
             return f"menu {event.menu}: {event.destination}", event.reason
+        case NodeEntered():
+            return f"flow {event.flow}: {event.node}", event.kind
+        case NodeLeft():
+            tries = event.noinput + event.nomatch
+            return f"flow {event.flow}: {event.node} left by {event.edge}", f"{tries} tries" if tries else ""
+        case FlowFellBack():
+            return f"flow {event.flow}: fell back to {event.to}", event.reason
         case _:
             return None
 
