@@ -133,8 +133,6 @@ class Caller(SimSession):
         self.spoken: list[Spoke] = []
         self.step: Gather | Record | Transfer | None = None
         self._fetcher = fetcher
-        self._acts: list[Act] = []
-        self._sim = SimCaller(self._acts)
         self._plan: dict[str, object] | None = None
         self._folder = ""
         self._files = 0
@@ -227,17 +225,18 @@ class Caller(SimSession):
         soundings, _ = self._schedule(prompts)
         length = soundings[-1].ends - self.now() if soundings else 0.0
         after = getattr(deed, "after", None)
-        self._acts.append(Asked(anything=True))
-        self._acts.append(Wait(length + more if after is None else after))
+        start: list[Act] = [Asked(anything=True), Wait(length + more if after is None else after)]
         match deed:
             case Said():
-                self._acts.append(Say(deed.text, deed.confidence))
+                acts = [*start, Say(deed.text, deed.confidence)]
             case Pressed():
-                self._acts.append(Keys(deed.keys))
+                acts = [*start, Keys(deed.keys)]
             case HungUp():
-                self._acts.append(HangUp())
+                acts = [*start, HangUp()]
             case _:
-                self._acts[-2:] = [Silence()]
+                acts = [Asked(anything=True), Silence()]
+        # A caller of its own for each deed: one that still speaks would do the next one too late.
+        self._sim = SimCaller(acts)
 
     async def _ready(self, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
         """The prompts with sounds that cannot be had replaced; and note what will be heard."""
