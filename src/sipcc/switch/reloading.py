@@ -132,7 +132,7 @@ class Reloader:
             context.toll.load(config.toll, configured=named, unwanted=unwanted, opened=opened)
             switch.prompts = prompts
             switch.ringbacks.reloaded()
-            switch.speaking.read_ahead(prompts, switch.ringbacks.texts())
+            switch.speaking.read_ahead(switch)
             switch.calls.load(table, language=ivr.language)
             switch.lamps.load(config.users, config.agents)
             switch.voicemail.reloaded()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from math import ceil
 from typing import TYPE_CHECKING
 
 from sipcc.acd.comfort import SHORTEST
 from sipcc.errors import LocalProtocolError
+from sipcc.ivr.flows.texts import Speech, texts_of
 from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.settings import listed
 from sipcc.ivr.speech.recognise import make_recogniser
 from sipcc.ivr.speech.speaker import Speaker
 from sipcc.log import get_logger
@@ -75,13 +77,20 @@ class Speaking:
             clock=switch.clock,
         )
 
-    def read_ahead(self, prompts: PromptCatalogue, more: Iterable[tuple[str, str, str]] = ()) -> None:
-        """Have all texts of `prompts`, and `more`, spoken in the background."""
-        texts = [*prompts.texts(), *more]
+    def read_ahead(self, switch: Switch) -> None:
+        """Have what `switch` is known to say spoken in the background: prompts, ringbacks, menus, flows."""
+        config = switch.config
+        flows = (each.flow for each in switch.treatments.flows.playables.values() if each.flow is not None)
+        texts = [
+            *switch.prompts.texts(),
+            *switch.ringbacks.texts(),
+            *(text for flow in flows for text in texts_of(flow, config.ivr.language)),
+            *_of_menus(config),
+        ]
         if texts:
             self._scope.spawn(self._read(texts), name="read_ahead")
 
-    async def _read(self, texts: list[tuple[str, str, str]]) -> None:
+    async def _read(self, texts: list[Speech]) -> None:
         errors = await self.speaker.prepare(texts)
         if errors:
             _log.warning("prompts.not_spoken", texts=len(texts), error=str(errors[0]))
@@ -91,6 +100,15 @@ class Speaking:
     async def close(self) -> None:
         """Stop the voice."""
         await self.speaker.close()
+
+
+def _of_menus(config: Config) -> Iterator[Speech]:
+    """The texts that menus name as ``text:...``."""
+    for menu in config.menus:
+        names = (*menu.prompts, *listed(menu.noinput_prompt), *listed(menu.nomatch_prompt))
+        for name in names:
+            if name.startswith("text:") and "{" not in name:
+                yield name.removeprefix("text:"), menu.language or config.ivr.language, ""
 
 
 class QueueValues:

@@ -148,7 +148,7 @@ class Switch(Application):
             self.trunk_health.start()
             self.trunk_registrations.start()
             await self.door.open(self, self.config)
-            self.speaking.read_ahead(self.prompts, self.ringbacks.texts())
+            self.speaking.read_ahead(self)
             self.running = True
         except BaseException:
             await self.stop()
