@@ -74,6 +74,7 @@ class WebApps:
             on_failed=failed,
             permit=lambda url: _permit(fetcher, url),
             desk=self._desk,
+            secret_keys=app.secret_keys,
         )
         await runner.run()
 

@@ -58,7 +58,10 @@ def program(data: object, choose: Choose = lambda count: 0, at: str = "$") -> Pr
         raise BadAnswer(at, f"an array of verbs is needed, not {_kind(data)}")
     if len(data) > MAX_VERBS:
         raise BadAnswer(at, f"{len(data)} verbs are too many; {MAX_VERBS} may be in one answer")
-    return tuple(_verb(entry, f"{at}[{index}]", choose) for index, entry in enumerate(data))
+    try:
+        return tuple(_verb(entry, f"{at}[{index}]", choose) for index, entry in enumerate(data))
+    except RecursionError:
+        raise BadAnswer(at[:80], "it is nested too deep") from None
 
 
 def _verb(entry: object, at: str, choose: Choose) -> model.Verb:

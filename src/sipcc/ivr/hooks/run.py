@@ -23,6 +23,7 @@ from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
+from sipcc.ivr.hooks.sounds import hidden, mute, placed
 from sipcc.ivr.hooks.waiting import Lines
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
@@ -35,7 +36,6 @@ BREATH = 0.5
 """Seconds between repetitions of something that takes no time."""
 
 _SOCKETS = {"http": "ws", "https": "wss"}
-_PAGES = {"ws": "http", "wss": "https"}
 
 
 class Runner:
@@ -52,6 +52,7 @@ class Runner:
         on_failed: Callable[[str, str], None] = lambda kind, why: None,
         permit: Callable[[str], Awaitable[None]] | None = None,
         desk: Desk | None = None,
+        secret_keys: bool = False,
     ) -> None:
         """Make one for a call.
 
@@ -64,8 +65,9 @@ class Runner:
             on_failed: Told when it fails, with one word for how, and why.
             permit: Raises HookFailed for the URL of a stream that must not be opened; None takes all.
             desk: Who waits in queues, for applications that take them out; None for nobody else.
+            secret_keys: Whether answers by keys are shown nowhere.
         """
-        self._permit = permit
+        self._permit, self._secret_keys = permit, secret_keys
         self._lines = Lines(session, desk or Desk(), self._hook, self._verb, lambda: self._defaults)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
@@ -327,7 +329,7 @@ class Runner:
             if until is None:
                 played = await self._session.play(prompts)
             else:
-                played = (await self._session.gather(_mute(prompts, max(until - began, 0.01)))).played
+                played = (await self._session.gather(mute(prompts, max(until - began, 0.01)))).played
             total += played.seconds
             if until is not None and self._session.now() >= until:
                 break
@@ -348,7 +350,7 @@ class Runner:
             listen=self._defaults.listen if by.speech else None,
             collect=CollectSettings(timeout=0.0, terminators="", max_time=say.limit),
         )
-        result = await self._session.gather(step)
+        result = await self._gather(step)
         if result.outcome not in ("keys", "speech"):
             return await self._hook(say.hook, result.played)
         if not by.sticky:
@@ -357,9 +359,11 @@ class Runner:
 
     async def _ask(self, ask: model.Ask) -> Program | None:
         await self._answer()
-        result = await self._session.gather(
-            msgspec.structs.replace(ask.step, prompts=self._here(ask.step.prompts))
-        )
+        step = msgspec.structs.replace(ask.step, prompts=self._here(ask.step.prompts))
+        if self._secret_keys:
+            secret = msgspec.structs.replace(step.collect, secret=True)
+            step = msgspec.structs.replace(step, collect=secret)
+        result = await self._session.gather(step)
         answered = result.outcome in ("keys", "speech") or bool(result.keys)
         if not answered and not ask.silence_too:
             return None
@@ -425,26 +429,7 @@ class Runner:
         return await self._hook(stream.hook, result)
 
     def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
-        """`prompts` with the URLs in them made absolute: none is ever a file of ours."""
-        return tuple(
-            msgspec.structs.replace(prompt, items=tuple(self._item(item) for item in prompt.items))
-            for prompt in prompts
-        )
+        return placed(prompts, self._door.absolute)
 
-    def _item(self, item: steps.Spoken) -> steps.Spoken:
-        if not isinstance(item, steps.Audio):
-            return item
-        scheme, mark, rest = self._door.absolute(item.source).partition("://")
-        url = _PAGES.get(scheme, scheme) + mark + rest
-        if not url.startswith(("http://", "https://")):
-            raise BadAnswer(item.source, "only http: and https: can be played")
-        fallback = tuple(self._item(other) for other in item.fallback)
-        return msgspec.structs.replace(item, source=url, fallback=fallback)
-
-
-def _mute(prompts: tuple[steps.Prompt, ...], limit: float) -> steps.Gather:
-    """Prompts that nothing cuts but time."""
-    return steps.Gather(
-        prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
-        collect=CollectSettings(timeout=0.0, max_time=limit),
-    )
+    async def _gather(self, step: steps.Gather) -> steps.Gathered:
+        return await self._session.gather(hidden(step) if self._secret_keys else step)

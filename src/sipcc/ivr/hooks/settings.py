@@ -38,5 +38,7 @@ class WebAppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     secret: str = ""
     """With what requests are signed (``Jambonz-Signature``, ``X-Twilio-Signature``); empty signs none.
     ``env:NAME`` keeps it out of the file."""
+    secret_keys: bool = False
+    """Whether what callers type to it is shown in no log, event or recording, as card numbers need it."""
     account: str = "sipcc"
     """The account that it is told of, as ``account_sid`` or ``AccountSid``."""

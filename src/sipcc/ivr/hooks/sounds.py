@@ -1,11 +1,16 @@
-"""Texts and URLs of applications, as what can be said."""
+"""Texts and URLs of applications, as what can be said; and what is done with prompts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
+from sipcc.call.digits import CollectSettings
 from sipcc.ivr.hooks.model import BadAnswer
 from sipcc.ivr.hooks.xmltree import Element
 from sipcc.ivr.speech.ssml import ELEMENTS, SsmlBuilder, SsmlError, read_ssml
-from sipcc.ivr.steps import Audio, Named, Spoken, Text
+from sipcc.ivr.steps import Audio, Gather, Named, Prompt, Spoken, Text
 
 PROMPT = "prompt:"
 """How the URL begins that stands for a prompt of our catalogue."""
@@ -77,3 +82,44 @@ def sound(url: str, at: str, *, offset: float = 0.0) -> Spoken:
     if not url.strip() or (colon and "/" not in scheme and scheme.lower() not in {"http", "https"}):
         raise BadAnswer(at, f"{url[:80]!r} cannot be played; write http://, https:// or prompt:NAME")
     return Audio(url, offset=offset)
+
+
+# -- what is done with prompts -----------------------------------------------------------------------------
+
+_PAGES = {"ws": "http", "wss": "https"}
+
+
+def placed(prompts: tuple[Prompt, ...], absolute: Callable[[str], str]) -> tuple[Prompt, ...]:
+    """`prompts` with the URLs in them made absolute: none is ever a file of ours.
+
+    Raises:
+        BadAnswer: one leads to something that cannot be played.
+    """
+    return tuple(
+        msgspec.structs.replace(prompt, items=tuple(_placed(item, absolute) for item in prompt.items))
+        for prompt in prompts
+    )
+
+
+def _placed(item: Spoken, absolute: Callable[[str], str]) -> Spoken:
+    if not isinstance(item, Audio):
+        return item
+    scheme, mark, rest = absolute(item.source).partition("://")
+    url = _PAGES.get(scheme, scheme) + mark + rest
+    if not url.startswith(("http://", "https://")):
+        raise BadAnswer(item.source[:80], "only http: and https: can be played")
+    fallback = tuple(_placed(other, absolute) for other in item.fallback)
+    return msgspec.structs.replace(item, source=url, fallback=fallback)
+
+
+def mute(prompts: tuple[Prompt, ...], limit: float) -> Gather:
+    """Prompts that nothing cuts but time."""
+    return Gather(
+        prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
+        collect=CollectSettings(timeout=0.0, max_time=limit),
+    )
+
+
+def hidden(step: Gather) -> Gather:
+    """A question whose keys are shown nowhere."""
+    return msgspec.structs.replace(step, collect=msgspec.structs.replace(step.collect, secret=True))

@@ -138,3 +138,10 @@ async def test_answers_are_of_a_limited_size_and_have_a_limited_time() -> None:
     played = await drive({"/start": SAY}, timeout=2.0)
     (request,) = played.app.requests
     assert (request.timeout, request.max_bytes) == (2.0, 262_144)
+
+
+async def test_keys_that_are_secret_reach_only_the_application() -> None:
+    ask = [{"verb": "gather", "numDigits": 8, "actionHook": "/got"}]
+    played = await drive({"/start": ask, "/got": SAY}, "keys 62220001", secret_keys=True)
+    assert played.app.told("/got")["digits"] == "62220001"
+    assert "62220001" not in played.session.report()

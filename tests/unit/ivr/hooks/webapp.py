@@ -83,6 +83,7 @@ async def drive(
         fallback=Destination.parse(web.fallback),
         account=web.account,
         application=web.name,
+        secret_keys=web.secret_keys,
         on_failed=lambda kind, why: failures.append((kind, why)),
     )
     await runner.run()
