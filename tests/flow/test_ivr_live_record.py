@@ -336,3 +336,35 @@ async def test_a_prompt_is_silent_within_40_ms_of_the_key(tmp_path: Path) -> Non
             gaps.append(max(loud, default=pressed) - pressed)
         await caller.hangup()
     assert max(gaps) <= 0.04
+
+
+async def test_a_prompt_is_silent_soon_after_the_voice_began(tmp_path: Path) -> None:
+    gaps: list[float] = []
+
+    async def work(session: LiveSession) -> None:
+        while True:
+            step = Gather(prompts=named("welcome"), listen=Listen())
+            await session.gather(step)
+            await session.wait(1.0)
+
+    services = Services(recogniser=Scripted(*["bill"] * 20))
+    async with centre_with(tmp_path, work, services=services) as centre:
+        caller = await centre.carrier.call(LINE)
+        caller.media.be_silent()
+        chance = random.Random(3)
+        for _ in range(15):
+            await caller.hears(WELCOME_HZ, seconds=0.1)
+            await asyncio.sleep(0.3 + chance.random() * 0.2)
+            spoke = asyncio.get_running_loop().time()
+            caller.media.say(np.concatenate([tone(300, 1.0), audio.silence(30)]))
+            await asyncio.sleep(0.5)
+            loud = [
+                each.at
+                for each in caller.media.received[-60:]
+                if each.at > spoke and np.abs(g711.decode(each.payload, "PCMU")).max() > 500
+            ]
+            gaps.append(max(loud, default=spoke) - spoke)
+            await asyncio.sleep(0.6)
+            caller.media.be_silent()
+        await caller.hangup()
+    assert max(gaps) <= 0.06

@@ -17,7 +17,14 @@ from sipcc.call.legverbs import LegVerbs, Referring
 from sipcc.call.negotiate import MediaNegotiation
 from sipcc.errors import CallError, LocalProtocolError, ParseError, SipccError
 from sipcc.log import get_logger
-from sipcc.rtp.events import AudioTapped, DigitBegan, DigitEnded, MediaEvent, RecordingEnded
+from sipcc.rtp.events import (
+    AudioTapped,
+    DigitBegan,
+    DigitEnded,
+    MediaEvent,
+    RecordingEnded,
+    VoiceBegan,
+)
 from sipcc.rtp.flow import MediaPort, RtpStats
 from sipcc.sip.multipart import body_of
 
@@ -78,6 +85,8 @@ class Leg(LegOffers, LegVerbs):
         """Told when a recording of this leg is complete; whoever records sets it."""
         self.taps: list[AudioTap] = []
         """Who is told what this party says and hears."""
+        self.on_voice: Callable[[], None] | None = None
+        """Told when this party begins to speak; whoever has its port `listen_voice` sets it."""
         self.referrals = 0
         """How many transfers the far side has asked for."""
         self.refer_rate = TokenBucket(REFER_RATE, REFER_BURST)
@@ -408,7 +417,10 @@ class Leg(LegOffers, LegVerbs):
             for tap in self.taps:
                 tap.put(event)
             return
-        if isinstance(event, RecordingEnded):
+        if isinstance(event, VoiceBegan):
+            if self.on_voice is not None:
+                self.on_voice()
+        elif isinstance(event, RecordingEnded):
             if self.on_recorded is not None:
                 self.on_recorded(event)
         elif isinstance(event, DigitBegan | DigitEnded) and self._keys_by == "info":

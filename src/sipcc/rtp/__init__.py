@@ -31,6 +31,7 @@ from sipcc.rtp.events import (
     RecordingEnded,
     RtpBegan,
     RtpPaused,
+    VoiceBegan,
     WorkerLost,
 )
 from sipcc.rtp.flow import (
@@ -99,6 +100,7 @@ __all__ = [
     "RtpStats",
     "SrtpKeys",
     "StreamParams",
+    "VoiceBegan",
     "WorkerLost",
     "WorkerPool",
 ]

@@ -26,6 +26,7 @@ from sipcc.rtp.session import Session
 from sipcc.rtp.settings import MediaSettings
 from sipcc.rtp.tapings import Tapings
 from sipcc.rtp.tick import FrameClock
+from sipcc.rtp.vad import VoiceOnset
 from sipcc.rtp.voice import Voice
 from sipcc.rtp.webrtc import ProvedGate, denied_by, tie
 
@@ -93,6 +94,8 @@ class Control:
             case wire.Echo():
                 self.leave(session, now)
                 session.peer = session
+            case wire.ListenVoice():
+                session.onset = VoiceOnset() if command.on else None
             case wire.Tap():
                 session.tapped, session.tap_coded = command.on, command.coded
             case wire.Record():

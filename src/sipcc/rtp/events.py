@@ -96,6 +96,12 @@ class RtpPaused(msgspec.Struct, frozen=True, tag="rtp_paused"):
     port: str
 
 
+class VoiceBegan(msgspec.Struct, frozen=True, tag="voice_began"):
+    """Somebody begins to speak on a port that was told to `listen_voice`; once for each time it was told."""
+
+    port: str
+
+
 AlarmKind = Literal["one_way_in", "one_way_out", "loss", "jitter", "flood"]
 """``one_way_in``: the party sends and nothing arrives here; ``one_way_out``: what we send does not arrive;
 ``flood``: strangers send more than 250 packets a second to a port, which is told once."""
@@ -149,6 +155,7 @@ MediaEvent = (
     | MediaTimedOut
     | RtpBegan
     | RtpPaused
+    | VoiceBegan
     | MediaAlarm
     | RecordingEnded
     | WorkerLost

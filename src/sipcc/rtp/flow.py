@@ -346,6 +346,13 @@ class MediaPort(Protocol):
         """Tell by `RtpBegan` and `RtpPaused` whether audio comes, beginning with what is so now."""
         ...
 
+    def listen_voice(self, on: bool) -> None:
+        """Tell by `VoiceBegan` when somebody begins to speak, as soon as its packets come.
+
+        Only where these are G.711: other codecs are decoded by the clock, and `tap` tells of them.
+        """
+        ...
+
     def read_stats(self) -> RtpStats:
         """The statistics as last known (for a worker process: at most a second old)."""
         ...

@@ -114,7 +114,7 @@ _WAYS = ("Bridge", "Echo", "Join", "Supervise")
 ROOM_VERBS = frozenset({*_WAYS, "Unbridge", "Leave", "Mute", "Close"})
 """Verbs that change who hears whom, for others too."""
 _KEPT = (
-    *("Configure", "Aim", "Notice", *_WAYS, "Mute", "SecureKeys", "Tap"),
+    *("Configure", "Aim", "Notice", "ListenVoice", *_WAYS, "Mute", "SecureKeys", "Tap"),
     *("SetConsentTone", "Record", "PauseRecording", "Play", "PausePlaying"),
 )
 """Verbs that stay in force, in the order in which a port is built anew."""

@@ -53,6 +53,10 @@ class EnginePort:
         """Tell whether audio comes, or no more."""
         self._submit(wire.Notice(self.id, on))
 
+    def listen_voice(self, on: bool) -> None:
+        """Tell when somebody begins to speak, or no more."""
+        self._submit(wire.ListenVoice(self.id, on))
+
     def play(
         self, items: Iterable[PlayItem], *, loop: bool = False, shared: bool = False, token: int = 0
     ) -> None:

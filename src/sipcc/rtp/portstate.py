@@ -18,6 +18,7 @@ from sipcc.rtp.recorder import Recorder
 from sipcc.rtp.reports import Reports
 from sipcc.rtp.stats import Arrived, ReceiveStats, SendStats, summarize
 from sipcc.rtp.streaming import StreamPlayer
+from sipcc.rtp.vad import VoiceOnset
 from sipcc.rtp.voice import Voice
 from sipcc.rtp.wire import Event
 
@@ -90,6 +91,7 @@ class PortState:
         "noise_type",
         "number",
         "old_key",
+        "onset",
         "overflows",
         "owner",
         "packet_samples",
@@ -187,6 +189,8 @@ class PortState:
         """RTP timestamp of the last key that came: all packets of one press have the same."""
         self.old_key = -1
         """That of the last key before the present bridge, which was not meant for the peer."""
+        self.onset: VoiceOnset | None = None
+        """Set while it is wanted that somebody begins to speak."""
         self.ear = Ear()
         self.queueing = False
         """True while the 20 ms clock takes our frames, for the peer to hear."""

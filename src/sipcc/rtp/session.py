@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.dtmf import EventFrame
-from sipcc.rtp.events import AudioTapped
+from sipcc.rtp.events import AudioTapped, VoiceBegan
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from sipcc.rtp.hearing import count_lengths, leave_relay, receive_other
 from sipcc.rtp.latch import Address, Verdict
@@ -87,6 +87,9 @@ class Session(PortState):
             receive_other(self, payload_type, data[start:end], ssrc, sequence, timestamp, now)
             return
         payload = data[start:end]
+        if self.onset is not None and self.receiving and self.onset.hears(payload, self.law):
+            self.onset = None
+            self.owner.emit(VoiceBegan(self.id))
         if self.recorder is not None and self.receiving and not self.keying.covered:
             self.recorder.said(payload, self.coding, now=now, timestamp=timestamp)
         if self.relay is not None:

@@ -12,6 +12,12 @@ from collections import deque
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+
+from sipcc.rtp.codec import g711
+from sipcc.rtp.codec.g711 import Pcm
+from sipcc.rtp.flow import Law
+from sipcc.rtp.frame import FRAME_SAMPLES
 
 _QUIETEST_DB: Final = -65.0
 """The floor never falls below this: comfort noise and silence are alike."""
@@ -48,7 +54,11 @@ class VoiceDetector:
 
     def push(self, frame: bytes) -> bool:
         """Take 20 ms, 320 bytes of signed 16-bit little-endian samples at 8 kHz; whether somebody speaks."""
-        voice = self._is_voice(frame)
+        return self.push_samples(np.frombuffer(frame, dtype="<i2"))
+
+    def push_samples(self, samples: Pcm) -> bool:
+        """The same of samples."""
+        voice = self._is_voice(samples.astype(np.float32))
         self._lately.append(voice)
         self._quiet = 0 if voice else self._quiet + 1
         if not self.speaking:
@@ -57,8 +67,7 @@ class VoiceDetector:
             self.speaking = False
         return self.speaking
 
-    def _is_voice(self, frame: bytes) -> bool:
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
+    def _is_voice(self, samples: npt.NDArray[np.float32]) -> bool:
         if not len(samples):
             return False
         samples -= samples.mean()
@@ -75,3 +84,20 @@ class VoiceDetector:
         """The floor falls at once and rises slowly: 3 dB a second."""
         level_db = max(level_db, _QUIETEST_DB)
         self._floor_db = level_db if level_db < self._floor_db else min(level_db, self._floor_db + 0.06)
+
+
+class VoiceOnset:
+    """Hears that somebody begins to speak, in packets of G.711 as they come: no jitter buffer waits."""
+
+    def __init__(self) -> None:
+        self._detector = VoiceDetector()
+
+    def hears(self, payload: bytes, law: Law | None) -> bool:
+        """Take a packet; whether somebody speaks. In another codec than G.711 nobody ever does."""
+        if law is None:
+            return False
+        samples = g711.decode(payload, law)
+        found = False
+        for at in range(0, len(samples), FRAME_SAMPLES):
+            found = self._detector.push_samples(samples[at : at + FRAME_SAMPLES]) or found
+        return found

@@ -27,6 +27,7 @@ from sipcc.rtp.events import (
     RecordingEnded,
     RtpBegan,
     RtpPaused,
+    VoiceBegan,
     WorkerLost,
 )
 from sipcc.rtp.flow import PlayItem, Role, RtpStats, StreamParams
@@ -66,6 +67,13 @@ class Aim(msgspec.Struct, frozen=True, tag="aim"):
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """`MediaPort.notice`."""
+
+    port: str
+    on: bool
+
+
+class ListenVoice(msgspec.Struct, frozen=True, tag="listen_voice"):
+    """`MediaPort.listen_voice`."""
 
     port: str
     on: bool
@@ -234,6 +242,7 @@ Command = (
     Configure
     | Aim
     | Notice
+    | ListenVoice
     | Play
     | StopPlaying
     | PausePlaying
@@ -300,6 +309,7 @@ Event = (
     | MediaTimedOut
     | RtpBegan
     | RtpPaused
+    | VoiceBegan
     | MediaAlarm
     | RecordingEnded
     | WorkerLost

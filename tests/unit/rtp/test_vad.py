@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tests.speech import need_speech, speak
 
-from sipcc.rtp.vad import VoiceDetector
+from sipcc.rtp.codec import g711
+from sipcc.rtp.vad import VoiceDetector, VoiceOnset
 
 RATE = 8000
 
@@ -69,3 +70,14 @@ def test_speech_is_found_soon_over_noise(voice: str, text: str, within_ms: int, 
     found = onsets(said + noise(len(said) / RATE, level, 3))
     assert found
     assert 0 <= found[0] * 20 - 1000 <= within_ms
+
+
+def test_packets_of_any_length_and_either_law_tell_the_onset_once_they_have_it() -> None:
+    at = np.arange(RATE // 5) / RATE
+    voice = (8000 * np.sin(2 * np.pi * 200 * at)).astype(np.int16)
+    for law in ("PCMU", "PCMA"):
+        onset = VoiceOnset()
+        assert not onset.hears(g711.encode(np.zeros(480, dtype=np.int16), law), law)
+        assert not onset.hears(g711.encode(voice[:160], law), law)
+        assert onset.hears(g711.encode(voice[160:480], law), law)
+    assert not VoiceOnset().hears(b"\x00" * 160, None)
