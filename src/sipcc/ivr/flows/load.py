@@ -20,7 +20,7 @@ import msgspec
 from sipcc.errors import ConfigError
 from sipcc.ivr.flows import connecting, nodes
 from sipcc.ivr.flows.forms import problems, retry_problems
-from sipcc.ivr.flows.model import NODE_NAME, Flow, FlowHead, Node, Phrase, Retry, Written
+from sipcc.ivr.flows.model import NODE_NAME, SPECIAL, Flow, FlowHead, Node, Phrase, Retry, Written
 from sipcc.ivr.flows.phrases import plain
 from sipcc.reading.convert import convert_table, did_you_mean, shown
 from sipcc.reading.findings import Finding, Report
@@ -164,6 +164,8 @@ def _nodes(tables: Any, path: Path, report: Report) -> dict[str, Node]:
 def _node(name: str, table: Any, path: Path, report: Report) -> Node | None:
     if NODE_NAME.fullmatch(name) is None:
         report.error(path, f"{name!r} is no name for a node", "use letters, digits, _ and -")
+    elif name in SPECIAL:
+        report.error(path, f"{name!r} is a word that targets have", "give the node another name")
     if not isinstance(table, dict):
         report.error(path, f"expected a table, found {shown(table)}", "write its keys as key = value")
         return None

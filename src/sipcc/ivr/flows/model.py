@@ -238,6 +238,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """Of what it says: two flows with the same one are the same."""
     written: Written | None = None
+    _targets: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """What `target_of` has found."""
 
     def where(self, node: str = "", path: Path = ()) -> str:
         """``FILE:LINE:COLUMN`` of a node, or of a place below it; the name for a flow made in a program."""
@@ -261,6 +263,13 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
             edge if edge.target else Edge(edge.name, self.head.fallback, edge.path, edge.label)
             for edge in edges
         )
+
+    def target_of(self, node: str, edge: str) -> str:
+        """Where an edge of a node leads; empty when nothing is named, and for an edge that is not there."""
+        known = self._targets.get(node)
+        if known is None:
+            known = self._targets[node] = {each.name: each.target for each in self.edges_of(node)}
+        return known.get(edge, "")
 
     def resolve(self, target: str) -> Target:
         """What a target is."""
@@ -294,6 +303,8 @@ def names_in(template: str) -> Iterator[str]:
 
 def fill(template: str, values: Any) -> str:
     """The template with each name replaced by ``values(name)``."""
+    if "{" not in template and "}" not in template:
+        return template
 
     def one(match: re.Match[str]) -> str:
         return match[0][0] if match[0] in ("{{", "}}") else str(values(match[1]))

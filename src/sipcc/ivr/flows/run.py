@@ -210,7 +210,7 @@ class Run:
         edge = await self.visit(name, node)
         if isinstance(edge, Ending):
             return edge
-        target = next((one.target for one in flow.edges_of(name) if one.name == edge), "")
+        target = flow.target_of(name, edge)
         found = flow.resolve(target)
         if found.special == "back":
             if way and way[-1] == name:

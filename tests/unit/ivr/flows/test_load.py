@@ -162,6 +162,7 @@ def test_what_is_heard_can_be_written_in_many_ways() -> None:
         ),
         ("noinput = 1", "noinput = -1", "retry.noinput: the number of retries is negative"),
         ("[nodes.menu]", '[nodes."my menu"]', "nodes.my menu: 'my menu' is no name for a node"),
+        ("[nodes.menu]", "[nodes.back]", "nodes.back: 'back' is a word that targets have"),
         ("fallback =", "falback =", "bank.toml:2:1 falback: unknown key 'falback' (did you mean 'fallback'"),
         ("digits = 16", "digits = ", "bank.toml:9:10: this is not TOML: invalid value"),
     ],
