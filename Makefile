@@ -59,7 +59,7 @@ interop-smoke: setup foreign
 	$(BIN)/python -m pytest $(INTEROP_SMOKE:%=tests/interop/test_%.py) -q
 
 MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts bot conference srtp webrtc media_memory media_soak
-BENCHES := parse $(MEDIA_BENCHES) router day fold wait register blocked bombs garbage halfopen lossy calls api signalling ivr_sim vxml menus keystart
+BENCHES := parse $(MEDIA_BENCHES) router day fold wait register blocked bombs garbage halfopen lossy calls api signalling ivr_sim vxml menus keystart hooks
 
 bench: setup foreign
 	for bench in $(BENCHES); do $(BIN)/python -m benchmarks.$$bench || exit 1; done
