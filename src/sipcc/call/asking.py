@@ -95,7 +95,7 @@ class _Asking(Generic[H]):
         self._heard: H | None = None
         self._ear: asyncio.Task[None] | None = None
         self._ear_timer: asyncio.TimerHandle | None = None
-        self._playing = self._cut = False
+        self._playing = self._cut = self._deaf = False
         self._driver = Driver(self._collector, self._flush)
 
     async def run(self) -> Asked[H]:
@@ -161,15 +161,17 @@ class _Asking(Generic[H]):
         if self._ear_timer is not None:
             self._ear_timer.cancel()
         listen = self._question.listen
-        if listen is not None and self._ear is None and not self._collector.touched:
+        if listen is not None and self._ear is None and not self._deaf and not self._collector.touched:
             self._ear = asyncio.ensure_future(self._listen(listen))
 
     def _deafen(self) -> None:
         """Listen no more: whoever types does not answer by voice."""
         if self._ear_timer is not None:
             self._ear_timer.cancel()
+        self._deaf = True
         if self._ear is not None:
             self._ear.cancel()
+            self._ear = None  # a cancelled task knows its frames, and those know us
 
     async def _listen(self, listen: Callable[[Callable[[], None]], Coroutine[None, None, H]]) -> None:
         heard = await listen(self._voice_began)

@@ -204,7 +204,7 @@ class LiveSession:
                 hotword=score.hotword,
             )
             asked = await call.unless_ended(ask_for(call, question))
-        gathered = _gathered(asked, score)
+        gathered = _gathered(asked, score, secret=secret)
         self._tell(step, asked.collected, gathered)
         return gathered
 
@@ -262,7 +262,7 @@ class LiveSession:
         return await self.call.unless_ended(self.services.stream(self, step))
 
 
-def _gathered(asked: Asked[Understood], score: Score) -> Gathered:
+def _gathered(asked: Asked[Understood], score: Score, *, secret: bool) -> Gathered:
     played = Played(complete=not asked.barged, seconds=asked.seconds, reached=score.reached(asked.seconds))
     if asked.heard is not None:
         understood = asked.heard
@@ -272,13 +272,14 @@ def _gathered(asked: Asked[Understood], score: Score) -> Gathered:
             barged=asked.barged,
             played=played,
             recording=understood.recording,
+            secret=secret,
         )
     collected = asked.collected
     assert collected is not None  # one of the two has answered
     return Gathered(
         outcome="keys" if collected.outcome == "match" else collected.outcome,
         keys=collected.digits,
-        secret=collected.secret,
+        secret=secret,
         ended_with=collected.ended_with,
         barged=asked.barged,
         played=played,

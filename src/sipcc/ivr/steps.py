@@ -129,6 +129,8 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     """How many alternatives are wanted."""
     confidence: float = 0.0
     """What is surer than this counts, from 0 to 1."""
+    record: bool = False
+    """Whether what is said is wanted as a file, if the recogniser can keep one."""
 
 
 class Gather(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,11 +173,12 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     recording: str = ""
     """A file of what was said, if the recogniser keeps one."""
     secret: bool = False
-    """Whether `keys` are a secret, which no text about this shows."""
+    """Whether the answer is a secret, which no text about this shows."""
 
     def __repr__(self) -> str:
         keys = "*" * len(self.keys) if self.secret else self.keys
-        return f"Gathered({self.outcome}, {keys!r}, heard={self.heard!r}, barged={self.barged})"
+        heard = f"{len(self.heard)} texts" if self.secret else repr(self.heard)
+        return f"Gathered({self.outcome}, {keys!r}, heard={heard}, barged={self.barged})"
 
 
 # -- what else is done -------------------------------------------------------------------------------------
@@ -311,7 +314,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     """``ws://``, ``wss://`` or, for AudioSocket, ``tcp://HOST:PORT``."""
-    wire: Literal["twilio", "jambonz", "audiosocket"] = "twilio"
+    wire: Literal["twilio", "telnyx", "exotel", "plivo", "vonage", "jambonz", "audiosocket"] = "twilio"
     both_ways: bool = True
     """False only lets it listen."""
     parameters: dict[str, str] = {}
