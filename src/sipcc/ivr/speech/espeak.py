@@ -21,6 +21,9 @@ WORDS_A_MINUTE: Final = {"en": 170, "zh": 190}
 VOICES: Final = {"en": "en-us", "zh": "cmn-latn-pinyin"}
 """The voices of languages. The Chinese one reads characters; the voice ``cmn`` of many builds spells them."""
 
+AMPLITUDE: Final = 60
+"""Of 200: as loud as the recorded prompts, -24 dB of full scale; the program's own 100 is at the brink."""
+
 _PIECE = 16_384
 _MISSING = (
     "the program {program!r} is not there, nor the package espeakng-loader (install espeak-ng, or the extra:"
@@ -33,7 +36,7 @@ class EspeakVoice:
 
     def __init__(self, settings: SpeechSettings) -> None:
         self._settings = settings
-        self.key = f"espeak {settings.speed:g}"
+        self.key = f"espeak {settings.speed:g} {AMPLITUDE}"
 
     def voice_of(self, language: str, voice: str) -> str:
         """The name of a voice of espeak-ng; it knows most languages by their codes."""
@@ -66,9 +69,11 @@ class EspeakVoice:
     async def _start(self, voice: str, pace: int) -> Process:
         program = shutil.which(self._settings.espeak.program)
         if program is not None:
-            arguments = [program, "-v", voice, "-s", str(pace), "-b", "1", "--stdin", "--stdout"]
+            arguments = [program, "-v", voice, "-s", str(pace), "-a", str(AMPLITUDE)]
+            arguments += ["-b", "1", "--stdin", "--stdout"]
         elif importlib.util.find_spec("espeakng_loader") is not None:
-            arguments = [sys.executable, "-m", "sipcc.ivr.speech.espeaklib", voice, str(pace)]
+            arguments = [sys.executable, "-m", "sipcc.ivr.speech.espeaklib", voice]
+            arguments += [str(pace), str(AMPLITUDE)]
         else:
             raise SpeechError(_MISSING.format(program=self._settings.espeak.program))
         try:

@@ -1,8 +1,8 @@
 """Speaks by the library of espeak-ng as the package ``espeakng-loader`` has it; a program of its own.
 
-``python -m sipcc.ivr.speech.espeaklib VOICE PACE`` reads a text and writes a WAV, as ``espeak-ng --stdin
---stdout`` does. In a process of its own a text can be given up at any time, and the library, which knows just
-one speaker, serves several. Names and numbers of the calls: ``speak_lib.h`` of espeak-ng.
+``python -m sipcc.ivr.speech.espeaklib VOICE PACE AMPLITUDE`` reads a text and writes a WAV, as
+``espeak-ng --stdin --stdout`` does. In a process of its own a text can be given up at any time, and the
+library, which knows just one speaker, serves several. Names and numbers of the calls: ``speak_lib.h`` of espeak-ng.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from sipcc.ivr.speech.voice import wav_header
 
 _RETRIEVAL = 1
 _RATE = 1
+_VOLUME = 2
 _CHARS_UTF8 = 1
 _POS_CHARACTER = 1
 _UNKNOWN_SIZE = 0x7FFFF000
 
 
-def main(voice: str, pace: int) -> int:
+def main(voice: str, pace: int, amplitude: int) -> int:
     """Speak what comes on the standard input; the exit status."""
     import espeakng_loader
 
@@ -29,6 +30,7 @@ def main(voice: str, pace: int) -> int:
     if rate_hz <= 0 or library.espeak_SetVoiceByName(voice.encode()) != 0:
         return 1
     library.espeak_SetParameter(_RATE, pace, 0)
+    library.espeak_SetParameter(_VOLUME, amplitude, 0)
     out = sys.stdout.buffer
     out.write(wav_header(rate_hz, _UNKNOWN_SIZE))
 
@@ -49,4 +51,4 @@ def main(voice: str, pace: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

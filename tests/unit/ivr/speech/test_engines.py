@@ -14,6 +14,7 @@ import sys
 import time
 import types
 import wave
+from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -400,3 +401,18 @@ async def test_a_model_that_cannot_be_used(
     monkeypatch.setitem(sys.modules, "sherpa_onnx", None)
     with pytest.raises(SpeechError, match="pip install sherpa-onnx"):
         await speaks.speak("hello", language="en")
+
+
+@needs_espeak
+@pytest.mark.parametrize(
+    ("text", "language"), [("Your order is on its way.", "en"), ("您好，欢迎致电。", "zh")]
+)
+async def test_espeak_is_about_as_loud_as_the_recorded_prompts(
+    text: str, language: str, tmp_path: Path
+) -> None:
+    path = await Speaker(SpeechSettings(cache=str(tmp_path))).speak(text, language=language)
+    with wave.open(path) as file:
+        samples = array("h", file.readframes(file.getnframes()))
+    level_db = 10 * math.log10(sum(one * one for one in samples) / len(samples) / 32768**2)
+    assert -30 < level_db < -20
+    assert max(map(abs, samples)) < 30_000
