@@ -13,14 +13,14 @@ from sipcc.switch.bots import stream
 if TYPE_CHECKING:
     from sipcc.acd import QueueHandle, QueueResult
     from sipcc.acd.visit import Wait
-    from sipcc.ivr.speech import Speaker
+    from sipcc.switch.speaking import Speaking
     from sipcc.switch.treatments import Treatments
 
 _ENDED_BY: dict[str, Literal["agent", "caller"]] = {"callee": "agent", "caller": "caller"}
 
 
-def live_services(treatments: Treatments, speaker: Speaker) -> Services:
-    """The services of the switch that `treatments` belong to; `speaker` reads texts."""
+def live_services(treatments: Treatments, speaking: Speaking) -> Services:
+    """The services of the switch that `treatments` belong to; `speaking` has its voice and its ears."""
 
     async def enter_queue(call: Call, step: Enqueue) -> Left:
         return await _enter(treatments, call, step)
@@ -29,7 +29,8 @@ def live_services(treatments: Treatments, speaker: Speaker) -> Services:
         handler_of=treatments.handler_of,
         enter_queue=enter_queue,
         stream=stream,
-        voice=speaker,
+        voice=speaking.speaker,
+        recogniser=speaking.recogniser,
         sounds=_Sounds(treatments),
         judging=lambda call: treatments.talks.judging(call),
     )
