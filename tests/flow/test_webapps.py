@@ -13,6 +13,7 @@ from tests.unit.ivr.hooks.webapp import App
 
 from sipcc.call.events import Decision
 from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
+from sipcc.ivr.fetchguard import Guard
 from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.phone import Answer
 
@@ -38,6 +39,7 @@ class Net(App):
     def __init__(self, answers: Mapping[str, Any], *, slow: str = "") -> None:
         super().__init__({"/status": "", **answers})
         self._slow = slow
+        self.guard = Guard()
         self.allowed: list[str] = []
 
     def allow(self, url: str) -> None:
@@ -290,3 +292,13 @@ async def test_a_conference_ends_after_its_time(tmp_path: Path) -> None:
         await caller.hears(WELCOME_HZ)
         await caller.ended()
     assert "/over" in net.paths
+
+
+async def test_a_stream_to_an_address_inside_is_refused(tmp_path: Path) -> None:
+    net = Net({"/start": [{"verb": "listen", "url": "ws://10.1.2.3/audio"}]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+    (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+    assert decided.why.startswith("refused:")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from sipcc.call.destination import Destination
+from sipcc.ivr.bots.links import LinkEnded
 from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
 from sipcc.ivr.hooks.http import HttpDoor
 from sipcc.ivr.hooks.run import Runner
@@ -88,3 +91,54 @@ async def drive(
     )
     await runner.run()
     return Played(app, session, failures)
+
+
+Answer = Callable[["Peer", dict[str, Any]], None]
+
+
+class Peer:
+    """An application: it answers each message by a function."""
+
+    def __init__(self, answer: Answer, *, refuses: int = 0) -> None:
+        self.answer = answer
+        self.got: list[dict[str, Any]] = []
+        self.connects: list[dict[str, Any]] = []
+        self._refuses = refuses
+        self._inbox: asyncio.Queue[str | LinkEnded] = asyncio.Queue()
+
+    async def connect(
+        self, url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float
+    ) -> Peer:
+        self.connects.append({"url": url, "protocols": list(protocols), "headers": dict(headers)})
+        if len(self.connects) <= self._refuses:
+            raise OSError("refused")
+        self._inbox = asyncio.Queue()
+        return self
+
+    async def send(self, message: str | bytes) -> None:
+        data = json.loads(message)
+        self.got.append(data)
+        self.answer(self, data)
+
+    async def receive(self) -> str | bytes:
+        item = await self._inbox.get()
+        if isinstance(item, LinkEnded):
+            raise item
+        return item
+
+    async def close(self) -> None:
+        self.say("closed")
+
+    def say(self, message: object) -> None:
+        """Let us receive something; ``lost`` and ``closed`` end the connection."""
+        if message in ("lost", "closed"):
+            self._inbox.put_nowait(LinkEnded(lost=message == "lost"))
+        else:
+            self._inbox.put_nowait(message if isinstance(message, str) else json.dumps(message))
+
+    def ack(self, message: dict[str, Any], verbs: object) -> None:
+        self.say({"type": "ack", "msgid": message["msgid"], "data": verbs})
+
+    @property
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.got]
