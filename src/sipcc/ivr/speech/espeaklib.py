@@ -2,7 +2,8 @@
 
 ``python -m sipcc.ivr.speech.espeaklib VOICE PACE AMPLITUDE`` reads a text and writes a WAV, as
 ``espeak-ng --stdin --stdout`` does. In a process of its own a text can be given up at any time, and the
-library, which knows just one speaker, serves several. Names and numbers of the calls: ``speak_lib.h`` of espeak-ng.
+library, which knows just one speaker, serves several. Names and numbers of the calls: ``speak_lib.h`` of
+espeak-ng.
 """
 
 from __future__ import annotations
