@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ from tests.interop.field import Field
 from tests.interop.phones import TONES, Phones, last_call, pause
 from tests.interop.programs import ROOT, Program, Softphone, free_port, need, wait_until
 
+from sipcc.ivr.bots.dialects import ExotelPlatform, PlivoPlatform, TelnyxPlatform, VonagePlatform
+from sipcc.ivr.bots.twilio import TwilioPlatform
+from sipcc.ivr.bots.words import Clear, Cleared, Facts, Key, Marked, Speak
+from sipcc.rtp.codec import g711
 from sipcc.testing import audio
 
 PIPECAT = ROOT / "build" / "bots" / "bin" / "python"
@@ -221,3 +227,46 @@ def test_a_foreign_audiosocket_hears_speaks_and_hangs_up(site: Site) -> None:
     assert len(start["uuid"]) == 36
     assert hangup["frames"] > 150
     bot.end()
+
+
+WIRES: dict[str, type[Any]] = {
+    "twilio": TwilioPlatform,
+    "telnyx": TelnyxPlatform,
+    "exotel": ExotelPlatform,
+    "plivo": PlivoPlatform,
+    "vonage": VonagePlatform,
+}
+
+
+def test_pipecat_reads_what_we_write_and_we_read_what_it_writes_on_five_wires() -> None:
+    need_bots()
+    samples = audio.tone(BOT_HZ, 0.02)
+    pcm = samples.astype("<i2").tobytes()
+    wires = {kind: make(Facts(call="c", stream="s", parameters={"a": "b"})) for kind, make in WIRES.items()}
+    messages: dict[str, list[dict[str, str]]] = {}
+    for kind, wire in wires.items():
+        said = g711.encode(samples, "PCMU") if wire.form.law else pcm
+        written = [*wire.begin(), *wire.hear(said, b"", 20), *wire.tell(Key("5", 100))]
+        written += [*wire.tell(Marked('"m"')), *wire.tell(Cleared(20, 20)), *wire.end()]
+        messages[kind] = [
+            {"bytes": base64.b64encode(message).decode()} if isinstance(message, bytes) else {"text": message}
+            for message in written
+        ]
+    asked = json.dumps({"messages": messages, "audio": base64.b64encode(pcm).decode()})
+    script = str(Path(__file__).with_name("pipecat_golden.py"))
+    done = subprocess.run([str(PIPECAT), script], input=asked, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    coded = g711.decode(g711.encode(samples, "PCMU"), "PCMU").tobytes()
+    for kind, wire in wires.items():
+        heard = base64.b64encode(coded if wire.form.law else pcm).decode()
+        assert answers[kind]["heard"] == [["audio", heard, "8000"], ["key", "5"]], kind
+        (spoken,), (cleared,) = (
+            wire.receive(base64.b64decode(said["bytes"]) if "bytes" in said else said["text"])
+            for said in answers[kind]["said"]
+        )
+        assert isinstance(spoken, Speak), kind
+        assert cleared == Clear(), kind
+        back = g711.decode(spoken.audio, "PCMU") if wire.form.law else np.frombuffer(spoken.audio, "<i2")
+        assert np.max(np.abs(back.astype(int) - samples)) <= (700 if wire.form.law else 0), kind
+        assert wire.counts.malformed == wire.counts.unknown == 0, kind

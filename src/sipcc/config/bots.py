@@ -32,8 +32,8 @@ def check_bots(bots: Sequence[tuple[int, BotSettings]], names: Names, report: Re
             report.error((*path, "secret"), "it is no value of a header", "write it in one line of ASCII")
         if bot.wire == "audiosocket" and bot.secret:
             report.warn((*path, "secret"), "AudioSocket has no place for a secret", "leave it out")
-        if bot.wire == "twilio" and bot.rate_hz != 8000:
-            report.error((*path, "rate_hz"), "Twilio Media Streams have 8000 Hz", "leave it out")
+        if bot.wire in ("twilio", "telnyx", "plivo") and bot.rate_hz != 8000:
+            report.error((*path, "rate_hz"), f"streams of {bot.wire} have 8000 Hz", "leave it out")
         if bot.fallback.startswith(("bot:", "app:")):
             report.error(
                 (*path, "fallback"), f"{bot.fallback!r} may fail as well", 'name a queue, as in "queue:NAME"'

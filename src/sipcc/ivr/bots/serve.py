@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.ivr.bots import links
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
+from sipcc.ivr.bots.dialects import ExotelPlatform, PlivoPlatform, TelnyxPlatform, VonagePlatform
 from sipcc.ivr.bots.jambonz import PROTOCOLS, JambonzPlatform
 from sipcc.ivr.bots.talk import Conversation
 from sipcc.ivr.bots.twilio import TwilioPlatform
@@ -110,6 +111,14 @@ def wire_for(session: LiveSession, step: Stream) -> PlatformWire:
     match step.wire:
         case "twilio":
             return TwilioPlatform(facts, extended=step.extended)
+        case "telnyx":
+            return TelnyxPlatform(facts, extended=step.extended)
+        case "exotel":
+            return ExotelPlatform(facts, extended=step.extended)
+        case "plivo":
+            return PlivoPlatform(facts, extended=step.extended)
+        case "vonage":
+            return VonagePlatform(facts, extended=step.extended)
         case "jambonz":
             return JambonzPlatform(facts, extended=step.extended)
         case "audiosocket":

@@ -50,13 +50,15 @@ class Mouth:
 
     def take(self, audio: bytes, rate_hz: int = 0) -> bytes:
         """The next piece of what the bot says; `rate_hz` where it is not that of the form."""
-        if self._form.law is not None:
+        law = self._form.law
+        if law is not None and not rate_hz:
             return audio
         rate_hz = rate_hz or self._form.rate_hz
         feed = self._feeds.get(rate_hz)
         if feed is None:
             feed = self._feeds[rate_hz] = SpeechFeed(rate_hz)
-        return feed.push(audio)
+        samples = feed.push(audio)
+        return samples if law is None or not samples else _coded(samples, "", law)
 
     def clip(self, audio: bytes, rate_hz: int) -> bytes:
         """A whole piece of 16-bit samples."""

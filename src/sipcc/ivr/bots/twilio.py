@@ -97,7 +97,7 @@ class TwilioPlatform:
         self.counts = Counts()
         self.form = msgspec.structs.replace(FORM, mix=facts.form.mix)
         self.extended = extended
-        self._account = account
+        self.account = account
         self._sequence = 0
         self._chunk = 0
 
@@ -106,14 +106,14 @@ class TwilioPlatform:
         facts = self.facts
         connected = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
         start = {
-            "accountSid": self._account,
+            "accountSid": self.account,
             "streamSid": facts.stream,
             "callSid": facts.call,
             "tracks": ["inbound"] if self.form.mix == "mono" else ["inbound", "outbound"],
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
             "customParameters": facts.parameters,
         }
-        return [_encode(connected).decode(), self._message("start", start=start)]
+        return [_encode(connected).decode(), self.message("start", start=start)]
 
     def hear(self, said: bytes, heard: bytes, at_ms: int) -> list[str]:
         """The messages of 20 ms: what the caller says, and what it hears where that is wanted."""
@@ -126,45 +126,50 @@ class TwilioPlatform:
         self._chunk += 1
         payload = base64.b64encode(audio).decode()
         media = {"track": track, "chunk": str(self._chunk), "timestamp": str(at_ms), "payload": payload}
-        return self._message("media", media=media)
+        return self.message("media", media=media)
 
     def tell(self, word: Key | Marked | Cleared | Played) -> list[str]:
         """The messages of something else."""
         match word:
             case Key():
-                return self._key(word)
+                return self.key(word)
             case Marked():
-                return self._marked(word)
+                return self.marked(word)
             case Cleared():
-                return self._cleared(word)
+                return self.cleared(word)
             case Played():
                 return []  # there are no clips on this wire
 
-    def _key(self, word: Key) -> list[str]:
+    def key(self, word: Key) -> list[str]:
         """The message of a key."""
-        return [self._message("dtmf", dtmf={"track": "inbound_track", "digit": word.digit})]
+        return [self.message("dtmf", dtmf={"track": "inbound_track", "digit": word.digit})]
 
-    def _marked(self, word: Marked) -> list[str]:
+    def marked(self, word: Marked) -> list[str]:
         """The echo of a mark; it comes for a cleared one too."""
         mark: dict[str, object] = {"name": word.name}
         if self.extended and word.ms is not None:
             mark["heardMs"] = word.ms
-        return [self._message("mark", mark=mark)]
+        return [self.message("mark", mark=mark)]
 
-    def _cleared(self, word: Cleared) -> list[str]:
+    def cleared(self, word: Cleared) -> list[str]:
         """How much was heard, for a bot that may be told."""
         if not self.extended:
             return []
-        return [self._message("sipcc", sipcc=extension.write_cleared(word))]
+        return [self.message("sipcc", sipcc=extension.write_cleared(word))]
 
     def end(self) -> list[str]:
         """The last message."""
-        return [self._message("stop", stop={"accountSid": self._account, "callSid": self.facts.call})]
+        return [self.message("stop", stop={"accountSid": self.account, "callSid": self.facts.call})]
 
-    def _message(self, event: str, **content: object) -> str:
-        self._sequence += 1
-        head = {"event": event, "sequenceNumber": str(self._sequence)}
+    def message(self, event: str, **content: object) -> str:
+        """One message with its number."""
+        head = {"event": event, "sequenceNumber": str(self.next_sequence())}
         return _encode({**head, **content, "streamSid": self.facts.stream}).decode()
+
+    def next_sequence(self) -> int:
+        """The number of the next message, from 1."""
+        self._sequence += 1
+        return self._sequence
 
     def receive(self, message: str | bytes) -> list[FromBot]:
         """What the bot wants by a message."""
@@ -172,23 +177,28 @@ class TwilioPlatform:
             self.counts.malformed += 1
             return []
         try:
-            read = _bot_decoder.decode(message)
-            match read.event:
-                case "media" if read.media is not None:
-                    return [Speak(_unpacked(read.media.payload))]
-                case "mark" if read.mark is not None:
-                    return [Mark(read.mark.name[:MAX_NAME])]
-                case "clear":
-                    return [Clear()]
-                case "sipcc" if read.sipcc is not None:
-                    self.extended = True
-                    return extension.read(read.sipcc)
-                case "media" | "mark" | "sipcc":
-                    self.counts.malformed += 1
-                case _:
-                    self.counts.unknown += 1
+            return self.read(message)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             self.counts.malformed += 1
+        return []
+
+    def read(self, message: str) -> list[FromBot]:
+        """What the bot wants by a text; ValueError or msgspec's errors for one that is malformed."""
+        read = _bot_decoder.decode(message)
+        match read.event:
+            case "media" if read.media is not None:
+                return [Speak(unpacked(read.media.payload))]
+            case "mark" if read.mark is not None:
+                return [Mark(read.mark.name[:MAX_NAME])]
+            case "clear":
+                return [Clear()]
+            case "sipcc" if read.sipcc is not None:
+                self.extended = True
+                return extension.read(read.sipcc)
+            case "media" | "mark" | "sipcc":
+                raise ValueError("nothing is in it")
+            case _:
+                self.counts.unknown += 1
         return []
 
 
@@ -220,7 +230,7 @@ class TwilioBot:
             case "media" if read.media is not None and self.facts is not None:
                 if read.media.track != "inbound":
                     return []
-                return [Heard(_unpacked(read.media.payload), int(read.media.timestamp))]
+                return [Heard(unpacked(read.media.payload), int(read.media.timestamp))]
             case "dtmf" if read.dtmf is not None and read.dtmf.digit in _KEYS:
                 return [Key(read.dtmf.digit)]
             case "mark" if read.mark is not None:
@@ -268,7 +278,8 @@ def _facts_of(start: _Start) -> Facts:
     )
 
 
-def _unpacked(payload: str) -> bytes:
+def unpacked(payload: str) -> bytes:
+    """Bytes of base64; ValueError for what is none."""
     try:
         return base64.b64decode(payload, validate=True)
     except binascii.Error as error:
