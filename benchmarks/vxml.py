@@ -1,9 +1,9 @@
 """How many VoiceXML documents does one core take a caller through in a second?
 
-A session is a call: an engine for its scripts, documents from memory, the form interpretation algorithm, the
-real collector of keys, and a made-up caller in virtual time. Counted are the documents that were entered: with
-trees that were read before, as in a switch that serves many calls, and read anew each time. The floor is what
-no interpreter can undercut: reading the same documents by expat alone, and a bare engine for each call.
+A session is a call: an engine for its scripts, documents from memory, the form interpretation algorithm,
+the real collector of keys, and a made-up caller in virtual time. Counted are the documents that were entered:
+with trees that were read before, as in a switch that serves many calls, and read anew each time. The floor is
+what no interpreter can undercut: reading the same documents by expat alone, and a bare engine for each call.
 
     python -m benchmarks.vxml [--smoke] [--json FILE]
 

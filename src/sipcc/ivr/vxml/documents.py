@@ -32,6 +32,19 @@ class Document:
         named = self.root.get("application")
         return urldefrag(urljoin(self.base, named.strip())).url if named else ""
 
+    def base_of(self, element: Element) -> str:
+        """What URLs in an element of this document are relative to."""
+        bases = []
+        inner: Element | None = element
+        while inner is not None and inner is not self.root:
+            if (base := inner.get("xml:base")) is not None:
+                bases.append(base)
+            inner = inner.parent
+        url = self.base
+        for base in reversed(bases):
+            url = urljoin(url, base)
+        return url
+
     def dialog(self, name: str) -> Element | None:
         """A dialog by its id, or the first one for an empty name."""
         if name:

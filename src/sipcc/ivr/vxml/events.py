@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from sipcc.ivr.js import UNDEFINED
 from sipcc.ivr.steps import Prompt, Text
 from sipcc.ivr.vxml.check import CATCHES
 from sipcc.ivr.vxml.errors import Event, Thrown
@@ -91,19 +92,24 @@ async def handle(machine: Machine, place: Place, event: Event, counters: Counter
         machine.note(Note(what="event", text=event.name, details=details))
         counters.add(event.name)
         try:
-            catch = find(place, event.name, counters)
+            inner = _described(place, event)
+            catch = find(inner, event.name, counters)
             if catch is None:
                 by_default(machine, place, event)
-                return
-            inner = place.inner()
-            inner.engine.set(inner.chain[-1], "_event", event.name)
-            inner.engine.declare(inner.chain[-1], "_message")
-            if event.message is not None:
-                inner.engine.set(inner.chain[-1], "_message", event.message)
-            await execute(machine, inner, catch)
+            else:
+                await execute(machine, inner, catch)
             return
         except Thrown as again:
             event = again.event
+
+
+def _described(place: Place, event: Event) -> Place:
+    """The place with a scope in which the event and its message stand."""
+    inner = place.inner()
+    scope = inner.chain[-1]
+    inner.engine.set(scope, "_event", event.name)
+    inner.engine.set(scope, "_message", UNDEFINED if event.message is None else event.message)
+    return inner
 
 
 class _Default(NamedTuple):

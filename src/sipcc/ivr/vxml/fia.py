@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sipcc.ivr.js import Json, Undefined, root_of
+from sipcc.ivr.js import UNDEFINED, Json, Undefined, root_of
 from sipcc.ivr.vxml.calls import record, transfer
 from sipcc.ivr.vxml.check import INPUT_ITEMS, ITEMS
 from sipcc.ivr.vxml.data import fetch_data
 from sipcc.ivr.vxml.errors import Event, Thrown, semantic
 from sipcc.ivr.vxml.events import Counters, find, handle
 from sipcc.ivr.vxml.executable import event_of, execute, message_of
-from sipcc.ivr.vxml.inputs import Result, ask, base_of_owner
+from sipcc.ivr.vxml.inputs import Result, ask
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.navigate import follow, load_script
 from sipcc.ivr.vxml.parse import Element
@@ -76,7 +76,7 @@ class Visit:
             local = name.removeprefix("dialog.")
             if local in by_name:
                 by_name[local].reset()
-                self.machine.engine.set(self._scope, local, _UNDEFINED)
+                self.machine.engine.set(self._scope, local, UNDEFINED)
             elif root_of(name):
                 place.assign(name, "undefined")
             else:
@@ -108,8 +108,8 @@ class Visit:
         self.machine.note(Note(what="dialog", text=self.dialog.get("id") or ""))
         try:
             await self._begin(parameters)
-        except Thrown as thrown:
-            await self._handle(thrown.event, None)
+        except NextItem as signal:
+            self._go_to(signal)
         while True:
             self.machine.step(self.dialog)
             try:
@@ -122,26 +122,41 @@ class Visit:
                 self._go_to(signal)
 
     async def _begin(self, parameters: Mapping[str, object]) -> None:
-        """Declare variables and items, and run scripts, in the order of the document."""
+        """Declare variables and items, and run scripts, in the order of the document.
+
+        Where one of them fails and a handler does not go elsewhere, the others are done all the same.
+        """
         left = dict(parameters)
+        elements = list(self.dialog.elements("var", "script", "data", *ITEMS))
         if self.dialog.tag == "menu":
-            self._declare_item(self.dialog)
-        for element in self.dialog.elements("var", "script", "data", *ITEMS):
-            if element.tag == "var":
-                name = element.attributes["name"]
-                if name in left:
-                    self._place.new_name(name)
-                    self.machine.engine.put(self._scope, name, left.pop(name))
-                else:
-                    self._place.declare(name, element.get("expr"))
-            elif element.tag == "script":
-                self._place.script(await load_script(self.machine, self._place, element))
-            elif element.tag == "data":
-                await fetch_data(self.machine, self._place, element)
-            else:
-                self._declare_item(element)
+            elements.append(self.dialog)
+        for element in elements:
+            try:
+                await self._initialise(element, left)
+            except Thrown as thrown:
+                await self._handle(thrown.event, None)
+                self._quiet = False
         if left:
-            self._refuse(sorted(left))
+            try:
+                self._refuse(sorted(left))
+            except Thrown as thrown:
+                await self._handle(thrown.event, None)
+                self._quiet = False
+
+    async def _initialise(self, element: Element, parameters: dict[str, object]) -> None:
+        if element.tag == "var":
+            name = element.attributes["name"]
+            if name in parameters:
+                self._place.new_name(name)
+                self.machine.engine.put(self._scope, name, parameters.pop(name))
+            else:
+                self._place.declare(name, element.get("expr"))
+        elif element.tag == "script":
+            self._place.script(await load_script(self.machine, self._place, element))
+        elif element.tag == "data":
+            await fetch_data(self.machine, self._place, element)
+        else:
+            self._declare_item(element)
 
     def _refuse(self, names: list[str]) -> None:
         """Parameters that the form does not declare; whoever knows what to do about it is asked."""
@@ -157,13 +172,13 @@ class Visit:
         item = Item(element, self._place.new_name(name) if name is not None else f" {len(self.items)}")
         self.items.append(item)
         engine = self.machine.engine
-        engine.set(self._scope, item.name, _UNDEFINED)
+        engine.set(self._scope, item.name, UNDEFINED)
         expression = element.get("expr") if element.tag != "menu" else None
         if expression is not None:
             engine.put(self._scope, item.name, self._place.keep(expression))
 
     def _go_to(self, signal: NextItem) -> None:
-        self._next = next(item for item in self.items if item.name == signal.name)
+        self._next = next((item for item in self.items if item.name == signal.name), None)
         self._quiet = signal.quiet
 
     def _first_input(self) -> Item | None:
@@ -283,7 +298,7 @@ class Visit:
         element, place = grammar.owner, self._at(item)
         if "event" in element.attributes or "eventexpr" in element.attributes:
             raise Thrown(event_of(place, element), message_of(place, element))
-        await follow(self.machine, place, element, element, base_of_owner(place, grammar))
+        await follow(self.machine, place, element, element, grammar.document.base_of(element))
 
     def _fill_item(self, result: Result, item: Item) -> None:
         value = result.interpretation
@@ -346,9 +361,6 @@ class Visit:
         if action.get("mode") == "any":
             return True
         return all(self.machine.engine.defined(self._scope, name) for name in names)
-
-
-_UNDEFINED: Final = Undefined()
 
 
 def _slot(value: Json | Undefined, path: str) -> tuple[bool, Json]:

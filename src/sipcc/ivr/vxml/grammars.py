@@ -199,7 +199,7 @@ async def _of_item(
 def _options(field: Element) -> Iterator[Source]:
     keys = [keys for _, keys in options_of(field)] if field.tag == "field" else []
     for option, typed in zip(field.elements("option"), keys, strict=False):
-        text = " ".join(option.text.split())
+        text = option.text.strip()
         value: Json = option.get("value") or text or typed
         if text:
             yield Phrase(text, value, approximate=option.get("accept") == "approximate")
@@ -299,7 +299,7 @@ async def _load(
     if media_type and media_type not in _TYPES:
         raise Thrown("error.unsupported.format", f"a grammar of the type {media_type} cannot be read")
     language = element.language or place.context.document.root.get("xml:lang") or machine.session.language
-    base = urljoin(document.base, element.base)
+    base = document.base_of(element)
     if source is not None and source.startswith(SCHEME):
         return await _builtin(machine, source, language)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urljoin
 
 import msgspec
 
 from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
-from sipcc.ivr.js import Json, Undefined
+from sipcc.ivr.js import UNDEFINED, Json, Undefined
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, NoKeys, active_grammars
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
-from sipcc.ivr.vxml.properties import number
+from sipcc.ivr.vxml.properties import flag, number
 from sipcc.ivr.vxml.scope import Place
 from sipcc.ivr.vxml.signals import Note
 
@@ -57,7 +58,7 @@ async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
         raise semantic("an answer is expected, and no grammar is active")
     step = _question(machine, place, grammars)
     application = place.context.application.scope
-    machine.engine.set(application, "lastresult$", _UNDEFINED)
+    machine.engine.set(application, "lastresult$", UNDEFINED)
     gathered = await machine.verb(machine.session.gather(step))
     machine.heard_of()
     if gathered.outcome == "noinput":
@@ -75,9 +76,6 @@ async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
     if not results:
         raise Thrown("nomatch")
     return results[0]
-
-
-_UNDEFINED: Final = Undefined()
 
 
 def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gather:
@@ -119,7 +117,12 @@ def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Liste
         max_time=machine.seconds(place, "maxspeechtimeout"),
         best=max(int(best), 1),
         confidence=_level(machine, place),
+        record=_keeps(machine, place),
     )
+
+
+def _keeps(machine: Machine, place: Place) -> bool:
+    return flag(machine.property(place, "recordutterance"), "recordutterance")
 
 
 def _level(machine: Machine, place: Place) -> float:
@@ -136,6 +139,8 @@ def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Seque
     most = max(int(number(machine.property(place, "maxnbest"), "maxnbest")), 1)
     level = _level(machine, place)
     marks = _marks(gathered)
+    if gathered.recording and _keeps(machine, place):
+        marks |= _recording(machine, gathered.recording)
     found: list[Result] = []
     for one in heard:
         if one.confidence < level:
@@ -166,18 +171,21 @@ def _nothing(gathered: Gathered) -> dict[str, Json]:
     return _about(heard, by_keys, _marks(gathered))
 
 
+def _recording(machine: Machine, path: str) -> dict[str, Json]:
+    """What was said, as a recording (VoiceXML 2.1 §9)."""
+    body = machine.read_file(path)
+    try:
+        with wave.open(io.BytesIO(body)) as sound:
+            duration = round(1000 * sound.getnframes() / sound.getframerate())
+    except (wave.Error, EOFError, ZeroDivisionError):
+        duration = 0
+    handle = machine.keep_recording(path)
+    return {"recording": handle, "recordingsize": len(body), "recordingduration": duration}
+
+
 def _marks(gathered: Gathered) -> dict[str, Json]:
     """The last mark that was heard and the milliseconds after it (VoiceXML 2.1 §7)."""
     reached = gathered.played.reached
     if reached is None:
         return {}
     return {"markname": reached.mark, "marktime": round(reached.seconds * 1000)}
-
-
-def base_of_owner(place: Place, grammar: Active) -> str:
-    """What the URL of a link or a choice is relative to: the document in which it stands."""
-    base = grammar.owner.base
-    own = grammar.document.base
-    if base and grammar.owner.parent is not None and base != grammar.document.root.get("xml:base"):
-        return urljoin(own, base)
-    return own

@@ -74,20 +74,20 @@ class Element:
     @property
     def language(self) -> str:
         """The nearest ``xml:lang``, or empty."""
-        return self._inherited("xml:lang")
-
-    @property
-    def base(self) -> str:
-        """The nearest ``xml:base``, or empty."""
-        return self._inherited("xml:base")
-
-    def _inherited(self, name: str) -> str:
         element: Element | None = self
         while element is not None:
-            if name in element.attributes:
-                return element.attributes[name]
+            if "xml:lang" in element.attributes:
+                return element.attributes["xml:lang"]
             element = element.parent
         return ""
+
+    @property
+    def top(self) -> Element:
+        """The root of its document."""
+        element = self
+        while element.parent is not None:
+            element = element.parent
+        return element
 
     def __repr__(self) -> str:
         return f"<{self.tag}> at line {self.line}"

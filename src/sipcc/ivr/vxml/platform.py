@@ -59,6 +59,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 1.0
     alternatives: tuple[tuple[str, float], ...] = ()
     """Other things that it may have been, with their confidence."""
+    seconds: float | None = None
+    """How long it takes to say; None for a usual speed."""
     after: float | None = None
     """Seconds after the prompts began; None waits for their end."""
 
@@ -153,6 +155,9 @@ class Caller(SimSession):
                 alternatives = deed.alternatives
         gathered = await super().gather(step)
         self._tidy(gathered, step)
+        if gathered.heard and step.listen is not None and step.listen.record:
+            path, _ = self._silence(1.0)
+            gathered = msgspec.structs.replace(gathered, recording=path)
         if alternatives and gathered.heard:
             others = tuple(Heard(text, sure) for text, sure in alternatives)
             gathered = _judged(gathered, others, step)
@@ -228,7 +233,7 @@ class Caller(SimSession):
         start: list[Act] = [Asked(anything=True), Wait(length + more if after is None else after)]
         match deed:
             case Said():
-                acts = [*start, Say(deed.text, deed.confidence)]
+                acts = [*start, Say(deed.text, deed.confidence, deed.seconds)]
             case Pressed():
                 acts = [*start, Keys(deed.keys)]
             case HungUp():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urljoin
 
 from sipcc.ivr.js import Chain, Engine, Json, Scope, ScriptError, Undefined, is_name, root_of
 from sipcc.ivr.vxml.documents import Document
@@ -206,10 +205,5 @@ class Place:
 
         Handlers of the application root work as if they stood in the current document.
         """
-        top = element
-        while top.parent is not None:
-            top = top.parent
         document = self.context.document
-        if top is not document.root or top is element:
-            return document.base
-        return urljoin(document.base, element.base) if element.base else document.base
+        return document.base if document.root is not element.top else document.base_of(element)

@@ -111,10 +111,20 @@ class Simulation:
         confidence: float = 1.0,
         *,
         alternatives: Sequence[tuple[str, float]] = (),
+        seconds: float | None = None,
         after: float | None = None,
     ) -> None:
-        """Answer in words; `alternatives` are other texts that the recogniser finds less likely."""
-        self.do(Said(text=text, confidence=confidence, alternatives=tuple(alternatives), after=after))
+        """Answer in words.
+
+        Args:
+            text: What is said; the active grammars match it.
+            confidence: How sure the recogniser is, from 0 to 1.
+            alternatives: Other texts that it may have been, less likely, with their confidence.
+            seconds: How long it takes, for ``maxspeechtimeout``; None for a usual speed.
+            after: Seconds after the prompts began, to cut them; None waits for their end.
+        """
+        others = tuple(alternatives)
+        self.do(Said(text=text, confidence=confidence, alternatives=others, seconds=seconds, after=after))
 
     def press(self, keys: str, *, after: float | None = None) -> None:
         """Press keys, 0.1 s each; what is more than the question wants is typed ahead."""

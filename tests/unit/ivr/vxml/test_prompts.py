@@ -168,3 +168,46 @@ def test_fetchaudio_lets_prompts_be_played_before_the_fetch() -> None:
     sim = run(body, more={"next.vxml": "<vxml version='2.1'><form><block>After.</block></form></vxml>"})
     assert sim.prompts == ["Before.", "After."]
     assert sim.spoken[0].seconds < sim.spoken[1].seconds
+
+
+def test_bases_of_urls_are_put_together_once() -> None:
+    body = f"""<form><field name='a'>{YES}<prompt xml:base='c/'><audio src='x.wav'>lost</audio></prompt></field></form>"""
+    sim = run(body, "xml:base='b/'")
+    assert sim.requests[-1].target == BASE + "b/c/x.wav"
+
+
+def test_recordings_of_answers() -> None:
+    about = "application.lastresult$"
+    body = f"""<property name="recordutterance" value="true"/><form><field name="a">{YES}
+      <filled><exit expr="[{about}.recording == a$.recording, a$.recordingsize > 0, a$.recordingduration]"/></filled></field></form>"""
+    sim = run(body)
+    sim.say("yes")
+    assert sim.value == [True, True, 1000]
+
+
+def test_speech_that_is_too_long() -> None:
+    sim = run(
+        f"<form><field name='a'>{YES}<catch event='maxspeechtimeout'><exit expr='_event'/></catch></field></form>"
+    )
+    sim.say("yes", seconds=25)
+    assert sim.value == "maxspeechtimeout"
+
+
+def test_the_condition_of_a_handler_may_ask_for_the_event() -> None:
+    body = "<form><catch cond=\"_event == 'a'\"><exit expr='1'/></catch><catch><exit expr='2'/></catch><block><throw event='{}'/></block></form>"
+    assert (outcome(body.format("a")), outcome(body.format("b"))) == (1, 2)
+
+
+def test_a_handler_while_a_form_begins_does_not_take_its_prompts() -> None:
+    sim = run(
+        f"<form><error><log>e</log></error><var name='x' expr='nobody'/><field name='a'>{YES}<prompt>q</prompt></field></form>"
+    )
+    assert (sim.logs, sim.prompts) == (["e"], ["q"])
+
+
+def test_a_handler_while_a_form_begins_may_choose_the_item() -> None:
+    sim = run(
+        "<form><error><goto nextitem='b'/></error><block name='b'><log>b</log></block><script>nobody</script></form>"
+    )
+    assert sim.exit is not None
+    assert (sim.logs, sim.exit.reason) == (["b"], "done")
