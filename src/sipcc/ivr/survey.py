@@ -18,7 +18,7 @@ from sipcc.events import Event
 from sipcc.ivr.feedback import SurveyAnswered, SurveyCommented, SurveyOffered
 from sipcc.ivr.session import Session
 from sipcc.ivr.settings import listed
-from sipcc.ivr.steps import Gather, Record, named
+from sipcc.ivr.steps import Gather, Left, Record, named
 
 _SCALE = re.compile("([0-9])-([0-9])")
 
@@ -89,6 +89,11 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     """None for no answer."""
     low: bool = False
     """True when the score is one of those that something is done about."""
+
+
+def may_ask(left: Left) -> bool:
+    """Whether a caller who left a queue so had a conversation, and the agent's side has ended it."""
+    return left.exit == "answered" and left.ended_by == "agent"
 
 
 async def ask_survey(

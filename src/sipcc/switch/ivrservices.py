@@ -96,6 +96,6 @@ def left(result: QueueResult) -> Left:
         exit=result.exit,
         seconds=round(result.waited, 3),
         agent=result.agent or "",
-        ended_by=_ENDED_BY.get(result.ended_by, ""),
+        ended_by="" if result.lost else _ENDED_BY.get(result.ended_by, ""),
         to="" if result.exit == "answered" else result.to,
     )

@@ -10,8 +10,9 @@ from sipcc.call import Call, Destination, Handler
 from sipcc.call.events import CallEndedEvent
 from sipcc.errors import SipccError
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.survey import Asking, Opinion, SurveySettings, ask_survey
+from sipcc.ivr.survey import Asking, Opinion, SurveySettings, ask_survey, may_ask
 from sipcc.log import get_logger
+from sipcc.switch.ivrservices import left
 from sipcc.switch.missing import missing
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Surveys:
 
         Whoever hangs up first is asked nothing, and so is not counted.
         """
-        if result.exit != "answered" or result.ended_by != "callee" or result.lost or call.ended:
+        if call.ended or not may_ask(left(result)):
             return
         agent = result.agent or ""
         for survey in self._surveys.values():
