@@ -157,7 +157,9 @@ async def test_a_burst_of_keys_walks_through_a_flow_before_anything_is_heard(tmp
 
 
 @pytest.mark.parametrize("found", [RuntimeError(CARD), None, {"level": 1, "echo": CARD}])
-async def test_whatever_a_lookup_does_the_caller_goes_on_in_time(tmp_path: Path, found: object) -> None:
+async def test_whatever_a_lookup_does_the_caller_goes_on_in_time(
+    tmp_path: Path, found: object, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with Bank(tmp_path) as bank:
         bank.found = found  # type: ignore[assignment]
         caller = await bank.call(CARD)
@@ -168,7 +170,8 @@ async def test_whatever_a_lookup_does_the_caller_goes_on_in_time(tmp_path: Path,
         assert verified.at - began <= 2.1
         assert verified.edge == ("then" if isinstance(found, dict) else "failed")
         await caller.hangup()
-    assert CARD not in json.dumps([str(event) for event in bank.events])
+    assert CARD not in json.dumps([str(event) for event in bank.events]) + "".join(capsys.readouterr())
+    assert files_with(CARD, tmp_path) == []
 
 
 async def test_a_flow_in_python_goes_through_the_same_engine(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from sipcc.call.destination import Destination
-from sipcc.errors import CallEnded, LocalProtocolError
+from sipcc.errors import CallEnded, ConfigError, LocalProtocolError
 from sipcc.events import Event
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.load import parse_flow, sound
@@ -419,3 +419,52 @@ def test_what_a_session_raises_leads_to_the_fallback():
     ending = finish(run_flow(session, playable(stage.flow), FlowServices(tell=stage.told.append)))
     assert stage.fallen == ["it raised KeyError"]
     assert str(ending.destination) == "play:sorry"
+
+
+SPOKEN = """fallback = "queue:help"
+[nodes.what]
+type = "menu"
+prompt = "What may we do for you?"
+options = { "1" = "balance", "2" = "city" }
+words = { "1" = ["my balance", "余额"], "2" = ["weather"] }
+into = "choice"
+[nodes.balance]
+type = "voicemail"
+box = "care"
+[nodes.city]
+type = "gather"
+prompt = "Which city?"
+speech = true
+words = ["Beijing", "Shanghai"]
+into = "city"
+keys = { "*" = "back", "0" = "hangup" }
+then = "any"
+[nodes.any]
+type = "gather"
+prompt = "Anything else?"
+speech = true
+digits = [1, 3]
+into = "more"
+then = "queue:weather"
+"""
+
+
+def test_answers_may_be_spoken():
+    stage = Stage(SPOKEN.replace(', "0" = "hangup"', ""))
+    session = stage.run("say My balance!")
+    assert stage.way == ["what", "balance"]
+    assert "voicemail:care" in session.report()
+    stage.run("say nonsense\nsay 余额")
+    assert stage.edges[0] == "options.1"
+    session = stage.run("say weather\nsay paris\nsay shanghai\nsay no thank you")
+    assert (session.variables["city"], session.variables["more"]) == ("shanghai", "no thank you")
+    assert session.variables["choice"] == "2"
+    session = stage.run("keys 2\nkeys *\nkeys 2\nsay beijing\nkeys 12#")
+    assert stage.way == ["what", "city", "what", "city", "any"]
+    assert session.variables["more"] == "12"
+    assert str(stage.ending.destination) == "queue:weather"
+
+
+def test_digits_cannot_lead_elsewhere_in_a_gather():
+    with pytest.raises(ConfigError, match="'0' is part of the answer"):
+        flow(SPOKEN)
