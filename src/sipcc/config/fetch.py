@@ -36,6 +36,8 @@ def check_webapps(webapps: Sequence[tuple[int, WebAppSettings]], names: Names, r
         _check_url(app.url, (*path, "url"), ("http", "https", *sockets), report)
         if app.status_url:
             _check_url(app.status_url, (*path, "status_url"), ("http", "https"), report)
+        if app.recording_url:
+            _check_url(app.recording_url, (*path, "recording_url"), ("http", "https"), report)
         if app.fallback.startswith(("webapp:", "app:", "router:")):
             hint = 'name what cannot fail, as in "queue:NAME" or "play:PROMPT"'
             report.error((*path, "fallback"), f"{app.fallback!r} may fail as well", hint)

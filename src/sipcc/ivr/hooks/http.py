@@ -40,7 +40,6 @@ class HttpDoor:
         *,
         wall: Callable[[], float],
         choose: jambonz.Choose,
-        recording_url: Callable[[str], str] = lambda path: path,
     ) -> None:
         """Make one.
 
@@ -49,10 +48,8 @@ class HttpDoor:
             fetcher: Sends the requests.
             wall: The Unix time, for signatures.
             choose: Chooses one of several texts.
-            recording_url: Where the recording in a file can be had.
         """
         self._settings, self._fetcher, self._wall, self._choose = settings, fetcher, wall, choose
-        self._recording_url = recording_url
         self._document = Hook(settings.url, settings.method)
         self._jambonz = settings.kind == "jambonz"
 
@@ -122,7 +119,9 @@ class HttpDoor:
         headers = {"Authorization": basic(user, password)} if user else {}
         if self._jambonz:
             return self._json(url, hook, headers, payload(facts, report))
-        sound = self._recording_url(report.path) if isinstance(report, steps.Recorded) else ""
+        sound = report.path if isinstance(report, steps.Recorded) else ""
+        if self._settings.recording_url and sound:
+            sound = self._settings.recording_url + sound.rpartition("/")[2]
         return self._form(url, hook, headers, parameters(facts, report, sound))
 
     def _json(

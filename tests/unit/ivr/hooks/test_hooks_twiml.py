@@ -93,6 +93,10 @@ async def test_a_recording_is_told_of_also_when_the_caller_hung_up_in_it() -> No
     assert pressed.app.told("/voice")["RecordingUrl"] == "sim.wav"
     assert float(pressed.app.told("/voice")["RecordingDuration"]) > 0
     assert "/rec" in pressed.app.paths
+    served = await drive(
+        answers, "wait 5s keys #", kind="twiml", recording_url="https://files.example.com/messages/"
+    )
+    assert served.app.told("/voice")["RecordingUrl"] == "https://files.example.com/messages/sim.wav"
     assert gone.app.told("/voice")["Digits"] == "hangup"
     assert silent.app.paths == ["/start"]
 
