@@ -62,6 +62,8 @@ class Told(NamedTuple):
     """Those that no new prompt came after."""
     holes: int
     """Sequence numbers that never came."""
+    ended: int
+    """Calls that the switch has ended, which it never should."""
 
 
 class _Leg:
@@ -102,6 +104,7 @@ class _Callers:
         for leg in self.legs:
             self.poller.register(leg.rtp.fileno(), select.EPOLLIN)
         self.watching = False
+        self.ended = 0
 
     def run(self) -> None:
         """Call, walk and listen until told to stop."""
@@ -235,6 +238,9 @@ class _Callers:
                 copied = re.findall(r"(?im)^(?:via|from|to|call-id|cseq):[^\r\n]*", text)
                 answer = "\r\n".join(["SIP/2.0 200 OK", *copied, "Content-Length: 0", "", ""])
                 self.sip.sendto(answer.encode(), self.server)
+                if text.startswith("BYE "):
+                    leg.remote = None
+                    self.ended += 1
 
     def _response(self, leg: _Leg, text: str) -> None:
         leg.answered = True
@@ -285,7 +291,7 @@ class _Callers:
                 cut.append(1000 * (found[0] - began))
                 start.append(1000 * (found[1] - ended))
         up = sum(bool(leg.heard) for leg in self.legs)
-        return Told(up, packets, late, start, cut, keys, lost, holes)
+        return Told(up, packets, late, start, cut, keys, lost, holes, self.ended)
 
 
 def _change(
@@ -341,6 +347,7 @@ class Callers:
         self._pipe, theirs = processes.Pipe()
         self._process: Any = processes.Process(target=_run, args=(theirs, walk), daemon=True)
         self._process.start()
+        assert self._process.pid is not None
         pin(self._process.pid, LOAD_CORE)
 
     def up(self) -> int:

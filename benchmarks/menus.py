@@ -82,6 +82,10 @@ def walked(calls: int, *, seconds: float, workers: int = 1) -> tuple[Told, float
         finally:
             callers.stop()
             server.close()
+    if told.ended or told.calls < calls:
+        raise SystemExit(
+            f"of {calls} calls {told.calls} were heard, and {told.ended} were ended by the switch"
+        )
     return told, core
 
 
