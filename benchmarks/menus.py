@@ -21,8 +21,8 @@ import numpy as np
 import soundfile
 
 from benchmarks._callers import Callers, Told, Walk
-from benchmarks._load import SUBJECT_CORE, Plan, bare_relay, measure_process, per_frame_us
-from benchmarks._process import cpu_seconds
+from benchmarks._load import LOST, SUBJECT_CORE, Plan, bare_relay, measure_process, per_frame_us
+from benchmarks._process import cpu_seconds, tree
 from benchmarks._report import show
 from benchmarks._server import OurServer
 from benchmarks.delay import share
@@ -75,10 +75,12 @@ def walked(calls: int, *, seconds: float, workers: int = 1) -> tuple[Told, float
                 time.sleep(0.2)
             time.sleep(min(seconds, 2.0))
             callers.watch()
-            began, cpu = time.monotonic(), cpu_seconds(server.pid)
+            began, cpu, processes = time.monotonic(), cpu_seconds(server.pid), set(tree(server.pid))
             time.sleep(seconds)
             core = (cpu_seconds(server.pid) - cpu) / (time.monotonic() - began)
             told = callers.tell()
+            if set(tree(server.pid)) != processes:
+                raise SystemExit(LOST)
         finally:
             callers.stop()
             server.close()
