@@ -8,6 +8,7 @@ from pathlib import Path
 from sipcc import Event, Switch
 from sipcc.call import Handler
 from sipcc.ids import Ids
+from sipcc.ivr.services import Recogniser
 from sipcc.ivr.speech import Voice
 from sipcc.rtp import LocalEngine
 from sipcc.sip.transport.base import Address
@@ -129,6 +130,7 @@ class Centre:
         config: str = CONFIG,
         apps: Mapping[str, Handler] | None = None,
         voice: Voice | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         self.folder = folder
         self.network = MemoryNetwork()
@@ -136,7 +138,7 @@ class Centre:
         self.phones: dict[str, FakePhone] = {}
         self._config = config.format(folder=folder) + extra
         self._apps = dict(apps or {})
-        self._voice = voice
+        self._voice, self._recogniser = voice, recogniser
 
     async def __aenter__(self) -> Centre:
         prompts = self.folder / "prompts"
@@ -153,6 +155,7 @@ class Centre:
             engine=LocalEngine(self.switch.config.media, sockets=host.sockets()),
             ids=Ids(),
             voice=self._voice,
+            recogniser=self._recogniser,
         )
         for number, handler in self._apps.items():
             self.switch.route(number)(handler)

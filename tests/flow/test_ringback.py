@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import ceil
@@ -14,12 +12,12 @@ import httpx
 import pytest
 from tests.flow.centre import AGENT_HZ, MUSIC_HZ, WELCOME_HZ, Centre
 from tests.flow.test_api import TOKENS, Client
+from tests.flow.tone_voice import ToneVoice
 
 from sipcc.api.app import make_api
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import RingbackChanged
 from sipcc.ivr.ringback import UnknownNumber
-from sipcc.ivr.speech import SpeechError, SpeechStream
 from sipcc.rtp.flow import PlayFile
 from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.fakecall import FakeCall
@@ -43,36 +41,10 @@ to = "dial:1001"
 SPOKEN_HZ = {"thank you for calling": 800.0, "新年快乐": 950.0}
 
 
-class ToneVoice:
-    """Says a text as a tone that is known by it, for two seconds."""
-
-    key = "tones"
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str]] = []
-
-    def voice_of(self, language: str, voice: str) -> str:
-        return voice or language
-
-    async def begin(self, text: str, *, language: str, voice: str) -> SpeechStream:
-        if text not in SPOKEN_HZ:
-            raise SpeechError("that word is not known")
-        self.said.append((text, language))
-        return SpeechStream(8000, self._pieces(SPOKEN_HZ[text]))
-
-    async def _pieces(self, hz: float) -> AsyncIterator[bytes]:
-        yield b"".join(
-            struct.pack("<h", round(8000 * math.sin(n / 8000 * hz * math.tau))) for n in range(16000)
-        )
-
-    async def close(self) -> None:
-        pass
-
-
 @asynccontextmanager
 async def rings(folder: Path, extra: str = RINGS) -> AsyncIterator[Centre]:
     """A centre whose voice says tones."""
-    async with Centre(folder, extra=extra, voice=ToneVoice()) as centre:
+    async with Centre(folder, extra=extra, voice=ToneVoice(SPOKEN_HZ)) as centre:
         yield centre
 
 

@@ -47,7 +47,8 @@ def play_for_ever(prompt: str) -> Handler:
 
     async def handler(call: Call) -> None:
         await call.answer()
-        call.start_playing(prompt, loop=True)
+        items = await call.prompt_items((prompt,))
+        call.player.start(items, loop=True)
         await call.wait_ended()
 
     return handler

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sipcc.ivr.flows.lookup import LookupFunction
     from sipcc.ivr.flows.program import ProgramFunction
     from sipcc.ivr.flows.run import Playable
+    from sipcc.ivr.services import Recogniser
     from sipcc.ivr.speech import Voice
     from sipcc.rtp.flow import MediaEngine
     from sipcc.sip import Network
@@ -44,6 +45,7 @@ class Application:
         self._engine: MediaEngine | None = None
         self._clock: LoopClock | None = None
         self._voice: Voice | None = None
+        self._recogniser: Recogniser | None = None
         self._apps: dict[str, Handler] = {}
         self.routed: list[tuple[str, str, Handler]] = []
         """What `route` was given: number, trunk, handler."""
@@ -123,11 +125,12 @@ class Application:
         ids: Ids | None = None,
         clock: LoopClock | None = None,
         voice: Voice | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         """Replace parts before the start: tests run a switch on a network in memory this way.
 
         A clock with another wall time than this machine's lets a switch live through another day; a voice
-        reads in place of the one that ``[speech]`` names.
+        reads, and a recogniser understands, in place of those that ``[speech]`` names.
         """
         if self._started:
             raise LocalProtocolError("parts are replaced before the switch starts")
@@ -136,6 +139,7 @@ class Application:
         self.ids = ids or self.ids
         self._clock = clock or self._clock
         self._voice = voice or self._voice
+        self._recogniser = recogniser or self._recogniser
 
     def handler_of(self, destination: Destination) -> Handler:
         """The treatment behind a destination of any kind, by the configuration that is in force."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sipcc.acd.comfort import SHORTEST
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.flows.texts import Speech, texts_of
 from sipcc.ivr.prompts import PromptCatalogue
-from sipcc.ivr.settings import listed
 from sipcc.ivr.speech.recognise import make_recogniser
 from sipcc.ivr.speech.speaker import Speaker
 from sipcc.log import get_logger
@@ -19,6 +20,7 @@ from sipcc.switch.ringback import Ringbacks
 if TYPE_CHECKING:
     from sipcc.acd import QueueHandle
     from sipcc.config import Config
+    from sipcc.ivr.services import Recogniser
     from sipcc.ivr.speech.voice import Voice
     from sipcc.switch.switch import Switch
     from sipcc.tasks import TaskScope
@@ -39,6 +41,7 @@ class Speaking:
         queue: Callable[[str], QueueHandle],
         *,
         voice: Voice | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         """Build it.
 
@@ -47,13 +50,14 @@ class Speaking:
             scope: For what is read ahead.
             queue: Finds a queue.
             voice: Reads in place of the one that the configuration names.
+            recogniser: Understands in place of that one.
 
         Raises:
             ConfigError: there is no such voice, or no such recogniser.
         """
         self.speaker = Speaker(config.speech, voice=voice)
         """Who reads texts."""
-        self.recogniser = make_recogniser(config.speech.recogniser)
+        self.recogniser = recogniser or make_recogniser(config.speech.recogniser)
         """Who understands callers; None for nobody."""
         self._scope = scope
         self._live = QueueValues(queue)
@@ -78,14 +82,14 @@ class Speaking:
         )
 
     def read_ahead(self, switch: Switch) -> None:
-        """Have what `switch` is known to say spoken in the background: prompts, ringbacks, menus, flows."""
+        """Have what `switch` is known to say spoken in the background: prompts, ringbacks, flows, menus."""
         config = switch.config
         flows = (each.flow for each in switch.treatments.flows.playables.values() if each.flow is not None)
         texts = [
             *switch.prompts.texts(),
             *switch.ringbacks.texts(),
             *(text for flow in flows for text in texts_of(flow, config.ivr.language)),
-            *_of_menus(config),
+            *_of_config(config),
         ]
         if texts:
             self._scope.spawn(self._read(texts), name="read_ahead")
@@ -102,13 +106,28 @@ class Speaking:
         await self.speaker.close()
 
 
-def _of_menus(config: Config) -> Iterator[Speech]:
-    """The texts that menus name as ``text:...``."""
-    for menu in config.menus:
-        names = (*menu.prompts, *listed(menu.noinput_prompt), *listed(menu.nomatch_prompt))
-        for name in names:
-            if name.startswith("text:") and "{" not in name:
-                yield name.removeprefix("text:"), menu.language or config.ivr.language, ""
+def _of_config(config: Config) -> Iterator[Speech]:
+    """The texts that stand in the configuration as ``text:...``, in each language that calls may have."""
+    languages = {config.ivr.language}
+    languages.update(number.language for number in config.numbers)
+    languages.update(menu.language for menu in config.menus)
+    for written in _strings(
+        msgspec.to_builtins((config.menus, config.queues, config.numbers, config.screening))
+    ):
+        text = written.removeprefix("play:")
+        if text.startswith("text:") and "{" not in text:
+            yield from ((text.removeprefix("text:"), language, "") for language in sorted(languages - {""}))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)
 
 
 class QueueValues:

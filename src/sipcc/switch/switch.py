@@ -126,7 +126,9 @@ class Switch(Application):
         self.door = Door()
         self._build_signalling()
         self.engine = self._engine or media_engine(self.config, self.ids)
-        self.speaking = Speaking(self.config, self._scope, self.queue, voice=self._voice)
+        self.speaking = Speaking(
+            self.config, self._scope, self.queue, voice=self._voice, recogniser=self._recogniser
+        )
         self.prompts = self.speaking.catalogue(self.config)
         self._journal = call_journal(self.config)
         self.shelves = shelves(self.config)

@@ -134,25 +134,30 @@ class Speaker:
             texts: (text, language, voice) of each. They take the place of those of the call before.
 
         Returns:
-            Why some are not; after the first three the rest is not tried.
+            Why some are not; after three in a row that the voice cannot say the rest is not tried.
         """
         wanted = list(dict.fromkeys(texts))
         pinned = set()
         errors: list[SpeechError] = []
+        good = []
         for text, language, voice in wanted:
             try:
                 pinned.add(self._name(self._checked(text, voice), language, voice))
+                good.append((text, language, voice))
             except SpeechError as error:
                 errors.append(error)
         self._cache.pin(pinned)
-        for text, language, voice in wanted:
-            if len(errors) >= 3:
-                break
+        failures = 0
+        for text, language, voice in good:
             if self.ready(text, language=language, voice=voice) is None:
                 try:
                     await self.speak(text, language=language, voice=voice)
+                    failures = 0
                 except SpeechError as error:
                     errors.append(error)
+                    failures += 1
+                    if failures == 3:
+                        break
         return errors
 
     async def close(self) -> None:

@@ -165,6 +165,18 @@ async def test_preparing_gives_up_on_a_voice_that_is_not_there(tmp_path: Path) -
     assert len(errors) == len(voice.said) == 3
 
 
+async def test_preparing_passes_over_what_cannot_be_said(tmp_path: Path) -> None:
+    voice = CountingVoice()
+    texts = [("x" * 3000, "en", "") for _ in range(5)] + [
+        ("", "en", ""),
+        ("a", "en", "../x"),
+        ("good", "en", ""),
+    ]
+    errors = await speaker(tmp_path, voice).prepare(texts)
+    assert len(errors) == 3  # the long one stands there once
+    assert voice.said == [("good", "en", "")]
+
+
 async def test_no_file_is_ever_half_there(tmp_path: Path) -> None:
     folder = tmp_path / "speech"
     folder.write_text("a file where the folder should be")
