@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, WELCOME_HZ, Centre
+from tests.flow.test_no_garbage import no_collector
 
 from sipcc import Call
 from sipcc.call.events import Decision
@@ -55,7 +56,7 @@ class Wire:
         message = await self.to_switch.get()
         if isinstance(message, LinkEnded):
             self.closed = True
-            raise message
+            raise LinkEnded(lost=message.lost)  # one that is held by this frame would be a ring
         return message
 
     async def close(self) -> None:
@@ -95,7 +96,9 @@ class Wire:
 def dialler(bot: Work, wires: list[Wire], asked: list[Asked]) -> Callable[..., Awaitable[Wire]]:
     """What connects with `bot`, a new one for each connection; one that is not there refuses."""
 
-    async def connect(url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float) -> Wire:
+    async def connect(
+        url: str, *, protocols: Sequence[str], headers: Mapping[str, str], timeout: float
+    ) -> Wire:
         asked.append((url, list(protocols), dict(headers)))
         if "nobody" in url:
             raise OSError("refused")
@@ -410,3 +413,31 @@ async def test_bots_that_send_a_call_in_a_circle_lose_it(
         await caller.hears(WELCOME_HZ)
         await caller.hangup()
     assert len(site.wires) == MAX_HANDED_ON
+
+
+@pytest.mark.parametrize("how", ["leaves", "dies", "is left"])
+async def test_a_conversation_that_is_over_leaves_no_ring_of_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 1.0)), wire.bot.mark("m"))
+        await wire.hears(Marked)
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 1.0)), wire.bot.mark("n"))
+        if how != "is left":
+            wire.leaves(lost=how == "dies")
+        else:
+            await wire.until_stopped()
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        await centre.phone("1003", Answer(after=0.1))
+        with no_collector() as garbage:
+            for _ in range(3):
+                caller = await centre.carrier.call("4008000101")
+                await asyncio.sleep(1.5 if how == "is left" else 4)
+                await caller.hangup()
+                await asyncio.sleep(10)
+            site.wires.clear()
+            await asyncio.sleep(40)
+    assert not garbage

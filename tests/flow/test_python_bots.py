@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, WELCOME_HZ, Centre
+from tests.flow.test_no_garbage import no_collector
 
 from sipcc import Call
 from sipcc.ivr.bots.python import Bot, Line, run_bot
@@ -191,3 +192,20 @@ async def test_a_bot_that_is_far_ahead_is_made_to_wait_and_a_clearing_lets_it_go
         await asyncio.sleep(2)
         assert bot.said > before + 8
         await caller.hangup()
+
+
+async def test_a_bot_that_is_over_leaves_no_ring_of_objects(tmp_path: Path) -> None:
+    class Short(Bot):
+        async def on_start(self, line: Line) -> None:
+            await line.audio(pcm(BOT_HZ, 0.5))
+            line.leave()
+
+    results: list[Streamed] = []
+    async with centre_with(tmp_path, Short, results) as centre:
+        with no_collector() as garbage:
+            for _ in range(3):
+                caller = await centre.carrier.call(LINE)
+                await caller.ended()
+            await asyncio.sleep(40)
+    assert [kind for kind in garbage if ".bots." in kind or ".call." in kind] == []
+    assert len(results) == 3

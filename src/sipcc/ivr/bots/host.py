@@ -133,6 +133,9 @@ class Hosted:
             for task in (reading, *self._tasks):
                 task.cancel()
             await asyncio.gather(reading, *self._tasks, return_exceptions=True)
+            self._tasks.clear()
+            self._out.close()
+            self._pace = None
             if self._runner is not None:
                 await self._runner.end()
             if isinstance(self._wire, AudioSocketBot):

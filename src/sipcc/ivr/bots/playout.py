@@ -159,6 +159,11 @@ class PlayOut:
             news.append(Room(False))
         return news
 
+    def close(self) -> None:
+        """Let go of everything: who began the streams and this are no ring that waits for the collector."""
+        self._begin = _nowhere
+        self._stream = None
+
     def _playing(self) -> Stream:
         if self._stream is None:
             self._stream = self._begin()
@@ -167,3 +172,7 @@ class PlayOut:
     def _step(self, total_ms: int) -> int:
         ms, self._since_ms = max(0, total_ms - self._since_ms), total_ms
         return ms
+
+
+def _nowhere() -> Stream:
+    raise RuntimeError("the conversation is over")

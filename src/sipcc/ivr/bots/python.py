@@ -226,9 +226,10 @@ class BotRunner:
     async def end(self) -> None:
         """Let it go."""
         self.line.close()
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+        work, self._work = self._work, None  # its end holds this frame: together they would be a ring
+        if work is not None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
         await self._guard(self.bot.on_end())
 
     def _put(self, word: Key | Marked | bool) -> None:

@@ -139,6 +139,7 @@ class Conversation:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._stream is not None and not call.ended:
                 call.player.close_stream(self._stream)
+            self._out.close()
             call.context.scope.spawn(self._say_goodbye(), name=f"{call.id}/bot")
         if self._hanging_up:
             await call.hangup()
