@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,8 @@ from sipcc import Call, Event
 from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.errors import SipccError
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.steps import Gather, named
+from sipcc.ivr.services import Services, Understood
+from sipcc.ivr.steps import Gather, Heard, Listen, named
 from sipcc.testing import audio
 from sipcc.testing.fakecall import FakeCall
 
@@ -148,6 +149,51 @@ async def test_secret_digits_that_come_as_tones_are_in_no_recording(
     assert got == [CANARY]
     assert CANARY[:5] not in trail
     assert tones_in(tmp_path) == set()
+
+
+class Ears:
+    """Understands the canary, whatever is said."""
+
+    async def recognise(
+        self, frames: AsyncIterator[bytes], step: Listen, *, language: str, on_speech: Callable[[], None]
+    ) -> Understood:
+        for _ in range(100):
+            await anext(frames)
+        return Understood(outcome="match", heard=(Heard(CANARY),))
+
+
+async def test_a_secret_that_is_spoken_is_in_no_recording_and_no_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    got: list[str] = []
+    step = msgspec.structs.replace(CARD, listen=Listen(), prompts=())
+
+    async def handler(call: Call) -> None:
+        session = LiveSession(call, Services(recogniser=Ears()))
+        await session.answer()
+        call.record()
+        await session.wait(1)
+        answer = await session.gather(step)
+        got.append(answer.heard[0].text)
+        await session.wait(1)
+        raise RuntimeError(repr(answer))
+
+    async with Centre(tmp_path, apps={LINE: handler}) as centre:
+        caller = await centre.carrier.call(LINE)
+        caller.media.say(np.concatenate([audio.tone(hz, 1.0) for hz in (500, 1500, 1500, 500, 500)]))
+        await caller.ended(timeout=20)
+        await asyncio.sleep(1)
+        await centre.switch.keeper.flush()
+        trail = trail_of(centre, tmp_path, "".join(capfd.readouterr()))
+    assert got == [CANARY]
+    assert CANARY[:5] not in trail
+    [path] = (tmp_path / "recordings").rglob("*.wav")
+    said = soundfile.read(path, dtype="int16", always_2d=True)[0][:, 0]
+    heard = {
+        round(hz) for at in range(0, len(said) - 1600, 800) for hz in audio.find_tones(said[at : at + 1600])
+    }
+    assert 500 in heard
+    assert 1500 not in heard
 
 
 def keys_as_tones(digits: str) -> audio.Samples:

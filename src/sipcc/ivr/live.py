@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -192,7 +192,7 @@ class LiveSession:
         await call.free()
         score = await self.compose(step.prompts)
         secret = step.collect.secret
-        with call.secure_keys() if secret else nullcontext():
+        with self._unheard(step) if secret else nullcontext():
             ear = listener(self, step.listen, score) if step.listen is not None else None
             question = Question(
                 items=score.items,
@@ -207,6 +207,20 @@ class LiveSession:
         gathered = _gathered(asked, score, secret=secret)
         self._tell(step, asked.collected, gathered)
         return gathered
+
+    @contextmanager
+    def _unheard(self, step: Gather) -> Iterator[None]:
+        """Keep a secret from others and from recordings: the keys, and what is said where that may be it."""
+        call = self.call
+        pauses = step.listen is not None and call.recording is not None and not call.taping.paused
+        if pauses:
+            call.pause_recording("secret")
+        try:
+            with call.secure_keys():
+                yield
+        finally:
+            if pauses and not call.ended:
+                call.resume_recording()
 
     def _tell(self, step: Gather, collected: Collected | None, gathered: Gathered) -> None:
         """Tell of the answer, and nothing of what is secret."""
