@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks._load import FRAME_S, SUBJECT_CORE, Plan, params_for, processes, settings_for
+from benchmarks._load import FRAME_S, LOST, SUBJECT_CORE, Plan, params_for, processes, settings_for
 from benchmarks._probe import MARKS, ROUNDS, Probe, Trace, delays_ms, mark_of
 from benchmarks._report import pin, show
 from benchmarks.delay import all_delays, of_worker, share
@@ -152,7 +152,8 @@ async def run(
     probe = await loop.run_in_executor(None, Probe, plan)
     pool = WorkerPool(settings_for(plan.legs))
     await pool.start()
-    pin(pool.pids[0], SUBJECT_CORE)
+    [pid] = pool.pids
+    pin(pid, SUBJECT_CORE)
     ports: list[MediaPort] = [await pool.open() for _ in range(plan.legs)]
     probe.begin([port.port for port in ports])
     scope = TaskScope("bots")
@@ -169,6 +170,8 @@ async def run(
         probe.watch()
     await asyncio.sleep(seconds + (1.0 + 0.013 * plan.legs if subject == "clear" else 0.0))
     traces = await loop.run_in_executor(None, probe.tell)
+    if pool.pids != [pid]:
+        raise SystemExit(LOST)
     ours.send("tell")
     told = await loop.run_in_executor(None, ours.recv)
     for talk in talks:
