@@ -49,6 +49,8 @@ def _facts(record: Cdr) -> Table:
         "ended": f"{clock(record.ended)} by {record.ended_by}: {record.cause} ({record.sip_status})",
         "seconds": f"setup {record.setup:.3f}, length {record.duration:.3f}, talk {record.talked:.3f}",
         "digits": ", ".join(f"{entry.prompt}={entry.digits or entry.outcome}" for entry in record.digits),
+        "tags": ", ".join(f"{name}={value}" for name, value in record.tags.items()),
+        "surveys": ", ".join(f"{name}={score}" for name, score in record.scores.items()),
         "recording": ", ".join(f"{item.path} ({item.seconds:.1f} s)" for item in record.recordings),
         "consent": _consent(record.consent),
         "audio": audio(record.stats),

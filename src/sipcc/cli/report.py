@@ -19,7 +19,7 @@ from sipcc.cli.stored import PIPE_WIDTH, Moment, config_of, database_of, source,
 from sipcc.config import load_regions, load_service_levels
 from sipcc.records.export import iso_time, report_csv
 from sipcc.records.heatmap import heat_map
-from sipcc.records.reading import first_contacts, funnel, report_cells
+from sipcc.records.reading import first_contacts, funnel, report_cells, surveys
 from sipcc.records.report import (
     By,
     Cell,
@@ -29,6 +29,7 @@ from sipcc.records.report import (
     row_of,
     totals,
 )
+from sipcc.records.surveys import SurveyBy, survey_row, survey_rows
 
 
 @click.command()
@@ -44,6 +45,9 @@ from sipcc.records.report import (
 @click.option("--heat-map", "heat", is_flag=True, help="Callers by weekday and hour, as JSON.")
 @click.option("--fcr", type=float, metavar="HOURS", help="First-contact resolution in this window, as JSON.")
 @click.option("--funnel", "walked", is_flag=True, help="What callers did in each menu, as JSON.")
+@click.option(
+    "--surveys", "asked", type=click.Choice(get_args(SurveyBy)), help="How content callers are, as JSON."
+)
 @click.option(
     "--answered-within",
     "within",
@@ -67,6 +71,7 @@ def report(
     heat: bool,
     fcr: float | None,
     walked: bool,
+    asked: SurveyBy | None,
     within: tuple[int, ...],
     kind: str | None,
 ) -> None:
@@ -83,6 +88,11 @@ def report(
         return
     if walked:
         click.echo(msgspec.json.encode(with_log(database, lambda log: funnel(log, **span))))
+        return
+    if asked is not None:
+        askings = with_log(database, lambda log: surveys(log, **span))
+        for line in (*survey_rows(askings, asked), survey_row("", askings)):
+            click.echo(msgspec.json.encode(line))
         return
     levels = _levels(ctx) if threshold is None else {}
     regions = _regions(ctx) if by == "region" else None

@@ -16,6 +16,7 @@ from sipcc.acd.events import AgentStateChanged, QueueJoined, QueueLeft, TalkEnde
 from sipcc.call.events import CallAnswered, CallEndedEvent, CallStarted
 from sipcc.cli.main import main
 from sipcc.events import Event
+from sipcc.ivr.feedback import SurveyAnswered, SurveyOffered
 
 DAY = ("--from", "2023-11-15T00:00+00:00", "--to", "2023-11-15T02:00+00:00")
 
@@ -129,3 +130,23 @@ def test_regions_the_histogram_and_the_funnel(config: Path) -> None:
     assert (sales["key"], sales["asked"], sales["within"]) == ("sales", 4, {"5": 1, "25": 2})
     funnel = json.loads(report(config, "--funnel"))
     assert (funnel["menus"], funnel["callers"]) == ([], 0)
+
+
+def test_how_content_callers_are(tmp_path: Path) -> None:
+    asked = {"call": "c1", "survey": "care", "queue": "sales"}
+    record(
+        tmp_path,
+        [
+            SurveyOffered(at=1.0, run="r1", agent="alice", **asked),
+            SurveyAnswered(at=2.0, run="r1", agent="alice", score=5, low=1, high=5, **asked),
+            SurveyOffered(at=3.0, run="r2", agent="bob", **asked),
+        ],
+    )
+    config = tmp_path / "sipcc.toml"
+    config.write_text("")
+    lines = [json.loads(line) for line in report(config, "--surveys", "agent").splitlines()]
+    assert [(line["name"], line["offered"], line["answered"], line["csat"]) for line in lines] == [
+        ("alice", 1, 1, 1.0),
+        ("bob", 1, 0, None),
+        ("", 2, 1, 1.0),
+    ]
