@@ -19,6 +19,7 @@ from sipcc.ivr.flows.load import parse_flow
 from sipcc.ivr.flows.simulate import simulate
 from sipcc.ivr.grammar import GrammarError, load_grammar, parse_grammar
 from sipcc.ivr.hooks import jambonz, twiml
+from sipcc.ivr.vxml import Simulation
 
 DEEP = 200_000
 SRGS = 'xmlns="http://www.w3.org/2001/06/grammar" version="1.0" xml:lang="en" root="r"'
@@ -30,6 +31,10 @@ def grammar(inside: str, before: str = "") -> bytes:
 
 def response(inside: str, before: str = "") -> bytes:
     return f"{before}<Response><Say>{inside}</Say></Response>".encode()
+
+
+def form(inside: str, before: str = "") -> bytes:
+    return f'{before}<vxml version="2.1"><form><block>{inside}</block></form></vxml>'.encode()
 
 
 BOMB = "<!DOCTYPE x [" + '<!ENTITY a0 "lol">' + "".join(
@@ -64,6 +69,15 @@ def test_hostile_xml(bomb: str, form: Callable[[str, str], bytes]) -> None:
         read(form(*XML_BOMBS[bomb]))
     assert "root:" not in str(caught.value)
     assert len(str(caught.value)) < 1000 + 100_000 * (bomb == "a long attribute name")
+
+
+@pytest.mark.parametrize("bomb", XML_BOMBS)
+def test_hostile_voicexml(bomb: str) -> None:
+    """Refused, or a document in which nothing of it is left to be carried out."""
+    url = "http://www.example.com/start.vxml"
+    simulation = Simulation(url, documents={url: form(*XML_BOMBS[bomb])})
+    assert simulation.exit is not None
+    assert "root:" not in str(simulation.exit)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,8 @@ async def _parsed(source: str | bytes, **more: Any) -> Document:
 
 def _is_abnf(source: str | bytes, media_type: str) -> bool:
     head = source[:16] if isinstance(source, str) else str(source[:16], "latin-1").replace("\0", "")
-    return media_type in ABNF_TYPES or head.lstrip("\ufeffï»¿þÿ").startswith("#ABNF")
+    begins = head.lstrip("\ufeffï»¿þÿ \t\r\n")
+    return begins.startswith("#ABNF") or (media_type in ABNF_TYPES and not begins.startswith("<"))
 
 
 async def load_grammar(
@@ -195,7 +196,7 @@ async def load_grammar(
             behind a ``#``, a public one; or one of `sipcc.ivr.grammar.builtin`.
         url: Where it is; the base of the URIs in it.
         fetcher: Gets it, and the grammars that it refers to.
-        media_type: Which form it is in. What begins with ``#ABNF`` is ABNF whatever is said.
+        media_type: Which form it is in. What begins with ``#ABNF`` or ``<`` tells that itself.
         charset: What its transport says of bytes.
         inline: It is part of a VoiceXML document, and needs no version.
         mode: For a document that says none.
