@@ -122,6 +122,8 @@ _TOKEN: Final = re.compile(
     r"|(?P<mark>.)",
     re.DOTALL,
 )
+_ENDLESS: Final = re.compile(r"(?<![\w$.])\d\w*n(?![\w$])")
+"""A number without end, ``123n``: see `sipcc.ivr.jsguard`."""
 _REGEX: Final = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*")
 
 
@@ -336,6 +338,10 @@ class Engine:
         return self._call(function, chain)
 
     def _compile(self, kind: str, body: str, depth: int) -> Any:
+        if _ENDLESS.search(body) and any(
+            token == "number" and _ENDLESS.fullmatch(text) for token, text in _tokens(body)
+        ):
+            raise ScriptError("SyntaxError: BigInt is not there")
         parameters = ",".join(["__h", *(f"__{at}" for at in range(depth))])
         nested = "".join(f"with(__{at})" for at in range(depth))
         return self._guarded(self._context.eval, f"(function({parameters}){{{nested}{{{body}}}}})")

@@ -53,15 +53,32 @@ GUARD: Final = r"""
   };
   const searching = ["indexOf", "lastIndexOf", "includes", "split", "replace", "replaceAll"];
   for (const name of searching) replace(String.prototype, name, searches);
+  // Numbers without end: one of a million digits takes seconds to be written as text.
+  const endless = /(?:^|[^\w$.])\d\w*n(?![\w$])/;
+  define(endless, "exec", {value: Pattern.prototype.exec});
+  const reads = (old) => function (...parts) {
+    const texts = parts.map(String);
+    for (const text of texts) if (endless.test(text)) throw new SyntaxError("BigInt is not there");
+    return apply(old, undefined, texts);
+  };
+  const make = reads(Function);
+  make.prototype = Function.prototype;
+  define(Function.prototype, "constructor", {value: make});
+  globalThis.Function = make;
+  globalThis.eval = reads(globalThis.eval);
+  for (const made of [function* () {}, async function () {}, async function* () {}]) {
+    define(Object.getPrototypeOf(made), "constructor", {value: undefined});
+  }
   const gone = [
     [Array.prototype, ["flat", "flatMap", "copyWithin", "toSpliced", "toSorted", "toReversed", "with"]],
+    [DataView.prototype, ["getBigInt64", "getBigUint64", "setBigInt64", "setBigUint64"]],
     [Array, ["fromAsync"]], [String, ["raw"]],
     [Object.getPrototypeOf(Object.getPrototypeOf([].values())),
       ["drop", "take", "filter", "flatMap", "map", "reduce", "some", "every", "find", "forEach", "toArray"]],
     [Set.prototype, ["union", "intersection", "difference", "symmetricDifference", "isSubsetOf",
       "isSupersetOf", "isDisjointFrom"]],
     [globalThis, ["Proxy", "SharedArrayBuffer", "Atomics", "WeakRef", "FinalizationRegistry", "Iterator",
-      "BigInt", "queueMicrotask", "performance"]],
+      "BigInt", "BigInt64Array", "BigUint64Array", "queueMicrotask", "performance"]],
   ];
   for (const [home, list] of gone) for (const name of list) delete home[name];
 })()

@@ -131,6 +131,13 @@ def test_arrays_are_walked_as_they_were(engine: Engine) -> None:
         "(function(){for(var a=1n;;a=a*a+1n);})()",
         "(function(){var b=(1n<<1000000n)-1n;return (b*b)+{}.x.y})()",
         "eval('while(1);')",
+        "1n",
+        "0xffn << 4",
+        "eval('1' + 'n')",
+        "Function('return 1' + 'n')()",
+        "(function () {}).constructor('return 1' + 'n')()",
+        "(function* () {}).constructor('yield 1' + 'n')().next()",
+        "new BigInt64Array(1)[0]",
         "new Function('while(1);')()",
         "(function*(){while(1) yield 1})().next().value + [...(function*(){while(1) yield 1})()]",
         "JSON.parse('['.repeat(1e6))",
@@ -158,6 +165,22 @@ def test_text_of_any_kind_crosses(engine: Engine) -> None:
     assert engine.text("'\\ud800'", (scope,)) == "?"
     with pytest.raises(ScriptError):
         engine.text("'\ud800'", (scope,))
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("'12n'", "12n"),
+        ("x1n", 5),
+        ("eval('1 + 1')", 2),
+        ("new Function('a', 'return a * 2')(4)", 8),
+        ("/1n/.test('1n')", True),
+    ],
+)
+def test_what_only_looks_like_a_number_without_end(engine: Engine, source: str, value: object) -> None:
+    scope = engine.scope()
+    engine.set(scope, "x1n", 5)
+    assert engine.json(source, (scope,)) == value
 
 
 def test_nothing_of_the_machine_is_there(engine: Engine) -> None:

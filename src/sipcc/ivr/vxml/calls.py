@@ -148,7 +148,9 @@ async def _step(machine: Machine, place: Place, element: Element, mode: Mode, ta
     keys = None
     if mode == "bridge" and any(element.elements("grammar")):
         active = await active_grammars(machine, place, element)
-        matchers = [found for one in active if (found := one.source.matcher()) is not None]
+        # A transfer is modal: only its own grammars are listened to.
+        own = [one.source.matcher() for one in active if one.owner is element]
+        matchers = [matcher for matcher in own if matcher is not None]
         keys = AnyMatcher(matchers) if matchers else None
     expression = element.get("aaiexpr")
     aai = element.get("aai") if expression is None else place.text(expression)

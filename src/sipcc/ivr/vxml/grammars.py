@@ -108,6 +108,7 @@ class Phrase:
     """A phrase made of a choice or an option; `approximate` takes some of its words, in their order."""
 
     def __init__(self, text: str, value: Json, *, approximate: bool = False) -> None:
+        self.text = text
         self._words = spoken_words(text)
         self._value = value
         self._approximate = approximate
@@ -281,12 +282,13 @@ _TYPES: Final = frozenset(
 
 
 async def _written(machine: Machine, place: Place, element: Element, document: Document) -> Source:
-    """The grammar of a <grammar>; one that was loaded before is used again."""
+    """The grammar of a <grammar>; one that was loaded before is used again, unless its age matters."""
     source = element.get("src")
     if (expression := element.get("srcexpr")) is not None:
         source = place.text(expression)
     key = (element, source)
-    known = machine.grammars.get(key)
+    aged = source is not None and (element.get("maxage") or machine.property(place, "grammarmaxage"))
+    known = None if aged else machine.grammars.get(key)
     if known is None:
         known = machine.grammars[key] = await _load(machine, place, element, source, document)
     return known

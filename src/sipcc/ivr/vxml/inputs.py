@@ -14,7 +14,7 @@ from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import UNDEFINED, Json, Undefined
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
 from sipcc.ivr.vxml.errors import Thrown, semantic
-from sipcc.ivr.vxml.grammars import Active, NoKeys, active_grammars
+from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, number
@@ -111,6 +111,7 @@ def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Liste
     best = number(machine.property(place, "maxnbest"), "maxnbest")
     return Listen(
         language=place.element.language,
+        hints=tuple(active.source.text for active in grammars if isinstance(active.source, Phrase)),
         accepts=lambda text: any(active.source.accepts(text) for active in grammars),
         complete_timeout=machine.seconds(place, "completetimeout"),
         incomplete_timeout=machine.seconds(place, "incompletetimeout"),

@@ -134,8 +134,8 @@ class Machine:
     # -- prompts -------------------------------------------------------------------------------------------
 
     def say(self, prompt: Prompt, timeout: float | None = None) -> None:
-        """Let a prompt wait to be played."""
-        if self.final or not prompt.items:
+        """Let a prompt wait to be played; an empty one may still say how long to wait for an answer."""
+        if self.final or not (prompt.items or timeout is not None):
             return
         if len(self.queue) >= self.limits.prompts:
             raise Stopped(f"more than {self.limits.prompts} prompts wait to be played")
@@ -143,7 +143,7 @@ class Machine:
 
     def take_prompts(self) -> tuple[tuple[Prompt, ...], float | None]:
         """What waits to be played, and the timeout of the last one."""
-        prompts = tuple(queued.prompt for queued in self.queue)
+        prompts = tuple(queued.prompt for queued in self.queue if queued.prompt.items)
         timeout = self.queue[-1].timeout if self.queue else None
         self.queue.clear()
         return prompts, timeout

@@ -211,3 +211,24 @@ def test_a_handler_while_a_form_begins_may_choose_the_item() -> None:
     )
     assert sim.exit is not None
     assert (sim.logs, sim.exit.reason) == (["b"], "done")
+
+
+def test_an_empty_prompt_may_say_how_long_to_wait() -> None:
+    step = gather("<prompt>a</prompt><prompt timeout='8s'/>")
+    assert (step.collect.timeout, len(step.prompts)) == (8.0, 2)
+
+
+def test_choices_are_hints_for_the_recogniser() -> None:
+    sim = run("<menu><choice next='#a'>sales</choice><choice next='#a'>support</choice></menu>")
+    assert isinstance(sim.question, Gather)
+    assert sim.question.listen is not None
+    assert sim.question.listen.hints == ("sales", "support")
+
+
+def test_a_grammar_whose_age_matters_is_fetched_again() -> None:
+    grammar = words("yes").replace("<grammar", "<grammar xmlns='http://www.w3.org/2001/06/grammar'")
+    for more, count in (("", 2), ("maxage='0'", 3)):
+        body = f"<form><field name='a'><grammar src='g.grxml' {more}/></field></form>"
+        sim = run(body, more={"g.grxml": grammar})
+        sim.silence()
+        assert len(sim.requests) == count
