@@ -11,7 +11,8 @@ from tests.flow.centre import WELCOME_HZ
 from tests.flow.test_api import Client, client, until
 
 from sipcc.errors import LocalProtocolError
-from sipcc.ivr.events import FlowOverridden, NodeEntered
+from sipcc.ivr.events import FlowOverridden, FlowTrialEnded, NodeEntered
+from sipcc.ivr.flows.trial import ENOUGH
 
 SHOP = """
 [[numbers]]
@@ -128,3 +129,77 @@ async def test_a_program_is_refused_with_a_reason(tmp_path: Path) -> None:
     async with client(tmp_path, extra=SHOP) as api:
         with pytest.raises(LocalProtocolError, match="known: shop"):
             api.centre.switch.flow_desk.override("shp", seconds=60.0, to="hangup")
+
+
+TRIED = SHOP.replace('fallback = "queue:help"', 'fallback = "queue:help"\ncanary = 99.99')
+
+
+async def reloaded(api: Client, old: str, new: str) -> None:
+    path = api.centre.folder / "sipcc.toml"
+    path.write_text(path.read_text().replace(old, new))
+    await api.centre.switch.reload()
+
+
+async def call_through(api: Client, keys: str) -> str:
+    """The queue to which `keys` lead."""
+    joined = len(api.centre.told("QueueJoined"))
+    caller = await api.centre.carrier.call("4008120018")
+    await caller.answered()
+    await caller.press(keys)
+    await until(lambda: len(api.centre.told("QueueJoined")) > joined)
+    await caller.hangup()
+    return str(api.centre.told("QueueJoined")[-1].queue)
+
+
+async def test_a_changed_flow_is_tried_and_promoted(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=TRIED) as api:
+        before = (await view(api))["version"]
+        assert await call_through(api, "1") == "sales"
+        await reloaded(api, '"1" = "queue:sales"', '"1" = "queue:help"')
+        row = await view(api)
+        assert (row["version"], row["trial"]["state"], row["trial"]["percent"]) == (before, "trying", 99.99)
+        assert await call_through(api, "1") == "help"
+        row = await view(api)
+        assert row["trial"]["tallies"][row["trial"]["new"]] == {"calls": 1, "fell": 0}
+        done = await api.post("/flows/shop/rollback", {"request_id": "r1"})
+        assert done.json()["trial"]["state"] == "rolled_back"
+        assert await call_through(api, "1") == "sales"
+        assert (await api.post("/flows/shop/promote", {"request_id": "p1"})).status_code == 409
+        await reloaded(api, '"2" = "queue:help"', '"2" = "queue:sales"')
+        assert (await view(api))["version"] == before
+        done = await api.post("/flows/shop/promote", {"request_id": "p2"}, role="supervisor")
+        assert done.json()["version"] != before
+        assert await call_through(api, "1") == "help"
+        outcomes = [
+            (event.outcome, event.by) for event in api.centre.events if isinstance(event, FlowTrialEnded)
+        ]
+        assert outcomes == [("rolled_back", "admin"), ("promoted", "supervisor")]
+
+
+async def test_a_changed_flow_whose_callers_fall_back_is_taken_back_by_itself(tmp_path: Path) -> None:
+    async with client(tmp_path, extra=TRIED) as api:
+        change = 'type = "switch"\nelse = "gone"\n[flows.nodes.gone]\ntype = "call"\nflow = "shop"\n'
+        old = SHOP[SHOP.index('type = "menu"') :]
+        flows = api.centre.switch.treatments.flows
+        await reloaded(api, old, change.replace('flow = "shop"', 'flow = "other"') + OTHER)
+        for number in range(ENOUGH):
+            api.centre.switch.treatments.flows.playables.pop("other", None)
+            assert flows is not api.centre.switch.treatments.flows
+            assert not api.centre.told("FlowTrialEnded"), number
+            await call_through(api, "")
+        [ended] = [event for event in api.centre.events if isinstance(event, FlowTrialEnded)]
+        assert (ended.outcome, ended.why, ended.by) == (
+            "rolled_back",
+            "10 of 10 calls fell back, and 0 of 0 before",
+            "",
+        )
+        assert await call_through(api, "1") == "sales"
+
+
+OTHER = """[[flows]]
+name = "other"
+fallback = "queue:help"
+[flows.nodes.a]
+type = "queue"
+queue = "sales"
+"""

@@ -55,6 +55,22 @@ async def clear(
     return await _done(request, data, lambda desk, by: desk.clear(name, by=by))
 
 
+@post("/flows/{name:str}/promote", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
+async def promote(
+    request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[Done]
+) -> Response[FlowView]:
+    """Give all callers the changed version of a flow; 409 when none is tried."""
+    return await _done(request, data, lambda desk, by: desk.end_trial(name, promote=True, by=by))
+
+
+@post("/flows/{name:str}/rollback", guards=[needs(Permit.COMMAND_ALL)], status_code=200)
+async def rollback(
+    request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[Done]
+) -> Response[FlowView]:
+    """Give no caller the changed version of a flow; 409 when none is tried."""
+    return await _done(request, data, lambda desk, by: desk.end_trial(name, promote=False, by=by))
+
+
 async def _done(
     request: Request[Any, Any, Any], data: FlowOrder | Done, act: Callable[[FlowsDesk, str], FlowView]
 ) -> Response[Any]:
@@ -69,4 +85,4 @@ async def _done(
     return await once(request, data.request_id, data, acted)
 
 
-FLOWS = [flows, override, clear]
+FLOWS = [flows, override, clear, promote, rollback]

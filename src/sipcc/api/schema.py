@@ -118,6 +118,10 @@ class FlowsDesk(Protocol):
         """Have one go as it is written again."""
         ...
 
+    def end_trial(self, name: str, *, promote: bool, by: str) -> FlowView:
+        """Give all callers the changed version of one, or none."""
+        ...
+
 
 class ReloadDone(Protocol):
     """What a reload has done."""

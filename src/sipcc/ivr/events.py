@@ -104,6 +104,18 @@ class FlowFellBack(Event, frozen=True, kw_only=True):
     to: str
 
 
+class FlowTrialEnded(Event, frozen=True, kw_only=True):
+    """A changed flow was tried on some callers; now all get it, or none."""
+
+    flow: str
+    version: str
+    """The changed one."""
+    outcome: Literal["promoted", "rolled_back"]
+    why: str
+    by: str = ""
+    """Who said so; empty when it came by itself."""
+
+
 class FlowOverridden(Event, frozen=True, kw_only=True):
     """Somebody had all callers of a flow hear something first, or go elsewhere; or ended that."""
 

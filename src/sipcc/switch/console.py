@@ -125,7 +125,14 @@ class ClearFlow(msgspec.Struct, tag="clear_flow", tag_field="command", forbid_un
     name: str
 
 
-AboutFlows = ListFlows | OverrideFlow | ClearFlow
+class EndTrial(msgspec.Struct, tag="end_trial", tag_field="command", forbid_unknown_fields=True):
+    """Give all callers the changed version of a flow, or none."""
+
+    name: str
+    promote: bool
+
+
+AboutFlows = ListFlows | OverrideFlow | ClearFlow | EndTrial
 
 AboutHours = ListHours | OverrideHours | ClearHours
 
@@ -309,6 +316,8 @@ class Console:
                     return Answer(flows=[view])
                 case ClearFlow(name):
                     return Answer(flows=[flows.clear(name, by=OPERATOR)])
+                case EndTrial(name, promote):
+                    return Answer(flows=[flows.end_trial(name, promote=promote, by=OPERATOR)])
         except LocalProtocolError as error:
             return Answer(error=str(error))
 

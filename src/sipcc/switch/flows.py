@@ -9,7 +9,7 @@ outlives the process, as that of opening hours does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,13 @@ from sipcc.call import Call, Destination, Handler
 from sipcc.config.flows import LOOKUPS, check_lookups, read_flows
 from sipcc.errors import ConfigError, LocalProtocolError
 from sipcc.events import Event
-from sipcc.ivr.events import FlowOverridden
+from sipcc.ivr.events import FlowFellBack, FlowOverridden, FlowTrialEnded
 from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
 from sipcc.ivr.flows.lookup import LookupFunction, Lookups
 from sipcc.ivr.flows.nodes import Http, Lookup
 from sipcc.ivr.flows.run import Ending, FlowServices, Playable, Run, playable
 from sipcc.ivr.flows.traffic import FlowTraffic
+from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Prompt, Text, named
@@ -50,6 +51,8 @@ class Flows:
         self._desk = desk
         self.playables = desk.read(treatments.config)
         """By their names."""
+        self.trials = desk.trials(treatments.config, self.playables)
+        """Those that are tried on some callers."""
         for url in services_of(self.playables):
             treatments.fetcher.allow(url)
 
@@ -61,9 +64,16 @@ class Flows:
         """
         if name not in self.playables:
             raise missing("flow", name, self.playables)
-        return partial(self._go_through, self.playables[name])
+        return partial(self._go_through, name)
 
-    async def _go_through(self, flow: Playable, call: Call) -> None:
+    def choose(self, name: str, call: str) -> Playable | None:
+        """The flow of that name for a call, by its id; None when there is none."""
+        trial = self.trials.get(name)
+        return self.playables.get(name) if trial is None else trial.choose(call)
+
+    async def _go_through(self, name: str, call: Call) -> None:
+        flow = self.choose(name, call.id)
+        assert flow is not None  # names stay as long as these flows
         session = LiveSession(call, self._treatments.services)
         override = self._desk.override_of(flow.name)
         if override is not None and override.prompt:
@@ -72,11 +82,21 @@ class Flows:
         if override is not None and override.to:
             await session.go(Destination.parse(override.to))
             return
-        run = Run(session, self._desk.services(self.playables))
-        with self._desk.traffic.passing(flow.name, flow.version):
-            ending = await run.through(flow)
-            await run.speak()
+        fallen: list[Event] = []
+        run = Run(session, self._desk.services(lambda other: self.choose(other, call.id), fallen))
+        try:
+            with self._desk.traffic.passing(flow.name, flow.version):
+                ending = await run.through(flow)
+                await run.speak()
+        finally:
+            self._judge(flow, fell=bool(fallen))
         await _leave(session, ending)
+
+    def _judge(self, flow: Playable, *, fell: bool) -> None:
+        trial = self.trials.get(flow.name)
+        why = "" if trial is None else trial.over(flow.version, fell=fell)
+        if trial is not None and why:
+            self._desk.tell_trial(trial, why)
 
 
 def services_of(flows: Mapping[str, Playable]) -> set[str]:
@@ -129,14 +149,31 @@ class FlowDesk:
                 raise ConfigError(f"flows[{index}].program", cause, hint=f"known: {known}")
         return {**programs, **{name: playable(flow) for name, flow in graphs.items()}}
 
-    def services(self, flows: Mapping[str, Playable]) -> FlowServices:
-        """What calls get that go through `flows`."""
+    def trials(self, config: Config, flows: Mapping[str, Playable]) -> dict[str, Trial]:
+        """The flows of `config` that are tried on some callers, beside the versions that were in force."""
+        treatments = getattr(self._switch, "treatments", None)  # there are none at the start
+        before: Mapping[str, Trial | Playable] = {}
+        if treatments is not None:
+            before = {**treatments.flows.playables, **treatments.flows.trials}
+        begun = {
+            each.name: begin(before.get(each.name), flows[each.name], each.canary) for each in config.flows
+        }
+        return {name: trial for name, trial in begun.items() if trial is not None}
+
+    def services(self, find: Callable[[str], Playable | None], fallen: list[Event]) -> FlowServices:
+        """What a call gets; the events by which it falls back are put into `fallen`."""
+
+        def tell(event: Event) -> None:
+            if isinstance(event, FlowFellBack):
+                fallen.append(event)
+            self._tell(event)
+
         return FlowServices(
-            find=flows.get,
+            find=find,
             hours=self._hours,
             lookup=self.lookups.lookup,
             post=self.lookups.post,
-            tell=self._tell,
+            tell=tell,
         )
 
     def _tell(self, event: Event) -> None:
@@ -205,6 +242,34 @@ class FlowDesk:
             self._told(name, FlowOverride(prompt="", to="", until=self._wall(), by=by))
         return self._view(flow)
 
+    def end_trial(self, name: str, *, promote: bool, by: str = "") -> FlowView:
+        """Give all callers the changed version of a flow, or none.
+
+        Raises:
+            UnknownFlow: there is none of that name.
+            LocalProtocolError: nothing is tried there.
+        """
+        flow, trial = self._flow(name), self._switch.treatments.flows.trials.get(name)
+        if trial is None or trial.state != "trying":
+            raise LocalProtocolError(f"no changed version of flow {name!r} is being tried")
+        trial.state = "promoted" if promote else "rolled_back"
+        self.tell_trial(trial, "an operator said so", by=by)
+        return self._view(flow)
+
+    def tell_trial(self, trial: Trial, why: str, *, by: str = "") -> None:
+        """Tell how a trial came out."""
+        assert trial.state != "trying"
+        self._switch.bus.emit(
+            FlowTrialEnded(
+                at=self._switch.clock.now(),
+                flow=trial.new.name,
+                version=trial.new.version,
+                outcome=trial.state,
+                why=why,
+                by=by,
+            )
+        )
+
     def override_of(self, name: str) -> FlowOverride | None:
         """The override that counts now."""
         found = self._overrides.get(name)
@@ -212,7 +277,9 @@ class FlowDesk:
 
     def reloaded(self) -> None:
         """Forget what is over: versions that nobody goes through, and overrides of flows that are gone."""
-        self.traffic.prune({(flow.name, flow.version) for flow in self._flows.values()})
+        trials = self._switch.treatments.flows.trials.values()
+        current = [*self._flows.values(), *(trial.old for trial in trials)]
+        self.traffic.prune({(flow.name, flow.version) for flow in current})
         for name in self._overrides.keys() - self._flows.keys():
             del self._overrides[name]
             self._shelf.over(name)
@@ -232,13 +299,15 @@ class FlowDesk:
         return self._flows[name]
 
     def _view(self, flow: Playable) -> FlowView:
+        trial = self._switch.treatments.flows.trials.get(flow.name)
         return FlowView(
             name=flow.name,
-            version=flow.version,
+            version=flow.version if trial is None or trial.state == "promoted" else trial.old.version,
             kind="program" if flow.program is not None else "graph",
             nodes=0 if flow.flow is None else len(flow.flow.nodes),
             live=self.traffic.versions(flow.name),
             here=self.traffic.here(flow.name, flow.version),
+            trial=None if trial is None else trial.view(),
             override=self.override_of(flow.name),
         )
 

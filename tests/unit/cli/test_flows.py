@@ -38,17 +38,22 @@ def lines(*arguments: str, status: int = 0) -> list[str]:
 
 
 async def test_flows_are_listed_with_the_calls_of_both_versions(parts: Parts) -> None:
-    assert lines() == ["FLOW VERSION CALLS BEFORE OVERRIDE", "shop v2 3 1 -"]
+    assert lines() == ["FLOW VERSION CALLS OTHERS TRIAL OVERRIDE", "shop v2 3 1 - -"]
     assert lines("none", status=1) == ["sipccd: there is no flow 'none'; known: shop"]
 
 
 async def test_a_flow_is_overridden_for_a_time(parts: Parts) -> None:
     made = lines("shop", "override", "--say", "We are moving.", "--to", "queue:help", "--for", "2h")
-    assert made[1].startswith("shop v2 3 1 says 'We are moving.', goes to queue:help until ")
+    assert made[1].startswith("shop v2 3 1 - says 'We are moving.', goes to queue:help until ")
     assert parts.flows.override_now is not None
     assert parts.flows.override_now.until == 8200.0
-    assert lines("shop", "clear")[1] == "shop v2 3 1 -"
+    assert lines("shop", "clear")[1] == "shop v2 3 1 - -"
     assert lines("shp", "override", "--to", "hangup", "--for", "1h", status=1)[0].endswith("known: shop")
+
+
+async def test_a_trial_is_ended(parts: Parts) -> None:
+    assert lines("shop", "promote")[1] == "shop v2 3 1 v2 promoted at 5 %: 1 of 7 fell back -"
+    assert lines("shop", "rollback")[1] == "shop v2 3 1 v2 rolled back at 5 %: 1 of 7 fell back -"
 
 
 async def test_half_an_order_is_refused(parts: Parts) -> None:

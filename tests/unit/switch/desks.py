@@ -8,6 +8,7 @@ from typing import cast
 from sipcc.bus import Bus
 from sipcc.ids import Ids
 from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
+from sipcc.ivr.flows.trial import Tally, TrialView
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.shelves import Shelves
 from sipcc.sip import Endpoint, Registrar, SipSettings, TrunkSettings
@@ -37,6 +38,7 @@ class StandingFlows:
 
     def __init__(self) -> None:
         self.override_now: FlowOverride | None = None
+        self.trial: TrialView | None = None
 
     def views(self) -> list[FlowView]:
         live = {"v2": 3, "v1": 1}
@@ -48,6 +50,7 @@ class StandingFlows:
                 nodes=9,
                 live=live,
                 here={},
+                trial=self.trial,
                 override=self.override_now,
             )
         ]
@@ -56,6 +59,16 @@ class StandingFlows:
         if name != "shop":
             raise UnknownFlow(f"there is no flow {name!r}; known: shop")
         self.override_now = FlowOverride(prompt=prompt, to=to, until=1000.0 + seconds, by=by)
+        return self.views()[0]
+
+    def end_trial(self, name: str, *, promote: bool, by: str) -> FlowView:
+        self.trial = TrialView(
+            percent=5,
+            state="promoted" if promote else "rolled_back",
+            old="v1",
+            new="v2",
+            tallies={"v2": Tally(7, 1)},
+        )
         return self.views()[0]
 
     def clear(self, name: str, *, by: str) -> FlowView:

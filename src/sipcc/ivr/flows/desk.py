@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from sipcc.errors import LocalProtocolError
+from sipcc.ivr.flows.trial import TrialView
 
 
 class UnknownFlow(LocalProtocolError):
@@ -31,7 +32,7 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     version: str
-    """The version that calls get from now on."""
+    """The version that calls get from now on, but for those that try another one."""
     kind: Literal["graph", "program"]
     nodes: int
     """How many nodes it has; 0 for a program."""
@@ -39,5 +40,7 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True):
     """How many calls are in each version."""
     here: dict[str, int]
     """How many calls are in each node of the present version."""
+    trial: TrialView | None
+    """Of a changed version on some callers; None when all get the same."""
     override: FlowOverride | None
     """The one that counts now."""
