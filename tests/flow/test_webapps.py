@@ -14,8 +14,8 @@ from tests.unit.ivr.hooks.webapp import App
 from sipcc.call.events import Decision
 from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
 from sipcc.ivr.fetchguard import Guard
-from sipcc.testing.audio import tone, write_wav
-from sipcc.testing.phone import Answer
+from sipcc.testing.audio import level_dbfs, tone, write_wav
+from sipcc.testing.phone import Answer, Decline
 
 LINE = "4008000200"
 ONE_HZ = 500.0
@@ -302,3 +302,36 @@ async def test_a_stream_to_an_address_inside_is_refused(tmp_path: Path) -> None:
         await caller.hangup()
     (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
     assert decided.why.startswith("refused:")
+
+
+async def test_dialling_somebody_who_is_busy_is_told_of(tmp_path: Path) -> None:
+    dial = {"verb": "dial", "target": [{"type": "user", "name": "1002"}], "actionHook": "/over"}
+    net = Net({"/start": [dial], "/over": [{"verb": "play", "url": "prompt:welcome"}]})
+    async with centre_with(tmp_path, net) as centre:
+        await centre.phone("1002", Decline(486))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    told = net.told("/over")
+    assert (told["dial_call_status"], told["dial_sip_status"]) == ("busy", 486)
+
+
+async def test_a_text_is_read_to_the_caller(tmp_path: Path) -> None:
+    text = "<speak>one<break time='300ms'/>two three four five</speak>"
+    net = Net({"/start": [{"verb": "say", "text": text}]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.ended(30.0)
+        heard = caller.heard(30.0)
+    assert len(heard) > 8000
+    assert level_dbfs(heard) > -40
+
+
+async def test_a_queue_that_is_not_there_leads_to_the_fallback(tmp_path: Path) -> None:
+    net = Net({"/start": [{"verb": "enqueue", "name": "nowhere"}]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+    (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+    assert "nowhere" in decided.why

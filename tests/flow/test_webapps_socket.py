@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,21 @@ async def test_a_caller_who_hangs_up_is_told_of(tmp_path: Path) -> None:
     last = peer.got[-1]
     assert (last["type"], last["data"]["call_status"]) == ("call:status", "completed")
     assert last["data"]["call_termination_by"] == "caller"
+
+
+async def test_a_caller_who_hangs_up_while_nothing_is_done_is_told_of_too(tmp_path: Path) -> None:
+    def answer(peer: Peer, message: dict[str, Any]) -> None:
+        if message["type"] == "session:new":
+            peer.ack(message, [play("one")])
+
+    peer = Peer(answer)
+    async with centre_with(tmp_path, peer) as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await asyncio.sleep(3.0)
+        await caller.hangup()
+        await caller.ended()
+        await asyncio.sleep(0.1)
+    assert peer.got[-1]["data"]["call_status"] == "completed"
+    assert peer.got[-1]["data"]["call_termination_by"] == "caller"

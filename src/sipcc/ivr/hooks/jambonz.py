@@ -195,7 +195,8 @@ def _gather(written: verbs.Gather, at: str, choose: Choose) -> model.Verb:
     between = written.inter_digit_timeout or timeout
     collect = CollectSettings(timeout=timeout, interdigit=between, terminators=written.finish_on_key)
     by_keys = "digits" in written.input
-    bargein = bargein_of(by_keys and written.dtmf_bargein is not False, written.bargein)
+    during = written.listen_during_prompt
+    bargein = bargein_of(during and by_keys and written.dtmf_bargein is not False, during and written.bargein)
 
     def gather(defaults: Defaults) -> model.Ask:
         listen = None

@@ -87,7 +87,7 @@ class Runner:
             await self._through(await self._door.start(self._facts()))
         except (Over, CallEnded):
             pass
-        except (HookFailed, BadAnswer) as error:
+        except SipccError as error:  # also a queue that is not there, and whatever else it wants in vain
             await self._fall_back(error)
         finally:
             if self._saying is not None:
@@ -96,7 +96,7 @@ class Runner:
             await self._door.tell(self._facts(over=True))
             await self._door.close()
 
-    async def _fall_back(self, error: HookFailed | BadAnswer) -> None:
+    async def _fall_back(self, error: SipccError) -> None:
         kind = error.kind if isinstance(error, HookFailed) else "unreadable"
         self._session.log("webapp.failed", application=self._application, kind=kind, why=str(error))
         self._on_failed(kind, str(error))
@@ -118,8 +118,6 @@ class Runner:
             tags=dict(self._tags),
         )
 
-    # -- programs ----------------------------------------------------------------------------------
-
     async def _through(self, program: Program) -> None:
         """Carry out a program and whatever comes after it, to the end of the call."""
         todo = deque(program)
@@ -127,8 +125,7 @@ class Runner:
             if todo:
                 changed = await self._listening(self._verb(todo.popleft()))
             elif not self._alone:
-                await asyncio.wait({self._next_command()})
-                changed = self._said() or Finish()
+                changed = await self._idle()
             else:
                 changed = Finish()
             if changed is None:
@@ -166,6 +163,17 @@ class Runner:
         finally:
             doing.cancel()
             await asyncio.wait({doing})
+
+    async def _idle(self) -> Command:
+        """Wait for a command, with nothing else to do; raises CallEnded when the caller hangs up."""
+        over = asyncio.Event()
+        self._session.on_hangup(over.set)
+        gone = self._tasks.spawn(over.wait(), name="gone")
+        await asyncio.wait({self._next_command(), gone}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not self._next_command().done():
+            raise CallEnded("the caller has hung up")
+        return self._said() or Finish()
 
     def _next_command(self) -> asyncio.Task[Command | SipccError | Over | None]:
         """What waits for the next command: one task, which goes on from verb to verb so that none is lost."""
@@ -259,8 +267,6 @@ class Runner:
             await self._session.answer()
             self._tasks.spawn(self._door.tell(self._facts()), name="status")
 
-    # -- hooks -------------------------------------------------------------------------------------
-
     async def _hook(
         self, hook: Hook | None, report: Report, delay: model.Delay | None = None
     ) -> Program | None:
@@ -306,8 +312,6 @@ class Runner:
                     await self._play(action)
                 elif isinstance(action, model.Pause):
                     await self._session.wait(action.seconds)
-
-    # -- verbs -------------------------------------------------------------------------------------
 
     async def _say(self, say: model.Say) -> Program | None:
         if not say.early:
@@ -403,10 +407,18 @@ class Runner:
             await self._aside(enqueue.hook, model.Queued(queue, None))
             raise
         if left.to and enqueue.hook is None:  # the queue's own settings say where its callers go then
-            self._ours = True
-            await self._session.go(Destination.parse(left.to))
-            raise Over
+            await self._go(left.to)
         return await self._hook(enqueue.hook, model.Queued(queue, left))
+
+    async def _go(self, to: str) -> None:
+        """Give the call away."""
+        try:
+            destination = Destination.parse(to)
+        except ValueError as error:
+            raise BadAnswer("to", str(error)) from None
+        self._ours = True
+        await self._session.go(destination)
+        raise Over
 
     async def _join(self, join: model.Join) -> Program | None:
         await self._answer()
@@ -423,9 +435,7 @@ class Runner:
             await self._permit(url)
         result = await self._session.stream(step)
         if result.to:
-            self._ours = True
-            await self._session.go(Destination.parse(result.to))
-            raise Over
+            await self._go(result.to)
         return await self._hook(stream.hook, result)
 
     def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:

@@ -86,6 +86,7 @@ async def test_an_answer_has_fifteen_seconds_unless_the_verb_says_otherwise() ->
         ({}, "keys"),
         ({"dtmfBargein": False}, "off"),
         ({"bargein": True}, "any"),
+        ({"bargein": True, "listenDuringPrompt": False}, "off"),
         ({"bargein": True, "dtmfBargein": False}, "speech"),
         ({"input": ["speech"]}, "off"),
         ({"input": ["speech"], "bargein": True}, "speech"),
