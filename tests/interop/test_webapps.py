@@ -114,3 +114,23 @@ def test_twiml_of_twilios_helper(start: Start, cast: Cast, tmp_path: Path) -> No
     assert (menu["Digits"], menu["CallSid"]) == ("1", call["CallSid"])
     assert left["QueueResult"] == "bridged"
     assert [sent["CallStatus"] for sent in app.asked("/status")] == ["in-progress", "completed"]
+
+
+def test_a_jambonz_application_hears_the_caller_and_speaks_with_it(
+    start: Start, cast: Cast, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    app = node("jambonz_stream.mjs", tmp_path, port)
+    cast.add(app)
+    wait_until(lambda: "ready" in app.output or not app.running, 20, app.tail)
+    url = f"ws://127.0.0.1:{port}/call"
+    centre = start(extra=WEBAPP.format(url=url, kind="jambonz", status=""))
+    cast.carrier(centre, "carrier_waits_pcmu", number="4008200001").succeed()
+    assert app.asked("/error") == []
+    (metadata,), (done,) = app.asked("/metadata"), app.asked("/done")
+    assert metadata["sampleRate"] == 8000
+    assert len(app.asked("/heard")) == 1
+    assert done["call_status"] == "in-progress"
+    (record,) = centre.cdrs(1)
+    assert record["ended_by"] == "us"
+    centre.stop()

@@ -235,7 +235,7 @@ class Redirect(Verb, frozen=True, kw_only=True, tag="redirect"):
     """Ask another hook."""
 
     action_hook: HookSpec
-    status_hook: HookSpec | None = None
+    status_hook: Any = None
 
 
 class Listen(Verb, frozen=True, kw_only=True, tag="listen"):
@@ -361,6 +361,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "ttsStream", "record", "listen", "stream", "transcribe", "amd", "sipRequestWithinDialogHook",
         "referHook",
     ),
+    "redirect": ("statusHook",),
     "conference": _IN_ROOMS,
     "room": _IN_ROOMS,
 }  # fmt: skip
