@@ -20,6 +20,7 @@ from sipcc.ivr.grammar.meaning import meaning
 from sipcc.ivr.grammar.model import Mode
 from sipcc.ivr.grammar.words import spoken_words
 from sipcc.ivr.js import Engine, Json, ScriptError
+from sipcc.ivr.vxml import spoken
 from sipcc.ivr.vxml.documents import Document, bad_fetch
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.machine import Machine
@@ -102,6 +103,32 @@ class Written:
             return self._grammar.match(said)
         except GrammarError:  # it would take too long
             return None
+
+
+class Free:
+    """A built-in type in free speech; what a grammar of single digits takes goes before."""
+
+    def __init__(self, kind: str, digits: Source | None) -> None:
+        self._kind = kind
+        self._digits = digits
+
+    def accepts(self, said: str) -> bool:
+        """Whether it is of the type."""
+        return bool(self.meaning(said))
+
+    def meaning(self, said: str) -> list[Json]:
+        """The value."""
+        if self._digits is not None:
+            # Recognisers write digits in one piece, and people say them one by one.
+            apart = " ".join("".join(said.split())) if said.replace(" ", "").isdigit() else said
+            if found := self._digits.meaning(apart):
+                return found
+        value = spoken.meaning(self._kind, said)
+        return [] if value is None else [value]
+
+    def matcher(self) -> Matcher | None:
+        """None: it is spoken."""
+        return None
 
 
 class Phrase:
@@ -337,8 +364,18 @@ async def _builtin_type(machine: Machine, item: Element, kind: str) -> list[Sour
 
 
 async def _builtin(machine: Machine, uri: str, language: str) -> Source:
+    mode, _, name = uri.removeprefix(SCHEME).partition("/")
+    kind = name.partition("?")[0]
+    free = mode != "dtmf" and kind in FREE
     try:
         text, convert = builtin(uri, language)
-        return Written(await load_grammar(text, url=uri, language=language), machine.engine, convert)
+        written = Written(await load_grammar(text, url=uri, language=language), machine.engine, convert)
+        return Free(kind, written) if free else written
     except GrammarError as error:
+        if free and kind in spoken.SPOKEN:
+            return Free(kind, None)
         raise Thrown("error.unsupported.builtin", str(error)) from None
+
+
+FREE: Final = spoken.SPOKEN | {"digits", "phone"}
+"""Built-in types that are taken in free speech."""

@@ -1,5 +1,5 @@
 """VoiceXML on a session that takes its time: sounds while a document is fetched, answering, and the log."""
-# ruff: noqa: E501  # documents stand in lines of their own
+# documents stand in lines of their own
 
 from __future__ import annotations
 
