@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest, FolderFetcher, media_type_of, shown
+from sipcc.ivr.fetch import (
+    Fetched,
+    FetchError,
+    FetchRequest,
+    FetchSettings,
+    FolderFetcher,
+    media_type_of,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +126,18 @@ async def test_a_fetcher_of_folders_and_documents(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="longer than 2 bytes"):
         await body("http://example.com/a", max_bytes=2)
     assert len(fetcher.requests) == 9
+
+
+def test_the_program_of_the_page() -> None:
+    page = Path(__file__).parents[3] / "docs" / "fetching.md"
+    program = re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert program is not None
+    done = subprocess.run(
+        [sys.executable, "-c", program[1]], capture_output=True, text=True, timeout=15, check=True
+    )
+    assert done.stdout == '{"usd": 7.1}\nstatus 404\n'
+    settings = re.search(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    assert settings is not None
+    written = tomllib.loads(settings[1])["fetch"]
+    assert msgspec.convert(written, FetchSettings) == FetchSettings()
+    assert set(written) == set(FetchSettings.__struct_fields__)

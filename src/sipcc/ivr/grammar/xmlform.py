@@ -289,9 +289,9 @@ class _Reader:
         self._add(parent, Choice(tuple(closed.items), tuple(closed.weights)))
 
     def _end_token(self, closed: _Open, parent: _Open) -> None:
-        text = normal("".join(closed.text))
-        if not text or '"' in text:
-            self._fail("the token is empty" if not text else "a token has no quotation mark in it", closed)
+        text = normal("".join(closed.text).replace('"', " "))
+        if not text:
+            self._fail("the token is empty", closed)
         self._add(parent, self._token(text, closed))
 
     def _end_tag(self, closed: _Open, parent: _Open) -> None:

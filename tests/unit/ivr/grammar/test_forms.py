@@ -11,6 +11,7 @@ CASES = [
     ("St. Johns", "St. Johns", {"St. Johns.": '$r["St.", "Johns"]', "st, johns!": '$r["St.", "Johns"]'}),
     ("a  b\n c", "a  b\n c", {"a b c": '$r["a", "b", "c"]', "a b": None, "a b c d": None}),
     ('"New   York" city', '"New   York" city', {"new york city": '$r["New York", "city"]', "new city": None}),
+    ('<token>"New York"</token>', '"New York"', {"new york": '$r["New York"]'}),
     ("<token>New\n York</token>", '"New\n York"', {"new york": '$r["New York"]'}),
     ("don't", "don't", {"don't": '$r["don\'t"]'}),
     ("查 订单", "查 订单", {"查订单": '$r["查", "订单"]', "查订": None}),
