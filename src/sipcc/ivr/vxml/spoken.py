@@ -100,9 +100,11 @@ _CURRENCIES: Final = {
     "dollar": "USD", "dollars": "USD", "pound": "GBP", "pounds": "GBP", "euro": "EUR", "euros": "EUR",
     "yuan": "CNY", "yen": "JPY", "francs": "CHF", "rupees": "INR",
     "元": "CNY", "块": "CNY", "块钱": "CNY", "圆": "CNY", "美元": "USD", "美金": "USD",
-    "欧元": "EUR", "英镑": "GBP", "日元": "JPY", "港币": "HKD", "$": "USD", "¥": "CNY", "￥": "CNY", "€": "EUR", "£": "GBP",
+    "欧元": "EUR", "英镑": "GBP", "日元": "JPY", "港币": "HKD",
+    "$": "USD", "¥": "CNY", "￥": "CNY", "€": "EUR", "£": "GBP",
 }  # fmt: skip
-_ZH_DIGITS: Final = {char: value for value, chars in enumerate(("零〇", "一幺", "二两", "三", "四", "五", "六", "七", "八", "九")) for char in chars}  # fmt: skip  # noqa: E501
+_ZH_CHARS: Final = ("零〇", "一幺", "二两", "三", "四", "五", "六", "七", "八", "九")
+_ZH_DIGITS: Final = {char: value for value, chars in enumerate(_ZH_CHARS) for char in chars}
 _ZH_PLACES: Final = {"十": 10, "百": 100, "千": 1_000}
 _ZH_SCALES: Final = {"万": 10_000, "亿": 100_000_000}
 
