@@ -13,6 +13,7 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ,
 from sipcc import Call
 from sipcc.call import Destination
 from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
+from sipcc.errors import CallEnded, CallRejected, LocalProtocolError, SipccError
 from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.services import Services
@@ -23,11 +24,14 @@ from sipcc.ivr.steps import (
     Gather,
     Gathered,
     Left,
+    Listen,
     Mark,
     Named,
     Played,
     Prompt,
     Silence,
+    Stream,
+    Text,
     Transfer,
     Transferred,
     named,
@@ -401,3 +405,99 @@ async def test_a_caller_whose_phone_knows_refer_is_sent_and_we_leave(
         await caller.hangup()
         await asyncio.sleep(1)
     assert [result.outcome for result in results] == [outcome]
+
+
+class Reader:
+    """Reads texts as one of the prompts, or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def speak(self, text: str, *, language: str, voice: str = "") -> str:
+        self.asked.append((text, language, voice))
+        if "fail" in text:
+            raise SipccError("no voice")
+        return str(self.folder / "prompts" / "two.wav")
+
+    async def path_of(self, url: str) -> str:
+        raise SipccError("not there")
+
+
+async def test_texts_are_read_and_what_cannot_be_had_is_a_tone_or_its_fallback(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    lengths: list[float] = []
+
+    async def work(session: LiveSession) -> None:
+        for items in (
+            (Text("Hello", voice="anna"), Text(" ")),
+            (Text("fail"),),
+            (Audio("https://example.com/x.wav", fallback=(Text("你好", language="zh-CN"), Mark("m"))),),
+            (),
+        ):
+            played = await session.play((Prompt(items=items),))
+            lengths.append(played.seconds)
+
+    async with centre_with(tmp_path, work, services=Services(voice=reader, sounds=reader)) as centre:
+        tones(tmp_path)
+        caller = await centre.carrier.call(LINE)
+        await caller.ended(timeout=20)
+    assert [round(length) for length in lengths] == [1, 1, 1, 0]
+    assert reader.asked == [("Hello", "en", "anna"), ("fail", "en", ""), ("你好", "zh-CN", "")]
+
+
+async def test_a_program_alone_has_no_queues_no_bots_and_no_ears(tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    async def work(session: LiveSession) -> None:
+        seen.append(session.answered)
+        seen.append((await session.stream(Stream(url="ws://127.0.0.1:1/"))).ended_by)
+        with pytest.raises(LocalProtocolError, match="no queue 'sales'"):
+            await session.enqueue(Enqueue(queue="sales"))
+        with pytest.raises(LocalProtocolError, match="queue:sales"):
+            await session.go(Destination.parse("queue:sales"))
+        step = Gather(listen=Listen(), collect=CollectSettings(timeout=1))
+        seen.append((await session.gather(step)).outcome)
+        session.on_hangup(lambda: seen.append("gone"))
+        seen.append(session.wall() > session.now())
+        await session.reject(486)
+        await session.hangup()
+        session.on_hangup(lambda: seen.append("at once"))
+
+    async with centre_with(tmp_path, work) as centre:
+        caller = await centre.carrier.call(LINE)
+        assert await caller.ended() == "peer"
+        await asyncio.sleep(0.1)
+    assert seen[:4] == [True, "unreachable", "noinput", True]
+    assert sorted(map(str, seen[4:])) == ["at once", "gone"]
+
+
+async def test_a_call_that_was_not_answered_is_refused(tmp_path: Path) -> None:
+    async def handler(call: Call) -> None:
+        await LiveSession(call).reject(603)
+
+    async with Centre(tmp_path, apps={LINE: handler}) as centre:
+        caller = await centre.carrier.call(LINE)
+        with pytest.raises(CallRejected) as refused:
+            await caller.answered()
+    assert refused.value.status == 603
+
+
+async def test_who_hangs_up_while_others_ring_ends_the_session(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def work(session: LiveSession) -> None:
+        try:
+            await session.transfer(Transfer(targets=("1001",)))
+        except CallEnded:
+            ended.append("ended")
+            raise
+
+    async with centre_with(tmp_path, work) as centre:
+        await centre.phone("1001", Ignore())
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await centre.phones["1001"].next_call()
+        await caller.hangup()
+        await asyncio.sleep(1)
+    assert ended == ["ended"]

@@ -68,30 +68,43 @@ class MailStore:
         return self._messages[message]
 
     async def put(self, message: Message) -> Message:
-        """Take a message in, or write down how it stands now.
+        """Write down how a message stands now.
 
         Raises:
-            SipccError: the disk refuses it.
+            NoMessage: it is not there, or was deleted meanwhile.
+            SipccError: the disk refuses it, and nothing has changed.
         """
+        before = self.get(message.id)
         self._messages[message.id] = message
         try:
             await _in_thread(lambda: self._write(message))
         except OSError as error:
+            if message.id in self._messages:
+                self._messages[message.id] = before
             raise SipccError(f"the message cannot be stored: {error.strerror}") from error
+        if message.id not in self._messages:
+            await _in_thread(lambda: _remove(message))
+            raise NoMessage(message.id)
         return message
 
     async def take_in(self, message: Message) -> Message:
         """Take a new message in, whose sound is moved to its place from where it was recorded.
 
         Raises:
-            SipccError: the disk refuses it.
+            SipccError: the disk refuses it; then there is no message.
         """
-        place = self.place(message.box, message.id)
+        placed = msgspec.structs.replace(message, path=self.place(message.box, message.id))
+
+        def work() -> None:
+            _move(message.path, placed.path)
+            self._write(placed)
+
         try:
-            await _in_thread(lambda: _move(message.path, place))
+            await _in_thread(work)
         except OSError as error:
             raise SipccError(f"the message cannot be stored: {error.strerror}") from error
-        return await self.put(msgspec.structs.replace(message, path=place))
+        self._messages[placed.id] = placed
+        return placed
 
     async def delete(self, message: str) -> Message:
         """Throw a message away.

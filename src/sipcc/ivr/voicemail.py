@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
-from sipcc.errors import CallEnded
+from sipcc.errors import CallEnded, SipccError
 from sipcc.ivr.session import Session
 from sipcc.ivr.settings import listed
 from sipcc.ivr.steps import Audio, Gather, Gathered, Named, Prompt, Record, Recorded, Spoken, Value, named
@@ -115,7 +115,10 @@ async def take_message(session: Session, box: MailboxSettings, post: Post) -> Me
     )
     message = None
     if recorded.path and recorded.seconds >= box.min_length:
-        message = await post.leave(session, box, recorded)
+        try:
+            message = await post.leave(session, box, recorded)
+        except SipccError as error:  # the disk: the caller is told that nothing was kept
+            session.log("voicemail.not_stored", box=box.name, error=str(error))
     if recorded.ended_by == "hangup":
         raise CallEnded("hangup")
     said = "voicemail_saved" if message is not None else "voicemail_not_saved"
