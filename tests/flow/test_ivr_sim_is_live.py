@@ -18,6 +18,7 @@ from sipcc.ivr.live import LiveSession
 from sipcc.ivr.services import Services, Understood
 from sipcc.ivr.sim import SimSession, finish
 from sipcc.ivr.steps import BargeIn, Gather, Gathered, Heard, Listen, Prompt, Silence
+from sipcc.testing.audio import silence
 
 QUESTIONS = int(os.environ.get("SIPCC_SIM_QUESTIONS", "40"))
 
@@ -126,7 +127,8 @@ async def live(cases: list[Case], folder: Path) -> list[Came]:
     centre: Centre = centre_with(folder, work, services=Services(recogniser=ear))
     async with centre:
         caller = await centre.carrier.call(LINE)
-        while (case := await asked.get()) is not None:
+        caller.media.say(silence(1.0))  # its voice is what the recogniser is told
+        while (case := await asyncio.wait_for(asked.get(), 60.0)) is not None:
             began = asyncio.get_running_loop().time()
             for at, key in case.keys:
                 await asyncio.sleep(began + at - asyncio.get_running_loop().time())

@@ -24,7 +24,8 @@ What others do is scripted too, by name (`Script.outcomes`):
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -36,7 +37,7 @@ from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.errors import CallEnded
 from sipcc.ivr.flows.script import Answer
 from sipcc.ivr.simcall import Line, SimCall
-from sipcc.ivr.simquestion import HungUp, SimQuestion, played_until
+from sipcc.ivr.simquestion import HungUp, SimQuestion, TimeUp, played_until
 from sipcc.ivr.steps import (
     Conference,
     Enqueue,
@@ -51,6 +52,7 @@ from sipcc.ivr.steps import (
     Streamed,
     Transfer,
     Transferred,
+    Waiting,
 )
 
 __all__ = ["Line", "SimSession", "finish"]
@@ -183,9 +185,12 @@ class SimSession(SimCall):
         self.handed_at = self._now if self.handed_at is None else self.handed_at
         plan = _table(self.found("queue"), "exit")
         exit_ = str(plan.get("exit", "answered"))
-        self._sim.begin(question=False)
         began = self._now
-        self._pass(began + _number(plan, "wait", 10.0))
+        until = began + _number(plan, "wait", 10.0)
+        if step.waiting is not None and await self._waits(step.waiting, plan, until):
+            exit_, until = "withdrawn", self._now
+        self._sim.begin(question=False)
+        self._pass(until)
         waited = self._now - began
         agent, ended_by = "", ""
         if exit_ == "answered":
@@ -196,7 +201,13 @@ class SimSession(SimCall):
         self._note("enqueue", f"{step.queue} {exit_} after {waited:.1f} s")
         if ended_by == "caller":
             self._gone()
-        return Left(exit=exit_, seconds=waited, agent=agent, ended_by="agent" if ended_by else "")
+        return Left(
+            exit=exit_,
+            seconds=waited,
+            agent=agent,
+            ended_by="agent" if ended_by else "",
+            to=str(plan.get("to", "")),
+        )
 
     async def conference(self, step: Conference) -> float:
         """Let the caller into a conference for as long as ``conference`` says."""
@@ -248,18 +259,41 @@ class SimSession(SimCall):
 
     # -- parts of the verbs ------------------------------------------------------------------------------
 
+    async def _waits(
+        self, program: Callable[[Waiting], Awaitable[None]], plan: Mapping[str, object], until: float
+    ) -> bool:
+        """Let a program fill the wait in a queue; whether it took the caller out."""
+        place = _Place(self, int(_number(plan, "position", 1)), int(_number(plan, "size", 1)))
+        self._deadline = until
+        with suppress(TimeUp):
+            await program(place)
+        self._deadline = inf
+        return place.left
+
+    def leave_queue(self) -> None:
+        """Take the caller out of the queue that it waits in; for what fills the wait."""
+        self._deadline = self._now
+
     def _question(self, step: Gather) -> Gathered:
         soundings, starts = self._schedule(step.prompts)
         self._sim.hears(soundings)
-        question = SimQuestion(step, self._sim, self._keys, soundings=soundings, starts=starts, now=self._now)
+        question = SimQuestion(
+            step,
+            self._sim,
+            self._keys,
+            soundings=soundings,
+            starts=starts,
+            now=self._now,
+            until=self._deadline,
+        )
         try:
             answer = question.run()
         except HungUp:
             self._now = question.now
-            self._heard(soundings, question.played_to)
             self._gone()
-        self._now = question.now
-        self._heard(soundings, question.played_to)
+        finally:
+            self._now = question.now
+            self._heard(soundings, question.played_to)
         if question.timer and step.collect is not _AT_ONCE:
             self._note("timer", question.timer)
         return answer
@@ -312,6 +346,33 @@ class SimSession(SimCall):
         return Recorded(
             ended_by=ended_by, path=path, seconds=seconds, size_bytes=44 + int(16_000 * seconds), key=key
         )
+
+
+class _Place:
+    """A simulated caller's wait in a queue; a `sipcc.ivr.steps.Waiting`."""
+
+    def __init__(self, session: SimSession, position: int, size: int) -> None:
+        self.left = False
+        self._session = session
+        self._began = session.now()
+        self._position = position
+        self._size = size
+
+    @property
+    def position(self) -> int:
+        return 0 if self.left else self._position
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def seconds(self) -> float:
+        return self._session.now() - self._began
+
+    def leave(self) -> None:
+        self.left = True
+        self._session.leave_queue()
 
 
 _TALKED: Final = frozenset({"far_end", "near_end", "max_time", "sent"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
@@ -13,6 +14,7 @@ from sipcc.errors import CallEnded
 from sipcc.ivr.flows.script import Answer, Script, parse_script
 from sipcc.ivr.lengths import Lengths
 from sipcc.ivr.simcaller import SimCaller, Sounding
+from sipcc.ivr.simquestion import TimeUp
 from sipcc.ivr.steps import Audio, Mark, Named, Prompt, Silence, Spoken, Text
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ class SimCall:
         self._wall = wall
         self._now = 0.0
         self._verbs = 0
+        self._deadline = inf
+        """When a wait in a queue is over, for what is heard in it."""
         self._sim = SimCaller(script.acts)
         self._outcomes = script.outcomes
         self._asked_for: dict[str, int] = {}
@@ -133,7 +137,7 @@ class SimCall:
 
     def report(self) -> str:
         """All that happened, a line each."""
-        return "\n".join(str(line) for line in self.lines)
+        return "\n".join(str(line) for line in sorted(self.lines, key=lambda line: line.at))
 
     def forget_keys(self) -> None:
         """Forget what was typed ahead."""
@@ -164,6 +168,8 @@ class SimCall:
     def _verb(self) -> None:
         if self.exit:
             raise CallEnded(self.exit)
+        if self._now >= self._deadline:
+            raise TimeUp
         self._verbs += 1
         if self._verbs > MAX_VERBS or self._now > MAX_SECONDS:
             self._note("log", "the call goes round in a circle")
@@ -172,7 +178,8 @@ class SimCall:
 
     def _pass(self, until: float) -> None:
         """Let time go on to `until`; keys are kept for the next question."""
-        while (at := self._sim.next_at(self._now)) <= until:
+        end = min(until, self._deadline)
+        while (at := self._sim.next_at(self._now)) <= end:
             self._now = at
             deed = self._sim.take()
             if deed.what == "hangup":
@@ -181,7 +188,9 @@ class SimCall:
                 self._keys.key_began(deed.key, now=at)
             elif deed.what == "up":
                 self._keys.key_ended(deed.key, now=at)
-        self._now = max(self._now, until)
+        self._now = max(self._now, end)
+        if until > self._deadline:
+            raise TimeUp
 
     def _gone(self) -> NoReturn:
         self._end("caller")

@@ -22,6 +22,10 @@ class HungUp(Exception):
     """The caller hung up."""
 
 
+class TimeUp(BaseException):
+    """An agent has answered: what the caller hears while it waits ends, whatever it is."""
+
+
 class _Voice(msgspec.Struct, frozen=True):
     """What the caller says."""
 
@@ -55,8 +59,10 @@ class SimQuestion:
         soundings: Sequence[Sounding],
         starts: Sequence[tuple[Prompt, float]],
         now: float,
+        until: float = inf,
     ) -> None:
         self.now = now
+        self._until = until
         self.played_to = now
         """Until when prompts were heard."""
         self.timer = ""
@@ -81,6 +87,7 @@ class SimQuestion:
 
         Raises:
             HungUp: the caller hung up instead.
+            TimeUp: there was none up to `until`.
         """
         answer = self._begin()
         while answer is None:
@@ -88,7 +95,10 @@ class SimQuestion:
             timer = inf if due is None else due
             prompt = self._ends if self._playing else inf
             voice = min(self._hushes_at, self._decides_at)
-            self.now = at = min(timer, prompt, voice, self._caller.next_at(self.now))
+            self.now = at = min(timer, prompt, voice, self._caller.next_at(self.now), self._until)
+            if at == self._until:
+                self.played_to = at if self._playing else self.played_to
+                raise TimeUp
             if at == timer:
                 self._expire()
             elif at == prompt:
@@ -138,6 +148,7 @@ class SimQuestion:
             ended_with=collected.ended_with,
             barged=self._cut or self._collector.barged,
             played=self._played(),
+            secret=self._step.collect.secret,
         )
 
     def _stop(self) -> None:

@@ -304,6 +304,41 @@ def test_a_caller_gives_up_in_the_queue():
         finish(session.enqueue(Enqueue(queue="sales")))
 
 
+def test_what_fills_the_wait_in_a_queue_ends_when_an_agent_answers():
+    session = SimSession('queue={exit="answered", wait=12, position=3, size=4}\nkeys 1')
+    seen = []
+
+    async def waiting(place):
+        while True:
+            seen.append((place.position, place.size, place.seconds))
+            await session.play(five())
+            answer = await session.gather(Gather(keys=LengthMatcher(1)))
+            seen.append(answer.keys or answer.outcome)
+
+    left = finish(session.enqueue(Enqueue(queue="sales", waiting=waiting)))
+    assert (left.exit, left.seconds, left.agent) == ("answered", 12.0, "agent")
+    assert seen[:3] == [(3, 4, 0.0), "1", (3, 4, pytest.approx(5.1))]
+    assert session.now() == 72.0
+
+
+def test_what_fills_the_wait_may_take_the_caller_out_or_return():
+    async def leaves(place):
+        await session.wait(4)
+        place.leave()
+        await session.wait(1)  # never comes to an end
+
+    session = SimSession('queue={exit="no_agent", to="queue:other"}')
+    left = finish(session.enqueue(Enqueue(queue="sales", waiting=leaves)))
+    assert (left.exit, left.seconds, left.to) == ("withdrawn", 4.0, "queue:other")
+
+    async def returns(place):
+        await session.wait(2)
+
+    session = SimSession("queue=no_agent")
+    left = finish(session.enqueue(Enqueue(queue="sales", waiting=returns)))
+    assert (left.exit, left.seconds) == ("no_agent", 10.0)
+
+
 def test_programs_conferences_and_destinations():
     session = SimSession('stream={ended_by="program", transcript="hello", to="queue:sales", seconds=4}')
     streamed = finish(session.stream(Stream(url="ws://example.com/bot")))
