@@ -96,7 +96,7 @@ def parse_flow(
     """The flow in `text`, None with mistakes; and what is wrong with it."""
     report = Report(file)
     data = _json(text, report) if is_json else _toml(text, report)
-    if data is None:
+    if report.failed:
         return None, report
     lines = KeyLines(text, json=is_json)
     report = Report(file, lines, columns=True)
