@@ -203,3 +203,28 @@ fallback = "queue:help"
 type = "queue"
 queue = "sales"
 """
+
+
+async def test_opening_hours_decide_and_follow_what_operators_do(tmp_path: Path) -> None:
+    extra = SHOP.replace('to = "flow:shop"', 'to = "flow:hours"') + HOURS
+    async with client(tmp_path, extra=extra) as api:
+        assert await call_through(api, "") == "sales"
+        api.centre.switch.hours.override("office", "closed", seconds=60.0)
+        assert await call_through(api, "") == "help"
+        api.centre.switch.hours.clear("office")
+        assert await call_through(api, "2") == "sales"
+
+
+HOURS = """
+[[hours]]
+name = "office"
+week = { "mon-sun" = "00:00-24:00" }
+[[flows]]
+name = "hours"
+fallback = "queue:help"
+[flows.nodes.now]
+type = "hours"
+calendar = "office"
+open = "queue:sales"
+closed = "queue:help"
+"""
