@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 from tests.flow.centre import CONFIG, WELCOME_HZ
 from tests.flow.test_ivr_live import LINE, centre_with
@@ -29,9 +31,11 @@ from sipcc.ivr.steps import (
     named,
 )
 from sipcc.rtp.codec import g711
+from sipcc.rtp.flow import CodecName
 from sipcc.testing import audio
 from sipcc.testing.audio import Samples, tone, write_wav
 from sipcc.testing.fakecall import FakeCall
+from sipcc.testing.media import PAYLOAD_TYPES
 
 
 def read(path: str) -> Samples:
@@ -269,21 +273,30 @@ async def test_who_says_nothing_is_told_from_who_is_not_understood(tmp_path: Pat
 # -- what is sent -------------------------------------------------------------------------------------------
 
 
-async def test_two_hundred_fragments_are_one_unbroken_stream(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722", "opus"])
+async def test_two_hundred_fragments_are_one_unbroken_stream(tmp_path: Path, codec: CodecName) -> None:
     played: list[Played] = []
-    seconds = [random.Random(7).choice((0.05, 0.11, 0.2, 0.333)) for _ in range(200)]
+    seconds = [random.Random(7).choice((0.04, 0.1, 0.2, 0.34)) for _ in range(200)]
 
     async def work(session: LiveSession) -> None:
         played.append(await session.play([Prompt(items=(Named(f"f{at}"),)) for at in range(200)]))
 
-    async with centre_with(tmp_path, work) as centre:
+    config = CONFIG.replace("[media]", '[media]\ncodecs = ["opus", "G722", "PCMA", "PCMU"]')
+    async with centre_with(tmp_path, work, config=config) as centre:
         for at, length in enumerate(seconds):
             write_wav(tmp_path / "prompts" / f"f{at}.wav", tone(WELCOME_HZ, length))
+        centre.carrier.codecs = (codec,)
         caller = await centre.carrier.call(LINE)
         await caller.ended(timeout=90)
         assert caller.media.breaks() == []
+        assert {each.payload_type for each in caller.media.received} == {PAYLOAD_TYPES[codec]}
+        steps = {
+            (after.timestamp - before.timestamp) % 2**32
+            for before, after in itertools.pairwise(caller.media.received)
+        }
+        assert len(steps) == 1  # no hole in time
         heard = caller.media.heard(sum(seconds) + 2)
-    assert abs(played[0].seconds - sum(round(length * 8000) / 8000 for length in seconds)) < 0.03
+    assert abs(played[0].seconds - sum(seconds)) < 0.03
     loud = np.flatnonzero(np.abs(heard) > 2000)
     inside = heard[loud[0] : loud[-1]]
     assert audio.silent_runs(inside, at_least_s=0.02) == []

@@ -19,6 +19,7 @@ from tests.flow.test_api import TOKENS, Client, until
 from tests.flow.test_subscriptions import watch
 
 from sipcc.api.app import make_api
+from sipcc.errors import ConfigError
 from sipcc.ivr.services import Understood
 from sipcc.ivr.steps import Heard, Listen
 from sipcc.rtp.codec import g711
@@ -238,7 +239,7 @@ async def test_whoever_leaves_a_message_is_called_back(tmp_path: Path) -> None:
 
 
 async def test_messages_of_a_subject_are_erased_with_its_recordings(tmp_path: Path) -> None:
-    async with centre_with(tmp_path, "", "[dialling]\ncountry = \"86\"\n") as api:
+    async with centre_with(tmp_path, "", '[dialling]\ncountry = "86"\n') as api:
         await leaves(api.centre, tone(700, 2.0))
         await until(lambda: bool(api.centre.told("VoicemailLeft")))
         [message] = api.centre.switch.voicemail.messages("night")
@@ -293,3 +294,29 @@ async def test_agents_reach_the_mailboxes_of_their_users_alone(tmp_path: Path) -
         assert (await api.get("/voicemail/other", role="auditor")).status_code == 200
         assert (await api.get("/voicemail/nowhere")).status_code == 404
         assert (await api.get("/voicemail/messages/m/audio")).status_code == 404
+
+
+async def test_a_reload_brings_mailboxes_with_their_owners_and_takes_them_away(tmp_path: Path) -> None:
+    async with centre_with(tmp_path) as api:
+        switch, path = api.centre.switch, tmp_path / "sipcc.toml"
+        await leaves(api.centre, tone(700, 2.0))
+        await until(lambda: bool(api.centre.told("VoicemailLeft")))
+        assert switch.mailboxes.get("1001").new == 1
+        rewritten(path, 'users = ["1001"]', 'users = ["1002"]')
+        await switch.reload()
+        assert (switch.mailboxes.get("1001").new, switch.mailboxes.get("1002").new) == (0, 1)
+        rewritten(path, 'to = "voicemail:night"', 'to = "voicemail:day"')
+        with pytest.raises(ConfigError, match="no mailbox 'day'"):
+            await switch.reload()
+        rewritten(path, 'name = "night"', 'name = "day"')
+        await switch.reload()
+        await leaves(api.centre, tone(700, 2.0), caller="13800138001")
+        await until(lambda: len(api.centre.told("VoicemailLeft")) == 2)
+        assert [message.caller for message in switch.voicemail.messages("day")] == ["13800138001"]
+        assert len(switch.voicemail.messages("night")) == 1  # it waits for its mailbox to come back
+
+
+def rewritten(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
