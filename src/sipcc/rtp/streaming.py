@@ -4,8 +4,8 @@
 port, plays it as it arrives: it waits for a little audio before it begins and after it has starved, so that a
 producer may come in jerks, and is silent meanwhile. What ends without being said to end is heard all the
 same: up to a mark at once, else after some patience. Who speaks in real time and came late once leaves a
-delay behind; it is taken out of the next pauses. It never holds more than the stream's `limit_s`; long
-before that it says that it is full, and later that it is not any more.
+delay behind; it is taken out of the next pauses, or of speech that has none. It never holds more than the
+stream's `limit_s`; long before that it says that it is full, and later that it is not any more.
 
 All that waits can be cleared, and marks tell how far the party has heard: they count what was sent to it.
 """
@@ -16,6 +16,7 @@ from collections import deque
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.g711 import Pcm
@@ -41,7 +42,9 @@ WATCH_FRAMES = 50
 """So long it is watched how little waits, in frames."""
 SPARE, NEAR = 1, 8
 """When more than `SPARE` frames and no more than `NEAR` always waited, somebody speaks in real time behind a
-delay that nobody needs any more: it is taken out of the pauses."""
+delay that nobody needs any more: it is taken out of the pauses,"""
+PATIENCE_WATCHES = 2
+"""or, when there was none in so many watches, out of speech: one frame a watch is blended away."""
 QUIET = 200.0
 """Frames below this, -44 dB of full scale (RMS), are pauses."""
 MAX_MARKS = 1000
@@ -50,6 +53,7 @@ MAX_MARKS = 1000
 _SAMPLE_BYTES = 2
 _SILENCE: Pcm = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 _SILENCE.setflags(write=False)
+_RISING = ((np.arange(FRAME_SAMPLES) + 0.5) / FRAME_SAMPLES).astype(np.float32)
 
 
 class StreamMark(msgspec.Struct, frozen=True):
@@ -97,7 +101,7 @@ class StreamPlayer:
         self._begun = False
         self._waited = 0
         self._played = 0
-        self._watched = self._surplus = 0
+        self._watched = self._surplus = self._patience = 0
         self._least = NEAR + 1
 
     @property
@@ -170,9 +174,8 @@ class StreamPlayer:
             return self._silence
         self._begun = True
         part = self._take()
-        if self._surplus and len(self._buffer) >= self._frame_bytes and self._is_quiet(part):
-            self._surplus -= 1
-            part = self._take()
+        if self._surplus and len(self._buffer) >= self._frame_bytes:
+            part = self._shorten(part)
         self._watch()
         if self._marks:
             self._pass_marks()
@@ -193,11 +196,24 @@ class StreamPlayer:
         self._watched += 1
         if self._watched >= WATCH_FRAMES:
             self._surplus = self._least - SPARE if SPARE < self._least <= NEAR else 0
+            self._patience = self._patience + 1 if self._surplus else 0
             self._watched, self._least = 0, NEAR + 1
 
-    def _is_quiet(self, part: bytes) -> bool:
-        wave = (g711.decode(part, self.law) if self._coded else np.frombuffer(part, "<i2")).astype(np.float32)
-        return float(wave @ wave) < QUIET * QUIET * len(wave)
+    def _shorten(self, part: bytes) -> bytes:
+        """The next frame in place of `part` if that is quiet, or both in one if that was waited for."""
+        wave = self._wave(part)
+        if float(wave @ wave) < QUIET * QUIET * len(wave):
+            self._surplus -= 1
+            return self._take()
+        if self._patience <= PATIENCE_WATCHES:
+            return part
+        self._surplus, self._patience = 0, PATIENCE_WATCHES  # until the next watch
+        blend = np.rint(wave * (1.0 - _RISING) + self._wave(self._take()) * _RISING).astype(np.int16)
+        return g711.encode(blend, self.law) if self._coded else blend.astype("<i2").tobytes()
+
+    def _wave(self, part: bytes) -> npt.NDArray[np.float32]:
+        samples = g711.decode(part, self.law) if self._coded else np.frombuffer(part, "<i2")
+        return samples.astype(np.float32)
 
     @property
     def _silence(self) -> Pcm | bytes:

@@ -258,15 +258,16 @@ def test_two_sides_in_one_signal() -> None:
 
 
 @pytest.mark.parametrize("law", [None, "PCMU"])
-def test_a_delay_that_came_of_one_hiccup_is_taken_out_of_the_next_pause(law: Law | None) -> None:
+@pytest.mark.parametrize("pauses", [True, False])
+def test_a_delay_that_came_of_one_hiccup_is_taken_out(law: Law | None, pauses: bool) -> None:
     """Speech in real time, once 120 ms late: what is heard later lies behind by so much, until a pause."""
     player = StreamPlayer(PlayStream(law=law, lead_ms=20))
     frame, pause = sound(0.02), bytes(320)
     if law is not None:
         frame, pause = (g711.encode(np.frombuffer(part, np.int16), law) for part in (frame, pause))
     waiting, late = [], []
-    for tick in range(400):
-        part = pause if 200 <= tick < 220 else frame
+    for tick in range(600):
+        part = pause if pauses and 150 <= tick < 170 else frame
         if 20 <= tick < 26:
             late.append(part)
         else:
@@ -276,9 +277,15 @@ def test_a_delay_that_came_of_one_hiccup_is_taken_out_of_the_next_pause(law: Law
         player.pull()
         waiting.append(len(player._buffer) // len(frame))
     assert waiting[19] == 0
-    assert waiting[30:199] == [6] * 169
+    assert waiting[30:150] == [6] * 120
+    if pauses:
+        assert waiting[180] == SPARE
+    else:
+        assert waiting[200] == 6  # a pause is waited for
+        changes = [tick for tick in range(200, 600) if waiting[tick] != waiting[tick - 1]]
+        assert np.diff(changes).tolist() == [50] * 4  # then a frame in each second is blended away
     assert waiting[-1] == SPARE
-    assert player.played_ms == 20 * (400 - SPARE)  # a pause that was left out counts as heard
+    assert player.played_ms == 20 * (600 - SPARE)  # what was left out counts as heard
 
 
 def test_who_is_far_ahead_is_left_alone() -> None:
