@@ -9,7 +9,7 @@ from sipcc.ivr.vxml.data import fetch_data
 from sipcc.ivr.vxml.errors import Event, Thrown, semantic
 from sipcc.ivr.vxml.foreach import rounds
 from sipcc.ivr.vxml.machine import Machine
-from sipcc.ivr.vxml.navigate import follow, load_script, submit, values_of
+from sipcc.ivr.vxml.navigate import follow, load_script, submit
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.prompts import BARE, say_bare, say_prompt
 from sipcc.ivr.vxml.scope import Place
@@ -57,7 +57,10 @@ async def _clear(machine: Machine, place: Place, element: Element) -> None:
 
 
 async def _disconnect(machine: Machine, place: Place, element: Element) -> None:
-    values_of(machine, place, (element.get("namelist") or "").split())
+    names = (element.get("namelist") or "").split()
+    for name in names:
+        place.check_declared(name)
+    machine.farewell = {name: place.json(name) for name in names}
     await machine.flush()
     await machine.session.hangup()
     machine.ended()

@@ -76,7 +76,7 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
             await _run(machine, context, arrival, {})
         except Finish as end:
             await _say_goodbye(machine)
-            return end.exit
+            return _told(machine, end.exit)
         except CallEnded:
             return Exit(reason="hangup")
         raise AssertionError("a context ends by a signal")
@@ -84,6 +84,13 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
         return Exit(reason="limit", message=str(stop))
     except RecursionError:
         return Exit(reason="limit", message="the document is nested too deeply")
+
+
+def _told(machine: Machine, ended: Exit) -> Exit:
+    """The exit, with what <disconnect> had to say if nothing else did."""
+    if ended.values or not machine.farewell:
+        return ended
+    return msgspec.structs.replace(ended, values=machine.farewell)
 
 
 async def _say_goodbye(machine: Machine) -> None:

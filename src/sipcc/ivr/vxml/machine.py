@@ -11,7 +11,7 @@ import msgspec
 
 from sipcc.errors import CallEnded
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchRequest
-from sipcc.ivr.js import Engine, Scope
+from sipcc.ivr.js import Engine, Json, Scope, Undefined
 from sipcc.ivr.session import Session
 from sipcc.ivr.steps import Audio, Prompt
 from sipcc.ivr.vxml.documents import Library, fetch
@@ -74,6 +74,8 @@ class Machine:
         self.final = False
         """Whether the caller is gone, so that nothing may be asked any more."""
         self.final_reason = "hangup"
+        self.farewell: dict[str, Json | Undefined] = {}
+        """What <disconnect> gives to whoever started the session."""
         self.recordings: dict[str, str] = {}
         """Files by the handles that stand for them in variables."""
         self.grammars: dict[object, Any] = {}

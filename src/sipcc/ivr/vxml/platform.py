@@ -9,7 +9,7 @@ import tempfile
 import threading
 import wave
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -106,6 +106,8 @@ def told(deed: Deed) -> str:
 
 Deed: TypeAlias = Said | Pressed | Silent | HungUp | TransferEnds
 """What the caller, or whoever it is transferred to, does next."""
+
+FetchSeconds: TypeAlias = float | Callable[[FetchRequest], float]
 
 FetchFunction: TypeAlias = Callable[[FetchRequest], "Fetched | bytes | str"]
 
@@ -243,6 +245,17 @@ class Caller(SimSession):
         # A caller of its own for each deed: one that still speaks would do the next one too late.
         self._sim = SimCaller(acts)
 
+    async def meanwhile(
+        self, fetching: Awaitable[Fetched], prompts: Sequence[Prompt], delay: float, least: float
+    ) -> Fetched:
+        """Wait for a fetch; the caller heard the prompts if it took as long as that."""
+        began = self.now()
+        try:
+            return await fetching
+        finally:
+            if self.now() - began >= delay:
+                await self._ready(prompts)
+
     async def _ready(self, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
         """The prompts with sounds that cannot be had replaced; and note what will be heard."""
         ready = []
@@ -303,13 +316,22 @@ def _text_of(item: Spoken) -> str:
 class Watched:
     """Notes what is asked for, and gets it at once."""
 
-    def __init__(self, fetcher: Fetcher, requests: list[FetchRequest]) -> None:
+    def __init__(self, fetcher: Fetcher, requests: list[FetchRequest], seconds: FetchSeconds) -> None:
         self._fetcher = fetcher
         self._requests = requests
+        self._seconds = seconds
+        self.wait: Callable[[float], Awaitable[None]] | None = None
+        """Lets virtual time pass."""
 
     async def fetch(self, request: FetchRequest) -> Fetched:
         """What stands behind the URL."""
         self._requests.append(request)
+        seconds = self._seconds(request) if callable(self._seconds) else self._seconds
+        if seconds and self.wait is not None:
+            patience = seconds if request.timeout is None else request.timeout
+            await self.wait(min(seconds, patience))
+            if seconds > patience:
+                raise FetchError(request.target, "timeout", f"no answer within {patience:g} s")
         fetching = self._fetcher.fetch(request)
         if isinstance(self._fetcher, FolderFetcher | _Function):
             return await fetching

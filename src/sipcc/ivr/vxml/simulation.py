@@ -29,6 +29,7 @@ from sipcc.ivr.vxml.platform import (
     Caller,
     Deed,
     FetchFunction,
+    FetchSeconds,
     HungUp,
     Pressed,
     Said,
@@ -64,6 +65,9 @@ class Simulation:
         limits: What one call may use.
         parse_limits: How large documents may be.
         library: Keeps documents that were read, for many simulations of the same ones.
+        fetch_seconds: How long a fetch takes in virtual time, or what tells it for a request; one that takes
+            longer than its ``fetchtimeout`` fails, and ``fetchaudio`` is heard in one that takes as long as
+            ``fetchaudiodelay``.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Simulation:
         limits: Limits = Limits(),  # noqa: B008  # frozen
         parse_limits: ParseLimits = ParseLimits(),  # noqa: B008  # frozen
         library: Library | None = None,
+        fetch_seconds: FetchSeconds = 0.0,
     ) -> None:
         self.notes: list[Note] = []
         """Everything that happened, in its order; ``say`` and ``does`` are the platform's."""
@@ -89,16 +94,18 @@ class Simulation:
         self.exit: Exit | None = None
         """How it ended; None while it waits."""
         self.waiting: Waiting = ""
-        self._fetcher = Watched(fetcher_of(fetch, documents, folders), self.requests)
+        self._fetcher = Watched(fetcher_of(fetch, documents, folders), self.requests, fetch_seconds)
         self._session = Caller(
             self._fetcher, self.notes.append, language=language, caller=caller, dialled=dialled
         )
+        self._fetcher.wait = self._session.wait
         setup = Setup(
             library=library or Library(parse_limits),
             limits=limits,
             properties=properties or {},
             note=self.notes.append,
             connection=connection or {},
+            waiter=self._session.meanwhile,
         )
         self._program: Coroutine[Any, Any, Exit] = interpret(self._session, self._fetcher, url, setup)
         self._go_on(None)

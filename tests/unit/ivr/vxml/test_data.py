@@ -183,3 +183,32 @@ def test_what_cannot_be_had_is_an_event_with_its_status() -> None:
         raise FetchError(request.target, "status", "the status is 503", status=503)
 
     assert Simulation(BASE + "start.vxml", fetch=fetch).value == ["error.badfetch.http.503", True]
+
+
+SLOW = """<property name="fetchaudiodelay" value="2s"/><form><error><exit expr="_event"/></error>
+  <block>Wait.<goto next="next.vxml" fetchaudio="music.wav" fetchtimeout="5s"/></block></form>"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "prompts", "value"),
+    [
+        (1.0, ["Wait.", "After."], None),
+        (3.0, ["Wait.", "music.wav", "After."], None),
+        (9.0, ["Wait.", "music.wav"], "error.badfetch"),
+    ],
+)
+def test_slow_fetches(seconds: float, prompts: list[str], value: object) -> None:
+    def slow(request: FetchRequest) -> float:
+        return seconds if request.target.endswith("next.vxml") else 0.0
+
+    more = {"next.vxml": vxml("<form><block>After.</block></form>"), "music.wav": "RIFF"}
+    sim = run(SLOW, more=more, fetch_seconds=slow)
+    assert (sim.prompts, sim.value) == (prompts, value)
+
+
+def test_disconnect_gives_its_values() -> None:
+    sim = run("<form><var name='a' expr='{b: 1}'/><block><disconnect namelist='a'/></block></form>")
+    assert sim.exit is not None
+    assert (sim.exit.reason, sim.exit.values) == ("hangup", {"a": {"b": 1}})
+    body = "<form><error><exit expr='_event'/></error><block><disconnect namelist='nobody'/></block></form>"
+    assert outcome(body) == "error.semantic"
