@@ -84,6 +84,9 @@ async def test_a_text_by_itself_and_one_that_cannot_be_said(tmp_path: Path) -> N
             await caller.hears(hz)
             await caller.hangup()
         assert centre.switch.prompts.misses.keys() == {("broken", "en")}
+        status = centre.switch.status()
+        assert status["prompts_missing"] == 1
+        assert status["texts_spoken"] == 4  # two of the table, and one of the menu in two languages
 
 
 async def test_a_menu_tells_how_many_wait(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 
 from sipcc.config.schema import Config
-from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.prompts import LIVE, PromptCatalogue
 from sipcc.ivr.prompttable import PromptTable, load_table
 from sipcc.reading.convert import did_you_mean
 from sipcc.reading.findings import Report
@@ -15,7 +15,7 @@ def checked_catalogue(config: Config, report: Report) -> PromptCatalogue:
     """The prompts of `config` as a check sees them; what is wrong with the table itself goes to `report`."""
     table, found = load_table(FilePath(config.ivr.prompts))
     if not found.failed:
-        _check_files(config, table, found)
+        _check_entries(config, table, found)
     catalogue = PromptCatalogue(config.ivr, table=table, live=_Queues(config))
     if not found.failed:
         _check_gaps(config, catalogue, found)
@@ -46,7 +46,8 @@ class _Queues:
         return "number", 0
 
 
-def _check_files(config: Config, table: PromptTable, report: Report) -> None:
+def _check_entries(config: Config, table: PromptTable, report: Report) -> None:
+    queues = _Queues(config)
     for name, prompt in table.entries.items():
         for language, entry in prompt.items():
             place = FilePath(config.ivr.prompts) / entry.file
@@ -60,6 +61,11 @@ def _check_files(config: Config, table: PromptTable, report: Report) -> None:
                     f"the text has {len(entry.text)} characters, more than {config.speech.longest}",
                     "cut it in two prompts, or raise [speech] longest",
                 )
+            for told in LIVE.findall(entry.text):
+                try:
+                    queues.value(told)
+                except ValueError as error:
+                    report.error((name, language), str(error))
 
 
 def _check_gaps(config: Config, catalogue: PromptCatalogue, report: Report) -> None:

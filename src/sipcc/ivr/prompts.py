@@ -56,7 +56,8 @@ MAX_REPORTED: Final = 1000
 MAX_REMEMBERED: Final = 10_000
 """Prompts found and remembered; then the memory starts anew."""
 
-_LIVE: Final = re.compile(r"\{(queue:[^{}]{1,200})\}")
+LIVE: Final = re.compile(r"\{(queue:[^{}]{1,200})\}")
+"""A value of this moment in a text."""
 
 _log = get_logger("sipcc.ivr.prompts")
 
@@ -173,7 +174,7 @@ class PromptCatalogue:
 
     def texts(self) -> list[tuple[str, str, str]]:
         """(text, language, voice) of all that can be spoken ahead."""
-        return [each for each in self.table.texts() if not _LIVE.search(each[0])]
+        return [each for each in self.table.texts() if not LIVE.search(each[0])]
 
     def find(self, name: str, language: str) -> Found | None:
         """What prompt `name` is for `language`; None when it is nowhere.
@@ -278,7 +279,7 @@ class PromptCatalogue:
                 self._miss(match[1], language, "not known")
                 return ""
 
-        return _LIVE.sub(value, found.text)
+        return LIVE.sub(value, found.text)
 
     def _value(self, name: str) -> tuple[str, object]:
         if self._live is None:

@@ -94,6 +94,15 @@ class Speaking:
         if texts:
             self._scope.spawn(self._read(texts), name="read_ahead")
 
+    def figures(self, prompts: PromptCatalogue) -> dict[str, int]:
+        """Texts that were read or not; prompts that were not there, or in another language alone."""
+        return {
+            "texts_spoken": self.speaker.spoken,
+            "texts_failed": self.speaker.failed,
+            "prompts_missing": prompts.misses.total(),
+            "prompts_fell_back": prompts.fallbacks.total(),
+        }
+
     async def _read(self, texts: list[Speech]) -> None:
         errors = await self.speaker.prepare(texts)
         if errors:

@@ -214,6 +214,7 @@ class Switch(Application):
             "calls_total": self.calls.total,
             "trunks_down": ", ".join(self.trunk_health.down()),
             **media_figures(self.engine.loads),
+            **self.speaking.figures(self.prompts),
             "traced_calls": len(self.tracing.trace),
             "traced_bytes": self.tracing.trace.size,
             **{name: counters[name] for name in sorted(counters)},

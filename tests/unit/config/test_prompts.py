@@ -44,6 +44,14 @@ def test_gaps_missing_files_and_long_texts(tmp_path: Path) -> None:
     assert gap.hint == 'write zh = "..." below it'
 
 
+def test_what_a_text_tells_of_a_queue_can_be_told(tmp_path: Path) -> None:
+    table = '[mine]\nen = "{queue:sales:length} and {queue:slaes:wait} and {queue:sales:depth}"\n'
+    findings = found(tmp_path, table, QUEUE)
+    assert [one.where for one in findings] == ["prompts.toml:2 mine.en"] * 2
+    assert "did you mean 'sales'?" in findings[0].message
+    assert "queue:NAME:length" in findings[1].message
+
+
 def test_a_broken_table_is_one_error_with_its_line(tmp_path: Path) -> None:
     findings = found(tmp_path, "[mine]\nen = \n")
     assert findings[0].where == "prompts.toml:2"

@@ -11,12 +11,14 @@ import contextlib
 import hashlib
 import itertools
 import os
+import time
 from collections import OrderedDict
 from pathlib import Path
 
 from sipcc.ivr.speech.voice import SpeechError
 
 _UNFINISHED = ".tmp"
+_ABANDONED_S = 3600.0
 _numbers = itertools.count(1)
 
 
@@ -86,8 +88,12 @@ class SpeechCache:
         return found
 
     def _list(self) -> list[tuple[str, int]]:
-        """Names and sizes, oldest first."""
+        """Names and sizes, oldest first; what a process has left half-written long ago is thrown away."""
         stats = []
+        for path in self.folder.glob(f".*{_UNFINISHED}"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
         for path in self.folder.glob("*.wav"):
             with contextlib.suppress(OSError):  # another process has thrown it away
                 stat = path.stat()

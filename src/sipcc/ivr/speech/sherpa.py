@@ -1,8 +1,9 @@
 """A voice of sherpa-onnx: a neural model on this machine, which speaks sentence by sentence in a thread.
 
 The package is imported with the first text, and the model is read then; a model has to be fetched by whoever
-uses it. Models with a lexicon speak with versions 1 and 2 of the package. Those that know words by espeak-ng's
-data (`data_dir`, as models of piper do) speak with version 1 alone: version 2 wants sounds from its caller.
+uses it. Models with a lexicon speak with versions 1 and 2 of the package. Those that know words by the data
+of espeak-ng (`data_dir`, as models of piper do) speak with version 1 alone: version 2 wants sounds of its
+caller.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import wave
 from pathlib import Path
 
@@ -185,6 +186,18 @@ async def test_no_file_is_ever_half_there(tmp_path: Path) -> None:
     folder.unlink()
     await speaker(tmp_path, CountingVoice()).speak("hello", language="en")
     assert [path.suffix for path in folder.iterdir()] == [".wav"]
+
+
+async def test_what_a_crash_has_left_is_thrown_away(tmp_path: Path) -> None:
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    old, young = folder / ".a.wav.1.1.tmp", folder / ".b.wav.1.2.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (1e9, 1e9))
+    await speaker(tmp_path, CountingVoice()).speak("hello", language="en")
+    assert sorted(path.suffix for path in folder.iterdir()) == [".tmp", ".wav"]
+    assert young.exists()
 
 
 async def test_the_end_stops_what_is_spoken(tmp_path: Path) -> None:
