@@ -116,6 +116,10 @@ def world_of(config: Config, *, prompts: bool) -> World:
         "workflow": [workflow.name for workflow in config.workflows],
         "router": [router.name for router in config.routers],
         "flow": [flow.name for flow in config.flows],
+        "webapp": [webapp.name for webapp in config.webapps],
+        "bot": [bot.name for bot in config.bots],
+        "survey": [survey.name for survey in config.surveys],
+        "voicemail": [box.name for box in config.mailboxes],
         "user": [user.name for user in config.users],
         "trunk": [*(trunk.name for trunk in config.trunks), *(route.name for route in config.routes)],
     }

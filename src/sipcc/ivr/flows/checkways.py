@@ -184,12 +184,14 @@ def humans(view: View) -> Iterator[Fault]:
 def surveys(view: View) -> Iterator[Fault]:
     """W21: surveys that nobody is there to answer."""
     told: set[str] = set()
+    hint = "ask it after a queue or dial node, by `then`"
     for way in view.ways.all:
-        if way.following in told or not isinstance(view.flow.nodes.get(way.following), Survey):
-            continue
-        if why := _gone(view, way):
+        why = _gone(view, way)
+        to = way.target.destination
+        if why and to is not None and to.kind == "survey":
+            yield Fault("W21", way.source, way.edge.path, f"{way.edge.target!r} is reached {why}", hint)
+        if why and way.following not in told and isinstance(view.flow.nodes.get(way.following), Survey):
             told.add(way.following)
-            hint = "ask it after a queue or dial node, by `then`"
             yield Fault("W21", way.following, (), f"{way.source!r} leads here {why}", hint)
 
 

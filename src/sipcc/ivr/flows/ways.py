@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sipcc.ivr.flows.model import Edge, Flow, Node, Target
 from sipcc.ivr.flows.nodes import Menu
 
-NO_HUMAN = frozenset({"hangup", "busy", "reject", "play", "echo", "ring"})
+NO_HUMAN = frozenset({"hangup", "busy", "reject", "play", "echo", "ring", "survey"})
 """Kinds of destinations behind which nobody is; every other one leads on."""
 
 

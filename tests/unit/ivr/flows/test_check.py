@@ -66,3 +66,11 @@ def test_the_finding_for_a_whole_configuration():
     first = check_flow(flow)[0].finding()
     assert (first.severity, first.line) == ("error", 1)
     assert first.where.startswith("a.toml:1:")
+
+
+def test_a_survey_of_the_configuration_where_nobody_is_left():
+    text = '[nodes.a]\ntype = "queue"\nqueue = "sales"\nunserved = "hangup"\nthen = "survey:csat"\n'
+    flow, _ = parse_flow(text, "a")
+    assert check_flow(flow) == []
+    flow, _ = parse_flow(text + 'exits = {abandoned = "survey:csat"}\n', "a")
+    assert [(each.code, each.at) for each in check_flow(flow)] == [("W21", "a.a.exits.abandoned")]
