@@ -20,7 +20,7 @@ from sipcc.ivr.live import LiveSession
 from sipcc.testing.audio import tone, write_wav
 
 LINE = "4008000300"
-SETTINGS = WebAppSettings(name="bank", url="ws://app.example.com/", fallback="play:hold")
+SETTINGS = WebAppSettings(name="bank", url="ws://app.example.com/", fallback="play:hold", retries=0)
 
 
 def centre_with(folder: Path, peer: Peer) -> Centre:

@@ -35,7 +35,7 @@ def told(folder: Path, text: str) -> list[str]:
 def test_a_right_file(tmp_path: Path) -> None:
     assert told(tmp_path, FILE) == []
     (app,) = load(tmp_path / "sipcc.toml", {"BANK": "hidden-1"}).webapps
-    assert (app.kind, app.method, app.timeout, app.retries) == ("jambonz", "POST", 3.0, 0)
+    assert (app.kind, app.method, app.timeout, app.retries) == ("jambonz", "POST", 3.0, 1)
     assert (app.password, app.secret) == ("hidden-1", "hidden-1")
     socket = FILE.replace("http://127.0.0.1:3000/call", "wss://app.example.com/")
     assert told(tmp_path, socket) == []

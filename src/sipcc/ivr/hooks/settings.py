@@ -26,7 +26,7 @@ class WebAppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Is told when a call is answered and when it is over; empty tells nobody. WebSockets are told anyway."""
     timeout: Annotated[float, Meta(gt=0, le=60)] = 3.0
     """Seconds for each answer; then the caller goes to `fallback`."""
-    retries: Annotated[int, Meta(ge=0, le=10)] = 0
+    retries: Annotated[int, Meta(ge=0, le=10)] = 1
     """How often it is asked again when it cannot be reached or answers with a status from 500 on; for a
     WebSocket, how often the connection is made again."""
     fallback: Annotated[str, Meta(min_length=1)]

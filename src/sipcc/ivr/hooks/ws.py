@@ -31,7 +31,9 @@ PROTOCOL = "ws.jambonz.org"
 MAX_COMMANDS = 100
 """Commands that wait until the call gets to them; an application that sends more has lost its call."""
 AGAIN = 0.5
-"""Seconds before a connection is made again."""
+"""Seconds before a connection is made again,"""
+MAX_LOSSES = 20
+"""which is done so often in one call."""
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -66,7 +68,7 @@ class WsDoor:
         self._waiting: dict[str, tuple[bytes, asyncio.Future[Any]]] = {}
         self._commands: asyncio.Queue[Command | HookFailed | None] = asyncio.Queue(MAX_COMMANDS)
         self._lost: HookFailed | None = None
-        self._sent = 0
+        self._sent = self._losses = 0
         self._first: dict[str, Any] = {}
 
     async def start(self, facts: Facts) -> Program:
@@ -140,9 +142,11 @@ class WsDoor:
 
     async def _resumed(self) -> bool:
         """Connect again, and ask again what has no answer; False when the application stays away."""
-        if not self._settings.retries:
+        self._losses += 1
+        if not self._settings.retries or self._losses > MAX_LOSSES:
             self._gone(HookFailed("lost", "the connection is lost"))
             return False
+        await asyncio.sleep(AGAIN)
         try:
             await self._connect()
         except HookFailed as error:

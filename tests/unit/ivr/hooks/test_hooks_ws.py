@@ -126,7 +126,7 @@ async def test_a_connection_that_is_lost_leads_to_the_fallback() -> None:
         if message["type"] == "verb:hook":
             peer.say("lost")
 
-    result = await drive(answer, "keys 1")
+    result = await drive(answer, "keys 1", retries=0)
     assert result.failures == ["lost"]
     assert "go" in [line.what for line in result.session.lines]
 
