@@ -7,8 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.cli.recorded import record
 
 from sipcc.cli.main import main
+from sipcc.ivr.events import NodeEntered, NodeLeft
 
 BANK = """
 fallback = "queue:service"
@@ -215,6 +217,25 @@ def test_what_callers_did_over_http(folder):
     assert "give --token" in refused
     assert "cannot ask" in run("graph", folder / "bank.toml", "--url", url, expect=1).stderr
     assert "no address" in run("graph", folder / "bank.toml", "--url", "127.0.0.1", expect=1).stderr
+
+
+def test_what_callers_did_from_the_records(folder):
+    common = {"at": 0.0, "flow": "bank", "version": "1", "node": "main"}
+    record(
+        folder,
+        [
+            event
+            for call, edge in enumerate(["options.1", "options.1", "options.0", "ended"])
+            for event in (
+                NodeEntered(**common, call=str(call), kind="menu"),
+                NodeLeft(**common, call=str(call), edge=edge, noinput=int(call == 2)),
+            )
+        ],
+    )
+    (folder / "sipcc.toml").write_text(CONFIG.replace("calls.db", "sipcc.db"))
+    command = ("graph", "bank", "-c", folder / "sipcc.toml", "--live", "--since")
+    assert "4 calls, 25 % lost, 25 % silent" in run(*command, "2023-11-14").output
+    assert "no calls" in run(*command, "2023-11-17").output
 
 
 def test_what_callers_did_where_nothing_was_recorded(folder):
