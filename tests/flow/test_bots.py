@@ -16,6 +16,7 @@ from sipcc import Call
 from sipcc.call.events import Decision
 from sipcc.ivr.bots.links import LinkEnded
 from sipcc.ivr.bots.serve import stream
+from sipcc.ivr.bots.talk import MAX_LETTERS
 from sipcc.ivr.bots.twilio import TwilioBot
 from sipcc.ivr.bots.words import Heard, Key, Marked, Started, Stopped, ToBot
 from sipcc.ivr.events import BotJoined, BotLeft, ContextGiven
@@ -43,13 +44,15 @@ class Wire:
         self.bot = TwilioBot()
         self.told: list[ToBot] = []
         self.raw: list[str] = []
-        self.closed = False
+        self.closed = self.block = False
         self.work: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # what the switch has
     async def send(self, message: str | bytes) -> None:
         if self.closed:
             raise LinkEnded(lost=True)
+        if self.block:
+            await asyncio.get_running_loop().create_future()
         self.to_bot.put_nowait(message)
 
     async def receive(self) -> str | bytes:
@@ -266,6 +269,23 @@ async def test_a_caller_who_hangs_up_is_told_to_the_bot(tmp_path: Path) -> None:
     [left] = stage.centre.told("BotLeft")
     assert isinstance(left, BotLeft)
     assert left.ended_by == "hangup"
+
+
+async def test_a_bot_that_asks_for_more_than_it_reads_is_given_up(tmp_path: Path) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.block = True
+        for _ in range(MAX_LETTERS + 100):
+            wire.says(wire.bot.mark("m"))
+
+    step = Stream(url="ws://someone:secret@bot.example.com/talk?token=secret")
+    async with Stage(tmp_path, bot, step) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.ended()
+    assert stage.results == [Streamed(ended_by="lost")]
+    [left] = stage.centre.told("BotLeft")
+    assert isinstance(left, BotLeft)
+    assert left.bot == "ws://bot.example.com/talk"
 
 
 # -- the destination bot:NAME ------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ async def connect(url: str, *, protocols: Sequence[str], headers: Mapping[str, s
             proxy=None,
         )
     except (WebSocketException, TimeoutError, ValueError) as error:
-        raise OSError(f"no WebSocket at {url}: {error}") from error
+        raise OSError(f"no WebSocket there: {error}") from error
     return SocketLink(socket)
 
 
@@ -182,5 +182,5 @@ async def _over_tcp(url: str, timeout: float) -> StreamLink:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(place.hostname, place.port or _TCP_PORT)
     except (TimeoutError, ValueError) as error:
-        raise OSError(f"nothing answers at {url}") from error
+        raise OSError("nothing answers there") from error
     return StreamLink(reader, writer)

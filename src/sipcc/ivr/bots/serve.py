@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from sipcc.ivr.bots import links
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from sipcc.ivr.live import LiveSession
 
 _log = get_logger("sipcc.ivr.bots")
+
+
+def place_of(url: str) -> str:
+    """A URL for logs and events: without a password and without what is behind a question mark."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 class WirePeer:
@@ -76,12 +83,12 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
             timeout=step.timeout,
         )
     except OSError as error:
-        _log.warning("bot.unreachable", call_id=call.id, url=step.url, error=str(error))
+        _log.warning("bot.unreachable", call_id=call.id, url=place_of(step.url), error=str(error))
         result = Streamed(ended_by="unreachable")
         bus.emit(_left(session, step, result, 0.0, wire))
         return result
     began = session.now()
-    bus.emit(BotJoined(at=began, call=call.id, bot=step.name or step.url, wire=step.wire))
+    bus.emit(BotJoined(at=began, call=call.id, bot=step.name or place_of(step.url), wire=step.wire))
     left: Streamed | None = None
     try:
         left = await Conversation(
@@ -131,7 +138,7 @@ def _left(
     return BotLeft(
         at=session.now(),
         call=session.id,
-        bot=step.name or step.url,
+        bot=step.name or place_of(step.url),
         ended_by=result.ended_by if result is not None else "hangup",
         seconds=round(seconds, 3),
         to=result.to if result is not None else "",

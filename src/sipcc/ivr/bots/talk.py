@@ -51,6 +51,8 @@ LIMIT_S = 300.0
 SAY_S = 5.0
 """So long a voice may take for a text."""
 GOODBYE_S = 2.0
+MAX_LETTERS = 10_000
+"""Answers that wait for a bot to read them."""
 BREATH = 50
 """After so many words of a bot in one go, others have their turn."""
 
@@ -171,7 +173,14 @@ class Conversation:
 
     def _on_key(self, event: DigitBegan | DigitEnded) -> None:
         if isinstance(event, DigitEnded):
-            self._letters.put_nowait(Key(event.digit, event.duration_ms))
+            self._post(Key(event.digit, event.duration_ms))
+
+    def _post(self, letter: Key | Marked | Cleared | Played) -> None:
+        """Have it told something in its turn; one that asks for more than it reads is given up."""
+        if self._letters.qsize() >= MAX_LETTERS:
+            self._leave(lost=True)
+        else:
+            self._letters.put_nowait(letter)
 
     async def _write(self) -> None:
         while True:
@@ -279,12 +288,12 @@ class Conversation:
         for piece in news:
             match piece:
                 case Passed(kind="mark"):
-                    self._letters.put_nowait(Marked(piece.name, piece.heard, piece.ms))
+                    self._post(Marked(piece.name, piece.heard, piece.ms))
                 case Passed(kind="clip"):
-                    self._letters.put_nowait(Played(piece.name))
+                    self._post(Played(piece.name))
                 case Passed():
                     self._finish()
                 case Dropped():
-                    self._letters.put_nowait(Cleared(piece.ms, piece.total_ms))
+                    self._post(Cleared(piece.ms, piece.total_ms))
                 case Room():
                     self._peer.room(piece.full)

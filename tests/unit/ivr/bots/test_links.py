@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from sipcc.ivr.bots import links
 from sipcc.ivr.bots.links import LinkEnded, connect
 from sipcc.ivr.bots.words import MAX_MESSAGE_BYTES
 
@@ -71,6 +72,23 @@ async def test_a_bot_that_dies_or_says_too_much_is_lost() -> None:
             await link.send(word)
             assert await ended(link.receive())
             await link.close()
+
+
+async def test_a_bot_whose_machine_is_gone_is_lost_when_it_does_not_answer_pings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "PING_S", 0.05)
+    monkeypatch.setattr(links, "PONG_S", 0.1)
+
+    async def talk(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()  # type: ignore[attr-defined]
+        await socket.wait_closed()
+
+    async with serve(talk, "127.0.0.1", 0, close_timeout=0.1) as server:
+        port = server.sockets[0].getsockname()[1]
+        link = await connect(f"ws://127.0.0.1:{port}/", protocols=(), headers={}, timeout=5)
+        assert await ended(link.receive())
+        await link.close()
 
 
 async def test_what_cannot_be_reached_or_is_none_is_an_oserror() -> None:
