@@ -35,18 +35,20 @@ async def record(machine: Machine, place: Place, element: Element, scope: Scope,
     longest = element.get("maxtime")
     quiet = element.get("finalsilence")
     term = flag(element.get("dtmfterm") or "true", "dtmfterm")
+    own = [one.source for one in await active_grammars(machine, place, element) if one.owner is element]
+    keys = "".join(key for key in ANY_KEY if any(one.matcher() and one.accepts(key) for one in own))
     step = Record(
         prompts=prompts,
         beep=flag(element.get("beep") or "false", "beep"),
         max_time=seconds(longest, "maxtime") if longest is not None else 60.0,
         final_silence=seconds(quiet, "finalsilence") if quiet is not None else 3.0,
         timeout=machine.seconds(place, "timeout") if timeout is None else timeout,
-        terminators=ANY_KEY if term else "",
+        terminators=ANY_KEY if term else keys,
     )
     recorded = await machine.verb(machine.session.record(step))
     machine.heard_of()
     if recorded.path:
-        _keep(machine, scope, name, recorded)
+        _keep(machine, scope, name, recorded, matched=recorded.key in keys, term=term)
     if recorded.ended_by == "hangup":
         machine.ended()
         raise Thrown("connection.disconnect.hangup")
@@ -56,7 +58,9 @@ async def record(machine: Machine, place: Place, element: Element, scope: Scope,
         raise Thrown("noinput")
 
 
-def _keep(machine: Machine, scope: Scope, name: str, recorded: Recorded) -> None:
+def _keep(
+    machine: Machine, scope: Scope, name: str, recorded: Recorded, *, matched: bool, term: bool
+) -> None:
     engine = machine.engine
     engine.set(scope, name, machine.keep_recording(recorded.path))
     about: dict[str, Json] = {
@@ -64,8 +68,10 @@ def _keep(machine: Machine, scope: Scope, name: str, recorded: Recorded) -> None
         "size": recorded.size_bytes,
         "maxtime": recorded.ended_by == "max_time",
     }
-    if recorded.ended_by == "key":
+    if recorded.ended_by == "key" and term:
         about["termchar"] = recorded.key
+    if recorded.ended_by == "key" and matched:
+        about |= {"utterance": recorded.key, "inputmode": "dtmf", "confidence": 1.0}
     if not name.startswith(" "):
         engine.set(scope, f"{name}$", about)
 

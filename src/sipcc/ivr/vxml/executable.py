@@ -57,6 +57,7 @@ async def _clear(machine: Machine, place: Place, element: Element) -> None:
 
 
 async def _disconnect(machine: Machine, place: Place, element: Element) -> None:
+    machine.no_waiting()  # who is gone already is not told again
     names = (element.get("namelist") or "").split()
     for name in names:
         place.check_declared(name)

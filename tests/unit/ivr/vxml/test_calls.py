@@ -30,6 +30,14 @@ def test_a_recording_is_ended_by_a_key() -> None:
     assert sim.value == [True, True, "5", False]
 
 
+def test_a_recording_is_ended_by_a_key_of_its_grammar() -> None:
+    body = f"""<form><record name="m" dtmfterm="false">{words("7", mode="dtmf")}
+      <filled><exit expr="[m$.utterance, m$.inputmode, typeof m$.termchar]"/></filled></record></form>"""
+    sim = run(body)
+    sim.press("7", after=3)
+    assert sim.value == ["7", "dtmf", "undefined"]
+
+
 def test_a_recording_without_a_voice() -> None:
     sim = run(RECORD.format(more=""))
     sim.silence()
@@ -258,9 +266,17 @@ def test_exit_plays_what_waits() -> None:
     assert run("<form><block>One. <exit/></block></form>").prompts == ["One."]
 
 
+def test_who_is_gone_is_not_disconnected_again() -> None:
+    body = """<catch event="connection.disconnect"><goto next="#f"/></catch>
+      <form id="f"><block><log>once more</log><disconnect/></block></form>"""
+    sim = run(body)
+    assert sim.exit is not None
+    assert (sim.logs, sim.exit.reason) == (["once more", "once more"], "hangup")
+
+
 def test_a_loop_after_the_end_is_stopped() -> None:
     body = """<catch event="connection.disconnect"><goto next="#f"/></catch>
-      <form id="f"><block><disconnect/></block></form>"""
-    sim = run(body)
+      <form id="f"><block cond="true"><goto next="#f"/></block></form>"""
+    sim = run("<form><block><disconnect/></block></form>" + body)
     assert sim.exit is not None
     assert sim.exit.reason == "limit"
