@@ -1,7 +1,8 @@
 """What was spoken, on disk: one WAV for each text, found by its hash; of bounded size.
 
 A file appears whole or not at all: it is written under another name, and renamed. Several processes may
-share a folder. What callers are about to hear may be pinned, and is never thrown away.
+share a folder. What callers are about to hear may be pinned, and is never thrown away. Texts may be about
+callers, so others than the owner and its group read nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from sipcc.ivr.speech.voice import SpeechError
+from sipcc.private import opener
 
 _UNFINISHED = ".tmp"
 _ABANDONED_S = 3600.0
@@ -80,7 +82,8 @@ class SpeechCache:
         found = [] if listed else self._list()
         path = self.folder / f".{name}.{os.getpid()}.{next(_numbers)}{_UNFINISHED}"
         try:
-            path.write_bytes(data)
+            with open(path, "wb", opener=opener) as file:
+                file.write(data)
             path.replace(self.folder / name)
         except OSError:
             path.unlink(missing_ok=True)

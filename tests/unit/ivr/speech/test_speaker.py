@@ -185,7 +185,9 @@ async def test_no_file_is_ever_half_there(tmp_path: Path) -> None:
         await speaker(tmp_path, CountingVoice()).speak("hello", language="en")
     folder.unlink()
     await speaker(tmp_path, CountingVoice()).speak("hello", language="en")
-    assert [path.suffix for path in folder.iterdir()] == [".wav"]
+    [path] = folder.iterdir()
+    assert path.suffix == ".wav"
+    assert (path.stat().st_mode | folder.stat().st_mode) & 0o027 == 0
 
 
 async def test_what_a_crash_has_left_is_thrown_away(tmp_path: Path) -> None:
