@@ -10,6 +10,7 @@ from tests.flow.centre import AGENT_HZ, WELCOME_HZ, Centre
 from tests.flow.test_api import client, until
 
 from sipcc.call import Call
+from sipcc.errors import CallEnded
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Enqueue
 from sipcc.testing.audio import tone, write_wav
@@ -142,6 +143,26 @@ async def test_the_record_of_a_call_has_its_score_and_what_flows_put_into_it(tmp
         await api.centre.switch.keeper.flush()
         [record] = await api.centre.switch.keeper.store.cdrs()
         assert (record.tags, record.scores) == ({"order": "A-17"}, {"care": 3})
+
+
+async def test_what_is_known_of_a_caller_is_shown_with_its_call_until_it_is_over(tmp_path: Path) -> None:
+    async with client(tmp_path) as api:
+        await api.centre.phone("1001")
+        caller = await api.centre.carrier.call("4008000004")
+        await caller.answered()
+        [call] = api.centre.switch.calls.live()
+        session = LiveSession(call, api.centre.switch.treatments.services)
+        staying = asyncio.ensure_future(
+            session.enqueue(Enqueue(queue="sales", context={"card": "gold", "wish": "a loan"}))
+        )
+        await api.centre.phones["1001"].next_call()
+        [live] = (await api.get("/calls", role="agent")).json()
+        assert live["context"] == {"card": "gold", "wish": "a loan"}
+        await caller.hangup()
+        with pytest.raises(CallEnded):
+            await staying
+        await until(lambda: bool(api.centre.told("CallEndedEvent")))
+        assert api.centre.switch.talks.context(call.id) == {}
 
 
 async def test_what_a_flow_asks_after_a_queue_counts_for_the_agent(tmp_path: Path) -> None:

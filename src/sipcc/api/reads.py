@@ -49,9 +49,16 @@ async def queues(request: Request[Any, Any, Any]) -> tuple[QueueSnapshot, ...]:
 @get("/calls", guards=FLOOR)
 async def calls(request: Request[Any, Any, Any]) -> tuple[LiveCall, ...]:
     """The calls that are up, oldest first."""
-    live = office_of(request).centre.calls.live()
+    centre = office_of(request).centre
     return tuple(
-        LiveCall(call=call.id, caller=call.caller, called=call.called, trunk=call.trunk) for call in live
+        LiveCall(
+            call=call.id,
+            caller=call.caller,
+            called=call.called,
+            trunk=call.trunk,
+            context=centre.talks.context(call.id),
+        )
+        for call in centre.calls.live()
     )
 
 

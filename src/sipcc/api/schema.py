@@ -142,6 +142,14 @@ class ReloadDone(Protocol):
         ...
 
 
+class TalkDesk(Protocol):
+    """Who knows what agents are to be told of callers."""
+
+    def context(self, call: str) -> dict[str, str]:
+        """What was found out of the caller of a live call."""
+        ...
+
+
 class VoicemailDesk(Protocol):
     """Who has the mailboxes."""
 
@@ -227,6 +235,11 @@ class CentreApi(Protocol):
         ...
 
     @property
+    def talks(self) -> TalkDesk:
+        """Knows what agents are to be told of callers."""
+        ...
+
+    @property
     def voicemail(self) -> VoicemailDesk:
         """Has the mailboxes."""
         ...
@@ -278,6 +291,8 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     called: str
     trunk: str | None
+    context: dict[str, str] = {}
+    """What flows and bots have found out of the caller, for whoever talks to it."""
 
 
 class OfferTrace(msgspec.Struct, frozen=True, kw_only=True):

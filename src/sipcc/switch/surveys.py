@@ -9,6 +9,7 @@ from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler
 from sipcc.call.events import CallEndedEvent
 from sipcc.errors import SipccError
+from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.survey import Asking, Opinion, SurveySettings, ask_survey, may_ask
 from sipcc.log import get_logger
@@ -23,10 +24,12 @@ _log = get_logger("sipcc.switch.surveys")
 
 
 class Talks:
-    """Who talked to each caller last, by a queue."""
+    """What is known of each live call for whoever talks to it next, and who talked to it last, by a queue."""
 
     def __init__(self, bus: Bus) -> None:
         self._last: dict[str, tuple[str, str]] = {}
+        self._contexts: dict[str, dict[str, str]] = {}
+        bus.on(ContextGiven, self._given)
         self._judged: set[str] = set()
         bus.on(QueueLeft, self._left)
         bus.on(CallEndedEvent, self._ended)
@@ -34,6 +37,13 @@ class Talks:
     def last(self, call: str) -> tuple[str, str]:
         """Queue and agent; empty texts for a caller who has talked to nobody."""
         return self._last.get(call, ("", ""))
+
+    def context(self, call: str) -> dict[str, str]:
+        """What flows and bots have found out of a caller; later values go before earlier ones."""
+        return dict(self._contexts.get(call, {}))
+
+    def _given(self, event: ContextGiven) -> None:
+        self._contexts.setdefault(event.call, {}).update(event.context)
 
     def judging(self, call: str) -> tuple[str, str]:
         """The same, of a caller whom a flow asks: it is asked no more by a survey of the queue."""
@@ -54,6 +64,7 @@ class Talks:
 
     def _ended(self, event: CallEndedEvent) -> None:
         self._last.pop(event.call, None)
+        self._contexts.pop(event.call, None)
         self._judged.discard(event.call)
 
 
