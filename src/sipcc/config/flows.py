@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from sipcc import plugins
+from sipcc.acd.events import Exit
 from sipcc.config.environment import resolve_secrets
 from sipcc.config.prompts import catalogue_of
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError
 from sipcc.ivr.flows.check import World
 from sipcc.ivr.flows.check import check_flows as find_defects
+from sipcc.ivr.flows.connecting import Queue
 from sipcc.ivr.flows.load import convert_flow, load_flow
 from sipcc.ivr.flows.model import Flow, FlowBase, Written
 from sipcc.ivr.flows.settings import FlowSettings
 from sipcc.reading.convert import did_you_mean
-from sipcc.reading.findings import Report
-from sipcc.reading.lines import Path
+from sipcc.reading.findings import Finding, Report
+from sipcc.reading.lines import Path, Place
+
+EXITS = get_args(Exit)
+"""How callers leave queues."""
 
 LOOKUPS = "sipcc.lookups"
 """The entry-point group of lookup functions."""
@@ -70,8 +75,22 @@ def _read(config: Config, report: Report) -> dict[str, Flow]:
             continue
         flow = _from_file(settings, report) if settings.file else _inline(settings, path, report)
         if flow is not None:
+            _check_exits(flow, report)
             found[settings.name] = flow
     return found
+
+
+def _check_exits(flow: Flow, report: Report) -> None:
+    """Check that callers can leave a queue by the exits for which a flow names ways."""
+    for name, node in flow.nodes.items():
+        for exit_ in node.exits if isinstance(node, Queue) else ():
+            if exit_ in EXITS:
+                continue
+            path: Path = ("exits", exit_)
+            place = flow.written.place(("nodes", name, *path)) if flow.written is not None else Place(0, 0)
+            where = f"{flow.where(name, path)} {flow.name}.{name}.exits.{exit_}"
+            cause, hint = f"nobody leaves a queue by {exit_!r}", did_you_mean(exit_, EXITS)
+            report.findings.append(Finding("error", where, cause, hint, *place))
 
 
 def _form_is_right(settings: FlowSettings, path: Path, report: Report) -> bool:

@@ -107,6 +107,16 @@ def test_files_are_told_by_their_own_lines(tmp_path: Path) -> None:
         load(tmp_path / "sipcc.toml", {"TOKEN": "hidden-1"})
 
 
+def test_the_exits_of_queues_are_known(tmp_path: Path) -> None:
+    queue = '[nodes.what]\ntype = "queue"\nqueue = "help"\nexits = { timeout = "hangup", full = "hangup" }\n'
+    found = told(tmp_path, other='fallback = "queue:help"\n' + queue)
+    [wrong] = [one for one in found if one.startswith("error")]
+    assert wrong.startswith(
+        "error: other.toml:5:11 other.what.exits.timeout: nobody leaves a queue by 'timeout'"
+    )
+    assert "did you mean 'timed_out'" in wrong
+
+
 def test_flows_of_programs_have_only_a_name(tmp_path: Path) -> None:
     found = told(tmp_path, FILE.replace('file = "other.toml"', "program = true"))
     assert [one for one in found if one.startswith("error")] == []

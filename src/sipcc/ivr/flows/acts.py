@@ -12,7 +12,7 @@ from sipcc.ivr.flows.model import Node
 from sipcc.ivr.flows.questions import gather, menu, survey
 from sipcc.ivr.flows.run import Came, Ending, FlowFault, LookupFailed, Run, Sent
 from sipcc.ivr.flows.values import plain, written
-from sipcc.ivr.steps import Audio, Enqueue, Record, Stream, Transfer
+from sipcc.ivr.steps import Audio, Enqueue, Left, Record, Stream, Transfer
 
 
 async def act(run: Run, node: Node) -> Came:
@@ -151,7 +151,7 @@ async def _record(run: Run, node: connecting.Record) -> str:
     return "empty" if node.empty and not recorded.path else "then"
 
 
-async def _queue(run: Run, node: connecting.Queue) -> str:
+async def _queue(run: Run, node: connecting.Queue) -> Came:
     await run.speak()
     context = {key: run.values.text(value, "stored") for key, value in node.context.items()}
     left = await run.session.enqueue(
@@ -162,7 +162,19 @@ async def _queue(run: Run, node: connecting.Queue) -> str:
         run.answered()
     if left.exit in node.exits:
         return f"exits.{left.exit}"
-    return "then" if left.agent else "unserved"
+    if left.agent:
+        return "then"
+    if left.exit == "callback_booked":
+        return Ending(how="hungup")
+    return "unserved" if node.unserved else _as_the_queue_says(left)
+
+
+def _as_the_queue_says(left: Left) -> Came:
+    """Where the queue's own settings send a caller for whom the flow names no way."""
+    try:
+        return Ending(how="destination", destination=Destination.parse(left.to))
+    except ValueError:
+        return "unserved"
 
 
 async def _dial(run: Run, node: connecting.Dial) -> str:

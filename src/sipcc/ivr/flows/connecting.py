@@ -66,7 +66,9 @@ class Queue(Node, frozen=True, kw_only=True, tag="queue"):
     exits: dict[str, str] = field(default_factory=dict)
     """Targets for callers who leave the queue otherwise, by the exit: ``{"no_agent" = "voicemail"}``."""
     unserved: str = ""
-    """The target of those whom no agent spoke to, and whose exit does not stand in `exits`."""
+    """The target of those whom no agent spoke to, and whose exit does not stand in `exits`. When not given it
+    is where the queue itself sends them, and else the flow's `fallback`. Whoever has booked a callback is
+    hung up."""
 
     def edges(self) -> tuple[Edge, ...]:
         """After the conversation, and without one."""

@@ -16,6 +16,7 @@ from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Se
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
+from sipcc.ivr.steps import Left
 
 
 def flow(text: str, name: str = "main") -> Flow:
@@ -468,3 +469,34 @@ def test_answers_may_be_spoken():
 def test_digits_cannot_lead_elsewhere_in_a_gather():
     with pytest.raises(ConfigError, match="'0' is part of the answer"):
         flow(SPOKEN)
+
+
+@pytest.mark.parametrize(
+    ("left", "unserved", "to"),
+    [
+        (Left(exit="full", to="menu:busy"), "", "menu:busy"),
+        (Left(exit="full", to="menu:busy"), "queue:own", "queue:own"),
+        (Left(exit="full", to="callback"), "", "queue:help"),
+        (Left(exit="full"), "", "queue:help"),
+        (Left(exit="timed_out", to="menu:busy"), "", "queue:late"),
+        (Left(exit="callback_booked"), "queue:own", "None"),
+        (Left(exit="answered", agent="alice"), "queue:own", "echo"),
+    ],
+)
+def test_whoever_leaves_a_queue_goes_as_the_flow_says_or_else_the_queue(left, unserved, to):
+    class Queued(SimSession):
+        async def enqueue(self, step: object) -> Left:
+            return left
+
+        async def go(self, destination: Destination) -> None:
+            return
+
+    made = flow(f"""fallback = "queue:help"
+[nodes.a]
+type = "queue"
+queue = "sales"
+then = "echo"
+exits = {{ timed_out = "queue:late" }}
+unserved = "{unserved}"
+""")
+    assert str(finish(run_flow(Queued(""), playable(made))).destination) == to
