@@ -46,11 +46,7 @@ def vxml(
 def _source(document: str) -> tuple[str, dict[str, Any]]:
     """The URL of a document, and what gets it and those beside it."""
     if urlsplit(document).scheme in ("http", "https"):
-        from sipcc.ivr.fetchhttp import HttpFetcher
-
-        fetcher = HttpFetcher()
-        fetcher.allow(document)
-        return document, {"fetch": fetcher}
+        return document, {}
     path = Path(document).resolve()
     if not path.is_file():
         raise click.UsageError(f"there is no file {document!r}")

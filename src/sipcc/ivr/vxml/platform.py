@@ -356,11 +356,18 @@ def fetcher_of(
     fetch: FetchFunction | Fetcher | None,
     documents: Mapping[str, Content] | None,
     folders: Mapping[str, Path] | None,
+    url: str,
 ) -> Fetcher:
     """The fetcher of a simulation; see `sipcc.ivr.vxml.simulation.Simulation`."""
-    if fetch is None:
+    if fetch is not None:
+        return _Function(fetch) if callable(fetch) else fetch
+    if documents is not None or folders is not None or not url.startswith(("http://", "https://")):
         return FolderFetcher(documents, folders)
-    return _Function(fetch) if callable(fetch) else fetch
+    from sipcc.ivr.fetchhttp import HttpFetcher
+
+    http = HttpFetcher()
+    http.allow(url)
+    return http.session()
 
 
 def _apart(fetching: Coroutine[Any, Any, Fetched]) -> Fetched:

@@ -54,7 +54,8 @@ class Simulation:
     Args:
         url: The first document.
         fetch: A function that gets what a `FetchRequest` asks for and raises `FetchError` when it cannot;
-            or a `Fetcher`. Without it, `documents` and `folders` are looked at.
+            or a `Fetcher`. Without it, `documents` and `folders` are looked at; without those too, the server
+            of `url` is asked over HTTP, with cookies and a cache.
         documents: Contents by URL.
         folders: Folders by the beginnings of URLs.
         language: Of the session, such as ``en`` or ``zh-CN``.
@@ -94,7 +95,7 @@ class Simulation:
         self.exit: Exit | None = None
         """How it ended; None while it waits."""
         self.waiting: Waiting = ""
-        self._fetcher = Watched(fetcher_of(fetch, documents, folders), self.requests, fetch_seconds)
+        self._fetcher = Watched(fetcher_of(fetch, documents, folders, url), self.requests, fetch_seconds)
         self._session = Caller(
             self._fetcher, self.notes.append, language=language, caller=caller, dialled=dialled
         )

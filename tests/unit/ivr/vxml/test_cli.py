@@ -1,6 +1,8 @@
 """`sipccd ivr vxml`."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -43,3 +45,36 @@ def test_a_file_that_is_not_there() -> None:
     result = CliRunner().invoke(main, ["ivr", "vxml", "/nowhere/a.vxml"])
     assert result.exit_code == 2
     assert "there is no file" in result.output
+
+
+def test_documents_over_http(tmp_path: Path) -> None:
+    """Two documents, a cookie, and a server on the loopback, which only its own document may ask."""
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            first = self.path == "/a.vxml"
+            seen = self.headers.get("Cookie", "none")
+            content = "<goto next='b.vxml'/>" if first else f"<exit expr=\"'{seen}'\"/>"
+            body = f"<vxml version='2.1'><form><block>{content}</block></form></vxml>".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            if first:
+                self.send_header("Set-Cookie", "caller=7")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/a.vxml"
+        result = CliRunner().invoke(main, ["ivr", "vxml", url, "--json"])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    found = json.loads(result.output)
+    assert (found["reason"], found["value"]) == ("exit", "caller=7"), found
