@@ -229,6 +229,9 @@ async def test_where_the_bot_sends_the_call_and_what_it_knows(tmp_path: Path) ->
             ended_by="program", transcript="so far", context={"order": "12", "mood": "good"}, to="queue:sales"
         )
     ]
+    [given] = stage.centre.told("ContextGiven")
+    assert isinstance(given, ContextGiven)
+    assert (given.queue, given.context["transcript"]) == ("sales", "so far")
     [left] = stage.centre.told("BotLeft")
     assert isinstance(left, BotLeft)
     assert left.to == "queue:sales"
@@ -392,8 +395,10 @@ async def test_a_bot_that_leaves_goes_where_the_settings_say_and_one_that_stays_
     async def bot(wire: Wire) -> None:
         await wire.hears(Started)
         if len(site.wires) == 1:
+            wire.extends(type="note", transcript="nothing to do")
             wire.leaves()
         elif len(site.wires) == 2:
+            wire.extends(type="note", transcript="no idea")
             wire.extends(type="transfer", to="menu:of no such name")
             await wire.until_stopped()
         else:
@@ -417,6 +422,12 @@ async def test_a_bot_that_leaves_goes_where_the_settings_say_and_one_that_stays_
         ("lost", ""),
     ]
     assert lefts[2].seconds == 20.0
+    given = [event for event in centre.events if isinstance(event, ContextGiven)]
+    assert [(event.queue, event.context) for event in given] == [
+        ("", {"transcript": "nothing to do"}),
+        ("", {"transcript": "no idea"}),  # for the menu that there is not,
+        ("help", {"transcript": "no idea"}),  # and for where the call really went
+    ]
 
 
 async def test_bots_that_send_a_call_in_a_circle_lose_it(

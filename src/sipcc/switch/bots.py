@@ -65,7 +65,8 @@ class Bots:
             result = await session.stream(bot.step(caller=session.caller, dialled=session.dialled))
         handler, to = self._next(bot, result)
         self._tell(bot, call, result, to)
-        tell_context(session, result, to)
+        if str(to) != result.to:  # where the bot itself sends the call, that is told already
+            tell_context(session, result, to)
         await handler(call)
 
     def _next(self, bot: BotSettings, result: Streamed) -> tuple[Handler, Destination]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from sipcc.call.destination import Destination
 from sipcc.ivr.bots import links
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
 from sipcc.ivr.bots.dialects import ExotelPlatform, PlivoPlatform, TelnyxPlatform, VonagePlatform
+from sipcc.ivr.bots.handover import tell_context
 from sipcc.ivr.bots.jambonz import PROTOCOLS, JambonzPlatform
 from sipcc.ivr.bots.talk import Conversation
 from sipcc.ivr.bots.twilio import TwilioPlatform
@@ -101,6 +104,9 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
         ).run()
     finally:
         bus.emit(_left(session, step, left, session.now() - began, wire))
+    with contextlib.suppress(ValueError):  # what it asks for may mean something to a flow only
+        if left.to:
+            tell_context(session, left, Destination.parse(left.to))
     return left
 
 
