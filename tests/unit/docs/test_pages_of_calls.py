@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sipcc import Call, Leg, Switch
+from sipcc.ivr.flows import FlowCall
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -20,7 +21,8 @@ def verbs_of(page: Path) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_verbs_that_a_page_shows_are_there(page: Path) -> None:
-    assert [verb for verb in sorted(verbs_of(page)) if not hasattr(HOMES[verb[0]], verb[1])] == []
+    homes = HOMES | {"call": FlowCall} if page.name == "flows.md" else HOMES
+    assert [verb for verb in sorted(verbs_of(page)) if not hasattr(homes[verb[0]], verb[1])] == []
 
 
 def test_the_page_of_transfers_shows_many() -> None:
