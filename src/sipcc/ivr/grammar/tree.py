@@ -68,14 +68,22 @@ class Branch:
 
     def __str__(self) -> str:
         """As in ``$order["I", "want", $drink["tea", {out = 1}]]``."""
-        name = f"$<{self.uri}#{self.rule}>" if self.uri else f"${self.rule}"
-        return name + "[" + ", ".join(_shown(child) for child in self.children) + "]"
-
-
-def _shown(child: Word | Mark | Branch) -> str:
-    if isinstance(child, Word):
-        return f'"{child.text}"'
-    return "{" + child.text + "}" if isinstance(child, Mark) else str(child)
+        written: list[str] = []
+        stack: list[Word | Mark | Branch | str] = [self]
+        while stack:
+            one = stack.pop()
+            if isinstance(one, str):
+                written.append(one)
+            elif isinstance(one, Word):
+                written.append(f'"{one.text}"')
+            elif isinstance(one, Mark):
+                written.append("{" + one.text + "}")
+            else:
+                written.append(f"$<{one.uri}#{one.rule}>[" if one.uri else f"${one.rule}[")
+                stack.append("]")
+                for number, child in enumerate(reversed(one.children)):
+                    stack += [", ", child] if number else [child]
+        return "".join(written)
 
 
 def _leaves(branch: Branch) -> Iterator[Word | Mark]:
@@ -114,6 +122,10 @@ def tree_of(chart: Chart) -> Branch:
     return branch
 
 
+MAX_TREE_STEPS = 10 * MAX_STEPS
+"""These steps are shorter."""
+
+
 class _Circle(Exception):
     """A rule comes back to itself without any input in between: the preferred way has no end."""
 
@@ -129,8 +141,8 @@ class _Tree:
 
     def _spend(self, steps: int) -> None:
         self._steps += steps
-        if self._steps > MAX_STEPS:
-            raise GrammarError(f"a tree takes more than {MAX_STEPS} steps")
+        if self._steps > MAX_TREE_STEPS:
+            raise GrammarError(f"a tree takes more than {MAX_TREE_STEPS} steps")
 
     def _order(self, node: Node, start: int) -> _Work:
         """Where `node` may end, the preferred place first."""

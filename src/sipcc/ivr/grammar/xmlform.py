@@ -110,7 +110,7 @@ def _decoded(body: bytes, charset: str, url: str) -> str:
         before = body[: getattr(error, "start", 0)]
         line = before.count(b"\n") + 1
         raise GrammarError(f"it is not in {charset}", url=url, line=line, column=1) from None
-    except LookupError:
+    except (LookupError, ValueError):
         raise GrammarError(f"nobody knows the encoding {charset!r}", url=url, line=1, column=1) from None
 
 
