@@ -27,7 +27,7 @@ from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.steps import Prompt, Text, named
+from sipcc.ivr.steps import Prompt, Stream, Text, named
 from sipcc.switch.missing import missing
 from sipcc.switch.openinghours import LONGEST_S
 
@@ -173,6 +173,7 @@ class FlowDesk:
             hours=self._hours,
             lookup=self.lookups.lookup,
             post=self.lookups.post,
+            bot=self._bot,
             tell=tell,
         )
 
@@ -185,6 +186,12 @@ class FlowDesk:
         if calendar not in known:
             raise LocalProtocolError(f"there is no calendar {calendar!r}")
         return known[calendar].is_open(wall)
+
+    def _bot(self, session: Session, name: str) -> Stream:
+        for settings in self._switch.config.bots:
+            if settings.name == name:
+                return settings.step(caller=session.caller, dialled=session.dialled)
+        raise missing("bot", name, [settings.name for settings in self._switch.config.bots])
 
     def _function(self, name: str) -> LookupFunction | None:
         own = self._switch.lookups.get(name)

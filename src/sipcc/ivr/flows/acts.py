@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from sipcc.call.destination import Destination
 from sipcc.expr import Kind, Value
 from sipcc.ivr.flows import connecting, nodes
@@ -227,9 +229,15 @@ async def _bot(run: Run, node: connecting.Bot) -> str:
     await run.session.answer()
     await run.speak()
     told = {key: written(value) for key, value in run.values.sent(node.send, "stored").items()}
-    result = await run.session.stream(
-        Stream(url=node.url, wire=node.wire, both_ways=node.both_ways, parameters=told, timeout=node.timeout)
-    )
+    if node.bot:
+        if run.services.bot is None:
+            raise FlowFault(f"there is no bot {node.bot!r} here")
+        step = run.services.bot(run.session, node.bot)
+        step = replace(step, both_ways=node.both_ways, parameters={**step.parameters, **told})
+    else:
+        both, wait = node.both_ways, node.timeout
+        step = Stream(url=node.url, wire=node.wire, both_ways=both, parameters=told, timeout=wait)
+    result = await run.session.stream(step)
     run.result = result
     run.values.set(node.into, {**result.context, "transcript": result.transcript})
     if result.to in node.ways:

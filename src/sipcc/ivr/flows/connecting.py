@@ -207,8 +207,10 @@ class Bot(Node, frozen=True, kw_only=True, tag="bot"):
 
     takes_time: ClassVar[bool] = True
 
-    url: str
-    """``ws://``, ``wss://``, or ``tcp://HOST:PORT`` for AudioSocket."""
+    bot: str = ""
+    """A bot of ``[[bots]]``, which says how it is reached; or `url`."""
+    url: str = ""
+    """``ws://``, ``wss://``, or ``tcp://HOST:PORT`` for AudioSocket; in place of `bot`."""
     wire: Literal["twilio", "jambonz", "audiosocket"] = "twilio"
     """How the two speak."""
     send: dict[str, str] = field(default_factory=dict)
@@ -234,6 +236,10 @@ class Bot(Node, frozen=True, kw_only=True, tag="bot"):
     def reads(self) -> tuple[Read, ...]:
         """What the program is told."""
         return tuple(sent_names(self.send, "stored"))
+
+    def leads_to(self) -> tuple[tuple[Path, str], ...]:
+        """The bot."""
+        return ((("bot",), f"bot:{self.bot}"),) if self.bot else ()
 
     def sets(self) -> tuple[Set, ...]:
         """What the program found out."""

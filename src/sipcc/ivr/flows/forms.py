@@ -157,8 +157,10 @@ def _record(node: Record) -> Iterator[Problem]:
 
 @_own.register
 def _bot(node: Bot) -> Iterator[Problem]:
+    if bool(node.bot) is bool(node.url):
+        yield (), "it has bot and url, or neither", "give one of them"
     schemes = ("tcp://",) if node.wire == "audiosocket" else ("ws://", "wss://")
-    if not node.url.startswith(schemes):
+    if node.url and not node.url.startswith(schemes):
         yield (
             ("url",),
             f"{node.url!r} is no address for {node.wire}",

@@ -29,7 +29,7 @@ from sipcc.ivr.flows.values import Values, written
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.menu import Tries
 from sipcc.ivr.session import Session
-from sipcc.ivr.steps import BargeIn, Prompt, named
+from sipcc.ivr.steps import BargeIn, Prompt, Stream, named
 from sipcc.log import get_logger
 
 MAX_STEPS: Final = 1000
@@ -111,6 +111,8 @@ class FlowServices(msgspec.Struct, kw_only=True):
     """Looks something up; raises `LookupFailed`. What is to be heard meanwhile it plays itself."""
     post: Callable[[Session, Sent, bool], Awaitable[bool]] | None = None
     """Tells a service something; whether that went well. False as the last argument does not wait."""
+    bot: Callable[[Session, str], Stream] | None = None
+    """The step that lets a caller speak with the bot of that name; raises SipccError when there is none."""
     tell: Callable[[Event], None] = lambda _: None
     """Hears the events."""
 

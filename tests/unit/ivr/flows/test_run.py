@@ -16,7 +16,7 @@ from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Se
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
-from sipcc.ivr.steps import Left
+from sipcc.ivr.steps import Left, Stream, Streamed
 
 
 def flow(text: str, name: str = "main") -> Flow:
@@ -469,6 +469,32 @@ def test_answers_may_be_spoken():
 def test_digits_cannot_lead_elsewhere_in_a_gather():
     with pytest.raises(ConfigError, match="'0' is part of the answer"):
         flow(SPOKEN)
+
+
+def test_a_bot_may_be_called_by_its_name():
+    met: list[Stream] = []
+
+    class Meeting(SimSession):
+        async def stream(self, step: Stream) -> Streamed:
+            met.append(step)
+            return await super().stream(step)
+
+    def bot(session: Session, name: str) -> Stream:
+        if name != "helper":
+            raise LocalProtocolError(f"there is no bot {name!r}")
+        return Stream(url="ws://127.0.0.1/", parameters={"from": session.caller}, headers={"X": "y"})
+
+    text = (
+        'fallback = "queue:help"\n[nodes.a]\ntype = "bot"\nbot = "helper"\nsend = { dialled = "{dialled}" }\n'
+    )
+    services = FlowServices(bot=bot)
+    ending = finish(run_flow(Meeting("", dialled="400"), playable(flow(text + 'then = "echo"')), services))
+    assert str(ending.destination) == "echo"
+    assert met[0].parameters == {"from": "13800138000", "dialled": "400"}
+    assert met[0].headers == {"X": "y"}
+    for text_, given in ((text.replace("helper", "other"), services), (text, FlowServices())):
+        ending = finish(run_flow(Meeting(""), playable(flow(text_)), given))
+        assert str(ending.destination) == "queue:help"
 
 
 @pytest.mark.parametrize(
