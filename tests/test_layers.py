@@ -119,6 +119,7 @@ SHELLS = {
     "ivr/flows/lookup.py",
     "ivr/flows/run.py",
     "ivr/flows/values.py",
+    "ivr/hooks/commands.py",
     "ivr/hooks/desk.py",
     "ivr/hooks/errands.py",
     "ivr/hooks/run.py",

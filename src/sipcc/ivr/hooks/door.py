@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from sipcc.errors import TransportError
-from sipcc.ivr.hooks.model import Facts, Hook, Program, Report
+from sipcc.ivr.hooks.model import Facts, Hook, NamedVerb, Program, Report
 
 Failure: TypeAlias = Literal["slow", "unreachable", "refused", "status", "lost", "loop"]
 
@@ -74,6 +74,10 @@ class Door(Protocol):
 
     async def tell(self, facts: Facts) -> None:
         """Tell how the call stands, to whoever wants to know; never raises for what the application does."""
+        ...
+
+    async def note(self, facts: Facts, event: str, verb: NamedVerb) -> None:
+        """Tell that a verb is ``starting`` or ``finished``; never raises for what the application does."""
         ...
 
     async def command(self) -> Command | None:

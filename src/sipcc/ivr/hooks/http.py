@@ -11,7 +11,7 @@ from sipcc.ivr import steps
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
 from sipcc.ivr.hooks import jambonz, twiml
 from sipcc.ivr.hooks.door import Command, Failure, HookFailed
-from sipcc.ivr.hooks.model import BadAnswer, Ended, Facts, Hook, Program, Report, Started
+from sipcc.ivr.hooks.model import BadAnswer, Ended, Facts, Hook, NamedVerb, Program, Report, Started
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hooks.signing import basic, jambonz_signature, twilio_signature
 from sipcc.ivr.hooks.told import parameters, payload
@@ -71,6 +71,9 @@ class HttpDoor:
                 await self._answer(Hook(self._settings.status_url), facts, Ended())
             except HookFailed:
                 return  # who does not want to know need not
+
+    async def note(self, facts: Facts, event: str, verb: NamedVerb) -> None:
+        """Over HTTP nobody is told of verbs."""
 
     async def command(self) -> Command | None:
         """Nothing comes that was not asked for."""

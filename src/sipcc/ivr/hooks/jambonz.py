@@ -81,7 +81,8 @@ def _verb(entry: object, at: str, choose: Choose) -> model.Verb:
     if not isinstance(name, str) or name not in verbs.VERBS:
         raise BadAnswer(place, f"there is no verb {name!r}; known are {', '.join(verbs.VERBS)}")
     _refuse(name, entry, inner)
-    return _MAKERS[verbs.VERBS[name]](_convert(entry, verbs.VERBS[name], inner), inner, choose)
+    written = _convert(entry, verbs.VERBS[name], inner)
+    return model.NamedVerb(_MAKERS[verbs.VERBS[name]](written, inner, choose), name, written.id)
 
 
 def _refuse(name: str, entry: Mapping[str, Any], at: str) -> None:
@@ -336,6 +337,7 @@ def _config(written: verbs.Config, at: str, choose: Choose) -> model.Verb:
             interrupting=old.interrupting if written.barge_in is None else interrupting,
             delay=old.delay if written.action_hook_delay_action is None else delay,
             early=old.early if written.early_media is None else written.early_media,
+            telling=old.telling if written.notify_events is None else written.notify_events,
         )
 
     configure = model.Configure(change)

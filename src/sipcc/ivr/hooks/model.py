@@ -77,6 +77,8 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     delay: Delay | None = None
     early: bool = False
     """Whether things are played before the call is answered."""
+    telling: bool = False
+    """Whether the application is told when each verb begins and ends."""
 
 
 # -- verbs -------------------------------------------------------------------------------------------------
@@ -230,6 +232,20 @@ Action: TypeAlias = (
 
 Verb: TypeAlias = Callable[[Defaults], Action]
 """A verb that was read: it is made into what is done when its turn has come, by what holds then."""
+
+
+class NamedVerb:
+    """A verb of which the application may be told when it begins and ends."""
+
+    __slots__ = ("id", "make", "name")
+
+    def __init__(self, make: Verb, name: str, id: str) -> None:
+        self.make, self.name, self.id = make, name, id
+
+    def __call__(self, defaults: Defaults) -> Action:
+        """What is done."""
+        return self.make(defaults)
+
 
 Program: TypeAlias = tuple[Verb, ...]
 """An application's answer."""

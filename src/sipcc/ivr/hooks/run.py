@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -19,10 +18,11 @@ from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.errors import CallEnded, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.commands import Commands
 from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
-from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Verb
+from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
 from sipcc.ivr.hooks.sounds import hidden, mute, placed
 from sipcc.ivr.hooks.waiting import Lines
 from sipcc.ivr.session import Session
@@ -77,8 +77,8 @@ class Runner:
         self._hooks = self._idle_hooks = 0
         self._ours = False
         self._alone = not door.talks  # nothing comes that was not asked for
-        self._saying: asyncio.Task[Any] | None = None
         self._tasks = TaskScope("webapp")
+        self._commands = Commands(door, self._tasks)
 
     async def run(self) -> None:
         """Let the application have the call until it is over, or until it goes elsewhere."""
@@ -90,8 +90,7 @@ class Runner:
         except SipccError as error:  # also a queue that is not there, and whatever else it wants in vain
             await self._fall_back(error)
         finally:
-            if self._saying is not None:
-                self._saying.cancel()
+            self._commands.close()
             await self._tasks.join()
             await self._door.tell(self._facts(over=True))
             await self._door.close()
@@ -125,7 +124,7 @@ class Runner:
             if todo:
                 changed = await self._listening(self._verb(todo.popleft()))
             elif not self._alone:
-                changed = await self._idle()
+                changed = await self._commands.wait(self._session)
             else:
                 changed = Finish()
             if changed is None:
@@ -146,11 +145,11 @@ class Runner:
         doing = self._tasks.spawn(caught(verb), name="verb")
         try:
             while not self._alone:
-                saying = self._next_command()
+                saying = self._commands.next()
                 await asyncio.wait({doing, saying}, return_when=asyncio.FIRST_COMPLETED)
                 if doing.done():
                     break
-                command = self._said()
+                command = self._commands.take()
                 if command is None:  # it leaves the call to what it has said
                     self._alone = True
                 elif isinstance(command, Note):
@@ -163,30 +162,6 @@ class Runner:
         finally:
             doing.cancel()
             await asyncio.wait({doing})
-
-    async def _idle(self) -> Command:
-        """Wait for a command, with nothing else to do; raises CallEnded when the caller hangs up."""
-        over = asyncio.Event()
-        self._session.on_hangup(over.set)
-        gone = self._tasks.spawn(over.wait(), name="gone")
-        await asyncio.wait({self._next_command(), gone}, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not self._next_command().done():
-            raise CallEnded("the caller has hung up")
-        return self._said() or Finish()
-
-    def _next_command(self) -> asyncio.Task[Command | SipccError | Over | None]:
-        """What waits for the next command: one task, which goes on from verb to verb so that none is lost."""
-        if self._saying is None:
-            self._saying = self._tasks.spawn(caught(self._door.command()), name="command")
-        return self._saying
-
-    def _said(self) -> Command | None:
-        """The command that has come."""
-        saying = self._next_command()
-        self._saying = None
-        command: Command | None = unpacked(saying.result())
-        return command
 
     async def _follow(self, command: Command) -> Program | None:
         """What a command leads to."""
@@ -203,6 +178,16 @@ class Runner:
                 raise Over
 
     async def _verb(self, verb: Verb) -> Program | None:
+        """Carry out one verb, and tell of it if the application wants to know."""
+        if not (self._defaults.telling and isinstance(verb, NamedVerb)):
+            return await self._do(verb)
+        await self._door.note(self._facts(), "starting", verb)
+        try:
+            return await self._do(verb)
+        finally:
+            await self._door.note(self._facts(), "finished", verb)
+
+    async def _do(self, verb: Verb) -> Program | None:
         """Carry out one verb; a program is what comes in place of the rest."""
         action = verb(self._defaults)
         if not isinstance(action, model.Redirect | model.Configure | model.Tag | model.Remark):

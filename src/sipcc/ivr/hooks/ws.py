@@ -20,7 +20,17 @@ import msgspec
 from sipcc.ivr.bots.links import Connect, Link, LinkEnded, connect
 from sipcc.ivr.hooks import jambonz
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
-from sipcc.ivr.hooks.model import BadAnswer, Ended, Facts, Hook, Program, Redirected, Report, Started
+from sipcc.ivr.hooks.model import (
+    BadAnswer,
+    Ended,
+    Facts,
+    Hook,
+    NamedVerb,
+    Program,
+    Redirected,
+    Report,
+    Started,
+)
 from sipcc.ivr.hooks.parts import texts
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hooks.signing import basic
@@ -91,6 +101,11 @@ class WsDoor:
         """Tell the status."""
         data = payload(facts, Ended())
         await self._send(self._text("call:status", {"call_sid": facts.call, "data": data}))
+
+    async def note(self, facts: Facts, event: str, verb: NamedVerb) -> None:
+        """Tell how a verb stands."""
+        data = {"event": event, "name": verb.name} | ({"id": verb.id} if verb.id else {})
+        await self._send(self._text("verb:status", {"call_sid": facts.call, "data": data}))
 
     async def command(self) -> Command | None:
         """What the application says next; None when it has closed the connection in good order."""

@@ -219,3 +219,15 @@ async def test_hooks_that_are_urls_of_http_are_asked_over_http() -> None:
     result = await drive(table(session_new=[ask]), "keys 1", web={"/got": HANGUP})
     assert result.web.paths == ["/got"]
     assert result.failures == []
+
+
+async def test_an_application_is_told_of_verbs_when_it_wants_to_know() -> None:
+    verbs = [{"verb": "config", "notifyEvents": True}, {"verb": "pause", "length": 1, "id": "p1"}, *HANGUP]
+    result = await drive(table(session_new=verbs))
+    told = [message["data"] for message in result.peer.got if message["type"] == "verb:status"]
+    assert told == [
+        {"event": "starting", "name": "pause", "id": "p1"},
+        {"event": "finished", "name": "pause", "id": "p1"},
+        {"event": "starting", "name": "hangup"},
+        {"event": "finished", "name": "hangup"},
+    ]
