@@ -23,6 +23,7 @@ from sipcc.ivr.events import BotJoined, BotLeft, ContextGiven
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Stream, Streamed
 from sipcc.rtp.codec import g711
+from sipcc.rtp.events import PlayEnded
 from sipcc.switch.bots import MAX_HANDED_ON
 from sipcc.testing.audio import find_tones, tone
 from sipcc.testing.phone import Answer
@@ -272,6 +273,32 @@ async def test_a_caller_who_hangs_up_is_told_to_the_bot(tmp_path: Path) -> None:
     [left] = stage.centre.told("BotLeft")
     assert isinstance(left, BotLeft)
     assert left.ended_by == "hangup"
+
+
+async def test_a_stream_that_dies_with_its_worker_answers_its_marks_and_the_next_word_is_heard(
+    tmp_path: Path,
+) -> None:
+    died = asyncio.Event()
+
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.says(wire.bot.speak(mulaw(BOT_HZ, 30.0)), wire.bot.mark("half said"))
+        await wire.hears(Marked)
+        died.set()
+        wire.says(wire.bot.speak(mulaw(700.0, 1.0)), wire.bot.mark("said"))
+        assert await wire.hears(Marked) == Marked("said")
+        wire.leaves()
+
+    async with Stage(tmp_path, bot) as stage:
+        caller = await stage.centre.carrier.call(LINE)
+        await caller.hears(BOT_HZ)
+        [started] = stage.centre.told("CallStarted")
+        call = stage.centre.switch.calls.get(started.call)  # type: ignore[attr-defined]
+        assert call is not None
+        call.player.on_event(PlayEnded("port", call.player._token, "done", 0))
+        await asyncio.wait_for(died.wait(), 1)
+        await caller.hears(700.0)
+        await caller.ended()
 
 
 async def test_a_bot_that_asks_for_more_than_it_reads_is_given_up(tmp_path: Path) -> None:
