@@ -54,6 +54,9 @@ START = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+SECRET = '<property name="sipcc.secret" value="true"/>'
+
+
 class Shop(Centre):
     """A centre with a document."""
 
@@ -131,4 +134,19 @@ async def test_a_message_is_played_back(shop: Shop) -> None:
         await caller.press("7777", duration_ms=60, gap_ms=60)
         await caller.hears(GOOD_HZ, timeout=6)
         await caller.hears(CALLER_HZ, timeout=4)
+        await caller.ended()
+
+
+@pytest.mark.parametrize("secret", [True, False])
+async def test_secret_keys_stand_nowhere(shop: Shop, secret: bool) -> None:
+    if secret:
+        document = shop.folder / "app" / "start.vxml"
+        document.write_text(document.read_text().replace("<form>", SECRET + "<form>", 1))
+    async with shop:
+        caller = await shop.call()
+        await caller.hears(ASK_HZ, timeout=3)
+        await caller.press("1234", duration_ms=60, gap_ms=60)
+        await caller.hears(GOOD_HZ, timeout=3)
+        shown = [repr(event) for event in shop.events if "1234" in repr(event)]
+        assert bool(shown) is not secret, shown
         await caller.ended()

@@ -95,6 +95,7 @@ def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gat
         timeout=machine.seconds(place, "timeout") if timeout is None else timeout,
         interdigit=machine.seconds(place, "interdigittimeout"),
         termtimeout=machine.seconds(place, "termtimeout"),
+        secret=flag(machine.property(place, "sipcc.secret"), "sipcc.secret"),
         terminators=termchar if len(termchar) == 1 and termchar in "0123456789*#ABCD" else "",
     )
     label = place.element.get("name") or place.element.get("id") or place.element.tag

@@ -105,14 +105,24 @@ def _describe(machine: Machine, more: Mapping[str, Json]) -> None:
     """Make the session's variables, which nobody can change."""
     session = machine.session
     connection: dict[str, Json] = {
-        "local": {"uri": session.dialled},
-        "remote": {"uri": session.caller},
+        "local": {"uri": _uri(session.dialled)},
+        "remote": {"uri": _uri(session.caller)},
         "protocol": {"name": "sip", "version": "2.0"},
-        "originator": {"uri": session.caller},
         **more,
     }
     machine.engine.set(machine.session_scope, "connection", connection)
+    if "originator" not in connection:
+        machine.engine.run("connection.originator = connection.remote", (machine.session_scope,))
     machine.engine.freeze(machine.session_scope)
+
+
+def _uri(party: str) -> str:
+    """A number or a SIP address as a URI."""
+    if party.lower().startswith(("sip:", "sips:", "tel:")):
+        return party
+    if party.lstrip("+").isdigit():
+        return f"tel:{party}"
+    return f"sip:{party}" if "@" in party else f"sip:{party}@anonymous.invalid"
 
 
 async def _first(machine: Machine, context: Context, url: str) -> Arrival:

@@ -33,8 +33,12 @@ DEFAULTS: Final[dict[str, str]] = {
     "universals": "none",
     "maxnbest": "1",
     "recordutterance": "false",
+    "sipcc.secret": "false",
 }
-"""What holds where neither the document nor the configuration says otherwise (VoiceXML 2.0 §6.3)."""
+"""What holds where neither the document nor the configuration says otherwise (VoiceXML 2.0 §6.3).
+
+Ours is ``sipcc.secret``: keys of such a field stand in no event, log or record.
+"""
 
 _TIME: Final = re.compile(r"\+?(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>ms|s)")
 

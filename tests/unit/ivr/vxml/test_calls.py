@@ -234,7 +234,7 @@ def test_a_subdialog_goes_from_document_to_document() -> None:
 
 def test_variables_go_with_the_request_of_a_subdialog() -> None:
     sim = run(sub("", "namelist='session.connection.local.uri' method='post'"), more={"sub.vxml": SUB})
-    assert sim.requests[-1].form == (("session.connection.local.uri", "4008123456"),)
+    assert sim.requests[-1].form == (("session.connection.local.uri", "tel:4008123456"),)
 
 
 # -- the end of the call --------------------------------------------------------------------------------------

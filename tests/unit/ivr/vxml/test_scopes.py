@@ -26,8 +26,10 @@ from tests.unit.ivr.vxml.documents import outcome, run, vxml, words
         ("<form><block><script>var q = 4</script><exit expr='q'/></block></form>", 4),
         ("<script><![CDATA[ var a = [1,2,3]; for (var i = 0, s = 0; i < 3; i++) s += a[i]; ]]></script>"
          "<form><block><exit expr='document.s'/></block></form>", 6),
-        ("<form><block><exit expr='session.connection.local.uri'/></block></form>", "4008123456"),
+        ("<form><block><exit expr='session.connection.local.uri'/></block></form>", "tel:4008123456"),
         ("<form><block><exit expr='session.connection.protocol.name'/></block></form>", "sip"),
+        ("<form><block><exit expr='session.connection.originator === session.connection.remote'/></block></form>", True),
+        ("<form><block><exit expr='typeof session.connection.aai'/></block></form>", "undefined"),
         ("<form><block><exit expr=\"'a &lt; b'\"/></block></form>", "a < b"),
         ("<form><block><exit expr='// a comment&#10; 1'/></block></form>", 1),
     ],
