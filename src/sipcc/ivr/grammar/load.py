@@ -258,8 +258,10 @@ class _Loader:
         self._request = request
         self._language = language
 
-    async def fetched(self, url: str, media_type: str = "") -> Document:
+    async def fetched(self, url: str, media_type: str = "", language: str = "") -> Document:
         """The document at `url`, which has no fragment."""
+        if url not in self.known and url.startswith(SCHEME):
+            self.known[url] = parse_abnf(builtin(url, language or self._language)[0], url=url)
         if url not in self.known:
             if self._fetcher is None:
                 raise GrammarError("there is nothing to fetch it with", url=url)
@@ -294,12 +296,12 @@ class _Loader:
     async def _target(self, document: Document, reference: Reference) -> Rule:
         if not reference.uri:
             return document.rules[reference.name]
-        url = urljoin(document.base, reference.uri)
+        url = reference.uri if reference.uri.startswith(SCHEME) else urljoin(document.base, reference.uri)
         place = {"url": document.url, "line": reference.line, "column": reference.column}
         try:
             if url == document.url:
                 return document.rules[reference.name or document.root]
-            other = await self.fetched(url, reference.media_type)
+            other = await self.fetched(url, reference.media_type, document.language)
             if other.mode != document.mode:
                 raise GrammarError(
                     f"it is for {other.mode}, and what refers to it for {document.mode}", url=url

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.ivr.grammar.forms import load
+from tests.unit.ivr.grammar.forms import load, xml
 
 from sipcc.call.digits import Answer
 from sipcc.ivr.grammar import GrammarError
@@ -104,6 +104,17 @@ def test_speech(kind: str, language: str, said: str, value: object) -> None:
 def test_there_is_no_such_grammar(uri: str) -> None:
     with pytest.raises(GrammarError):
         load(None, url=uri)
+
+
+def test_a_grammar_may_refer_to_one() -> None:
+    source = xml('<ruleref uri="builtin:dtmf/digits?length=2"/>#', 'mode="dtmf"')
+    grammar = load(source)
+    assert grammar.accepts("12#")
+    assert grammar.rejects("123#")
+    spoken = load(xml('pin<ruleref uri="builtin:grammar/digits"/>').replace("en-US", "zh-CN"))
+    assert spoken.accepts("pin 一二")
+    with pytest.raises(GrammarError, match="it is for dtmf"):
+        load(xml('<ruleref uri="builtin:dtmf/digits"/>'))
 
 
 def test_a_language_without_words() -> None:
