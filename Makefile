@@ -12,7 +12,7 @@ NPM_JAMBONZ := @jambonz/sdk@0.10.1 @jambonz/schema@0.4.15 ws@8.23.0 ajv@8.20.0 d
 PIPECAT_PACKAGES := pipecat-ai==1.14.0 -r tests/interop/pipecat.txt
 NPM_AUDIOSOCKET := asterisk-audiosocket@0.1.0
 
-.PHONY: setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
+.PHONY: ivr-full setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
 setup: $(VENV)/.installed
 
@@ -80,6 +80,11 @@ fuzz-smoke: setup
 FUZZ_SECONDS ?= 600
 fuzz: setup
 	for target in $(FUZZ_TARGETS); do $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) --folder fuzz-found/$$target || exit 1; done
+
+# Each kind of mistake in 50 flows, 400 flows with many mistakes, 400 questions asked of a live and a made-up caller.
+ivr-full: setup
+	SIPCC_ALL_FLOWS=1 SIPCC_SIM_QUESTIONS=400 $(BIN)/python -m pytest -q \
+	  tests/unit/ivr/flows tests/flow/test_ivr_sim_is_live.py --timeout 300
 
 lint: setup
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from sipcc.ivr.sim import SimSession, finish
 from sipcc.ivr.steps import BargeIn, Gather, Gathered, Heard, Listen, Prompt, Silence
 from sipcc.testing.audio import silence
 
-QUESTIONS = int(os.environ.get("SIPCC_SIM_QUESTIONS", "40"))
+QUESTIONS = int(os.environ.get("SIPCC_SIM_QUESTIONS", "25"))
 
 NEAR_S = 0.12
 """What packets, frames and the ear of the recogniser may take."""

@@ -10,7 +10,7 @@ from sipcc.ivr.flows.load import parse_flow
 
 from . import flowmaker
 
-SEEDS = range(50 if os.environ.get("SIPCC_ALL_FLOWS") else 6)
+SEEDS = range(50 if os.environ.get("SIPCC_ALL_FLOWS") else 3)
 CLEAN = range(100)
 
 

@@ -33,7 +33,7 @@ def test_a_shipped_flow_is_sound_and_all_of_it_is_reached(file, name):
     flows = read_flows(config)
     assert check_flows(tuple(flows.values()), world_of(config, prompts=True)) == []
     with quiet():
-        report = walk(tuple(flows.values()), name, random.Random(1), walks=2000)
+        report = walk(tuple(flows.values()), name, random.Random(1), walks=500)
     assert report.nodes.missing == ()
     assert report.edges.missing == ()
     assert report.options.percent == 100.0

@@ -15,7 +15,7 @@ from sipcc.log import quiet
 
 from . import flowmaker
 
-ROUNDS = range(400 if os.environ.get("SIPCC_ALL_FLOWS") else 40)
+ROUNDS = range(400 if os.environ.get("SIPCC_ALL_FLOWS") else 15)
 
 TARGETS = (
     "main",
