@@ -138,6 +138,8 @@ class Caller(SimSession):
         self.step: Gather | Record | Transfer | None = None
         self._fetcher = fetcher
         self._plan: dict[str, object] | None = None
+        self._asked: list[tuple[int, Spoke]] = []
+        """What the last question said, with the place of its prompt."""
         self._folder = ""
         self._files = 0
 
@@ -155,8 +157,14 @@ class Caller(SimSession):
             self._do(deed, step.prompts)
             if isinstance(deed, Said):
                 alternatives = deed.alternatives
+        _, starts = self._schedule(step.prompts)
+        began = [at - self.now() for _, at in starts]
         gathered = await super().gather(step)
         self._tidy(gathered, step)
+        if gathered.barged:
+            cut = {at for at, start in enumerate(began) if start >= gathered.played.seconds}
+            unheard = [spoke for at, spoke in self._asked if at in cut]
+            self.spoken = [spoke for spoke in self.spoken if not any(spoke is one for one in unheard)]
         if gathered.heard and step.listen is not None and step.listen.record:
             path, _ = self._silence(1.0)
             gathered = msgspec.structs.replace(gathered, recording=path)
@@ -259,7 +267,8 @@ class Caller(SimSession):
     async def _ready(self, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
         """The prompts with sounds that cannot be had replaced; and note what will be heard."""
         ready = []
-        for prompt in prompts:
+        self._asked.clear()
+        for at, prompt in enumerate(prompts):
             items = tuple([item for one in prompt.items for item in await self._sound(one)])
             text = " ".join(part for part in map(_text_of, items) if part)
             audio = tuple(item.source for item in items if isinstance(item, Audio))
@@ -267,6 +276,7 @@ class Caller(SimSession):
                 cut = prompt.bargein != "off"
                 spoke = Spoke(text=text, audio=audio, bargein=cut, seconds=self.now())
                 self.spoken.append(spoke)
+                self._asked.append((at, spoke))
                 self._tell(Note(what="say", text=text, details={"audio": list(audio)} if audio else {}))
             ready.append(msgspec.structs.replace(prompt, items=items))
         return tuple(ready)

@@ -232,3 +232,14 @@ def test_a_grammar_whose_age_matters_is_fetched_again() -> None:
         sim = run(body, more={"g.grxml": grammar})
         sim.silence()
         assert len(sim.requests) == count
+
+
+def test_prompts_that_were_cut_before_they_began_were_not_heard() -> None:
+    body = f"<form><field name='a'>{YES}<prompt>One two three four five.</prompt><prompt>Six seven.</prompt></field></form>"
+    sim = run(body)
+    assert sim.prompts == ["One two three four five.", "Six seven."]
+    sim.say("yes", after=0.5)
+    assert sim.prompts == ["One two three four five."]
+    late = run(body)
+    late.say("yes")
+    assert late.prompts == ["One two three four five.", "Six seven."]
