@@ -65,7 +65,7 @@ async def test_a_customer_comes_to_a_person(tmp_path: Path) -> None:
             caller = await stage.carrier.call("4008123456")
             await caller.answered()
             for typed in keys:
-                await asyncio.sleep(0.6)
+                await asyncio.sleep(0.4)
                 await caller.press(typed, duration_ms=50, gap_ms=50)
             talk = await agent.next_call()
             await talk.answered()

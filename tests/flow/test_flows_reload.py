@@ -10,8 +10,8 @@ from tests.flow.centre import Centre
 
 from sipcc.ivr.events import NodeEntered, NodeLeft
 
-CALLS = int(os.environ.get("SIPCC_FLOW_CALLS", "12"))
-RELOADS = int(os.environ.get("SIPCC_FLOW_RELOADS", "25"))
+CALLS = int(os.environ.get("SIPCC_FLOW_CALLS", "6"))
+RELOADS = int(os.environ.get("SIPCC_FLOW_RELOADS", "8"))
 
 FLOW = """
 [[numbers]]

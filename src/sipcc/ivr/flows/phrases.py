@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sipcc.ivr.flows.model import Phrase, Said, Variants, fill, names_in
@@ -158,8 +158,13 @@ def _spoken(said: Said, language: str, values: Callable[[str], object], voice: s
 
 
 def variant(said: Mapping[str, tuple[Any, ...]], language: str) -> tuple[Any, ...]:
-    """The one for `language`: of that name, of the same language elsewhere, or the first."""
-    if language in said:
-        return said[language]
-    near = (name for name in said if base_language(name) == base_language(language))
-    return said[next(near, next(iter(said)))] if said else ()
+    """The one for `language`, or for what is nearest to it."""
+    return said[nearest_language(language, tuple(said))] if said else ()
+
+
+def nearest_language(language: str, known: Sequence[str]) -> str:
+    """That of `known` which is `language`, the same one spoken elsewhere, or else the first."""
+    if language in known:
+        return language
+    near = (name for name in known if base_language(name) == base_language(language))
+    return next(near, known[0])

@@ -24,7 +24,7 @@ from sipcc.events import Event
 from sipcc.expr import Kind, Value
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.model import Flow, FlowHead, Node, Phrase, Retry
-from sipcc.ivr.flows.phrases import spoken
+from sipcc.ivr.flows.phrases import nearest_language, spoken
 from sipcc.ivr.flows.values import Values, written
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.menu import Tries
@@ -191,9 +191,8 @@ class Run:
     async def _graph(self, here: Playable) -> Ending:
         flow = here.flow
         assert flow is not None
-        languages = flow.head.languages
-        if self._depth == 1 and languages and self.session.language not in languages:
-            self.session.language = languages[0]
+        if self._depth == 1 and flow.head.languages:
+            self.session.language = nearest_language(self.session.language, flow.head.languages)
         name, way = flow.start, list[str]()
         while True:
             try:

@@ -526,3 +526,9 @@ exits = {{ timed_out = "queue:late" }}
 unserved = "{unserved}"
 """)
     assert str(finish(run_flow(Queued(""), playable(made))).destination) == to
+
+
+@pytest.mark.parametrize(("call", "language"), [("en", "en"), ("zh", "zh-CN"), ("en-GB", "en"), ("fr", "en")])
+def test_a_call_begins_in_a_language_of_the_flow(call, language):
+    stage = Stage('languages = ["en", "zh-CN"]\n[nodes.a]\ntype = "hangup"\nprompt = "goodbye"\n')
+    assert stage.run(language=call).language == language
