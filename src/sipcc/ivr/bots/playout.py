@@ -87,11 +87,6 @@ class PlayOut:
         self._since_ms = 0
         """Where the last mark or clearing was, over all streams."""
 
-    @property
-    def waiting(self) -> bool:
-        """True while a mark has no answer."""
-        return bool(self._pending)
-
     def say(self, audio: bytes) -> None:
         """Let the caller hear this behind what waits; it is in the form of the stream."""
         if audio:

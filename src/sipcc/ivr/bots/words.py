@@ -30,11 +30,6 @@ class Form(msgspec.Struct, frozen=True):
     mix: Literal["mono", "stereo", "mixed"] = "mono"
     """What the bot hears: the caller; the caller left and what it hears right; both in one."""
 
-    @property
-    def frame_bytes(self) -> int:
-        """Of 20 ms of the caller alone."""
-        return self.rate_hz // 50 * (1 if self.law else 2)
-
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a bot is told of a call at its beginning."""

@@ -43,12 +43,10 @@ def test_marks_are_answered_with_what_was_heard_since_the_last() -> None:
     assert play.mark("same") == []
     assert play.mark("", "end") == []
     assert stage.done == ["begin", b"one", ("mark", "1"), b"two", ("mark", "2"), ("mark", "3")]
-    assert play.waiting
     assert play.take(marked("1", 700)) == [Passed("mark", "same", True, 700)]
     assert play.take(marked("2", 1000)) == [Passed("mark", "same", True, 300)]
     assert play.take(marked("3", 1000)) == [Passed("end", "", True, 0)]
     assert play.take(marked("3", 1000)) == []
-    assert not play.waiting
 
 
 def test_clearing_tells_what_was_heard_since_the_last_mark_and_in_all() -> None:
@@ -97,7 +95,6 @@ def test_marks_may_be_forgotten_and_are_bounded() -> None:
     play.mark("x", "end")
     assert play.forget_marks() == [Passed("mark", "a", False, 0)]
     assert play.take(marked("1", 10)) == []
-    assert play.waiting
     assert play.take(marked("2", 10)) == [Passed("end", "x", True, 10)]
     for number in range(MAX_PENDING):
         assert play.mark(str(number)) == []
