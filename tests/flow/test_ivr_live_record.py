@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -231,6 +232,17 @@ async def test_the_voice_cuts_the_prompt_and_is_the_answer(tmp_path: Path) -> No
     answer = await asked(tmp_path, step, Scripted("bill"), speaks)
     assert (answer.outcome, answer.heard, answer.barged) == ("speech", (Heard("bill"),), True)
     assert 0.4 < answer.played.seconds < 1.0
+
+
+async def test_what_was_said_is_kept_as_a_file_when_that_is_wanted(tmp_path: Path) -> None:
+    step = Gather(prompts=named("welcome"), listen=Listen(record=True))
+    answer = await asked(tmp_path, step, Scripted("bill"), speaks)
+    said = read(answer.recording)
+    assert [round(hz) for hz in audio.find_tones(said, count=1)] == [300]
+    assert 0.5 < len(said) / 8000 < 1.2
+    (tmp_path / "again").mkdir()
+    secret = msgspec.structs.replace(step, collect=CollectSettings(secret=True))
+    assert (await asked(tmp_path / "again", secret, Scripted("bill"), speaks)).recording == ""
 
 
 async def test_a_key_is_the_answer_though_the_caller_is_listened_to(tmp_path: Path) -> None:

@@ -92,6 +92,19 @@ async def record_message(call: Call, path: str, limits: MessageLimits) -> Messag
         call.unlisten_keys(taking.on_key)
 
 
+def save_sound(path: str, samples: bytes) -> None:
+    """Write 16-bit mono samples of 8 kHz to a file of the same form. Blocks.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    file = _open(Path(path))
+    try:
+        file.writeframes(samples)
+    finally:
+        _close(file)
+
+
 class _Taking:
     def __init__(self, call: Call, path: str, limits: MessageLimits) -> None:
         self._call = call
@@ -112,7 +125,7 @@ class _Taking:
     async def run(self) -> Message:
         loop = asyncio.get_running_loop()
         try:
-            file = await loop.run_in_executor(None, self._open)
+            file = await loop.run_in_executor(None, _open, self._path)
         except OSError as error:
             return self._failed(error)
         try:
@@ -145,15 +158,6 @@ class _Taking:
                     await loop.run_in_executor(None, self._append, file)
         return "hangup"
 
-    def _open(self) -> wave.Wave_write:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        raw = open(self._path, "wb", opener=private.opener)  # noqa: SIM115  # closed with the wave
-        file = wave.open(raw, "wb")  # noqa: SIM115
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        return file
-
     def _append(self, file: wave.Wave_write) -> None:
         waiting, self._waiting = self._waiting, []
         file.writeframes(b"".join(waiting))
@@ -164,6 +168,16 @@ class _Taking:
             if self._path.is_file():
                 os.unlink(self._path)
         return Message(ended_by="failed", seconds=0.0)
+
+
+def _open(path: Path) -> wave.Wave_write:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = open(path, "wb", opener=private.opener)  # noqa: SIM115  # closed with the wave
+    file = wave.open(raw, "wb")  # noqa: SIM115
+    file.setnchannels(1)
+    file.setsampwidth(2)
+    file.setframerate(8000)
+    return file
 
 
 def _close(file: wave.Wave_write) -> None:

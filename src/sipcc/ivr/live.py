@@ -193,7 +193,7 @@ class LiveSession:
         score = await self.compose(step.prompts)
         secret = step.collect.secret
         with self._unheard(step) if secret else nullcontext():
-            ear = listener(self, step.listen, score) if step.listen is not None else None
+            ear = listener(self, step.listen, score, secret=secret) if step.listen is not None else None
             question = Question(
                 items=score.items,
                 matcher=step.keys,
