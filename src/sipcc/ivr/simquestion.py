@@ -215,12 +215,15 @@ class SimQuestion:
             self._stop()
         if voice.ends - voice.began > listen.max_time:
             self.timer = "max_speech"
-            return Gathered(outcome="toolong", barged=self._cut, played=self._played())
+            return Gathered(
+                outcome="toolong", barged=self._cut, played=self._played(), secret=self._step.collect.secret
+            )
         return Gathered(
             outcome="speech" if _right(listen, voice) else "nomatch",
             heard=(Heard(voice.text, voice.sure),),
             barged=self._cut,
             played=self._played(),
+            secret=self._step.collect.secret,
         )
 
 

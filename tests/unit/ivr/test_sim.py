@@ -230,6 +230,14 @@ def test_secret_keys_and_values_are_in_no_log():
     assert session.said == ["say:digits"]
 
 
+def test_a_spoken_secret_is_in_no_log():
+    step = Gather(listen=Listen(), collect=CollectSettings(secret=True))
+    session = SimSession("say four nine three eight")
+    answer = finish(session.gather(step))
+    assert answer.secret
+    assert "four" not in session.report()
+
+
 @pytest.mark.parametrize(("script", "ended_by", "seconds", "key"), [
     ("say hello wait 1s keys #", "key", 1.333, "#"),
     ("say hello", "silence", 3.333, ""),
