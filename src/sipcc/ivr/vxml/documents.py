@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urldefrag, urljoin
 
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
+from sipcc.ivr.grammar import Grammar
 from sipcc.ivr.vxml.check import check
 from sipcc.ivr.vxml.errors import Thrown
 from sipcc.ivr.vxml.limits import ParseLimits
@@ -60,6 +61,8 @@ class Library:
 
     def __init__(self, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008  # frozen
         self.limits = limits
+        self.grammars: dict[tuple[Element, str], Grammar] = {}
+        """Grammars in documents that refer to no others, by element and language."""
         self._read: OrderedDict[tuple[str, bytes, str], Document] = OrderedDict()
 
     def document(self, fetched: Fetched, url: str) -> Document:
@@ -77,6 +80,7 @@ class Library:
             self._read[key] = document
             if len(self._read) > KEPT:
                 self._read.popitem(last=False)
+                self.grammars.clear()  # those of the tree that goes are among them
         else:
             self._read.move_to_end(key)
         return document

@@ -16,6 +16,7 @@ from sipcc.call.digits import Answer, Matcher, OptionsMatcher
 from sipcc.ivr.fetch import FetchError, FetchRequest
 from sipcc.ivr.grammar import Grammar, GrammarError, Match, load_grammar
 from sipcc.ivr.grammar.builtin import SCHEME, builtin
+from sipcc.ivr.grammar.load import references
 from sipcc.ivr.grammar.meaning import meaning
 from sipcc.ivr.grammar.model import Mode
 from sipcc.ivr.grammar.words import spoken_words
@@ -336,6 +337,9 @@ async def _load(
         return machine.request(place, element, "grammar", url=url)
 
     more: dict[str, Any] = {"fetcher": machine.fetcher, "media_type": media_type, "language": language}
+    known = machine.library.grammars.get((element, language)) if source is None else None
+    if known is not None:
+        return Written(known, machine.engine)
     if source is None:
         text = as_grammar(element) if any(element.elements()) else element.text.strip()
         mode: Mode = "dtmf" if element.get("mode") == "dtmf" else "voice"
@@ -343,7 +347,10 @@ async def _load(
     else:
         loading = load_grammar(url=urljoin(base, source.strip()), headers=request, **more)
     try:
-        return Written(await loading, machine.engine)
+        grammar = await loading
+        if source is None and not any(reference.uri for reference in references(grammar.document)):
+            machine.library.grammars[element, language] = grammar
+        return Written(grammar, machine.engine)
     except GrammarError as error:
         raise Thrown("error.badfetch", str(error)) from None
     except FetchError as error:
