@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.flow.centre import Centre
 
+from sipcc import plugins
 from sipcc.errors import ConfigError
 from sipcc.events import Event
 from sipcc.ivr.events import NodeEntered, NodeLeft
@@ -172,6 +173,25 @@ async def test_whatever_a_lookup_does_the_caller_goes_on_in_time(
         await caller.hangup()
     assert CARD not in json.dumps([str(event) for event in bank.events]) + "".join(capsys.readouterr())
     assert files_with(CARD, tmp_path) == []
+
+
+async def test_a_lookup_may_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def installed(asking: Asking) -> Mapping[str, object]:
+        return {"level": 3}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plugins, "names", lambda group: ["crm"] if group == "sipcc.lookups" else [])
+        patch.setattr(plugins, "load", lambda group, name: installed)
+        async with Bank(tmp_path, BANK.replace('source = "cards"', 'source = "crm"')) as bank:
+            caller = await bank.call(CARD)
+            await bank.until("QueueJoined")
+            assert bank.way == ["card", "verify", "vip"]
+            await caller.hangup()
+
+
+async def test_a_lookup_that_nobody_has_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no lookup 'crm'"):
+        await Bank(tmp_path, BANK.replace('source = "cards"', 'source = "crm"')).__aenter__()
 
 
 async def test_a_flow_in_python_goes_through_the_same_engine(tmp_path: Path) -> None:
