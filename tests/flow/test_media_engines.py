@@ -27,6 +27,7 @@ from sipcc.rtp import (
     PromptMissing,
     RecordingEnded,
     StreamParams,
+    VoiceBegan,
     WorkerLost,
     WorkerPool,
 )
@@ -269,6 +270,25 @@ async def test_a_killed_worker_is_replaced_and_its_call_goes_on(parties: Callabl
         assert pool.restarts == 1
     finally:
         await pool.stop()
+
+
+async def test_a_voice_is_told_once_and_a_part_of_a_file_is_played(
+    engine: MediaEngine, parties: Callable[[], FakeMedia], tmp_path: Path
+) -> None:
+    prompt = tmp_path / "prompt.wav"
+    audio.write_wav(prompt, audio.tone(440, 1.0))
+    port = await engine.open()
+    caller = parties()
+    events = join(port, caller, 0)
+    caller.be_silent()
+    port.listen_voice(True)
+    port.play([PlayFile(str(prompt), 700)], token=7)
+    await until(lambda: events)
+    assert events == [PlayEnded(port.id, 7, "done", 300)]
+    caller.say_tone(300)
+    await until(lambda: len(events) > 1)
+    assert events[1:] == [VoiceBegan(port.id)]
+    await port.close()
 
 
 async def test_a_port_that_nobody_could_take_over_is_reported() -> None:
