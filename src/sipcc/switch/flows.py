@@ -22,12 +22,13 @@ from sipcc.ivr.events import FlowFellBack, FlowOverridden, FlowTrialEnded
 from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
 from sipcc.ivr.flows.lookup import LookupFunction, Lookups
 from sipcc.ivr.flows.nodes import Http, Lookup
+from sipcc.ivr.flows.program import heard
 from sipcc.ivr.flows.run import Ending, FlowServices, Playable, Run, playable
 from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.steps import Prompt, Stream, Text, named
+from sipcc.ivr.steps import Stream
 from sipcc.switch.missing import missing
 from sipcc.switch.openinghours import LONGEST_S
 
@@ -75,15 +76,15 @@ class Flows:
         flow = self.choose(name, call.id)
         assert flow is not None  # names stay as long as these flows
         session = LiveSession(call, self._treatments.services)
+        fallen: list[Event] = []
+        run = Run(session, self._desk.services(lambda other: self.choose(other, call.id), fallen))
         override = self._desk.override_of(flow.name)
         if override is not None and override.prompt:
-            await session.answer()
-            await session.play(_announcement(override.prompt))
+            run.say(heard((override.prompt,)), bargein="off")
+            await run.speak()
         if override is not None and override.to:
             await session.go(Destination.parse(override.to))
             return
-        fallen: list[Event] = []
-        run = Run(session, self._desk.services(lambda other: self.choose(other, call.id), fallen))
         try:
             with self._desk.traffic.passing(flow.name, flow.version):
                 ending = await run.through(flow)
@@ -110,13 +111,6 @@ async def _leave(session: Session, ending: Ending) -> None:
         await session.go(ending.destination)
     else:
         await session.hangup()
-
-
-def _announcement(text: str) -> tuple[Prompt, ...]:
-    """A prompt's name, or a text to be read."""
-    if text.isascii() and " " not in text:
-        return named(text, bargein="off")
-    return (Prompt(items=(Text(text),), bargein="off"),)
 
 
 class FlowDesk:

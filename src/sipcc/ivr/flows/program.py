@@ -95,7 +95,7 @@ class FlowCall:
 
     async def say(self, *what: Heard, bargein: BargeIn = "any", label: str = "") -> None:
         """Have something heard before the next question; what is typed meanwhile cuts it and answers that."""
-        await self._visit(label, nodes.Say(prompt=_heard(what), bargein=bargein))
+        await self._visit(label, nodes.Say(prompt=heard(what), bargein=bargein))
 
     async def menu(
         self,
@@ -119,7 +119,7 @@ class FlowCall:
             label: The name of the node.
         """
         node = nodes.Menu(
-            prompt=_heard(what),
+            prompt=heard(what),
             options=dict.fromkeys(options, ""),
             words={key: tuple(several) for key, several in (words or {}).items()},
             retry=retry,
@@ -158,7 +158,7 @@ class FlowCall:
             label: The name of the node.
         """
         node = nodes.Gather(
-            prompt=_heard(what),
+            prompt=heard(what),
             into="answer",
             digits=digits,
             speech=speech,
@@ -184,7 +184,7 @@ class FlowCall:
     ) -> Recorded:
         """Record what the caller says; hanging up in it is a result."""
         node = connecting.Record(
-            prompt=_heard(what), into="recorded", beep=beep, max_time=max_time, final_silence=final_silence
+            prompt=heard(what), into="recorded", beep=beep, max_time=max_time, final_silence=final_silence
         )
         await self._visit(label, node)
         assert isinstance(self._run.result, Recorded)
@@ -219,7 +219,7 @@ class FlowCall:
             into="found",
             send={key: _literal(value) for key, value in send.items()},
             deadline=deadline,
-            wait_prompt=() if wait is None else _heard((wait,)),
+            wait_prompt=() if wait is None else heard((wait,)),
         )
         came = await self._visit(label, node)
         self._run.values.forget("found")
@@ -317,7 +317,7 @@ class FlowCall:
 
     async def hangup(self, *what: Heard, cause: str = "normal") -> NoReturn:
         """Say something, and end the call."""
-        await self._visit("hangup", connecting.Hangup(prompt=_heard(what), cause=cause))
+        await self._visit("hangup", connecting.Hangup(prompt=heard(what), cause=cause))
         raise AssertionError("a hangup always leaves")
 
     async def _visit(self, label: str, node: Node) -> str:
@@ -338,7 +338,12 @@ def program(name: str, function: ProgramFunction, head: FlowHead | None = None) 
     return Playable(name=name, version=head.version or "program", head=head, program=go_through)
 
 
-def _heard(what: Iterable[Heard]) -> Phrase:
+def heard(what: Iterable[Heard]) -> Phrase:
+    """What a program wants to be heard, as flows have it; braces in it are braces.
+
+    Raises:
+        FlowFault: something in it is wrong.
+    """
     found: list[Said] = []
     for one in what:
         if isinstance(one, str | Mapping):
