@@ -3,8 +3,8 @@
 Each rule that was matched has a value. With the tag format ``semantics/1.0`` its tags are a script, run in
 their order: `out` is the value, `rules.NAME` and `rules.latest()` are the values of the rules that it refers
 to, `meta.current().text`, `meta.NAME.text` and `meta.latest().text` what was matched. With
-``semantics/1.0-literals`` the last tag is the value as a text. Without a tag on the way, the value is that of
-the last rule that it refers to, or else the text.
+``semantics/1.0-literals`` the last tag is the value as a text. A rule without a tag on the way has the value
+of the last rule that it refers to, or else its text. A match without any tag at all means its text.
 
 Grammars that name no format are older than that: a tag with an assignment is a script, in which ``$`` may
 stand for `out`, ``$$`` for `rules.latest()` and ``$NAME`` for `rules.NAME`; any other tag is a value.
@@ -37,6 +37,8 @@ def meaning(tree: Branch, engine: Engine | None = None) -> Json:
         ScriptError: a script failed.
         ConfigError: there are scripts, and what runs them is not installed.
     """
+    if not tree.tags:
+        return tree.text
     if not _has_scripts(tree):
         return _plain(tree)
     interpreter = _Interpreter(engine or Engine())

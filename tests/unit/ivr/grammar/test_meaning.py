@@ -111,6 +111,13 @@ def test_scripts_that_fail(tag: str) -> None:
         match.meaning()
 
 
+def test_a_match_without_tags_means_its_text() -> None:
+    for tags in (SCRIPT, LITERALS, "language en-US;"):
+        match = load(abnf("$r = $d<3>; $d = a | b | c;", tags)).match("a b c")
+        assert match is not None
+        assert match.meaning() == "a b c"
+
+
 def test_keys_are_one_text() -> None:
     match = load(abnf("(1|2|3)<3>", "mode dtmf;")).match("1 2 3")
     assert match is not None
