@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
 
 import msgspec
 
@@ -74,13 +73,19 @@ class _FromBot(msgspec.Struct, frozen=True):
     sipcc: extension.Extension | None = None
 
 
+class _Told(msgspec.Struct, frozen=True, rename="camel"):
+    type: str
+    heard_ms: int = 0
+    total_ms: int = 0
+
+
 class _FromPlatform(msgspec.Struct, frozen=True, rename="camel"):
     event: str
     start: _Start | None = None
     media: _Media | None = None
     mark: _Mark | None = None
     dtmf: _Dtmf | None = None
-    sipcc: dict[str, Any] | None = None
+    sipcc: _Told | None = None
 
 
 _bot_decoder = msgspec.json.Decoder(_FromBot)
@@ -237,8 +242,8 @@ class TwilioBot:
                 return [Marked(read.mark.name[:MAX_NAME], ms=read.mark.heardMs)]
             case "stop":
                 return [Stopped()]
-            case "sipcc" if read.sipcc is not None and read.sipcc.get("type") == "cleared":
-                return [Cleared(int(read.sipcc.get("heardMs", 0)), int(read.sipcc.get("totalMs", 0)))]
+            case "sipcc" if read.sipcc is not None and read.sipcc.type == "cleared":
+                return [Cleared(read.sipcc.heard_ms, read.sipcc.total_ms)]
             case "start" | "media" | "dtmf" | "mark":
                 self.counts.malformed += 1
             case _:
