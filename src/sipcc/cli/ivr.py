@@ -32,7 +32,8 @@ _FORMATS = {"svg": svg, "dot": dot, "mermaid": mermaid}
 def ivr() -> None:
     """Check flows, try them on made-up callers, and draw them.
 
-    A FLOW is a file, as in bank.toml, or with -c the name of a flow in the configuration.
+    A FLOW is a file, as in bank.toml, or with -c the name of a flow in the configuration. A configuration as
+    the FLOW stands for the flows that it has.
     """
 
 

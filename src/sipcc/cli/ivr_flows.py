@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,6 +115,7 @@ class FlowSource:
             ConfigError: the configuration is wrong; with `must` also when a flow cannot be read.
             SipccError: there is no such flow.
         """
+        names = self._without_configuration(names, must=must)
         files = [name for name in names if _is_file(name)]
         needed = self._config or len(files) < len(names) or not names
         config = load(self.config, WithoutSecrets(os.environ)) if needed else None
@@ -142,6 +144,25 @@ class FlowSource:
             calendars={} if config is None else {each.name: Calendar(each) for each in config.hours},
         )
 
+    def _without_configuration(self, names: Sequence[str], *, must: bool) -> Sequence[str]:
+        """`names` without one that is a configuration, which is taken for ``--config``; what it has then."""
+        given = [name for name in names if _is_configuration(name)]
+        if not given:
+            return names
+        if self._config is not None or len(given) > 1:
+            raise SipccError(f"{given[-1]} is a configuration, not a flow; name one configuration with -c")
+        self._config = Path(given[0])
+        rest = [name for name in names if name not in given]
+        if rest or not must:
+            return rest
+        known = list(read_flows(load(self._config, WithoutSecrets(os.environ))))
+        if len(known) != 1:
+            found = ", ".join(known) or "none"
+            raise SipccError(
+                f"{given[0]} is a configuration with the flows {found}: name one, as in -c {given[0]} NAME"
+            )
+        return known
+
     def _world(self, config: Config | None) -> World:
         world = World() if config is None else world_of(config, prompts=True)
         settings = IvrSettings() if config is None else config.ivr
@@ -156,6 +177,15 @@ class FlowSource:
 
 def _is_file(name: str) -> bool:
     return Path(name).suffix in (".toml", ".json") or "/" in name
+
+
+def _is_configuration(name: str) -> bool:
+    """Whether a file is one of the switch, which has flows in a list and other sections beside it."""
+    try:
+        document = tomllib.loads(Path(name).read_text("utf-8")) if name.endswith(".toml") else {}
+    except (OSError, ValueError):
+        return False  # whoever reads it tells what is wrong
+    return isinstance(document.get("flows"), list) or ("nodes" not in document and "sip" in document)
 
 
 def flow_source(command: F) -> F:

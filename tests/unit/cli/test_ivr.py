@@ -120,6 +120,16 @@ def test_all_flows_of_a_configuration_and_the_queues_in_it(folder):
     assert "other.toml:7:28: E20 other.main.options.0: there is no queue 'servcie'" in output
 
 
+def test_a_configuration_stands_for_its_flows(folder):
+    assert run("check", folder / "sipcc.toml").output == "bank, night: all is well\n"
+    error = run("walk", folder / "sipcc.toml", expect=1).stderr
+    assert "is a configuration with the flows bank, night: name one, as in -c" in error
+    error = run("check", folder / "sipcc.toml", "-c", folder / "sipcc.toml", expect=1).stderr
+    assert "is a configuration, not a flow" in error
+    (folder / "sipcc.toml").write_text(CONFIG.split('[[flows]]\nname = "night"')[0])
+    assert "nodes     4 of 4" in run("walk", folder / "sipcc.toml", "--walks", 50).output
+
+
 def test_a_flow_that_is_not_there(folder):
     error = run("check", "bnak", "-c", folder / "sipcc.toml", expect=1).stderr
     assert "there is no flow 'bnak'" in error
