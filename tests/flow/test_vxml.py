@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, WELCOME_HZ, Centre
+from tests.flow.test_no_garbage import no_collector
 
 from sipcc.call.events import Decision
 from sipcc.testing.audio import tone, write_wav
@@ -150,3 +151,20 @@ async def test_secret_keys_stand_nowhere(shop: Shop, secret: bool) -> None:
         shown = [repr(event) for event in shop.events if "1234" in repr(event)]
         assert bool(shown) is not secret, shown
         await caller.ended()
+
+
+async def test_an_ended_call_leaves_nothing_for_the_collector(shop: Shop) -> None:
+    async with shop:
+        await one_call(shop)
+        with no_collector() as found:
+            await one_call(shop)
+        assert not [name for name in found if ".ivr." in name], found
+
+
+async def one_call(shop: Shop) -> None:
+    caller = await shop.call()
+    await caller.hears(ASK_HZ, timeout=3)
+    await caller.press("1234", duration_ms=60, gap_ms=60)
+    await caller.hears(GOOD_HZ, timeout=3)
+    await caller.ended()
+    await asyncio.sleep(1)

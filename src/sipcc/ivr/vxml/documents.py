@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urldefrag, urljoin
 
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
 from sipcc.ivr.grammar import Grammar
+from sipcc.ivr.js import Json
 from sipcc.ivr.vxml.check import check
 from sipcc.ivr.vxml.errors import Thrown
 from sipcc.ivr.vxml.limits import ParseLimits
 from sipcc.ivr.vxml.parse import Element, parse
 
 KEPT: Final = 200
-"""Documents whose trees are kept for others who get the same bytes."""
+"""Documents whose trees are kept for others who get the same bytes; and as many built-in grammars."""
 
 
 class Document:
@@ -63,6 +65,8 @@ class Library:
         self.limits = limits
         self.grammars: dict[tuple[Element, str], Grammar] = {}
         """Grammars in documents that refer to no others, by element and language."""
+        self.builtins: dict[tuple[str, str], tuple[Grammar, Callable[[str], Json]]] = {}
+        """Built-in grammars with what makes their values, by URI and language."""
         self._read: OrderedDict[tuple[str, bytes, str], Document] = OrderedDict()
 
     def document(self, fetched: Fetched, url: str) -> Document:

@@ -63,6 +63,10 @@ class Visit:
         """The inputs that were just filled."""
         self._place = Place(context, (*context.chain, self._scope), (dialog, context.document.root), self)
 
+    def over(self) -> None:
+        """Let go of what refers back to the visit, so that an ended call is freed at once."""
+        self._place.visited = None
+
     # -- for executable content ----------------------------------------------------------------------------
 
     def reprompt(self) -> None:

@@ -22,7 +22,7 @@ from sipcc.ivr.grammar.model import Mode
 from sipcc.ivr.grammar.words import spoken_words
 from sipcc.ivr.js import Engine, Json, ScriptError
 from sipcc.ivr.vxml import spoken
-from sipcc.ivr.vxml.documents import Document, bad_fetch
+from sipcc.ivr.vxml.documents import KEPT, Document, bad_fetch
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element, as_grammar
@@ -375,8 +375,14 @@ async def _builtin(machine: Machine, uri: str, language: str) -> Source:
     kind = name.partition("?")[0]
     free = mode != "dtmf" and kind in FREE
     try:
-        text, convert = builtin(uri, language)
-        written = Written(await load_grammar(text, url=uri, language=language), machine.engine, convert)
+        known = machine.library.builtins
+        if (uri, language) not in known:
+            if len(known) >= KEPT:
+                known.clear()
+            text, convert = builtin(uri, language)
+            known[uri, language] = await load_grammar(text, url=uri, language=language), convert
+        grammar, convert = known[uri, language]
+        written = Written(grammar, machine.engine, convert)
         return Free(kind, written) if free else written
     except GrammarError as error:
         if free and kind in spoken.SPOKEN:

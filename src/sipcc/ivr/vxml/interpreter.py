@@ -84,6 +84,8 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
         return Exit(reason="limit", message=str(stop))
     except RecursionError:
         return Exit(reason="limit", message="the document is nested too deeply")
+    finally:
+        del machine.run_context  # it refers back to the machine
 
 
 def _told(machine: Machine, ended: Exit) -> Exit:
@@ -162,7 +164,11 @@ async def _run(
                 await _enter(machine, context, arrival)
             if arrival.dialog is None:
                 raise Finish(Exit(reason="done"))
-            await Visit(machine, context, arrival.dialog).run(carried, parameters)
+            visit = Visit(machine, context, arrival.dialog)
+            try:
+                await visit.run(carried, parameters)
+            finally:
+                visit.over()
         except Jump as jump:
             machine.step(context.document.root)
             arrival, carried, parameters = jump.arrival, jump.carried, {}
