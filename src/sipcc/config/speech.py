@@ -19,8 +19,7 @@ from sipcc.reading.findings import Report
 
 def check_speech(speech: SpeechSettings, report: Report) -> None:
     """Check the engine, its settings, and the names of voices."""
-    known = engines()
-    if speech.engine not in known:
+    if speech.engine not in BUILT_IN and speech.engine not in (known := engines()):
         message = f"there is no engine {speech.engine!r}"
         report.error(("speech", "engine"), message, did_you_mean(speech.engine, known))
     elif speech.engine in BUILT_IN:

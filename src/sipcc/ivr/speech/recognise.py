@@ -143,11 +143,10 @@ def make_recogniser(settings: RecogniserSettings) -> Recogniser | None:
     """
     if not settings.engine:
         return None
-    known = recognisers()
-    if settings.engine not in known:
-        place = "speech.recogniser.engine"
-        raise ConfigError(place, f"unknown engine {settings.engine!r}", hint=f"known: {', '.join(known)}")
     place = BUILT_IN.get(settings.engine, "")
+    if not place and settings.engine not in recognisers():
+        known, key = ", ".join(recognisers()), "speech.recogniser.engine"
+        raise ConfigError(key, f"unknown engine {settings.engine!r}", hint=f"known: {known}")
     if place:
         module, _, name = place.partition(":")
         engine: Callable[[RecogniserSettings], Recogniser] = getattr(import_module(module), name)

@@ -250,11 +250,11 @@ def make_voice(settings: SpeechSettings) -> Voice:
     Raises:
         ConfigError: nobody registered that engine, or it cannot begin with these settings.
     """
-    if settings.engine not in engines():
-        known = ", ".join(engines())
-        raise ConfigError("speech.engine", f"unknown engine {settings.engine!r}", hint=f"known: {known}")
     place = BUILT_IN.get(settings.engine)
     if place is None:
+        if settings.engine not in engines():  # looks at every package that is installed
+            known = ", ".join(engines())
+            raise ConfigError("speech.engine", f"unknown engine {settings.engine!r}", hint=f"known: {known}")
         engine: Callable[[SpeechSettings], Voice] = plugins.load(GROUP, settings.engine)
     else:
         module, _, name = place.partition(":")
