@@ -39,7 +39,7 @@ from sipcc.rtp.events import AudioTapped, MediaEvent
 from sipcc.rtp.flow import MediaPort
 from sipcc.tasks import TaskScope
 
-AIM = "the bot adds less than 80 ms at p99; silent within 40 ms of its word, and told within 20 ms what was heard"
+AIM = "the bot adds under 80 ms at p99; silent within 40 ms of its word, told within 20 ms what was heard"
 AHEAD_FRAMES = 3000
 
 
