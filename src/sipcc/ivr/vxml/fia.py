@@ -325,9 +325,8 @@ class Visit:
     def _fill(self, item: Item, value: Json | Undefined, result: Result) -> None:
         engine = self.machine.engine
         engine.set(self._scope, item.name, value)
-        shadow = result.shadow(value)
         if not item.name.startswith(" "):
-            engine.set(self._scope, f"{item.name}$", shadow)
+            engine.set(self._scope, f"{item.name}$", result.shadow)
         self._filled.add(item.name)
 
     def _satisfy_initials(self) -> None:

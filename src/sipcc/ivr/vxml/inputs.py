@@ -11,7 +11,7 @@ import msgspec
 
 from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
-from sipcc.ivr.js import UNDEFINED, Json, Undefined
+from sipcc.ivr.js import UNDEFINED, Json
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
@@ -32,9 +32,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     about: dict[str, Json]
     """The rest of what shadow variables tell: utterance, confidence, inputmode, the mark that was heard."""
 
-    def shadow(self, value: Json | Undefined) -> dict[str, Json]:
-        """What stands in ``name$`` of an input that got `value`."""
-        return {**self.about, "interpretation": None if isinstance(value, Undefined) else value}
+    @property
+    def shadow(self) -> dict[str, Json]:
+        """What stands in ``name$`` of the inputs that it fills, whichever part of it they get."""
+        return {**self.about, "interpretation": self.interpretation}
 
 
 LAST_RESULT: Final = """

@@ -195,7 +195,9 @@ def test_in_a_modal_field_only_its_own_grammars_are_active() -> None:
 
 
 def test_shadow_variables_of_fields_that_a_form_grammar_filled() -> None:
-    body = TRAVEL.replace("origin + ' ' + goal", "[origin$.utterance, goal$.interpretation, goal$.inputmode]")
+    body = TRAVEL.replace(
+        "origin + ' ' + goal", "[origin$.utterance, goal$.interpretation.target, goal$.inputmode]"
+    )
     sim = run(body)
     sim.say("from rome to oslo", 0.75)
     assert sim.value == ["from rome to oslo", "OSL", "voice"]
