@@ -262,3 +262,28 @@ def test_the_simulation_says_what_does_not_fit() -> None:
     assert sim.exit.reason == "hangup"
     with pytest.raises(NotWaiting, match="over"):
         sim.say("yes")
+
+
+def test_the_event_of_a_link_of_the_root_is_handled_from_the_item_on() -> None:
+    root = vxml(f"<link event='op'>{words('operator')}</link><catch event='op'><log>root</log></catch>")
+    body = f"<catch event='op'><log>leaf</log></catch><form><field name='a'>{words('yes')}</field></form>"
+    sim = run(body, "application='root.vxml'", more={"root.vxml": root})
+    sim.say("operator")
+    assert sim.logs == ["leaf"]
+
+
+def test_nothing_of_the_caller_of_a_subdialog_is_listened_to_in_it() -> None:
+    body = f"<link event='op'>{words('operator')}</link><form><subdialog name='s' src='sub.vxml'/></form>"
+    more = {"sub.vxml": vxml(f"<form><field name='q'>{words('yes')}</field></form>")}
+    sim = run(body, more=more)
+    sim.say("operator")
+    assert sim.events == ["nomatch"]
+
+
+@pytest.mark.parametrize(("keys", "value"), [("1", "one"), ("12", "twelve")])
+def test_the_longer_of_two_options_is_waited_for(keys: str, value: str) -> None:
+    body = """<form><field name="a"><option dtmf="1" value="one">a</option><option dtmf="12" value="twelve">b</option>
+      </field><block><exit expr="a"/></block></form>"""
+    sim = run(body)
+    sim.press(keys)
+    assert sim.value == value

@@ -258,3 +258,17 @@ def test_last_results() -> None:
     sim.silence()
     sim.say("yes", 0.8)
     assert sim.logs == ["what1voice", "true", "yes,0.8,yes,voice"]
+
+
+def test_variables_of_the_application_stay_from_leaf_to_root_and_back() -> None:
+    root = vxml("""<var name="n" expr="0"/><form id="r"><block><assign name="n" expr="n + 1"/>
+      <if cond="n &gt; 2"><exit expr="n"/></if><goto next="start.vxml"/></block></form>""")
+    body = "<form><block><assign name='application.n' expr='application.n + 1'/><goto next='root.vxml#r'/></block></form>"
+    assert outcome(body, "application='root.vxml'", more={"root.vxml": root}) == 4
+
+
+def test_variables_of_a_leaf_begin_anew_when_it_is_loaded_again() -> None:
+    root = vxml("<var name='n' expr='0'/>")
+    body = """<var name="d" expr="0"/><form><block><assign name="d" expr="d + 1"/><assign name="n" expr="n + 1"/>
+      <if cond="n == 3"><exit expr="d"/></if><goto next="start.vxml"/></block></form>"""
+    assert outcome(body, "application='root.vxml'", more={"root.vxml": root}) == 1
