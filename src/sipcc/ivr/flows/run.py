@@ -327,7 +327,8 @@ class Run:
             self._tell_raised(error)
             raise FlowFault(f"it raised {type(error).__name__}") from error
         finally:
-            tries: Tries[Phrase] | None = self.tries  # the visit may have set it
+            # those of a flow that it has called are none of its own
+            tries: Tries[Phrase] | None = self.tries if node.asks else None
             left = NodeLeft(
                 at=self.session.now(),
                 call=call,

@@ -278,6 +278,9 @@ then = "queue:plain"
         stage.run(f"keys {key}")
         assert str(stage.ending.destination) == to
     assert [event.flow for event in stage.told if isinstance(event, NodeEntered)] == ["main", "sub"]
+    stage.run("silence\nkeys 2")
+    left = [event for event in stage.told if isinstance(event, NodeLeft)]
+    assert [(event.node, event.noinput) for event in left] == [("ask", 1), ("first", 0)]
 
 
 def test_flows_within_flows_have_a_depth():
