@@ -391,7 +391,9 @@ class TestAPromptThatOpensLater:
         press(buffer, "1", at=0)
         machine = collector(OptionsMatcher({"1"}), buffer)
         machine.start(prompt_playing=True, opens_after=2, now=1)
-        assert machine.result is None and not machine.barged and len(buffer) == 0
+        assert machine.result is None
+        assert not machine.barged
+        assert len(buffer) == 0
 
     def test_a_key_in_the_closed_part_cuts_at_the_moment_it_opens(self):
         machine = collector(OptionsMatcher({"12"}))
@@ -400,7 +402,8 @@ class TestAPromptThatOpensLater:
         assert not machine.barged
         assert machine.deadline == 2
         machine.expire(now=2)
-        assert machine.barged and machine.result is None
+        assert machine.barged
+        assert machine.result is None
 
     def test_an_answer_in_the_closed_part_is_given_when_it_opens(self):
         machine = collector(OptionsMatcher({"1"}))
@@ -408,7 +411,9 @@ class TestAPromptThatOpensLater:
         press(machine, "1", at=1)
         assert machine.result is None
         machine.expire(now=2)
-        assert machine.barged and machine.result is not None and machine.result.digits == "1"
+        assert machine.barged
+        assert machine.result is not None
+        assert machine.result.digits == "1"
 
     def test_a_key_in_the_open_part_cuts_at_once(self):
         machine = collector(OptionsMatcher({"1"}))
@@ -420,7 +425,8 @@ class TestAPromptThatOpensLater:
         machine = collector(OptionsMatcher({"1"}))
         machine.start(prompt_playing=True, opens_after=2, now=0)
         machine.prompt_ended(now=1)
-        assert machine.deadline == 6 and not machine.barged
+        assert machine.deadline == 6
+        assert not machine.barged
 
     def test_without_barge_in_it_never_opens(self):
         machine = collector(OptionsMatcher({"1"}), bargein=False)
@@ -436,7 +442,8 @@ def test_keys_behind_a_wrong_one_are_kept_with_resync():
         press(buffer, "912", at=0)
         machine = collector(OptionsMatcher({"12"}), buffer, resync=resync)
         machine.start(prompt_playing=False, now=1)
-        assert machine.result is not None and machine.result.outcome == "nomatch"
+        assert machine.result is not None
+        assert machine.result.outcome == "nomatch"
         assert len(buffer) == kept
 
 
