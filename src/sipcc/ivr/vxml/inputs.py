@@ -38,6 +38,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.about, "interpretation": self.interpretation}
 
 
+AT_ONCE_S: Final = 0.1
+"""A question that takes less time than this gave the caller no chance."""
+
 LAST_RESULT: Final = """
 (function (results) {
   for (const name in results[0]) results[name] = results[0][name];
@@ -60,8 +63,11 @@ async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
     step = _question(machine, place, grammars)
     application = place.context.application.scope
     machine.engine.set(application, "lastresult$", UNDEFINED)
+    began = machine.session.now()
     gathered = await machine.verb(machine.session.gather(step))
-    machine.heard_of()
+    # A question without prompts and patience is over at once: a circle of those is endless work.
+    if gathered.outcome != "noinput" or machine.session.now() - began >= AT_ONCE_S:
+        machine.heard_of()
     if gathered.outcome == "noinput":
         raise Thrown("noinput")
     if gathered.outcome == "toolong":

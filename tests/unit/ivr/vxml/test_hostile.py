@@ -155,6 +155,16 @@ def test_endless_documents_are_stopped(body: str) -> None:
     assert ended.reason in ("limit", "error", "exit", "done")
 
 
+def test_a_circle_of_questions_that_wait_for_nobody_is_stopped() -> None:
+    body = """<form id="f"><field type="digits"><prompt timeout="0s"/><noinput><goto next="#f"/></noinput></field></form>"""
+    simulation = Simulation(BASE + "start.vxml", documents={BASE + "start.vxml": vxml(body)}, limits=LIMITS)
+    for _ in range(1000):
+        if simulation.exit is None:
+            simulation.silence()
+    assert simulation.exit is not None
+    assert simulation.exit.reason == "limit"
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
