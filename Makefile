@@ -66,7 +66,7 @@ bench: setup foreign
 
 # Each benchmark once and briefly, to see that it works; figures come from `make bench`.
 bench-smoke: setup foreign
-	for bench in $(BENCHES) concurrency standing reauth; do $(BIN)/python -m benchmarks.$$bench --smoke >/dev/null || exit 1; done
+	$(BIN)/python -m benchmarks._smoke $(BENCHES) concurrency standing reauth
 
 FUZZ_TARGETS := message stream uri sdp auth multipart endpoint rtp rtcp media
 

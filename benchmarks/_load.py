@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import uvloop
 
-from benchmarks._report import cpu_seconds, median, pin
+from benchmarks._report import TooBusyError, cpu_seconds, median, pin
 from sipcc.lifeline import raise_descriptor_limit
 from sipcc.rtp import CodecName, LocalEngine, MediaSettings, StreamParams, WorkerPool
 from sipcc.rtp.flow import MediaPort, SrtpKeys
@@ -258,9 +258,9 @@ async def standing_worker(plan: Plan, load: Load) -> AsyncIterator[tuple[int, li
     try:
         yield pid, ports
     except FileNotFoundError:
-        raise SystemExit(LOST) from None
+        raise TooBusyError(LOST) from None
     if pool.pids != [pid]:
-        raise SystemExit(LOST)
+        raise TooBusyError(LOST)
     load.stop()
     await pool.stop()
 

@@ -9,6 +9,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+TOO_BUSY = 75
+"""Exit status of a run that the machine had no time for (EX_TEMPFAIL of sysexits.h): it tells nothing."""
+
+
+class TooBusyError(SystemExit):
+    """What should have been measured did not stand the load, or the machine was busy with something else."""
+
+    def __init__(self, message: str) -> None:
+        print(message, file=sys.stderr)
+        super().__init__(TOO_BUSY)
+
 
 def machine() -> dict[str, object]:
     """The facts that a figure needs to be compared with another one."""

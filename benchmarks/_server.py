@@ -11,6 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from benchmarks._report import TooBusyError
 from benchmarks._sipp import AGENT_HOST, AGENT_PORT, CALLER_HOST
 
 _READY = re.compile(r"sipccd is ready on udp:(\S+)")
@@ -94,6 +95,7 @@ class OurServer:
                 threading.Thread(target=self._process.stderr.read, daemon=True).start()
                 return ready[1]
             if not line:
-                break
+                self.close()
+                raise SystemExit(f"sipccd ended:\n{seen}")
         self.close()
-        raise SystemExit(f"sipccd did not become ready:\n{seen}")
+        raise TooBusyError(f"sipccd did not become ready:\n{seen}")

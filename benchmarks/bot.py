@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks._load import FRAME_S, LOST, SUBJECT_CORE, Plan, params_for, processes, settings_for
 from benchmarks._probe import MARKS, ROUNDS, Probe, Trace, delays_ms, mark_of
-from benchmarks._report import pin, show
+from benchmarks._report import TooBusyError, pin, show
 from benchmarks.delay import all_delays, of_worker, share
 from sipcc.call.playing import Player
 from sipcc.call.tapping import AudioTap
@@ -171,7 +171,7 @@ async def run(
     await asyncio.sleep(seconds + (1.0 + 0.013 * plan.legs if subject == "clear" else 0.0))
     traces = await loop.run_in_executor(None, probe.tell)
     if pool.pids != [pid]:
-        raise SystemExit(LOST)
+        raise TooBusyError(LOST)
     ours.send("tell")
     told = await loop.run_in_executor(None, ours.recv)
     for talk in talks:
@@ -226,6 +226,8 @@ def of_clearing(traces: list[Trace], told: dict[int, Any]) -> dict[str, object]:
     """How long sound went on after a bot had cleared, and how well it was told what was heard."""
     silent, off = [], []
     for leg, trace in enumerate(traces):
+        if "heard_ms" not in told.get(leg, {}):
+            raise TooBusyError("a bot was not told in time what was heard")
         sounding = [arrival.at for arrival in trace.heard if arrival.mark >= 0]
         silent.append(1000 * (sounding[-1] + FRAME_S - told[leg]["at"]))
         off.append(abs(20 * len(sounding) - told[leg]["heard_ms"]))

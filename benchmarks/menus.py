@@ -23,7 +23,7 @@ import soundfile
 from benchmarks._callers import Callers, Told, Walk
 from benchmarks._load import LOST, SUBJECT_CORE, Plan, bare_relay, measure_process, per_frame_us
 from benchmarks._process import cpu_seconds, tree
-from benchmarks._report import show
+from benchmarks._report import TooBusyError, show
 from benchmarks._server import OurServer
 from benchmarks.delay import share
 from sipcc.rtp.codec.g711 import encode
@@ -71,7 +71,7 @@ def walked(calls: int, *, seconds: float, workers: int = 1) -> tuple[Told, float
             deadline = time.monotonic() + calls / walk.rate + 20
             while callers.up() < calls:
                 if time.monotonic() > deadline:
-                    raise SystemExit(f"only {callers.up()} of {calls} calls were answered")
+                    raise TooBusyError(f"only {callers.up()} of {calls} calls were answered")
                 time.sleep(0.2)
             time.sleep(min(seconds, 2.0))
             callers.watch()
@@ -80,7 +80,7 @@ def walked(calls: int, *, seconds: float, workers: int = 1) -> tuple[Told, float
             core = (cpu_seconds(server.pid) - cpu) / (time.monotonic() - began)
             told = callers.tell()
             if set(tree(server.pid)) != processes:
-                raise SystemExit(LOST)
+                raise TooBusyError(LOST)
         finally:
             callers.stop()
             server.close()
@@ -123,7 +123,7 @@ def main() -> int:
         "cut p99 ms": share(told.cut_ms, 0.99),
     }
     show(f"menus: callers of one core (aim: {AIM})", [row], json_path=options.json)
-    return 0 if told.keys and not told.lost_keys else 1
+    return 0 if told.keys and (options.smoke or not told.lost_keys) else 1
 
 
 if __name__ == "__main__":
