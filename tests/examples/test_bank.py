@@ -58,7 +58,7 @@ async def until(reached: Callable[[], bool]) -> None:
 @pytest.mark.realtime
 async def test_a_customer_comes_to_a_person(tmp_path: Path) -> None:
     card, balance = "6222020200112230", "Your balance is 1250.5 yuan."
-    service = load_example("18_bank_service")
+    service = load_example("bank_service")
     async with service.services(cards=HTTP_PORT, talks=BOT_PORT):
         text = EXAMPLE.read_text().replace(":9018/", f":{HTTP_PORT}/").replace(":9019/", f":{BOT_PORT}/")
         extra = '[media]\nclock_ms = 20\n[[trunks]]\nname = "carrier"\naddresses = ["127.0.0.2"]\n'

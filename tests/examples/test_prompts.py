@@ -16,14 +16,14 @@ SECRETS = {"SIPCC_1001": "correct-horse-1001", "SIPCC_1002": "correct-horse-1002
 
 
 def test_the_example_is_good_as_it_stands() -> None:
-    found = check(EXAMPLES / "20_prompts.toml", SECRETS)
+    found = check(EXAMPLES / "22_prompts.toml", SECRETS)
     assert [str(one) for one in found if "espeak" not in one.message] == []
 
 
 @pytest.mark.realtime
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 async def test_all_its_texts_are_read_in_both_languages(tmp_path: Path) -> None:
-    config = load(EXAMPLES / "20_prompts.toml", {**SECRETS, "SIPCC__SPEECH__CACHE": str(tmp_path)})
+    config = load(EXAMPLES / "22_prompts.toml", {**SECRETS, "SIPCC__SPEECH__CACHE": str(tmp_path)})
     speaker = Speaker(config.speech)
     prompts = PromptCatalogue(config.ivr, speaker=speaker)
     texts = prompts.texts()

@@ -1,6 +1,6 @@
 """The bank behind `18_bank.toml`: a service that knows cards, and a bot that knows balances.
 
-    python examples/18_bank_service.py
+    python examples/bank_service.py
 
 A card is valid when its last digit fits to the others (ISO/IEC 7812-1). 6222020200112230 belongs to a
 customer of level 1, who speaks with the bot; 6222020200112255 to one of level 3, who is put through at once.
