@@ -309,12 +309,16 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
 
 
+Wire: TypeAlias = Literal["twilio", "telnyx", "exotel", "plivo", "vonage", "jambonz", "audiosocket"]
+"""What a program speaks that gets the caller's sound; `sipcc.ivr.bots` knows them."""
+
+
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """Give the caller's sound to a program, and let it hear what the program says."""
 
     url: str
     """``ws://``, ``wss://`` or, for AudioSocket, ``tcp://HOST:PORT``."""
-    wire: Literal["twilio", "telnyx", "exotel", "plivo", "vonage", "jambonz", "audiosocket"] = "twilio"
+    wire: Wire = "twilio"
     both_ways: bool = True
     """False only lets it listen."""
     parameters: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sipcc.ivr.steps import Stream
+from sipcc.ivr.steps import Stream, Wire
 
 
 class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,7 +20,7 @@ class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Unique among bots."""
     url: Annotated[str, Meta(min_length=1)]
     """Where it is: ``ws://`` or ``wss://``; for AudioSocket ``tcp://HOST:PORT``."""
-    wire: Literal["twilio", "telnyx", "exotel", "plivo", "vonage", "jambonz", "audiosocket"] = "twilio"
+    wire: Wire = "twilio"
     """What it speaks: Twilio Media Streams, those of Telnyx, Exotel, Plivo or Vonage, jambonz ``listen``, or
     Asterisk's AudioSocket."""
     secret: str = ""

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from sipcc.ivr.flows.model import Edge, Node, Phrase, Read, Set, reads_of
 from sipcc.ivr.flows.nodes import Seconds, sent_names
+from sipcc.ivr.steps import Wire
 from sipcc.reading.lines import Path
 
 
@@ -211,8 +212,8 @@ class Bot(Node, frozen=True, kw_only=True, tag="bot"):
     """A bot of ``[[bots]]``, which says how it is reached; or `url`."""
     url: str = ""
     """``ws://``, ``wss://``, or ``tcp://HOST:PORT`` for AudioSocket; in place of `bot`."""
-    wire: Literal["twilio", "jambonz", "audiosocket"] = "twilio"
-    """How the two speak."""
+    wire: Wire = "twilio"
+    """What it speaks, as in ``[[bots]]``."""
     send: dict[str, str] = field(default_factory=dict)
     """What the program is told at the start."""
     both_ways: bool = True

@@ -38,6 +38,7 @@ from sipcc.ivr.steps import (
     Text,
     Transferred,
     Value,
+    Wire,
 )
 from sipcc.reading.findings import Report
 
@@ -289,7 +290,7 @@ class FlowCall:
         self,
         url: str,
         *,
-        wire: Literal["twilio", "jambonz", "audiosocket"] = "twilio",
+        wire: Wire = "twilio",
         send: Mapping[str, str] | None = None,
         timeout: float = 5.0,
         label: str = "",

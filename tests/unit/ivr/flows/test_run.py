@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
 
@@ -16,7 +17,7 @@ from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Se
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
-from sipcc.ivr.steps import Left, Stream, Streamed
+from sipcc.ivr.steps import Left, Stream, Streamed, Wire
 
 
 def flow(text: str, name: str = "main") -> Flow:
@@ -535,3 +536,14 @@ unserved = "{unserved}"
 def test_a_call_begins_in_a_language_of_the_flow(call, language):
     stage = Stage('languages = ["en", "zh-CN"]\n[nodes.a]\ntype = "hangup"\nprompt = "goodbye"\n')
     assert stage.run(language=call).language == language
+
+
+@pytest.mark.parametrize("wire", get_args(Wire))
+def test_a_bot_in_a_flow_may_speak_whatever_bots_speak(wire):
+    scheme = "tcp" if wire == "audiosocket" else "ws"
+    text = '[nodes.a]\ntype = "bot"\nurl = "{}://127.0.0.1:9000"\nwire = "{}"\nthen = "echo"\n'
+    stage = Stage('fallback = "busy"\n' + text.format(scheme, wire))
+    stage.run("stream=program")
+    assert str(stage.ending.destination) == "echo"
+    with pytest.raises(ConfigError, match=f"is no address for {wire}"):
+        flow(text.format("http", wire))
