@@ -10,6 +10,10 @@ Words of the language may be written in any case. A name is letters, digits, ``_
 The operators are those of TaskRouter's expressions: ``list HAS value``, ``value IN list``, ``text CONTAINS
 part``. A name alone is true when its value is true or a number above 0. What a name stands for is asked
 when the condition is tried; a name that stands for nothing is unequal to everything.
+
+What callers type is text, also when it is all digits. Where conditions are read with ``typed``, such a text
+is a number beside a number: ``amount >= 100`` holds for "120". Two texts that are compared by ``==`` stay
+texts: "007" is not "7".
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,20})?")
 _WORDS = frozenset({"and", "or", "not", "in", "has", "contains", "true", "false"})
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda left, right: left < right,
@@ -80,19 +85,22 @@ class Expression:
         return "" if self.test(lookup) else self._why(lookup)
 
 
-def compile_expression(text: str, kind_of: Callable[[str], Kind] = lambda _: "any") -> Expression:
+def compile_expression(
+    text: str, kind_of: Callable[[str], Kind] = lambda _: "any", *, typed: bool = False
+) -> Expression:
     """Read `text`.
 
     Args:
         text: The condition.
         kind_of: What the values of a name are, so that a comparison that cannot hold is refused here.
+        typed: Whether a text that is a number is compared with numbers as one.
 
     Raises:
         ExpressionError: `text` is no condition, or compares what cannot be compared.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the condition is longer than {MAX_LENGTH} characters", MAX_LENGTH + 1)
-    reader = _Reader(text, kind_of)
+    reader = _Reader(text, kind_of, typed=typed)
     node = reader.condition(0)
     reader.end()
     return Expression(text, node.test, node.why, tuple(reader.names))
@@ -146,11 +154,12 @@ def _tokens(text: str) -> list[_Token]:
 class _Reader:
     """Recursive descent over the tokens of one text."""
 
-    def __init__(self, text: str, kind_of: Callable[[str], Kind]) -> None:
+    def __init__(self, text: str, kind_of: Callable[[str], Kind], *, typed: bool) -> None:
         self.names: list[Name] = []
         self._tokens = _tokens(text)
         self._at = 0
         self._kind_of = kind_of
+        self._typed = typed
 
     @property
     def _next(self) -> _Token:
@@ -199,9 +208,11 @@ class _Reader:
         left = self._operand(depth)
         if self._take("not"):
             self._need("in")
-            return _not(_comparison("in", left, self._operand(depth)))
+            return _not(_comparison("in", left, self._operand(depth), typed=self._typed))
         sign = self._take("==", "=", "!=", "<", "<=", ">", ">=", "in", "has", "contains")
-        return _truth(left) if sign is None else _comparison(sign.text, left, self._operand(depth))
+        if sign is None:
+            return _truth(left)
+        return _comparison(sign.text, left, self._operand(depth), typed=self._typed)
 
     def _operand(self, depth: int) -> _Operand:
         token = self._next
@@ -275,21 +286,21 @@ def _truth(operand: _Operand) -> _Node:
     return _Node(test, lambda _: f"{operand.text} is missing", operand.text)
 
 
-def _comparison(sign: str, left: _Operand, right: _Operand) -> _Node:
+def _comparison(sign: str, left: _Operand, right: _Operand, *, typed: bool) -> _Node:
     _check(sign, left, right)
-    a, b = left.get, right.get
+    a, b, alike = left.get, right.get, _same_typed if typed else same
     if sign in ("==", "="):
-        test = lambda lookup: same(a(lookup), b(lookup))  # noqa: E731
+        test = lambda lookup: alike(a(lookup), b(lookup))  # noqa: E731
     elif sign == "!=":
-        test = lambda lookup: not same(a(lookup), b(lookup))  # noqa: E731
+        test = lambda lookup: not alike(a(lookup), b(lookup))  # noqa: E731
     elif sign == "in":
-        test = lambda lookup: _holds(b(lookup), a(lookup))  # noqa: E731
+        test = lambda lookup: _holds(b(lookup), a(lookup), alike)  # noqa: E731
     elif sign == "has":
-        test = lambda lookup: _holds(a(lookup), b(lookup))  # noqa: E731
+        test = lambda lookup: _holds(a(lookup), b(lookup), alike)  # noqa: E731
     elif sign == "contains":
         test = lambda lookup: _contains(a(lookup), b(lookup))  # noqa: E731
     else:
-        test = _ordered(sign, a, b)
+        test = _ordered(sign, a, b, _number if typed else _as_it_is)
     text = f"{left.text} {sign} {right.text}"
 
     def why(lookup: Lookup) -> str:
@@ -332,8 +343,28 @@ def same(left: Value, right: Value) -> bool:
     return left == right
 
 
-def _holds(whole: Value, part: Value) -> bool:
-    return isinstance(whole, tuple) and any(same(item, part) for item in whole)
+def _same_typed(left: Value, right: Value) -> bool:
+    """The same, but that a text beside a number is the number that it spells."""
+    if isinstance(left, str) is not isinstance(right, str):
+        left, right = _number(left), _number(right)
+    return same(left, right)
+
+
+def _number(value: Value) -> Value:
+    """The number that a text spells, or None; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    if _NUMBER.fullmatch(value) is None:
+        return None
+    return float(value) if "." in value else int(value)
+
+
+def _as_it_is(value: Value) -> Value:
+    return value
+
+
+def _holds(whole: Value, part: Value, alike: Callable[[Value, Value], bool]) -> bool:
+    return isinstance(whole, tuple) and any(alike(item, part) for item in whole)
 
 
 def _contains(whole: Value, part: Value) -> bool:
@@ -341,12 +372,15 @@ def _contains(whole: Value, part: Value) -> bool:
 
 
 def _ordered(
-    sign: str, a: Callable[[Lookup], Value], b: Callable[[Lookup], Value]
+    sign: str,
+    a: Callable[[Lookup], Value],
+    b: Callable[[Lookup], Value],
+    read: Callable[[Value], Value],
 ) -> Callable[[Lookup], bool]:
     order = _ORDERS[sign]
 
     def test(lookup: Lookup) -> bool:
-        left, right = a(lookup), b(lookup)
+        left, right = read(a(lookup)), read(b(lookup))
         if isinstance(left, bool) or isinstance(right, bool):
             return False
         return isinstance(left, int | float) and isinstance(right, int | float) and order(left, right)

@@ -149,3 +149,49 @@ def test_names_are_told_with_their_columns() -> None:
 )
 def test_the_first_failing_predicate_in_words(text: str, words: str) -> None:
     assert compile_expression(text).why_not(WORLD.get) == words
+
+
+TYPED: dict[str, Value] = {
+    "amount": "120",
+    "code": "007",
+    "share": "-0.5",
+    "word": "ten",
+    "most": "99",
+    "no": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("amount >= 100", True),
+        ("amount < 100", False),
+        ("most < amount", True),
+        ("100 <= amount", True),
+        ("share < 0", True),
+        ("amount == 120", True),
+        ("amount != 120", False),
+        ("amount in [60, 120]", True),
+        ("[60, 120] has amount", True),
+        ("amount not in ['120']", False),
+        ("code == 7", True),
+        ("code == '7'", False),
+        ("code == '007'", True),
+        ("word >= 0", False),
+        ("word == 0", False),
+        ("word != 0", True),
+        ("no >= 0", False),
+        ("amount == true", False),
+    ],
+)
+def test_what_is_typed_is_compared_with_numbers_as_one(text: str, expected: bool) -> None:
+    assert compile_expression(text, typed=True).test(TYPED.get) == expected
+
+
+def test_elsewhere_a_text_is_no_number() -> None:
+    assert not compile_expression("amount >= 100").test(TYPED.get)
+    assert not compile_expression("amount == 120").test(TYPED.get)
+
+
+def test_a_text_of_very_many_digits_is_no_number() -> None:
+    assert not compile_expression("amount > 1", typed=True).test({"amount": "9" * 5000}.get)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sipcc.expr import Expression, Value, compile_expression
@@ -13,7 +13,7 @@ from sipcc.log import get_logger
 
 _log = get_logger("sipcc.ivr.flows")
 
-_compiled = lru_cache(maxsize=4096)(compile_expression)
+_compiled = lru_cache(maxsize=4096)(partial(compile_expression, typed=True))
 
 
 class Values:

@@ -547,3 +547,16 @@ def test_a_bot_in_a_flow_may_speak_whatever_bots_speak(wire):
     assert str(stage.ending.destination) == "echo"
     with pytest.raises(ConfigError, match=f"is no address for {wire}"):
         flow(text.format("http", wire))
+
+
+@pytest.mark.parametrize(
+    ("keys", "to"), [("120", "queue:large"), ("99", "queue:small"), ("100", "queue:large")]
+)
+def test_a_typed_amount_is_compared_as_a_number(keys, to):
+    stage = Stage(
+        '[nodes.a]\ntype = "gather"\nprompt = "How much?"\ndigits = [1, 6]\ninto = "amount"\nthen = "b"\n'
+        'retry = { then = "hangup" }\n'
+        '[nodes.b]\ntype = "switch"\nwhen = [["amount >= 100", "queue:large"]]\nelse = "queue:small"\n'
+    )
+    stage.run(f"keys {keys}#")
+    assert str(stage.ending.destination) == to
