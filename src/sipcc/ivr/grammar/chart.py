@@ -2,7 +2,7 @@
 
 A node is an expansion or a rule. For each node and each place where it may begin, the chart knows where it
 may end, and who waits for that; so left recursion ends, and everything takes a time that is bounded by the
-number of nodes and the cube of the length. `MAX_STEPS` bounds it for good.
+number of nodes and the cube of the length. `MAX_STEPS` and `STEPS_OF_A_WORD` bound it for good.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ Node: TypeAlias = Expansion | Rule
 
 MAX_STEPS = 30_000
 """Steps of one match; a step takes some microseconds."""
+STEPS_OF_A_WORD = 1_000
+"""Steps more for each word: what a rule that ends with itself takes grows with the square of the words."""
 MAX_WORDS = 500
 """Words or keys of one input."""
 LONG = 16
 """Items from which on a choice looks at those only that begin with the word that comes."""
+
+MAX_LOOKS = 8
+"""Brackets and references that are looked behind for the first word of an item; a choice counts as three."""
 
 _Waiter: TypeAlias = tuple[Node, int, int, int]
 """Who goes on: the node, where it began, how far it had come, and where its part began."""
@@ -194,8 +199,9 @@ class Chart:
 
     def _spend(self, steps: int) -> None:
         self._steps += steps
-        if self._steps > MAX_STEPS:
-            raise GrammarError(f"a match takes more than {MAX_STEPS} steps")
+        limit = MAX_STEPS + self.length * STEPS_OF_A_WORD
+        if self._steps > limit:
+            raise GrammarError(f"a match takes more than {limit} steps")
 
     def _go(self, node: Node, start: int, progress: int, part: int, at: int) -> None:
         """`node`, begun at `start`, has come to `at`: `progress` parts are done, the last begun at `part`."""
@@ -237,11 +243,22 @@ class Chart:
         self._call(node.item, (node, start, count + 1, at))
 
 
-def _first(item: Expansion) -> str | None:
-    """The word that an item of a choice begins with, if that is known from its look."""
-    if isinstance(item, Sequence) and item.items:
-        item = item.items[0]
-    return item.words[0] if isinstance(item, Token) else None
+def _firsts(item: Expansion, looks: int = MAX_LOOKS) -> frozenset[str]:
+    """The words that an item of a choice begins with; none when that is not known from its look."""
+    nothing: frozenset[str] = frozenset()
+    if isinstance(item, Token):
+        return frozenset(item.words[:1])
+    if looks <= 0:
+        return nothing
+    if isinstance(item, Sequence):
+        first = next((one for one in item.items if not isinstance(one, Tag)), None)
+        return nothing if first is None else _firsts(first, looks - 1)
+    if isinstance(item, Reference) and item.rule is not None:
+        return _firsts(item.rule.body, looks - 1)
+    if isinstance(item, Choice) and len(item.items) < LONG:
+        found = [_firsts(one, looks - 3) for one in item.items]
+        return frozenset().union(*found) if all(found) else nothing
+    return nothing
 
 
 def _sorted(
@@ -252,10 +269,11 @@ def _sorted(
         by_word: dict[str, list[Expansion]] = {}
         others = []
         for item in node.items:
-            word = _first(item)
-            if word is None:
+            firsts = _firsts(item)
+            if not firsts:
                 others.append(item)
             elif id(item) in good:
-                by_word.setdefault(word, []).append(item)
+                for word in firsts:
+                    by_word.setdefault(word, []).append(item)
         node.sorted = {word: tuple(items) for word, items in by_word.items()}, tuple(others)
     return node.sorted

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sipcc.ivr.grammar.chart import MAX_STEPS, Chart, Node
+from sipcc.ivr.grammar.chart import MAX_STEPS, STEPS_OF_A_WORD, Chart, Node
 from sipcc.ivr.grammar.model import (
     Choice,
     Document,
@@ -123,6 +123,7 @@ def tree_of(chart: Chart) -> Branch:
 
 
 MAX_TREE_STEPS = 10 * MAX_STEPS
+TREE_STEPS_OF_A_WORD = 2 * STEPS_OF_A_WORD
 """These steps are shorter."""
 
 
@@ -141,8 +142,9 @@ class _Tree:
 
     def _spend(self, steps: int) -> None:
         self._steps += steps
-        if self._steps > MAX_TREE_STEPS:
-            raise GrammarError(f"a tree takes more than {MAX_TREE_STEPS} steps")
+        limit = MAX_TREE_STEPS + self._chart.length * TREE_STEPS_OF_A_WORD
+        if self._steps > limit:
+            raise GrammarError(f"a tree takes more than {limit} steps")
 
     def _order(self, node: Node, start: int) -> _Work:
         """Where `node` may end, the preferred place first."""

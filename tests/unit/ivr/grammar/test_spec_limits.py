@@ -1,0 +1,52 @@
+"""SRGS 1.0 sets no limit to the length of input: what may really be said is matched; a match has an end."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.ivr.grammar.forms import abnf, load, xml
+
+from sipcc.ivr.grammar import GrammarError
+
+DIGIT = "(0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9)"
+NAMES = "; ".join(f"$x{number} = name{number} | {{t}} other{number}" for number in range(300))
+CHAINS = "; ".join(f"$x{number} = {{t}} name{number} [please]" for number in range(300))
+ITEMS = " | ".join(f"$x{number}" for number in range(300))
+
+
+@pytest.mark.parametrize(
+    ("rules", "word", "count"),
+    [
+        (f"{DIGIT}<1->", "7", 500),
+        (f"$r = $d<1-500>; $d = {DIGIT};", "7", 500),
+        (f"$r = $number<1->; $number = $d<1->; $d = {DIGIT};", "7", 200),
+        (f"$r = $d $r | $d; $d = {DIGIT};", "7", 200),
+        (f"$r = $d [$r]; $d = {DIGIT};", "7", 200),
+        (f"$r = $r $d | $d; $d = {DIGIT};", "7", 400),
+        (f"$r = $d $s | $d; $s = $d $r | $d; $d = {DIGIT};", "7", 200),
+        ("($GARBAGE a)<1->", "a", 200),
+        ("[a]<0-> [a]<0-> [a]<0->", "a", 200),
+        ("((a<1->)<1->)<1->", "a", 40),
+        ("$r = $r $r | a;", "a", 40),
+        (f"$r = ({ITEMS})<1->; {CHAINS};", "name7", 200),
+        (f"$r = ({ITEMS})<1->; {NAMES};", "name7", 200),
+    ],
+)
+def test_long_input_is_matched(rules: str, word: str, count: int) -> None:
+    match = load(abnf(rules)).match([word] * count)
+    assert match is not None
+    assert match.words == (word,) * count
+
+
+def test_long_input_of_the_xml_form() -> None:
+    digit = "<one-of>" + "".join(f"<item>{number}</item>" for number in range(10)) + "</one-of>"
+    rules = f'<rule id="r">{digit}<item repeat="0-1"><ruleref uri="#r"/></item></rule>'
+    grammar = load(xml(rules))
+    match = grammar.match("7 " * 200)
+    assert match is not None
+    assert len(match.words) == 200
+    assert grammar.rejects("7 " * 199 + "x")
+
+
+def test_a_match_has_an_end() -> None:
+    with pytest.raises(GrammarError, match="a match takes more than"):
+        load(abnf("((((a<1->)<1->)<1->)<1->)<1->")).match(["a"] * 200)
