@@ -248,6 +248,10 @@ class _Tree:
         built: list[Word | Mark | Branch] = []
         for part, begins, ends in zip(parts, cuts, cuts[1:], strict=False):
             built += yield self.build(part, begins, ends)
+        if isinstance(node, Repeat) and len(parts) < node.low:
+            nothing = yield self.build(node.item, end, end)
+            self._spend(len(nothing) * node.low)
+            built += nothing * (node.low - len(parts))
         return built
 
     def _known(self, node: Node, start: int, end: int, limit: int) -> bool:
@@ -275,7 +279,7 @@ class _Tree:
         raise AssertionError("the chart knows a way")
 
     def _rounds(self, node: Repeat, start: int, end: int, limit: int) -> _Work:
-        """Where each round begins, and where the last ends; a round of nothing only where one is needed."""
+        """Where each round begins, and where the last ends; one round of nothing stands for all of them."""
         seen = set()
         stack: list[tuple[int, ...]] = [(start,)]
         while stack:

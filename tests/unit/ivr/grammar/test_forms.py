@@ -67,7 +67,7 @@ CASES = [
         "[a]<3>",
         {"": "$r[]", "a": '$r["a"]', "a a a": '$r["a", "a", "a"]', "a a a a": None},
     ),
-    ('<item repeat="2-"><tag>t</tag></item>', "{t}<2->", {"": "$r[{t}]"}),
+    ('<item repeat="2-"><tag>t</tag></item>', "{t}<2->", {"": "$r[{t}, {t}]"}),
     # tags (2.6)
     ("a<tag>x = 1;</tag>b", "a {x = 1;} b", {"a b": '$r["a", {x = 1;}, "b"]'}),
     ("a<tag>{}</tag>", "a {!{{}}!}", {"a": '$r["a", {{}}]'}),
