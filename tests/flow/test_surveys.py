@@ -183,3 +183,69 @@ async def test_what_a_flow_asks_after_a_queue_counts_for_the_agent(tmp_path: Pat
         [offered], [answered] = centre.told("SurveyOffered"), centre.told("SurveyAnswered")
         assert (answered.agent, answered.queue, answered.score) == ("alice", "sales", 7)  # type: ignore[attr-defined]
         assert offered.run == answered.run  # type: ignore[attr-defined]
+
+
+FLOW = """
+[[numbers]]
+number = "4008000301"
+to = "flow:{start}"
+
+[[flows]]
+name = "main"
+fallback = "hangup"
+[flows.nodes.in]
+type = "queue"
+queue = "sales"
+then = "{then}"
+exits = {{ timed_out = "bye" }}
+[flows.nodes.bye]
+type = "say"
+prompt = "welcome"
+then = "mood"
+[flows.nodes.mood]
+type = "survey"
+prompt = "welcome"
+store = "mood"
+then = "thanks"
+[flows.nodes.thanks]
+type = "say"
+prompt = "welcome"
+then = "hangup"
+
+[[flows]]
+name = "outer"
+fallback = "hangup"
+[flows.nodes.first]
+type = "call"
+flow = "main"
+then = "again"
+[flows.nodes.again]
+type = "survey"
+prompt = "welcome"
+store = "again"
+then = "hangup"
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "then", "asked"),
+    [
+        ("main", "mood", "mood"),
+        ("main", "bye", "mood"),
+        ("main", "hangup", "care"),
+        ("outer", "return", "care"),
+    ],
+)
+async def test_a_caller_is_asked_once_and_rather_by_the_flow(
+    tmp_path: Path, start: str, then: str, asked: str
+) -> None:
+    extra = EXTRA.format(more='low_to = "play:welcome"') + FLOW.format(start=start, then=then)
+    async with Centre(tmp_path, extra=extra) as centre:
+        caller, agent = await talk(centre, "4008000301")
+        await agent.hangup()
+        await caller.hears(QUESTION_HZ if asked == "care" else WELCOME_HZ)
+        await caller.press("5")
+        await caller.ended(timeout=10)
+        assert [event.survey for event in centre.told("SurveyOffered")] == [asked]  # type: ignore[attr-defined]
+        [answered] = centre.told("SurveyAnswered")
+        assert (answered.survey, answered.agent, answered.score) == (asked, "alice", 5)  # type: ignore[attr-defined]

@@ -133,11 +133,17 @@ class LiveSession:
         """Put something into the call's record."""
         self.call.context.bus.emit(CallTagged(at=self.now(), call=self.id, name=name, value=value))
 
-    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
-        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`."""
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> bool:
+        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`.
+
+        False when a survey of the switch has asked it already: once for each conversation is enough.
+        """
         emit, now = self.call.context.bus.emit, self.now()
         if score is None:
-            queue, agent = self.services.judging(self.id)
+            talked = self.services.judging(self.id)
+            if talked is None:
+                return False
+            queue, agent = talked
             run = self.call.context.ids.uid("survey")
             self._judging[survey] = asked = SurveyOffered(
                 at=now, call=self.id, survey=survey, run=run, queue=queue, agent=agent
@@ -157,6 +163,7 @@ class LiveSession:
                     agent=offered.agent,
                 )
             )
+        return True
 
     def log(self, event: str, **details: object) -> None:
         """Write a line to the log; never a secret."""

@@ -87,8 +87,9 @@ class Services(msgspec.Struct, kw_only=True):
     """Fetches sounds by HTTP; None hears the fallback."""
     recogniser: Recogniser | None = None
     """Understands speech; None hears none."""
-    judging: Callable[[str], tuple[str, str]] = lambda call: ("", "")
-    """Who talked to a call last, as queue and agent; asked when the caller is about to judge it."""
+    judging: Callable[[str], tuple[str, str] | None] = lambda call: ("", "")
+    """Who talked to a call last, as queue and agent; asked when the caller is about to judge it. None when
+    the caller has been asked to already."""
     stream: Callable[[LiveSession, Stream], Coroutine[Any, Any, Streamed]] | None = None
     """Connects a program with the caller's sound; None: it cannot be reached."""
 

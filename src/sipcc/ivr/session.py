@@ -115,8 +115,11 @@ class Session(Protocol):
         """Put something into the call's record."""
         ...
 
-    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
-        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`."""
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> bool:
+        """The caller is about to be asked how content it is (None), or has answered, from `low` to `high`.
+
+        False when a survey of the switch has asked it already: once for each conversation is enough.
+        """
         ...
 
     def log(self, event: str, **details: object) -> None:

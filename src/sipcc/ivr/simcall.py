@@ -148,9 +148,10 @@ class SimCall:
         self.tags[name] = value
         self._note("tag", name)
 
-    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> None:
+    def judge(self, survey: str, score: int | None, *, low: int, high: int) -> bool:
         """The caller is about to be asked how content it is (None), or has answered."""
         self._note("survey", survey if score is None else f"{survey} {score}")
+        return True
 
     def log(self, event: str, **details: object) -> None:
         """Write a line to the call's log."""

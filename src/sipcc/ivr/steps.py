@@ -285,6 +285,8 @@ class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Callable[[Waiting], Awaitable[None]] | None = None
     """Lets the caller hear something of its own while it waits, by the session's verbs; cancelled when an
     agent answers. None, and what comes when it returns, is the queue's own music."""
+    survey: bool = True
+    """Whether the survey that the queue has in its settings is asked after the conversation."""
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,7 +86,8 @@ async def _enter(treatments: Treatments, call: Call, step: Enqueue) -> Left:
     booked = treatments.queueing.booked_prompt
     if result.exit == "callback_booked" and booked:
         await call.play(booked)
-    await treatments.surveys.after(call, result)
+    if step.survey:
+        await treatments.surveys.after(call, result)
     return left(result)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sipcc.acd.events import QueueLeft
 from sipcc.bus import Bus
@@ -30,7 +30,8 @@ class Talks:
         self._last: dict[str, tuple[str, str]] = {}
         self._contexts: dict[str, dict[str, str]] = {}
         bus.on(ContextGiven, self._given)
-        self._judged: set[str] = set()
+        self._judged: dict[str, Literal["survey", "flow"]] = {}
+        """By whom each caller was asked about its last conversation."""
         bus.on(QueueLeft, self._left)
         bus.on(CallEndedEvent, self._ended)
 
@@ -45,27 +46,28 @@ class Talks:
     def _given(self, event: ContextGiven) -> None:
         self._contexts.setdefault(event.call, {}).update(event.context)
 
-    def judging(self, call: str) -> tuple[str, str]:
-        """The same, of a caller whom a flow asks: it is asked no more by a survey of the queue."""
-        self._judged.add(call)
+    def judging(self, call: str) -> tuple[str, str] | None:
+        """The same, of a caller whom a flow asks, as often as it likes; None when a survey has asked it."""
+        if self._judged.setdefault(call, "flow") == "survey":
+            return None
         return self.last(call)
 
     def judge(self, call: str) -> bool:
-        """A caller is about to judge its last conversation; False when it has been asked to before."""
+        """A survey is about to ask a caller; False when its last conversation has been judged before."""
         if call in self._judged:
             return False
-        self._judged.add(call)
+        self._judged[call] = "survey"
         return True
 
     def _left(self, event: QueueLeft) -> None:
         if event.exit == "answered":
             self._last[event.call] = event.queue, event.agent or ""
-            self._judged.discard(event.call)
+            self._judged.pop(event.call, None)
 
     def _ended(self, event: CallEndedEvent) -> None:
         self._last.pop(event.call, None)
         self._contexts.pop(event.call, None)
-        self._judged.discard(event.call)
+        self._judged.pop(event.call, None)
 
 
 class Surveys:

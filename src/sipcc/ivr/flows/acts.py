@@ -157,7 +157,13 @@ async def _queue(run: Run, node: connecting.Queue) -> Came:
     await run.speak()
     context = {key: run.values.text(value, "stored") for key, value in node.context.items()}
     left = await run.session.enqueue(
-        Enqueue(queue=node.queue, priority=node.priority, skills=node.skills, context=context)
+        Enqueue(
+            queue=node.queue,
+            priority=node.priority,
+            skills=node.skills,
+            context=context,
+            survey=not _asks_after(run),
+        )
     )
     run.result = left
     if left.agent:
@@ -169,6 +175,29 @@ async def _queue(run: Run, node: connecting.Queue) -> Came:
     if left.exit == "callback_booked":
         return Ending(how="hungup")
     return "unserved" if node.unserved else _as_the_queue_says(left)
+
+
+def _asks_after(run: Run) -> bool:
+    """Whether the flow itself has a survey for after the conversation, here or in a flow that it calls."""
+    if run.playable.flow is None:
+        return False
+    todo = [(run.playable.flow, run.playable.flow.target_of(run.node, "then"))]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        flow, target = todo.pop()
+        name = flow.resolve(target).node
+        if not name or (flow.name, name) in seen:
+            continue
+        seen.add((flow.name, name))
+        node = flow.nodes[name]
+        if isinstance(node, nodes.Survey):
+            return True
+        called = run.services.find(node.calls) if node.calls else None
+        if called is not None and called.flow is not None:
+            todo.append((called.flow, called.flow.start))
+        if not node.human:
+            todo += [(flow, edge.target) for edge in flow.edges_of(name)]
+    return False
 
 
 def _as_the_queue_says(left: Left) -> Came:

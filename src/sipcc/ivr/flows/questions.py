@@ -123,10 +123,11 @@ async def gather(run: Run, node: Gather) -> str:
 
 
 async def survey(run: Run, node: Survey) -> str:
-    """Ask for a number on the scale, and keep it."""
+    """Ask for a number on the scale, and keep it; whom a survey of the switch has asked is asked no more."""
     low, high = (int(end) for end in node.scale.split("-"))
     scale = OptionsMatcher(str(number) for number in range(low, high + 1))
-    run.session.judge(node.store, None, low=low, high=high)
+    if not run.session.judge(node.store, None, low=low, high=high):
+        return "then"
     gathered = await ask(run, node, keys=scale, listen=None, terminators=TERMINATOR)
     if gathered is None:
         return "retry"
