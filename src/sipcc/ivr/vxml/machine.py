@@ -122,11 +122,15 @@ class Machine:
     # -- properties ----------------------------------------------------------------------------------------
 
     def property(self, place: Place, name: str) -> str:
-        """A property as it holds in a place, or empty."""
+        """A property as it holds in a place, or empty; of several in one element the last (§6.3)."""
         for element in place.around:
-            for child in element.elements("property"):
-                if child.get("name") == name:
-                    return child.attributes["value"]
+            values = [
+                child.attributes["value"]
+                for child in element.elements("property")
+                if child.get("name") == name
+            ]
+            if values:
+                return values[-1]
         return self.properties.get(name, "")
 
     def seconds(self, place: Place, name: str) -> float:
