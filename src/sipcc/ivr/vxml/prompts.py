@@ -57,14 +57,14 @@ def say_prompt(machine: Machine, place: Place, prompt: Element) -> None:
     timeout = prompt.get("timeout")
     barge = prompt.get("bargein") or machine.property(place, "bargein")
     kind = prompt.get("bargeintype") or machine.property(place, "bargeintype")
-    made = _Speech(machine, place).prompt(prompt.children, barge, kind)
+    made = _Speech(machine, place, prompt.language).prompt(prompt.children, barge, kind)
     machine.say(made, None if timeout is None else seconds(timeout, "timeout"))
 
 
 def say_bare(machine: Machine, place: Place, content: Sequence[Element | str]) -> None:
     """Let text, sounds and values that stand without <prompt> wait to be played."""
     barge, kind = machine.property(place, "bargein"), machine.property(place, "bargeintype")
-    machine.say(_Speech(machine, place).prompt(content, barge, kind))
+    machine.say(_Speech(machine, place, place.element.language).prompt(content, barge, kind))
 
 
 def say_visit(machine: Machine, place: Place, item: Element, count: int) -> None:
@@ -91,12 +91,13 @@ def say_visit(machine: Machine, place: Place, item: Element, count: int) -> None
 class _Speech:
     """Puts together what is said, in a place."""
 
-    def __init__(self, machine: Machine, place: Place) -> None:
+    def __init__(self, machine: Machine, place: Place, language: str) -> None:
+        """`language` is the one that holds where the content begins; empty for the call's."""
         self._machine = machine
         self._place = place
         self._items: list[Spoken] = []
         self._text: list[str] = []
-        self._voice = ("", "")
+        self._voice = (language, "")
 
     def prompt(self, content: Sequence[Element | str], barge: str, kind: str) -> Prompt:
         """A prompt of some content."""
