@@ -215,8 +215,10 @@ class Caller(SimSession):
         self.step = step
         deed = await _Ask("transfer")
         if not isinstance(deed, TransferEnds):
-            self._plan = {"outcome": "answered", "seconds": 3600.0}
-            self._do(deed, ())
+            ring = 5.0
+            self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
+            # Who says no moment acts at once when it goes, and presses keys when the other one is there.
+            self._do(deed, (), 0.0 if isinstance(deed, HungUp) else ring + 1)
             return await super().transfer(step)
         outcome = deed.outcome
         if outcome in _CUT:
