@@ -13,6 +13,7 @@ from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import UNDEFINED, Json
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
+from sipcc.ivr.vxml.calls import FORMATS
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
 from sipcc.ivr.vxml.machine import Machine
@@ -131,7 +132,12 @@ def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Liste
 
 
 def _keeps(machine: Machine, place: Place) -> bool:
-    return flag(machine.property(place, "recordutterance"), "recordutterance")
+    """Whether what is said is recorded; `FORMATS` are those that can be asked for (VoiceXML 2.1 §7.1)."""
+    keeps = flag(machine.property(place, "recordutterance"), "recordutterance")
+    kind = machine.property(place, "recordutterancetype").strip()
+    if keeps and kind.partition(";")[0].strip().lower() not in FORMATS:
+        raise Thrown("error.unsupported.format", kind)
+    return keeps
 
 
 def _level(machine: Machine, place: Place) -> float:

@@ -33,6 +33,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "universals": "none",
     "maxnbest": "1",
     "recordutterance": "false",
+    "recordutterancetype": "audio/x-wav",
     "sipcc.secret": "false",
 }
 """What holds where neither the document nor the configuration says otherwise (VoiceXML 2.0 §6.3).
