@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks._load import DRAIN_S, FRAME_S, LOAD_CORE, MAX_BURST, processes
-from benchmarks._probe import SO_TIMESTAMPNS
+from benchmarks._probe import drain, stamped_socket
 from benchmarks._report import pin
 from benchmarks._sipp import CALLER_HOST
 from sipcc.lifeline import raise_descriptor_limit
@@ -95,9 +95,9 @@ class _Callers:
         self.pipe, self.walk = pipe, walk
         host, _, port = walk.server.partition(":")
         self.server = (host, int(port))
-        self.sip = _socket()
+        self.sip = stamped_socket(CALLER_HOST, 1 << 20)
         self.sip_port = self.sip.getsockname()[1]
-        self.legs = [_Leg(number, walk, _socket()) for number in range(walk.calls)]
+        self.legs = [_Leg(number, walk, stamped_socket(CALLER_HOST, 1 << 20)) for number in range(walk.calls)]
         self.by_fd = {leg.rtp.fileno(): leg for leg in self.legs}
         self.by_call = {leg.call_id: leg for leg in self.legs}
         self.poller = select.epoll()
@@ -188,7 +188,7 @@ class _Callers:
             leg.down = -1
 
     def _listen(self, leg: _Leg) -> None:
-        for data, at in _drain(leg.rtp):
+        for data, at in drain(leg.rtp):
             if self.watching and data[1] & 0x7F == 0 and len(data) >= 172:
                 sequence, timestamp = data[2] << 8 | data[3], int.from_bytes(data[4:8], "big")
                 leg.heard.append((at, timestamp, sequence, data[92]))
@@ -312,27 +312,6 @@ def _change(
         elif sound in sounds:
             return last, at
     return None
-
-
-def _socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    sock.setblocking(False)
-    sock.bind((CALLER_HOST, 0))
-    return sock
-
-
-def _drain(sock: socket.socket) -> list[tuple[bytes, float]]:
-    got: list[tuple[bytes, float]] = []
-    while True:
-        try:
-            data, ancillary, _, _ = sock.recvmsg(2048, 64)
-        except BlockingIOError:
-            return got
-        if ancillary:
-            seconds = int.from_bytes(ancillary[0][2][:8], "little")
-            got.append((data, seconds + int.from_bytes(ancillary[0][2][8:16], "little") / 1e9))
 
 
 def _header(text: str, name: str) -> str:

@@ -51,7 +51,7 @@ def mark_of(round_: int, marks: bytes) -> bytes:
 def probe(pipe: Connection, plan: Plan) -> None:
     """The parties of a plan: speak as `generate` does unless told to listen, watch when told so."""
     raise_descriptor_limit()
-    sockets = [_open() for _ in range(plan.legs)]
+    sockets = [stamped_socket(PARTY_HOST, 1 << 18) for _ in range(plan.legs)]
     poller = select.epoll()
     for sock in sockets:
         poller.register(sock.fileno(), select.EPOLLIN)
@@ -81,7 +81,7 @@ def probe(pipe: Connection, plan: Plan) -> None:
         drain_at = now + DRAIN_S
         for fd, _ in poller.poll(0):
             number = legs_by_fd[fd]
-            for data, at in _drain(sockets[number]):
+            for data, at in drain(sockets[number]):
                 if watching and data[1] & 0x7F == PAYLOAD_TYPES[codecs[number]]:
                     timestamp = int.from_bytes(data[4:8], "big")
                     traces[number].heard.append(Arrival(at, timestamp, _round_of(data, known[number])))
@@ -94,16 +94,18 @@ def probe(pipe: Connection, plan: Plan) -> None:
                 pipe.send(traces)
 
 
-def _open() -> socket.socket:
+def stamped_socket(host: str, buffer: int) -> socket.socket:
+    """A UDP socket at `host` with room for `buffer` bytes, whose packets have the kernel's time."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     sock.setblocking(False)
-    sock.bind((PARTY_HOST, 0))
+    sock.bind((host, 0))
     return sock
 
 
-def _drain(sock: socket.socket) -> list[tuple[bytes, float]]:
+def drain(sock: socket.socket) -> list[tuple[bytes, float]]:
+    """What has come with a whole RTP header and a sample or two, each with its time of the wall clock."""
     got: list[tuple[bytes, float]] = []
     while True:
         try:
