@@ -37,24 +37,7 @@ KINDS: frozenset[str] = frozenset(get_args(Kind))
 DIALLED = "/*"
 """How the argument of ``dial`` ends that stands for the number that the caller dialled."""
 
-_NEEDS_ARGUMENT = frozenset(
-    {
-        "play",
-        "dial",
-        "menu",
-        "flow",
-        "queue",
-        "workflow",
-        "router",
-        "webapp",
-        "vxml",
-        "bot",
-        "reject",
-        "app",
-        "voicemail",
-        "survey",
-    }
-)
+_NEEDS_ARGUMENT = KINDS - {"echo", "ring", "busy", "hangup"}
 
 
 class Destination(msgspec.Struct, frozen=True):
