@@ -322,7 +322,7 @@ class Engine:
         )
         after = "".join(f"{last}.{name}={name};" for name in others)
         body = f"{{{functions}\n{source}\n;{after}}}"
-        self._call(self._compile("script", body, len(chain)), chain)
+        self._call(self._compile(body, len(chain)), chain)
         self._help("strays", inner.handle)
 
     # -- inside --------------------------------------------------------------------------------------------
@@ -331,13 +331,13 @@ class Engine:
         key = (kind, expression, len(chain))
         function = self._compiled.get(key)
         if function is None:
-            function = self._compile(kind, f"return __h.{kind}((\n{expression}\n));", len(chain))
+            function = self._compile(f"return __h.{kind}((\n{expression}\n));", len(chain))
             if len(self._compiled) >= MAX_COMPILED:
                 self._compiled.clear()
             self._compiled[key] = function
         return self._call(function, chain)
 
-    def _compile(self, kind: str, body: str, depth: int) -> Any:
+    def _compile(self, body: str, depth: int) -> Any:
         if _ENDLESS.search(body) and any(
             token == "number" and _ENDLESS.fullmatch(text) for token, text in _tokens(body)
         ):
