@@ -49,11 +49,6 @@ class KeyLines:
         else:
             self._walk()
 
-    def line_of(self, path: Path) -> int | None:
-        """The line of `path`, or of what is nearest above it; None when nothing of it is in the file."""
-        place = self.place_of(path)
-        return None if place is None else place.line
-
     def place_of(self, path: Path) -> Place | None:
         """The place of `path`, or of what is nearest above it; None when nothing of it is in the file."""
         for length in range(len(path), 0, -1):

@@ -150,11 +150,6 @@ def check_flows(flows: Sequence[Flow], world: World | None = None, *, all_flows:
     return defects
 
 
-def check_flow(flow: Flow, world: World | None = None) -> list[Defect]:
-    """All mistakes in one flow that can be told without the others."""
-    return check_flows((flow,), world, all_flows=False)
-
-
 def unknown(kind: str, name: str, known: Collection[str]) -> tuple[str, str]:
     """Message and hint for a name that is not there."""
     return f"there is no {kind} {name!r}", nearest(name, known)
