@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from sipcc.ivr.grammar.model import (
     MAX_DEPTH,
@@ -70,6 +70,7 @@ def text_of(body: bytes, charset: str = "", url: str = "") -> str:
     """The text of an ABNF document: by its transport, its byte order mark, its first line, or as UTF-8."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the next
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
     ):
@@ -290,7 +291,9 @@ class _Reader:
         if piece.kind == "tag":
             return Tag(_tag(piece.text))
         if piece.kind in ("name", "uri"):
-            return self._reference(piece)
+            reference = self._reference(piece)
+            self._attached()  # a language says nothing about what is referred to
+            return reference
         if piece.kind in ("quoted", "plain"):
             text = normal(piece.text.strip('"'))
             if not text:
@@ -325,6 +328,7 @@ class _Reader:
         else:
             uri, media_type = _uri(piece.text[1:])
             where, mark, name = uri.partition("#")
+            name = unquote(name)
             if not where and not name:
                 self._fail("the reference has no rule", piece.at)
             if mark:

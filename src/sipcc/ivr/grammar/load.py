@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from sipcc.ivr.fetch import Fetcher, FetchError, FetchRequest
 from sipcc.ivr.grammar.abnfform import parse_abnf
@@ -172,7 +172,7 @@ async def _parsed(source: str | bytes, **more: Any) -> Document:
 
 
 def _is_abnf(source: str | bytes, media_type: str) -> bool:
-    head = source[:16] if isinstance(source, str) else str(source[:16], "latin-1").replace("\0", "")
+    head = source[:40] if isinstance(source, str) else str(source[:40], "latin-1").replace("\0", "")
     begins = head.lstrip("\ufeffï»¿þÿ \t\r\n")
     return begins.startswith("#ABNF") or (media_type in ABNF_TYPES and not begins.startswith("<"))
 
@@ -215,6 +215,7 @@ async def load_grammar(
     name = ""
     if source is None:
         url, _, name = url.partition("#")
+        name = unquote(name)
         document = await loader.fetched(url, media_type)
     else:
         document = await _parsed(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 from xml.parsers import expat
 
 from sipcc.ivr.grammar.model import (
@@ -90,15 +90,14 @@ def text_of(body: bytes, charset: str = "", url: str = "") -> str:
     """The text of an XML document: by its transport, its byte order mark, its declaration, or as UTF-8."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the next
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
     ):
         if body.startswith(mark):
             return _decoded(body[len(mark) :], name, url)
-    if body.startswith(b"<\0?\0"):
-        return _decoded(body, "utf-16-le", url)
-    if body.startswith(b"\0<\0?"):
-        return _decoded(body, "utf-16-be", url)
+    if body[:2] in (b"<\0", b"\0<"):
+        return _decoded(body, "utf-16-le" if body[:1] == b"<" else "utf-16-be", url)
     declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']", body[:400])
     return _decoded(body, charset or (declared[1].decode() if declared else "utf-8"), url)
 
@@ -190,7 +189,8 @@ class _Reader:
             self._fail("nothing is included into a grammar")
         if namespace not in _OURS or name == "metadata":
             if not self._open:
-                self._fail(f"the document begins with {name}, not with grammar")
+                where = f"{name} of the namespace {namespace}" if namespace else name
+                self._fail(f"the document begins with {where}, not with grammar of {NAMESPACE}")
             self._flush(self._open[-1])
             self._skipping = 1
             return
@@ -314,6 +314,7 @@ class _Reader:
             self._add(parent, Special(SPECIALS[special]))
             return
         where, mark, name = (uri or "").strip().partition("#")
+        name = unquote(name)
         if not where and not name:
             self._fail("the reference has no rule", closed)
         if mark:

@@ -114,7 +114,7 @@ IN_ABNF = [
     (abnf("/* a"), "a comment or a weight is not closed"),
     (abnf("$nowhere"), "there is no rule $nowhere"),
     (abnf("$ r"), "a $ without"),
-    (abnf("$r!en"), "a ; is missing before '!'"),
+    (abnf("{t}!en"), "a ; is missing before '!'"),
     (abnf("a!1"), "is no language"),
     (abnf("a * b"), "'*' does not stand here"),
     (abnf("$<>"), "the reference has no rule"),
