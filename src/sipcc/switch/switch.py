@@ -53,7 +53,7 @@ from sipcc.switch.returning import Returning
 from sipcc.switch.serving import DRAIN_TIMEOUT, serve
 from sipcc.switch.signpost import Signpost
 from sipcc.switch.speaking import Speaking
-from sipcc.switch.surveys import Talks
+from sipcc.switch.talks import Talks
 from sipcc.switch.targets import toll_guard
 from sipcc.switch.tracing import Tracing
 from sipcc.switch.treatments import Treatments

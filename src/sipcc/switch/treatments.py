@@ -17,7 +17,8 @@ from sipcc.switch.ivrservices import live_services
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
-from sipcc.switch.surveys import Surveys, Talks
+from sipcc.switch.surveys import Surveys
+from sipcc.switch.talks import Talks
 from sipcc.switch.vxml import VoiceXml
 from sipcc.switch.webapps import WebApps
 from sipcc.switch.workflows import Workflows
