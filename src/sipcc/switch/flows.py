@@ -23,7 +23,7 @@ from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
 from sipcc.ivr.flows.lookup import LookupFunction, Lookups
 from sipcc.ivr.flows.nodes import Http, Lookup
 from sipcc.ivr.flows.program import heard
-from sipcc.ivr.flows.run import Ending, FlowServices, Playable, Run, playable
+from sipcc.ivr.flows.run import FlowServices, Playable, Run, leave, playable
 from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
@@ -91,7 +91,7 @@ class Flows:
                 await run.speak()
         finally:
             self._judge(flow, fell=bool(fallen))
-        await _leave(session, ending)
+        await leave(session, ending)
 
     def _judge(self, flow: Playable, *, fell: bool) -> None:
         trial = self.trials.get(flow.name)
@@ -104,13 +104,6 @@ def services_of(flows: Mapping[str, Playable]) -> set[str]:
     """The services that flows ask or tell something."""
     nodes = (node for flow in flows.values() if flow.flow is not None for node in flow.flow.nodes.values())
     return {node.url for node in nodes if isinstance(node, Lookup | Http) and node.url}
-
-
-async def _leave(session: Session, ending: Ending) -> None:
-    if ending.destination is not None:
-        await session.go(ending.destination)
-    else:
-        await session.hangup()
 
 
 class FlowDesk:

@@ -404,8 +404,13 @@ async def run_flow(session: Session, flow: Playable, services: FlowServices | No
     run = Run(session, services)
     ending = await run.through(flow)
     await run.speak()
+    await leave(session, ending)
+    return ending
+
+
+async def leave(session: Session, ending: Ending) -> None:
+    """Take a call to where a flow leads, or hang it up."""
     if ending.destination is not None:
         await session.go(ending.destination)
     else:
         await session.hangup()
-    return ending
