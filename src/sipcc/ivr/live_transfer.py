@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from sipcc.call.accepting import Acceptance
 from sipcc.call.conversation import BridgeResult
-from sipcc.call.digits import Answer, Matcher
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.ringing import Target
 from sipcc.errors import CallEnded, LocalProtocolError, SipccError, TransactionTimeout
+from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.steps import Transfer, Transferred
 from sipcc.log import get_logger
 from sipcc.rtp.events import DigitBegan, DigitEnded
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Failure = Literal["busy", "noanswer", "network_busy", "failed"]
 
 ACCEPT_KEY = "1"
-INTERDIGIT_S = 3.0
-"""Longest time between two keys that belong together, while the caller talks."""
 
 _BUSY = frozenset({486, 600})
 _NO_ANSWER = frozenset({408, 480, 487})
@@ -186,27 +184,3 @@ class _Parting:
     def _part(self, why: Literal["near_end", "max_time"]) -> None:
         self.why = self.why or why
         self._leg.hangup("normal")
-
-
-class KeyWatch:
-    """Finds keys that mean something among those that a caller presses while it talks; a core."""
-
-    def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
-        self._keys = ""
-        self._last = 0.0
-
-    def push(self, digit: str, *, now: float) -> str:
-        """Take a key; the whole sequence when it is right, else an empty text."""
-        if now - self._last > INTERDIGIT_S:
-            self._keys = ""
-        self._last = now
-        self._keys += digit
-        while self._keys:
-            answer = self._matcher.check(self._keys)
-            if answer in (Answer.MATCH, Answer.FINAL):
-                return self._keys
-            if answer is Answer.PARTIAL:
-                break
-            self._keys = self._keys[1:]  # what begins later may still be right
-        return ""

@@ -32,10 +32,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sipcc.call.destination import Destination
-from sipcc.call.digits import Answer as Verdict
 from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.errors import CallEnded
 from sipcc.ivr.flows.script import Answer
+from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.simcall import Line, SimCall
 from sipcc.ivr.simquestion import HungUp, SimQuestion, TimeUp, played_until
 from sipcc.ivr.steps import (
@@ -300,19 +300,14 @@ class SimSession(SimCall):
 
     def _talk(self, step: Transfer, until: float) -> str:
         """Let two talk; the keys that parted them, or none."""
-        typed = ""
+        watch = KeyWatch(step.keys) if step.keys is not None else None
         while (at := self._sim.next_at(self._now)) <= until:
             self._now = at
             deed = self._sim.take()
             if deed.what == "hangup":
                 self._gone()
-            if deed.what == "up" and step.keys is not None:
-                typed += deed.key
-                verdict = step.keys.check(typed)
-                if verdict is Verdict.NO:
-                    typed = ""
-                elif verdict is not Verdict.PARTIAL:
-                    return typed
+            if deed.what == "up" and watch is not None and (keys := watch.push(deed.key, now=at)):
+                return keys
         self._now = until
         return ""
 

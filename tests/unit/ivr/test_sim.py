@@ -287,6 +287,18 @@ def test_transfers_come_out_as_the_script_says(script, mode, outcome, seconds):
     assert (session.human_at is None) == (outcome in ("busy", "noanswer"))
 
 
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ("at 10s keys **9", "near_end"),  # what begins later may still be right
+        ("at 10s keys *\nat 20s keys 9", "far_end"),  # too far apart to belong together
+    ],
+)
+def test_keys_part_two_who_talk_as_in_a_live_call(script, outcome):
+    step = Transfer(targets=("8001",), keys=OptionsMatcher({"*9"}))
+    assert finish(SimSession(script).transfer(step)).outcome == outcome
+
+
 def test_a_wrong_outcome_says_which_there_are():
     with pytest.raises(ValueError, match="busy, failed, far_end"):
         finish(SimSession("dial=maybe").transfer(Transfer(targets=("8001",))))
