@@ -41,7 +41,9 @@ async def test_a_visit_from_music_to_wrap_up() -> None:
     assert caller.leg is not None
     caller.leg.end("callee")
     result = await stay
-    assert result == QueueResult(exit="answered", waited=3.0, talked=10.0, agent="alice", ended_by="callee")
+    assert result == QueueResult(
+        exit="answered", waited=3.0, talked=10.0, agent="alice", ended_by="callee", queue="q"
+    )
     assert caller.heard == [(0, "~hold"), (3, ""), (3, "<alice>"), (13, "")]
     assert it.state("alice") == "wrap_up"
     await settle()
@@ -430,7 +432,7 @@ async def test_a_key_takes_a_caller_out_at_once_whatever_it_hears(key: str, anno
     caller.press(key)
     await settle()
     assert stay.done()
-    assert (await stay) == QueueResult(exit="key_exit", waited=5.0, to=KEYS[key])
+    assert (await stay) == QueueResult(exit="key_exit", waited=5.0, to=KEYS[key], queue="q")
     assert (caller.playing, caller.key_sinks) == ("", [])
     [left] = it.of(QueueLeft)
     assert (left.exit, left.to, left.waited) == ("key_exit", KEYS[key], 5.0)
