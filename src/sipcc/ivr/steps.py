@@ -7,7 +7,7 @@ in virtual time. Times are seconds, unless a name says ``_ms``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -81,14 +81,20 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """True: the voice cuts only when what was said is one of the answers that are waited for."""
 
 
+def prompts(items: Iterable[Spoken], *, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
+    """One prompt of all items, or none for no items."""
+    said = tuple(items)
+    return (Prompt(items=said, bargein=bargein),) if said else ()
+
+
 def named(*names: str, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
     """One prompt of names in the catalogue, or none for no names."""
-    return (Prompt(items=tuple(Named(name) for name in names), bargein=bargein),) if names else ()
+    return prompts(map(Named, names), bargein=bargein)
 
 
 def spoken(text: str, *, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
     """One prompt of a text to be read, or none for an empty text."""
-    return (Prompt(items=(Text(text),), bargein=bargein),) if text else ()
+    return prompts([Text(text)] if text else [], bargein=bargein)
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from sipcc.ivr.flows.values import Values, written
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.menu import Tries
 from sipcc.ivr.session import Session
-from sipcc.ivr.steps import BargeIn, Prompt, Stream, named
+from sipcc.ivr.steps import BargeIn, Prompt, Stream, named, prompts
 from sipcc.log import get_logger
 
 MAX_STEPS: Final = 1000
@@ -368,12 +368,12 @@ class Run:
     def prompts(self, *phrases: Phrase, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
         """Phrases as they are heard now, in one piece."""
         voice, language = self.playable.head.voice, self.session.language
-        items = [
+        items = (
             item
             for phrase in phrases
             for item in spoken(phrase, language, lambda name: written(self.values.get(name, "spoken")), voice)
-        ]
-        return (Prompt(items=tuple(items), bargein=bargein),) if items else ()
+        )
+        return prompts(items, bargein=bargein)
 
     def say(self, *phrases: Phrase, bargein: BargeIn = "any") -> None:
         """Have phrases heard before what is heard next."""

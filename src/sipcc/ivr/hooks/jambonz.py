@@ -15,7 +15,6 @@ from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Program, barge
 from sipcc.ivr.hooks.parts import hook_of, listen_of, seconds_of, texts, times_of, voice_of
 from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.sounds import sound, speech
-from sipcc.ivr.steps import Prompt
 
 NEVER = 3600.0
 """Seconds that stand for a time that never runs out."""
@@ -164,24 +163,20 @@ def _say(written: verbs.Say, at: str, choose: Choose) -> model.Verb:
 
     def say(defaults: Defaults) -> model.Say:
         early = defaults.early if written.early_media is None else written.early_media
-        return model.Say(prompts=_prompt(said(defaults)), times=times, early=early)
+        return model.Say(prompts=steps.prompts(said(defaults)), times=times, early=early)
 
     return say
 
 
 def _play(written: verbs.Play, at: str, choose: Choose) -> model.Verb:
     times, limit = times_of(written.loop, at), seconds_of(written.timeout_secs, f"{at}.timeoutSecs")
-    prompts, hook = _prompt(_sounds(written, at)), hook_of(written.action_hook)
+    prompts, hook = steps.prompts(_sounds(written, at)), hook_of(written.action_hook)
 
     def play(defaults: Defaults) -> model.Say:
         early = defaults.early if written.early_media is None else written.early_media
         return model.Say(prompts=prompts, times=times, early=early, limit=limit, hook=hook)
 
     return play
-
-
-def _prompt(items: tuple[steps.Spoken, ...], bargein: steps.BargeIn = "any") -> tuple[Prompt, ...]:
-    return (Prompt(items=items, bargein=bargein),) if items else ()
 
 
 def _gather(written: verbs.Gather, at: str, choose: Choose) -> model.Verb:
@@ -207,7 +202,7 @@ def _gather(written: verbs.Gather, at: str, choose: Choose) -> model.Verb:
                 listen = msgspec.structs.replace(listen, complete_timeout=written.speech_timeout)
         items = (said(defaults) if said else ()) + sounds
         # a prompt that is said for ever ends with the answer; a hundred times are for ever
-        prompts = _prompt(items, bargein) * (times or 100)
+        prompts = steps.prompts(items, bargein=bargein) * (times or 100)
         step = steps.Gather(prompts=prompts, keys=keys, collect=collect, listen=listen, label=written.id)
         return model.Ask(step=step, hook=hook, silence_too=True, delay=delay or defaults.delay)
 
@@ -232,7 +227,7 @@ def _dial(written: verbs.Dial, at: str, choose: Choose) -> model.Verb:
         targets=targets,
         timeout=written.timeout or DIAL_TIMEOUT,
         max_time=written.time_limit or None,
-        waiting=_prompt(music),
+        waiting=steps.prompts(music),
         caller=written.caller_id,
     )
     dial = model.Dial(

@@ -162,7 +162,7 @@ def _hook(
 
 def _say(element: Element) -> list[Action]:
     times = int(_number(element, "loop", 1, most=1000))
-    return [model.Say(prompts=_prompt(_said(element)), times=times)]
+    return [model.Say(prompts=steps.prompts(_said(element)), times=times)]
 
 
 def _said(element: Element) -> tuple[Spoken, ...]:
@@ -172,7 +172,7 @@ def _said(element: Element) -> tuple[Spoken, ...]:
 
 def _play(element: Element) -> list[Action]:
     times = int(_number(element, "loop", 1, most=1000))
-    return [model.Say(prompts=_prompt(_played(element)), times=times)]
+    return [model.Say(prompts=steps.prompts(_played(element)), times=times)]
 
 
 def _played(element: Element) -> tuple[Spoken, ...]:
@@ -181,10 +181,6 @@ def _played(element: Element) -> tuple[Spoken, ...]:
     if not element.own_text and "digits" in attributes:
         return ()
     return (sound(element.own_text, element.at),)
-
-
-def _prompt(items: tuple[Spoken, ...], bargein: steps.BargeIn = "any") -> tuple[Prompt, ...]:
-    return (Prompt(items=items, bargein=bargein),) if items else ()
 
 
 def _pause(element: Element) -> list[Action]:
@@ -243,7 +239,7 @@ def _asked(element: Element, bargein: steps.BargeIn) -> tuple[Prompt, ...]:
             items.append(steps.Silence(_number(child, "length", 1.0)))
         else:
             raise child.wrong(f"{child.name} cannot stand in Gather; Say, Play and Pause can")
-    return _prompt(tuple(items), bargein)
+    return steps.prompts(items, bargein=bargein)
 
 
 def _record(element: Element) -> list[Action]:
