@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from sipcc.cli.demo_day import Day, compare
 from sipcc.records.kpi import QueueFigures
 from sipcc.records.report import Cell
 from sipcc.testing.oracle import Counted, CountedAgent
 
 
+@pytest.mark.timeout(90)  # it takes a slow machine as long as others are given
 async def test_the_messages_confirm_the_report_of_a_day(tmp_path: Path) -> None:
     verdict = await Day(tmp_path, seed=2, scale=0.15).run()
     assert verdict.differences == []
