@@ -124,6 +124,15 @@ class Chart:
         """Whether more words may be right."""
         return bool(self._waiting)
 
+    def wants(self, word: str) -> bool:
+        """Whether a token goes on with this word here."""
+        for node, _, progress in self._waiting:
+            if isinstance(node, Token) and node.words[progress] == word:
+                return True
+            if isinstance(node, Choice) and word in _sorted(node, self._good)[0]:
+                return True
+        return False
+
     def ends(self, node: Node, start: int) -> Mapping[int, int]:
         """Where `node` may end when it begins at `start`, with numbers: the smaller, the earlier known."""
         span = self._spans.get((id(node), start))

@@ -17,7 +17,7 @@ from sipcc.ivr.grammar.model import Choice as _Choice
 from sipcc.ivr.grammar.model import Document, Expansion, GrammarError, Mode, Reference, Repeat, Rule
 from sipcc.ivr.grammar.model import Sequence as _Sequence
 from sipcc.ivr.grammar.tree import Branch, tree_of
-from sipcc.ivr.grammar.words import keys_of, spoken_words
+from sipcc.ivr.grammar.words import heard_words, is_punctuation, keys_of
 from sipcc.ivr.grammar.xmlform import parse_xml
 from sipcc.ivr.js import Engine, Json
 
@@ -98,6 +98,8 @@ class Grammar:
         """
         chart = self.chart(rule)
         for word in self.words_of(said):
+            if is_punctuation(word) and not chart.wants(word):
+                continue
             if not chart.open:
                 return None
             chart.feed(word)
@@ -126,7 +128,7 @@ class Grammar:
         if not isinstance(said, str):
             return tuple(word for part in said for word in self.words_of(part))
         if self.mode == "voice":
-            return spoken_words(said)
+            return heard_words(said)
         found: list[str] = []
         for part in said.split():
             found += keys_of(part) or tuple(part)

@@ -22,13 +22,23 @@ WHITE = " \t\r\n"
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a token; one that is nothing but punctuation is a word."""
-    return spoken_words(text) or tuple(text.split())
+    return spoken_words(text) or heard_words(text)
 
 
 def spoken_words(text: str) -> tuple[str, ...]:
     """The words of what a recogniser has understood, without punctuation and quotation marks around them."""
+    return tuple(word for word in heard_words(text) if not is_punctuation(word))
+
+
+def heard_words(text: str) -> tuple[str, ...]:
+    """The same, with punctuation that stands alone."""
     pieces = _PIECE.findall(unicodedata.normalize("NFC", text.replace('"', " ")).casefold())
-    return tuple(word for piece in pieces if (word := piece.strip(_PUNCTUATION)))
+    return tuple(piece.strip(_PUNCTUATION) or piece for piece in pieces)
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether nobody says this word, unless a grammar has it as a token."""
+    return not word.strip(_PUNCTUATION)
 
 
 def keys_of(text: str) -> tuple[str, ...] | None:

@@ -59,6 +59,7 @@ _ATTRIBUTES: Final[dict[str, frozenset[str]]] = {
     "example": frozenset(),
     "lexicon": frozenset({"uri", "type"}),
     "meta": frozenset({"name", "http-equiv", "content"}),
+    "metadata": frozenset(),
 }
 _INLINE_ATTRIBUTES = frozenset(
     {"src", "type", "weight", "fetchhint", "fetchtimeout", "maxage", "maxstale", "scope"}
@@ -191,6 +192,8 @@ class _Reader:
             if not self._open:
                 where = f"{name} of the namespace {namespace}" if namespace else name
                 self._fail(f"the document begins with {where}, not with grammar of {NAMESPACE}")
+            if namespace in _OURS:
+                self._check_place(name, self._open[-1])
             self._flush(self._open[-1])
             self._skipping = 1
             return

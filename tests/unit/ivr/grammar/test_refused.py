@@ -31,6 +31,8 @@ IN_XML = [
     (xml('<rule id="r"><rule id="s">a</rule></rule>'), "rule does not stand in rule"),
     (xml('<rule id="r">a</rule><meta name="a" content="b"/>'), "meta stands before the rules"),
     (xml('<rule id="r">a</rule>text'), "there is text in grammar"),
+    (xml('<rule id="r">a<metadata/></rule>'), "metadata does not stand in rule"),
+    (xml('<rule id="r">a</rule><metadata/>'), "metadata stands before the rules"),
     (xml("<word>a</word>"), "word is no element"),
     (xml("<item weght='1'>a</item>"), "item has no attribute weght"),
     (xml("<one-of/>"), "one-of has no item"),

@@ -30,6 +30,10 @@ MATCHED: list[tuple[str, str, Said]] = [
     ("<token>a;b|c</token>", '"a;b|c"', {"a;b|c": '$r["a;b|c"]'}),
     ('<token>$x{y}(z)[w]</token>', '"$x{y}(z)[w]"', {"$x{y}(z)[w]": '$r["$x{y}(z)[w]"]'}),
     ("<token>a // b /* c</token>", '"a // b /* c"', {"a // b /* c": '$r["a // b /* c"]'}),
+    ("<token>?</token> a", '"?" a', {"? a": '$r["?", "a"]', "a": None, "! a": None, "? a .": '$r["?", "a"]'}),
+    ("a , b", "a , b", {"a , b": '$r["a", ",", "b"]', "a b": None, "a, b": None}),
+    ("a b", "a b", {"a , b .": '$r["a", "b"]', ". a b": '$r["a", "b"]', "a, b!": '$r["a", "b"]'}),
+    ('<token>a , b</token>', '"a , b"', {"a , b": '$r["a , b"]', "a b": '$r["a , b"]'}),
     # 2.3: sequences, empty ones too
     ("<item/>", "()", {"": "$r[]", "a": None}),
     ("<item><item/></item>a", "(()) a", {"a": '$r["a"]'}),
