@@ -24,6 +24,7 @@ SECRET_KEYS = frozenset({"password", "authorization"})
 _EXPECTED = re.compile(r"Expected `([^`]+)`(.*?)(?:, got `[^`]+`)?(?: - at `\$(.*)`)?", re.DOTALL)
 _ENUM = re.compile(r"Invalid enum value .*?(?: - at `\$(.*)`)?", re.DOTALL)
 _PATH_PART = re.compile(r"\[(\d+)\]|\[\.\.\.\]|\.([A-Za-z_0-9]+)")
+_LIMIT = re.compile(r" (>=|<=|>|<) (-?[0-9]+(?:\.[0-9]*[1-9])?)(?:\.0)?")
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -131,7 +132,7 @@ def _explain(text: str, kind: Any, value: Any, path: Path, report: Report) -> No
         wrong = _dig(value, inner)
         secret = path[-1] in SECRET_KEYS
         found = "a value that is not shown" if secret else shown(wrong)
-        cure = "write it in quotes" if secret else _cure(match[1], wrong)
+        cure = "write it in quotes" if secret else _cure(match[1], wrong, match[2])
         report.error((*path, *inner), f"expected {_expected(match[1], match[2])}, found {found}", cure)
     else:
         report.error(path, text)
@@ -144,8 +145,11 @@ def _expected(kind: str, rule: str) -> str:
     return words + rule.replace(".0", "")
 
 
-def _cure(kind: str, value: Any) -> str:
-    """How to write it, where that is plain from the value."""
+def _cure(kind: str, value: Any, rule: str) -> str:
+    """How to write it, where that is plain from the value, or from the `rule` that it breaks."""
+    if isinstance(value, int | float) and (limit := _LIMIT.fullmatch(rule)):
+        words = {">=": "{} or more", "<=": "{} or less", ">": "a number above {}", "<": "a number below {}"}
+        return f"write {words[limit[1]].format(limit[2])}"
     if kind.startswith("str") and isinstance(value, int | float):
         return f'write it in quotes: "{value}"' if not isinstance(value, bool) else "write it in quotes"
     if kind.startswith(("int", "float")) and isinstance(value, str):

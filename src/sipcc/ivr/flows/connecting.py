@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from sipcc.ivr.flows.model import Edge, Node, Phrase, Read, Set, reads_of
-from sipcc.ivr.flows.nodes import Seconds, sent_names
+from sipcc.ivr.flows.model import Edge, Node, Phrase, Read, Seconds, Set, reads_of
+from sipcc.ivr.flows.nodes import sent_names
 from sipcc.ivr.steps import Wire
 from sipcc.reading.lines import Path
 

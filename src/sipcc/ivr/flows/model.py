@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -47,6 +47,9 @@ BUILT_IN = frozenset({"caller", "dialled", "language"})
 
 SPECIAL = frozenset({"back", "top", "return"})
 """Targets that are no nodes and no destinations."""
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
+"""A time that somebody waits for: more than nothing, and a day at most."""
 
 NODE_NAME = re.compile(r"[^\W\d][\w-]*")
 """What a node or a flow may be called: letters of any script, digits, ``_`` and ``-``."""
@@ -211,9 +214,9 @@ class FlowBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the version is called; empty for a digest of what it says."""
     needs: tuple[str, ...] = ()
     """Variables that are set before the flow begins, by a program or by the flow that calls it."""
-    timeout: float = 5.0
+    timeout: Seconds = 5.0
     """Seconds from the end of a question to the first key, for questions that do not say."""
-    interdigit: float = 3.0
+    interdigit: Seconds = 3.0
     """Seconds from key to key, for questions that do not say."""
     voice: str = ""
     """The voice that reads the texts; empty for that of the language."""

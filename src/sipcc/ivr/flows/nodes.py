@@ -14,6 +14,7 @@ from sipcc.ivr.flows.model import (
     Phrase,
     Read,
     Retry,
+    Seconds,
     Set,
     condition_reads,
     reads_of,
@@ -23,8 +24,6 @@ from sipcc.ivr.steps import BargeIn
 from sipcc.reading.lines import Path
 
 Scalar: TypeAlias = str | int | float | bool
-
-Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
 DEADLINE = 2.0
 """Seconds for the answer of a lookup that says nothing else."""
@@ -269,11 +268,11 @@ class Lookup(Branch, frozen=True, kw_only=True, tag="lookup"):
     """Fields that the answer must have, and their kind: ``{"level" = "number"}``; else it has failed."""
     deadline: Annotated[float, Meta(gt=0, le=60)] | None = None
     """Seconds for the answer; 2 when not given."""
-    cache: Annotated[float, Meta(ge=0)] = 0.0
+    cache: Annotated[float, Meta(ge=0, le=86400)] = 0.0
     """Seconds for which the answer to the same question is remembered."""
     wait_prompt: Phrase = ()
     """What is heard when it takes longer than `wait_after`."""
-    wait_after: Annotated[float, Meta(ge=0)] = 1.0
+    wait_after: Annotated[float, Meta(ge=0, le=60)] = 1.0
     """Seconds."""
     then: str = ""
     """The target when there is an answer, and no condition holds."""

@@ -72,6 +72,9 @@ def _table(written: dict[str, Any], path: Path, report: Report) -> list[dict[str
         if not isinstance(written[key], str):
             report.error((*path, key), f"expected a text in quotes, found {shown(written[key])}")
             return []
+    offset = written.get("offset", 0)
+    if isinstance(offset, bool) or not isinstance(offset, int | float) or not 0 <= offset <= 86400:
+        report.error((*path, "offset"), f"expected seconds, found {shown(offset)}", "write 0 or more")
     rest: dict[str, Any] = {key: written[key] for key in ("language", "voice", "offset") if key in written}
     match kind:
         case "prompt":
@@ -86,7 +89,7 @@ def _table(written: dict[str, Any], path: Path, report: Report) -> list[dict[str
             return [{"type": "audio", "source": source, "fallback": other, **rest}]
     seconds = written["silence"]
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 60:
-        report.error((*path, "silence"), f"expected seconds up to 60, found {shown(seconds)}")
+        report.error((*path, "silence"), f"expected seconds, found {shown(seconds)}", "write 0 to 60")
     return [{"type": "silence", "seconds": seconds}]
 
 

@@ -173,6 +173,37 @@ def test_mistakes_are_told_with_place_and_cure(old: str, new: str, told: str) ->
     assert any(told in one for one in found), found
 
 
+@pytest.mark.parametrize("value", ["-3", "0", "nan", "1e99", "inf"])
+@pytest.mark.parametrize(
+    ("old", "key"),
+    [
+        ('start = "card"', "interdigit"),
+        ('start = "card"', "timeout"),
+        ("digits = 16", "nodes.card.interdigit"),
+        ("digits = 16", "nodes.card.max_time"),
+        ('into = "account"', "nodes.verify.deadline"),
+        ('into = "account"', "nodes.verify.cache"),
+        ('into = "account"', "nodes.verify.wait_after"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_where_it_stands(old: str, key: str, value: str) -> None:
+    found = faults(BANK.replace(old, f"{old}\n{key.rpartition('.')[2]} = {value}", 1))
+    if value == "0" and key.endswith(("cache", "wait_after")):
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert f" {key}: expected a number " in found[0]
+        assert "(write " in found[0]
+
+
+@pytest.mark.parametrize("value", ["-3", "nan", "1e99", "true", '"x"'])
+@pytest.mark.parametrize("key", ["offset", "silence"])
+def test_a_time_in_a_prompt_that_cannot_be_is_refused(key: str, value: str) -> None:
+    heard = "{ silence = VALUE }" if key == "silence" else '{ audio = "a.wav", offset = VALUE }'
+    found = faults(BANK.replace('"welcome"', heard.replace("VALUE", value), 1))
+    assert any(f"nodes.card.prompt[0].{key}: expected seconds" in one for one in found), found
+
+
 def test_the_error_of_a_file_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         read_flow(tmp_path / "none.toml")
