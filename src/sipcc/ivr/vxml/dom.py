@@ -32,7 +32,8 @@ DOM: Final = r"""
     }
     return null;
   };
-  function Node() {}
+  const known = globalThis.Node;  // of the data before
+  const Node = typeof known === "function" && known.prototype.hasChildNodes ? known : function Node() {};
   Node.prototype.hasChildNodes = function () { return this.childNodes.length > 0; };
   Node.prototype.hasAttributes = function () { return !!this.attributes && this.attributes.length > 0; };
   Node.prototype.isSupported = function (what, version) {
@@ -48,7 +49,12 @@ DOM: Final = r"""
     return made;
   }
   const Document = kind(), Element = kind(), Attr = kind(), Data = kind(), Instruction = kind();
-  Data.prototype.substringData = function (from, count) { return this.data.substring(from, from + count); };
+  Data.prototype.substringData = function (from, count) {
+    if (!(from >= 0 && from <= this.data.length && count >= 0)) {
+      throw new DOMException("no such part", "IndexSizeError");
+    }
+    return this.data.substring(from, from + count);
+  };
   Data.prototype.splitText = undefined;
   function below(node, fits, found) {
     for (let at = 0; at < node.childNodes.length; at++) {
@@ -142,6 +148,7 @@ DOM: Final = r"""
     grow(node, raw[2], owner);
     return node;
   }
+  if (Node !== known) Object.defineProperty(globalThis, "Node", {value: Node});
   const page = start(9, "#document", null, null, null);
   grow(page, [tree], page);
   page.documentElement = page.firstChild;

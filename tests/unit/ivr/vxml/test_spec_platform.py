@@ -240,3 +240,30 @@ def test_keys_part_a_bridge_whenever_they_are_pressed(keys: str) -> None:
     )
     sim.press(keys)
     assert sim.value == ["near_end_disconnect", "dtmf", "9"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("Node.ELEMENT_NODE", 1),
+        ("d.documentElement.firstChild.nodeType == Node.ELEMENT_NODE", True),
+        ("d.documentElement instanceof Node && e.documentElement instanceof Node", True),
+        ("DOMException.INDEX_SIZE_ERR", 1),
+        ("caught(function () { t.substringData(9, 1) })", 1),
+        ("caught(function () { t.substringData(-1, 1) })", 1),
+        ("caught(function () { t.substringData(0, -1) })", 1),
+        ("t.substringData(0, 5)", "t"),
+    ],
+)
+def test_the_constants_and_exceptions_of_the_document_object_model(expression: str, wanted: object) -> None:
+    """2.1 §5.1 and Appendix D."""
+    body = f"""<form><data name='d' src='d.xml'/><data name='e' src='d.xml'/><script>
+      var t = d.documentElement.firstChild.firstChild;
+      function caught(f) {{ try {{ f(); return 0 }} catch (x) {{ return x instanceof DOMException &amp;&amp; x.code }} }}
+      </script><block><exit expr="{expression.replace("&", "&amp;")}"/></block></form>"""
+    assert value(body, more={"d.xml": "<a><b c='v'>t</b></a>"}) == wanted
+
+
+def test_a_variable_may_be_called_as_the_class_of_nodes() -> None:
+    body = "<var name='Node' expr='3'/><form><data name='d' src='d.xml'/><block><exit expr='Node'/></block></form>"
+    assert value(body, more={"d.xml": "<a/>"}) == 3
