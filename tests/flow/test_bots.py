@@ -26,7 +26,7 @@ from sipcc.rtp.codec import g711
 from sipcc.rtp.events import PlayEnded
 from sipcc.switch.bots import MAX_HANDED_ON
 from sipcc.testing.audio import find_tones, tone
-from sipcc.testing.phone import Answer
+from sipcc.testing.phone import Answer, Decline
 
 LINE = "4008000100"
 BOT_HZ = 500.0
@@ -129,7 +129,8 @@ class Stage:
         connect = dialler(bot, self.wires, self.asked)
 
         async def handler(call: Call) -> None:
-            result = await call.unless_ended(stream(LiveSession(call), step, connect=connect))
+            session = LiveSession(call, self.centre.switch.treatments.services)
+            result = await call.unless_ended(stream(session, step, connect=connect))
             self.results.append(result)
 
         self.centre = Centre(folder, apps={LINE: handler}, config=config)
@@ -455,6 +456,29 @@ async def test_a_bot_that_leaves_goes_where_the_settings_say_and_one_that_stays_
         ("", {"transcript": "no idea"}),  # for the menu that there is not,
         ("help", {"transcript": "no idea"}),  # and for where the call really went
     ]
+
+
+@pytest.mark.parametrize("to", ["dial:nobody", "dial:1002", "queue:nosuch", "rubbish"])
+async def test_who_is_not_there_or_declines_leaves_the_caller_with_the_fallback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.extends(type="transfer", to=to, context={"order": "12"})
+        await wire.until_stopped()
+
+    site = Site(tmp_path, monkeypatch, bot)
+    async with site as centre:
+        await centre.phone("1002", Decline(603, after=0.5))
+        await centre.phone("1003", Answer(after=0.1))
+        caller = await centre.carrier.call("4008000101")
+        await caller.hears(AGENT_HZ["1003"], timeout=5)
+        await caller.hangup()
+    queues = [event.queue for event in centre.events if isinstance(event, ContextGiven)]
+    assert queues[-1] == "help"
+    assert set(queues) <= {"", "help"}
+    whats = [event.what for event in centre.events if isinstance(event, Decision)]
+    assert "bot helper: queue:help" in whats
 
 
 async def test_bots_that_send_a_call_in_a_circle_lose_it(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.call import Call, Destination, Handler
 from sipcc.call.events import Decision
-from sipcc.errors import ConfigError, LocalProtocolError
+from sipcc.errors import CallEnded, ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr.bots.handover import tell_context
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.steps import Stream, Streamed
@@ -67,7 +67,25 @@ class Bots:
         self._tell(bot, call, result, to)
         if str(to) != result.to:  # where the bot itself sends the call, that is told already
             tell_context(session, result, to)
-        await handler(call)
+        try:
+            await handler(call)
+        except CallEnded:
+            raise
+        except SipccError as error:
+            if to.kind == "bot" or str(to) == bot.fallback:  # that bot has a fallback of its own
+                raise
+            await self._fall_back(bot, session, result, f"{to}: {error}")
+
+    async def _fall_back(self, bot: BotSettings, session: LiveSession, result: Streamed, why: str) -> None:
+        """Somebody who is not there, is busy or does not answer must not cost the caller the call."""
+        call, to = session.call, Destination.parse(bot.fallback)
+        await call.free()
+        call.stop_playing()  # the ringing
+        session.log("bot.fell_back", bot=bot.name, why=why)
+        host, what = self._host, f"bot {bot.name}: {to}"
+        host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=what, why=why))
+        tell_context(session, result, to)
+        await host.handler_of(to)(call)
 
     def _next(self, bot: BotSettings, result: Streamed) -> tuple[Handler, Destination]:
         """Where the call goes; what the bot makes up leads to the fallback."""

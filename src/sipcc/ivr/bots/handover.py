@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipcc.errors import SipccError
 from sipcc.ivr.events import ContextGiven
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ def tell_context(session: LiveSession, result: Streamed, to: Destination) -> Non
     context = {**result.context, **({"transcript": result.transcript} if result.transcript else {})}
     session.variables.update(result.context)
     if context:
-        queue = to.argument if to.kind == "queue" else ""
+        queue = to.argument if to.kind == "queue" and _is_there(session, to) else ""
         bus = session.call.context.bus
         bus.emit(ContextGiven(at=session.now(), call=session.id, queue=queue, context=context))
+
+
+def _is_there(session: LiveSession, to: Destination) -> bool:
+    """Whether the switch knows `to`; a bot may make it up."""
+    try:
+        session.services.handler_of(to)
+    except SipccError:
+        return False
+    return True
