@@ -57,7 +57,7 @@ from sipcc.errors import ConfigError
 from sipcc.numbers import Plan, plan_of
 from sipcc.reading.convert import convert_list, convert_table, did_you_mean
 from sipcc.reading.findings import Finding, Report
-from sipcc.reading.lines import KeyLines
+from sipcc.reading.lines import KeyLines, too_deep
 from sipcc.records.settings import RecordSettings
 from sipcc.regions import Regions, RegionSettings
 
@@ -238,9 +238,19 @@ def _text_of(path: Path, report: Report) -> str | None:
 def _toml(text: str, report: Report) -> dict[str, Any] | None:
     """The data of `text`; what TOML itself objects to is reported with the line that it stands on."""
     try:
-        return tomllib.loads(text)
+        data = tomllib.loads(text)
+        if not too_deep(data):
+            return data
+    except RecursionError:
+        pass
     except tomllib.TOMLDecodeError as error:
-        match = _TOML_PLACE.fullmatch(str(error))
+        return _no_toml(text, str(error), report)
+    report.error((), "this is not TOML: it is nested too deeply", "take out some of the brackets")
+    return None
+
+
+def _no_toml(text: str, error: str, report: Report) -> None:
+    match = _TOML_PLACE.fullmatch(error)
     message = match[1] if match else "it cannot be read"
     line = int(match[2]) if match and match[2] else text.count("\n") + 1
     column = f", column {match[3]}" if match and match[3] else ""
@@ -255,7 +265,6 @@ def _toml(text: str, report: Report) -> dict[str, Any] | None:
             line,
         )
     )
-    return None
 
 
 def _section_hint(key: str, value: Any) -> str:
@@ -303,8 +312,6 @@ def _check_all(
     plan = plan_of(config.dialling.country, config.dialling.area_code)
     check_numbers(lists["numbers"], names, report, plan)
     check_hours(lists["hours"], report)
-    if not report.has_error_below(("speech",)):
-        check_speech(config.speech, report)
     _check_queues(lists["queues"], data, report)
     check_renames(lists["queues"], report)
     if not report.has_error_below(("api",)):
@@ -313,6 +320,23 @@ def _check_all(
     check_webhooks(lists["webhooks"], report)
     check_skills(lists["queues"], data, report)
     check_routers(lists["routers"], names, report)
+    _check_ivr(config, lists, names, report)
+    check_region_waits(lists["queues"], lists["agents"], report)
+    for section in ("queues", "numbers"):
+        check_recordings(section, lists[section], report)
+    check_queue_exits(lists["queues"], names, report)
+    if not report.has_error_below(("callbacks",)):
+        check_callbacks(config.callbacks, lists["queues"], lists["trunks"], names, report)
+    if not data.get("numbers"):
+        report.warn((), "there are no [[numbers]]: every call will be refused", 'add one, as in to = "echo"')
+
+
+def _check_ivr(
+    config: Config, lists: Mapping[str, Sequence[tuple[int, Any]]], names: Names, report: Report
+) -> None:
+    """The checks of what callers hear, are asked and are let into."""
+    if not report.has_error_below(("speech",)):
+        check_speech(config.speech, report)
     if not report.has_error_below(("fetch",)):
         check_fetch(config.fetch, report)
     check_webapps(lists["webapps"], names, report)
@@ -321,17 +345,9 @@ def _check_all(
     check_mailboxes(lists["mailboxes"], names, report)
     check_surveys(lists["surveys"], names, report)
     check_bots(lists["bots"], names, report)
-    check_region_waits(lists["queues"], lists["agents"], report)
-    for section in ("queues", "numbers"):
-        check_recordings(section, lists[section], report)
-    check_queue_exits(lists["queues"], names, report)
-    if not report.has_error_below(("callbacks",)):
-        check_callbacks(config.callbacks, lists["queues"], lists["trunks"], names, report)
     if not report.has_error_below(("menus",)):
         check_menus(lists["menus"], names, report)
         check_ways(lists["menus"], names, report)
-    if not data.get("numbers"):
-        report.warn((), "there are no [[numbers]]: every call will be refused", 'add one, as in to = "echo"')
 
 
 def _check_queues(

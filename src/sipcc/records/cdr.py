@@ -300,6 +300,14 @@ class _Draft:
                 self.tags[event.name] = event.value
             case SurveyAnswered():
                 self.scores[event.survey] = event.score
+            case RecordingConsent() | RecordingStarted() | RecordingFinished() | RecordingStored():
+                return self._take_recording(event, wall)
+            case _:
+                return False
+        return True
+
+    def _take_recording(self, event: Event, wall: float) -> bool:
+        match event:
             case RecordingConsent():
                 heard = None if event.outcome == "blocked" else wall
                 self.consent = CdrConsent(

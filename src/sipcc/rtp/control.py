@@ -66,20 +66,16 @@ class Control:
         match command:
             case wire.Configure():
                 self._configure(session, command.params, now)
-            case wire.Play():
-                self.plays.play(session, command, now)
-            case wire.StopPlaying():
-                self.plays.end(session, "stopped")
-            case wire.PausePlaying():
-                self.plays.pause(session, command.paused)
-            case wire.SeekPlaying():
-                self.plays.seek(session, command.position_ms)
-            case wire.Feed():
-                self.plays.feed(session, command)
-            case wire.MarkPlaying():
-                self.plays.mark(session, command)
-            case wire.ClearPlaying():
-                self.plays.clear(session, command)
+            case (
+                wire.Play()
+                | wire.StopPlaying()
+                | wire.PausePlaying()
+                | wire.SeekPlaying()
+                | wire.Feed()
+                | wire.MarkPlaying()
+                | wire.ClearPlaying()
+            ):
+                self._play(session, command, now)
             case wire.Bridge():
                 self._bridge(session, command.other, now)
             case wire.Unbridge():
@@ -113,6 +109,23 @@ class Control:
             case wire.Close():  # the engine's own matter
                 raise AssertionError(command)
         self.settle(session, now)
+
+    def _play(self, session: Session, command: wire.Command, now: float) -> None:
+        match command:
+            case wire.Play():
+                self.plays.play(session, command, now)
+            case wire.StopPlaying():
+                self.plays.end(session, "stopped")
+            case wire.PausePlaying():
+                self.plays.pause(session, command.paused)
+            case wire.SeekPlaying():
+                self.plays.seek(session, command.position_ms)
+            case wire.Feed():
+                self.plays.feed(session, command)
+            case wire.MarkPlaying():
+                self.plays.mark(session, command)
+            case wire.ClearPlaying():
+                self.plays.clear(session, command)
 
     # -- addresses and ways -------------------------------------------------------------------------------
 
