@@ -290,3 +290,9 @@ def test_a_pin_with_keys() -> None:
         assert tree(grammar, "1234#") == '$r[$digit["1"], $digit["2"], $digit["3"], $digit["4"], "#"]'
         assert tree(grammar, "*9") == '$r["*", "9", {help}]'
         assert [grammar.rejects(keys) for keys in ("1234", "123#", "*", "12345#", "9*")] == [True] * 5
+
+
+def test_what_is_read_although_it_is_not_quite_right() -> None:
+    assert load(xml("a").replace('xmlns="http://www.w3.org/2001/06/grammar" ', "")).accepts("a")
+    assert load("#ABNF 1.0; language en; root $r; $r = a;").accepts("a")
+    assert load("#ABNF  1.0  UTF-8 ; language en; root $r; $r = a;").accepts("a")

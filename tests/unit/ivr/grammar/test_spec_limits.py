@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.ivr.grammar.forms import abnf, load, xml
+from tests.unit.ivr.grammar.forms import abnf, load, tree, xml
 
 from sipcc.ivr.grammar import GrammarError
 
@@ -50,3 +50,15 @@ def test_long_input_of_the_xml_form() -> None:
 def test_a_match_has_an_end() -> None:
     with pytest.raises(GrammarError, match="a match takes more than"):
         load(abnf("((((a<1->)<1->)<1->)<1->)<1->")).match(["a"] * 200)
+
+
+def test_long_lists_of_what_does_not_begin_with_a_token() -> None:
+    rules = "; ".join(f'$x{number} = {{t{number}}} ["very"] w{number} | v{number}' for number in range(40))
+    items = " | ".join(f"$x{number}" for number in range(40))
+    grammar = load(abnf(f"$r = ({items} | u $VOID | $NULL | $r y) z; {rules};"))
+    assert tree(grammar, "w3 z") == '$r[$x3[{t3}, "w3"], "z"]'
+    assert tree(grammar, "very w4 z") == '$r[$x4[{t4}, "very", "w4"], "z"]'
+    assert tree(grammar, "v5 z") == '$r[$x5["v5"], "z"]'
+    assert tree(grammar, "z y z") == '$r[$r["z"], "y", "z"]'
+    assert grammar.rejects("u z")
+    assert grammar.rejects("very z")
