@@ -183,7 +183,7 @@ def _is_configuration(name: str) -> bool:
     """Whether a file is one of the switch, which has flows in a list and other sections beside it."""
     try:
         document = tomllib.loads(Path(name).read_text("utf-8")) if name.endswith(".toml") else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False  # whoever reads it tells what is wrong
     return isinstance(document.get("flows"), list) or ("nodes" not in document and "sip" in document)
 

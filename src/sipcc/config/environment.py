@@ -95,7 +95,7 @@ def _value_of(text: str, kind: Any) -> Any:
 def _scalar(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
         return text
 
 

@@ -26,7 +26,7 @@ from sipcc.errors import ConfigError
 from sipcc.ivr.say import base_language
 from sipcc.reading.convert import convert_table, shown
 from sipcc.reading.findings import Finding, Report
-from sipcc.reading.lines import KeyLines
+from sipcc.reading.lines import KeyLines, too_deep
 
 FILES: Final = ("prompts.toml", "prompts.json")
 """The first that is there counts."""
@@ -136,12 +136,15 @@ def parse_table(text: str, file: str) -> tuple[PromptTable, Report]:
     report, is_json = Report(file), file.endswith(".json")
     try:
         data = json.loads(text) if is_json else tomllib.loads(text)
+        if too_deep(data):
+            raise ValueError("it is nested too deeply")
     except (ValueError, RecursionError) as error:
         known = _TOML_LINE.search(str(error))
         line = error.lineno if isinstance(error, json.JSONDecodeError) else int(known[1]) if known else 0
         place = f"{file}:{line}" if line else file
         kind = "JSON" if is_json else "TOML"
-        report.findings.append(Finding("error", place, f"this is not {kind}: {error}", line=line))
+        told = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        report.findings.append(Finding("error", place, f"this is not {kind}: {told}", line=line))
         return PromptTable(), report
     report = Report(file, KeyLines(text, json=is_json))
     if not isinstance(data, dict):

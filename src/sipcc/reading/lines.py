@@ -8,10 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 Path = tuple[str | int, ...]
 """The place of a value: ``("trunks", 0, "port")``."""
+
+
+DEEPEST: Final = 100
+"""Tables and lists within each other; nobody writes more, and what walks through them calls itself."""
+
+
+def too_deep(data: Any) -> bool:
+    """Whether tables and lists stand in each other more than `DEEPEST` times."""
+    level = [data]
+    for _ in range(DEEPEST + 1):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+        if not inner:
+            return False
+        level = inner
+    return any(isinstance(one, dict | list) for one in level)
 
 
 class Place(NamedTuple):

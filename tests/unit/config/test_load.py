@@ -564,3 +564,12 @@ def _toml(value: Any) -> str:
         if isinstance(value, str)
         else str(value)
     )
+
+
+@pytest.mark.parametrize("depth", [150, 300, 2000])
+def test_lists_that_are_nested_too_deeply_are_refused(tmp_path: Path, depth: int) -> None:
+    path = tmp_path / "sipcc.toml"
+    path.write_text(f"{GOOD}\nx = {'[' * depth}{']' * depth}\n")
+    assert [str(each) for each in check(path, {})] == [
+        "error: sipcc.toml: this is not TOML: it is nested too deeply (take out some of the brackets)"
+    ]

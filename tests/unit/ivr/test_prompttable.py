@@ -219,3 +219,9 @@ def test_a_library_without_a_voice_plays_files(tmp_path: Path) -> None:
     assert prompts.text_of("hours", "en") == "We are open from nine to six."
     assert prompts.text_of("text:hello", "en") == "hello"
     assert prompts.text_of("jingle", "en") == prompts.text_of("nothing", "en") == ""
+
+
+def test_lists_that_are_nested_too_deeply_are_refused():
+    for depth in (150, 2000):
+        _, report = parse_table(f"x = {'[' * depth}{']' * depth}\n", "prompts.toml")
+        assert "this is not TOML: it is nested too deeply" in str(report.findings[0])

@@ -24,7 +24,7 @@ from sipcc.ivr.flows.model import NODE_NAME, SPECIAL, Flow, FlowHead, Node, Phra
 from sipcc.ivr.flows.phrases import plain
 from sipcc.reading.convert import convert_table, did_you_mean, shown
 from sipcc.reading.findings import Finding, Report
-from sipcc.reading.lines import KeyLines, Path
+from sipcc.reading.lines import KeyLines, Path, too_deep
 
 NODES: Mapping[str, type[Node]] = {
     str(kind.__struct_config__.tag): kind
@@ -43,6 +43,7 @@ Prepare: TypeAlias = Callable[[Any, Report], Any]
 MAX_NODES = 5000
 """Nodes of one flow; nobody could look after more."""
 
+_DEEP = "it is nested too deeply"
 _TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -96,6 +97,8 @@ def parse_flow(
     """The flow in `text`, None with mistakes; and what is wrong with it."""
     report = Report(file)
     data = _json(text, report) if is_json else _toml(text, report)
+    if not report.failed and too_deep(data):
+        _unreadable(report, "JSON" if is_json else "TOML", _DEEP, 1, 1)
     if report.failed:
         return None, report
     lines = KeyLines(text, json=is_json)
@@ -211,7 +214,7 @@ def _json(text: str, report: Report) -> Any:
     except json.JSONDecodeError as error:
         place, message = (error.lineno, error.colno), error.msg
     except RecursionError:
-        place, message = (1, 1), "it is nested too deeply"
+        place, message = (1, 1), _DEEP
     _unreadable(report, "JSON", message, *place)
     return None
 
@@ -222,7 +225,7 @@ def _toml(text: str, report: Report) -> Any:
     except tomllib.TOMLDecodeError as error:
         match = _TOML_PLACE.fullmatch(str(error))
     except RecursionError:
-        _unreadable(report, "TOML", "it is nested too deeply", 1, 1)
+        _unreadable(report, "TOML", _DEEP, 1, 1)
         return None
     line = int(match[2]) if match and match[2] else text.count("\n") + 1
     column = int(match[3]) if match and match[3] else 1

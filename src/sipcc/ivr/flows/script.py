@@ -216,7 +216,7 @@ def _seconds(text: str) -> float:
 def _value(text: str) -> Answer:
     try:
         value: Answer = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         if re.fullmatch(r"[\w.:@/+ -]+", text):
             return text
         raise ValueError(f"{text!r} is neither a word nor a value of TOML, as {{level=3}} is one") from None
