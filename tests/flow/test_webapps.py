@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, CONFIG, MUSIC_HZ, WELCOME_HZ, Centre
 from tests.unit.ivr.hooks.webapp import App
 
@@ -304,6 +305,33 @@ async def test_a_stream_to_an_address_inside_is_refused(tmp_path: Path) -> None:
     assert decided.why.startswith("refused:")
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        {"verb": "play", "url": "http://169.254.169.254/x.wav"},
+        {**GATHER, "play": {"url": "http://10.1.2.3/x.wav"}},
+        {"verb": "dial", "target": [{"type": "user", "name": "1002"}], "dialMusic": "http://[::1]/x.wav"},
+    ],
+)
+async def test_a_sound_at_an_address_inside_is_refused(tmp_path: Path, verb: dict[str, Any]) -> None:
+    net = Net({"/start": [verb]})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+    (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+    assert decided.why.startswith("refused:")
+
+
+async def test_a_sound_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
+    verbs = [{"verb": "play", "url": url} for url in ("/gone.wav", "prompt:welcome")]
+    net = Net({"/start": verbs})
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.hangup()
+
+
 async def test_dialling_somebody_who_is_busy_is_told_of(tmp_path: Path) -> None:
     dial = {"verb": "dial", "target": [{"type": "user", "name": "1002"}], "actionHook": "/over"}
     net = Net({"/start": [dial], "/over": [{"verb": "play", "url": "prompt:welcome"}]})
@@ -334,4 +362,5 @@ async def test_a_queue_that_is_not_there_leads_to_the_fallback(tmp_path: Path) -
         await caller.hears(MUSIC_HZ)
         await caller.hangup()
     (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+    assert decided.why.startswith("unreadable: $[0].name: ")
     assert "nowhere" in decided.why

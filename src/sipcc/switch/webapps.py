@@ -85,7 +85,7 @@ def _page(url: str) -> str:
 
 
 async def _permit(fetcher: HttpFetcher, url: str) -> None:
-    """Refuse a stream that leads to where nothing may be fetched."""
+    """Refuse a stream or sound that leads to where nothing may be fetched."""
     from sipcc.ivr.fetch import FetchError
     from sipcc.ivr.fetchhttp import resolve
     from sipcc.ivr.hooks.door import HookFailed
@@ -96,5 +96,7 @@ async def _permit(fetcher: HttpFetcher, url: str) -> None:
         fetcher.guard.check_url(url, parts.scheme, host, port, parts.path or "/")
         for address in await resolve(host, port):
             fetcher.guard.check_address(host, port, address)
-    except (FetchError, OSError, ValueError) as error:
+    except (FetchError, ValueError) as error:
         raise HookFailed("refused", str(error)) from None
+    except OSError as error:
+        raise HookFailed("unreachable", f"{host}: {error}") from None

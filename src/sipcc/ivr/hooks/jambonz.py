@@ -258,7 +258,8 @@ def _enqueue(written: verbs.Enqueue, at: str, choose: Choose) -> model.Verb:
     # with jambonz the lowest goes first and who has none goes last; with us it is the highest
     priority = None if written.priority is None else max(0, LAST - written.priority)
     step = steps.Enqueue(queue=written.name, priority=priority)
-    queued = model.Enqueue(step=step, hook=hook_of(written.action_hook), wait_hook=hook_of(written.wait_hook))
+    hook, wait_hook = hook_of(written.action_hook), hook_of(written.wait_hook)
+    queued = model.Enqueue(step=step, at=f"{at}.name", hook=hook, wait_hook=wait_hook)
     return lambda defaults: queued
 
 

@@ -134,6 +134,8 @@ class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller wait in a queue."""
 
     step: steps.Enqueue
+    at: str
+    """Its place in the answer."""
     hook: Hook | None = None
     wait_hook: Hook | None = None
     """Says what the caller hears while it waits, again and again; without one it is the queue's music."""

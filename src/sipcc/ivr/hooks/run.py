@@ -15,7 +15,7 @@ import msgspec
 
 from sipcc.call.destination import Destination
 from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
-from sipcc.errors import CallEnded, SipccError
+from sipcc.errors import CallEnded, ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.commands import Commands
@@ -23,7 +23,7 @@ from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
-from sipcc.ivr.hooks.sounds import hidden, mute, placed
+from sipcc.ivr.hooks.sounds import hidden, mute, placed, sources
 from sipcc.ivr.hooks.waiting import Lines
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
@@ -63,7 +63,7 @@ class Runner:
             account: The account that the application is told of.
             application: Its name.
             on_failed: Told when it fails, with one word for how, and why.
-            permit: Raises HookFailed for the URL of a stream that must not be opened; None takes all.
+            permit: Raises HookFailed for a URL that must not be opened, of a stream or sound; None takes all.
             desk: Who waits in queues, for applications that take them out; None for nobody else.
             secret_keys: Whether answers by keys are shown nowhere.
         """
@@ -309,7 +309,7 @@ class Runner:
 
     async def _play(self, say: model.Say) -> steps.Played:
         """Say it as often as it is wanted; a limit counts for all of it."""
-        prompts, left, until = self._here(say.prompts), say.times or None, None
+        prompts, left, until = await self._here(say.prompts), say.times or None, None
         if say.limit is not None:
             until = self._session.now() + say.limit
         total = 0.0
@@ -331,7 +331,7 @@ class Runner:
         """Say something that keys or speech break off and answer."""
         bargein = model.bargein_of(by.keys, by.speech)
         prompts = tuple(
-            msgspec.structs.replace(prompt, bargein=bargein) for prompt in self._here(say.prompts)
+            msgspec.structs.replace(prompt, bargein=bargein) for prompt in await self._here(say.prompts)
         )
         step = steps.Gather(
             prompts=prompts * (say.times or 100),
@@ -348,7 +348,7 @@ class Runner:
 
     async def _ask(self, ask: model.Ask) -> Program | None:
         await self._answer()
-        step = msgspec.structs.replace(ask.step, prompts=self._here(ask.step.prompts))
+        step = msgspec.structs.replace(ask.step, prompts=await self._here(ask.step.prompts))
         if self._secret_keys:
             secret = msgspec.structs.replace(step.collect, secret=True)
             step = msgspec.structs.replace(step, collect=secret)
@@ -379,7 +379,7 @@ class Runner:
         self._tag(dial.tags)
         if dial.answer_first:
             await self._answer()
-        step = msgspec.structs.replace(dial.step, waiting=self._here(dial.step.waiting))
+        step = msgspec.structs.replace(dial.step, waiting=await self._here(dial.step.waiting))
         result = await self._session.transfer(step)
         return await self._hook(dial.hook, model.Dialled(step, result))
 
@@ -391,6 +391,8 @@ class Runner:
         except CallEnded:
             await self._aside(enqueue.hook, model.Queued(queue, None))
             raise
+        except (ConfigError, LocalProtocolError) as error:
+            raise BadAnswer(enqueue.at, str(error)) from error
         if left.to and enqueue.hook is None:  # the queue's own settings say where its callers go then
             await self._go(left.to)
         return await self._hook(enqueue.hook, model.Queued(queue, left))
@@ -423,8 +425,17 @@ class Runner:
             await self._go(result.to)
         return await self._hook(stream.hook, result)
 
-    def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
-        return placed(prompts, self._door.absolute)
+    async def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
+        """`prompts` with absolute URLs; raises HookFailed for one of a sound that must not be fetched."""
+        prompts = placed(prompts, self._door.absolute)
+        if self._permit is not None:
+            for url in sources(prompts):
+                try:
+                    await self._permit(url)
+                except HookFailed as failed:
+                    if failed.kind == "refused":  # what only cannot be had is left out
+                        raise
+        return prompts
 
     async def _gather(self, step: steps.Gather) -> steps.Gathered:
         return await self._session.gather(hidden(step) if self._secret_keys else step)

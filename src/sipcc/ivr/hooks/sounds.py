@@ -112,6 +112,12 @@ def _placed(item: Spoken, absolute: Callable[[str], str]) -> Spoken:
     return msgspec.structs.replace(item, source=url, fallback=fallback)
 
 
+def sources(prompts: tuple[Prompt, ...]) -> list[str]:
+    """The URLs of sounds in `prompts` in whose place nothing else would be heard."""
+    items = (item for prompt in prompts for item in prompt.items)
+    return list(dict.fromkeys(item.source for item in items if isinstance(item, Audio) and not item.fallback))
+
+
 def mute(prompts: tuple[Prompt, ...], limit: float) -> Gather:
     """Prompts that nothing cuts but time."""
     return Gather(

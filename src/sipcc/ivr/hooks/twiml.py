@@ -346,7 +346,7 @@ def _enqueue(element: Element) -> list[Action]:
         raise element.wrong("the queue has no name")
     wait = _hook(element, "waitUrl", "waitUrlMethod")
     step = steps.Enqueue(queue=element.own_text)
-    return [model.Enqueue(step=step, hook=_hook(element), wait_hook=wait)]
+    return [model.Enqueue(step=step, at=element.at, hook=_hook(element), wait_hook=wait)]
 
 
 def _leave(element: Element) -> list[Action]:
