@@ -387,7 +387,17 @@ async def _builtin(machine: Machine, uri: str, language: str) -> Source:
     except GrammarError as error:
         if free and kind in spoken.SPOKEN:
             return Free(kind, None)
-        raise Thrown("error.unsupported.builtin", str(error)) from None
+        raise Thrown(_refusal(name, kind, language), str(error)) from None
+
+
+def _refusal(name: str, kind: str, language: str) -> str:
+    """The event for a built-in grammar that cannot be had: wrong parameters are a bad URI (Appendix P)."""
+    try:
+        builtin(f"{SCHEME}dtmf/{name}", language)
+    except GrammarError:
+        if kind in FREE or kind == "boolean":
+            return "error.badfetch"
+    return "error.unsupported.builtin"
 
 
 FREE: Final = spoken.SPOKEN | {"digits", "phone"}

@@ -267,3 +267,26 @@ def test_the_constants_and_exceptions_of_the_document_object_model(expression: s
 def test_a_variable_may_be_called_as_the_class_of_nodes() -> None:
     body = "<var name='Node' expr='3'/><form><data name='d' src='d.xml'/><block><exit expr='Node'/></block></form>"
     assert value(body, more={"d.xml": "<a/>"}) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("digits?minlength=5;maxlength=2", BAD),
+        ("digits?length=5;maxlength=2", BAD),
+        ("digits?length=x", BAD),
+        ("boolean?y=1;n=1", BAD),
+        ("colour", "error.unsupported.builtin"),
+    ],
+)
+def test_a_built_in_grammar_with_wrong_parameters(kind: str, event: str) -> None:
+    """Appendix P; one that is not known is not supported."""
+    caught = "<form><catch><exit expr='_event'/></catch>"
+    assert value(f"{caught}<field name='f' type='{kind}'/></form>") == event
+    assert value(f"{caught}<field name='f'><grammar src='builtin:dtmf/{kind}'/></field></form>") == event
+
+
+def test_parameters_that_a_type_does_not_know_are_ignored() -> None:
+    """§2.3.1.2."""
+    body = "<form><field name='f' type='digits?colour=1'/><block><exit expr='f'/></block></form>"
+    assert value(body, ["keys 12#"]) == "12"
