@@ -54,7 +54,8 @@ def _source(document: str) -> tuple[str, dict[str, Any]]:
 
 
 def _report(done: Simulation) -> str:
-    lines = [f"{note.what:<8} {note.text}{_more(note)}".rstrip() for note in done.notes]
+    notes = [done.secrets.masked_note(note) for note in done.notes]
+    lines = [f"{note.what:<8} {note.text}{_more(note)}".rstrip() for note in notes]
     assert done.exit is not None
     ended = done.exit
     lines.append(f"{ended.reason:<8} {ended.event} {ended.message}".rstrip())
@@ -72,26 +73,32 @@ def _shown(done: Simulation) -> str:
     assert done.exit is not None
     from sipcc.ivr.js import Undefined
 
-    value: object = done.exit.values or done.exit.value
-    return "undefined" if isinstance(value, Undefined) else msgspec.json.encode(value).decode()
+    value: Any = done.exit.values or done.exit.value
+    if isinstance(value, Undefined):
+        return "undefined"
+    shown = msgspec.json.decode(msgspec.json.encode(value))
+    return msgspec.json.encode(done.secrets.masked_value(shown)).decode()
 
 
-def _as_json(done: Simulation) -> bytes:
+def _as_json(done: Simulation) -> str:
     from sipcc.ivr.js import Undefined
 
     assert done.exit is not None
     value = done.exit.value
-    return msgspec.json.encode(
-        {
-            "prompts": done.prompts,
-            "logs": done.logs,
-            "events": done.events,
-            "visited": done.visited,
-            "requests": [request.target for request in done.requests],
-            "reason": done.exit.reason,
-            "event": done.exit.event,
-            "message": done.exit.message,
-            "value": None if isinstance(value, Undefined) else value,
-            "seconds": round(done.seconds, 3),
-        }
-    )
+    found = {
+        "prompts": done.prompts,
+        "logs": done.logs,
+        "events": done.events,
+        "visited": done.visited,
+        "requests": [request.target for request in done.requests],
+        "reason": done.exit.reason,
+        "event": done.exit.event,
+        "message": done.exit.message,
+        "value": None if isinstance(value, Undefined) else value,
+    }
+    seconds = {"seconds": round(done.seconds, 3)}
+    told = {
+        name: done.secrets.masked_value(what)
+        for name, what in msgspec.json.decode(msgspec.json.encode(found)).items()
+    }
+    return msgspec.json.encode({**told, **seconds}).decode()

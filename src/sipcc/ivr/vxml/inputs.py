@@ -20,6 +20,7 @@ from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, number
 from sipcc.ivr.vxml.scope import Place
+from sipcc.ivr.vxml.secrets import stars
 from sipcc.ivr.vxml.signals import Note
 
 _MODES: Final = frozenset({"dtmf", "voice"})
@@ -73,17 +74,29 @@ async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
         raise Thrown("noinput")
     if gathered.outcome == "toolong":
         raise Thrown("maxspeechtimeout")
+    if step.collect.secret:
+        _keep_secret(machine, gathered)
     results = _results(machine, place, gathered, grammars)
+    if step.collect.secret:
+        for result in results:
+            machine.secrets.add(result.interpretation)
     best: list[Json] = [{**result.about, "interpretation": result.interpretation} for result in results]
     if not best or gathered.outcome == "nomatch":
         results, best = [], [{**_nothing(gathered), "interpretation": None}]
     machine.engine.build(application, "lastresult$", LAST_RESULT, best)
     about = results[0].about if results else _nothing(gathered)
     details: dict[str, object] = {"mode": about["inputmode"], "confidence": about["confidence"]}
-    machine.note(Note(what="result" if results else "nomatch", text=str(about["utterance"]), details=details))
+    said = str(about["utterance"])
+    text = stars(said) if step.collect.secret else said
+    machine.note(Note(what="result" if results else "nomatch", text=text, details=details))
     if not results:
         raise Thrown("nomatch")
     return results[0]
+
+
+def _keep_secret(machine: Machine, gathered: Gathered) -> None:
+    for text in (gathered.keys, *(heard.text for heard in gathered.heard)):
+        machine.secrets.add(text)
 
 
 def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gather:

@@ -26,6 +26,7 @@ from sipcc.ivr.vxml.machine import Machine, Waiter
 from sipcc.ivr.vxml.navigate import arrival_at, load_script
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.scope import Application, Context, Place
+from sipcc.ivr.vxml.secrets import Secrets
 from sipcc.ivr.vxml.signals import Arrival, Exit, Finish, Jump, NextItem, Note
 
 
@@ -38,6 +39,8 @@ class Setup(msgspec.Struct, kw_only=True):
     """Defaults in place of VoiceXML's."""
     note: Callable[[Note], None] = lambda note: None
     waiter: Waiter | None = None
+    secrets: Secrets = msgspec.field(default_factory=Secrets)
+    """Of one session; what is noted is without them."""
     connection: Mapping[str, Json] = {}
     """More of ``session.connection``."""
 
@@ -65,6 +68,7 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
         limits=setup.limits,
         properties=setup.properties,
         note=setup.note,
+        secrets=setup.secrets,
         **waiter,
     )
     machine.run_context = lambda context, arrival, given: _run(machine, context, arrival, given)
@@ -76,7 +80,7 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
             await _run(machine, context, arrival, {})
         except Finish as end:
             await _say_goodbye(machine)
-            return _told(machine, end.exit)
+            return setup.secrets.masked_exit(_told(machine, end.exit))
         except CallEnded:
             return Exit(reason="hangup")
         raise AssertionError("a context ends by a signal")

@@ -20,6 +20,7 @@ from sipcc.ivr.vxml.limits import Limits
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import DEFAULTS, seconds
 from sipcc.ivr.vxml.scope import Context, Place
+from sipcc.ivr.vxml.secrets import Secrets
 from sipcc.ivr.vxml.signals import Arrival, Exit, Finish, Note
 
 _T = TypeVar("_T")
@@ -60,6 +61,7 @@ class Machine:
         properties: Mapping[str, str],
         note: Callable[[Note], None],
         waiter: Waiter = _silently,
+        secrets: Secrets | None = None,
     ) -> None:
         self.session = session
         self.fetcher = fetcher
@@ -68,7 +70,8 @@ class Machine:
         self.engine = Engine(limits.script)
         self.session_scope: Scope = self.engine.scope("session")
         self.properties = {**DEFAULTS, **properties}
-        self.note = note
+        self._note = note
+        self.secrets = Secrets() if secrets is None else secrets
         self.waiter = waiter
         self.queue: list[Queued] = []
         self.final = False
@@ -82,6 +85,10 @@ class Machine:
         """Grammars that were loaded, by their elements and URLs."""
         self._steps = 0
         self._final_at = 0.0
+
+    def note(self, what: Note) -> None:
+        """Tell whoever watches; what was answered in secret is masked."""
+        self._note(self.secrets.masked_note(what))
 
     # -- limits --------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from sipcc.ivr.vxml.platform import (
     fetcher_of,
     told,
 )
+from sipcc.ivr.vxml.secrets import Secrets, stars
 from sipcc.ivr.vxml.signals import Exit, Note
 
 
@@ -92,6 +93,8 @@ class Simulation:
         """Everything that happened, in its order; ``say`` and ``does`` are the platform's."""
         self.requests: list[FetchRequest] = []
         """Everything that was asked for by URL."""
+        self.secrets = Secrets()
+        """What was answered to fields with ``sipcc.secret``; notes that came later have asterisks for it."""
         self.exit: Exit | None = None
         """How it ended; None while it waits."""
         self.waiting: Waiting = ""
@@ -107,6 +110,7 @@ class Simulation:
             note=self.notes.append,
             connection=connection or {},
             waiter=self._session.meanwhile,
+            secrets=self.secrets,
         )
         self._program: Coroutine[Any, Any, Exit] = interpret(self._session, self._fetcher, url, setup)
         self._go_on(None)
@@ -168,8 +172,18 @@ class Simulation:
             raise NotWaiting(f"the document is over: {self.exit.reason}")
         if isinstance(deed, TransferEnds) and self.waiting != "transfer":
             raise NotWaiting(f"the document waits for {self.waiting}, not for a transfer")
-        self.notes.append(Note(what="does", text=told(deed)))
+        self.notes.append(Note(what="does", text=told(self._shown(deed))))
         self._go_on(deed)
+
+    def _shown(self, deed: Deed) -> Deed:
+        """The deed as notes may have it."""
+        step = self.question
+        if isinstance(step, Gather) and step.collect.secret:
+            if isinstance(deed, Pressed):
+                return Pressed(keys=stars(deed.keys))
+            if isinstance(deed, Said):
+                return Said(text=stars(deed.text))
+        return deed
 
     def _go_on(self, deed: Deed | None) -> None:
         try:

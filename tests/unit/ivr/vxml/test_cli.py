@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from sipcc.cli.main import main
@@ -78,3 +79,26 @@ def test_documents_over_http(tmp_path: Path) -> None:
         server.server_close()
     found = json.loads(result.output)
     assert (found["reason"], found["value"]) == ("exit", "caller=7"), found
+
+
+SECRET = """<vxml version="2.1"><form><property name="sipcc.secret" value="true"/>
+<field name="pin" type="digits?length=4"><prompt>Your PIN.</prompt>
+<filled><log label="audit">pin is <value expr="pin"/></log><prompt>You typed <value expr="pin"/>.</prompt>
+<if cond="pin == '9999'"><throw event="error.made.up" messageexpr="'no ' + pin"/></if>
+<exit expr="[+pin]"/></filled></field></form></vxml>"""
+
+
+@pytest.mark.parametrize("pin", ["4321", "9999"])
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_secrets_are_masked(tmp_path: Path, pin: str, more: tuple[str, ...]) -> None:
+    _, told = run(tmp_path, "--do", f"keys {pin}", *more, document=SECRET)
+    assert pin not in told
+    assert "pin is ****" in told
+    assert not more or json.loads(told)["logs"] == ["audit: pin is ****"]
+
+
+def test_a_secret_of_few_keys_is_masked_where_it_is_answered(tmp_path: Path) -> None:
+    document = SECRET.replace("length=4", "length=2")
+    _, told = run(tmp_path, "--do", "keys 43", document=document)
+    assert "does     keys **\n" in told
+    assert "result   **  " in told

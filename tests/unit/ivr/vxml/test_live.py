@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tests.unit.ivr.vxml.documents import BASE, vxml
 
-from sipcc.ivr.fetch import Fetched, FetchRequest
+from sipcc.ivr.fetch import Fetched, FetchRequest, FolderFetcher
+from sipcc.ivr.flows.script import keys
 from sipcc.ivr.sim import SimSession
 from sipcc.ivr.steps import Audio, Played, Prompt
 from sipcc.ivr.vxml.documents import Library
@@ -79,3 +80,19 @@ async def test_a_slow_fetch_has_its_sound_again_and_again() -> None:
 async def test_a_sound_that_began_is_heard_for_a_while() -> None:
     _, took = await fetched(3)
     assert took == 7, "two seconds of delay, and five at least"
+
+
+async def test_what_was_typed_in_secret_is_in_no_log() -> None:
+    """Neither in what a document logs, nor in messages of errors, nor in how the session ended."""
+    body = (
+        '<form><property name="sipcc.secret" value="true"/><field name="pin" type="digits?length=4"><filled>'
+        '<log>pin is <value expr="pin"/></log><throw event="error.made.up" messageexpr="\'no \' + pin"/>'
+        "</filled></field></form>"
+    )
+    session = SimSession(script=keys("4321"))
+    fetcher = FolderFetcher({BASE + "start.vxml": vxml(body)})
+    ended = await run(session, fetcher, BASE + "start.vxml", VxmlSettings(), Library())
+    assert ended.message.endswith("no ****")
+    assert any("vxml.log text=pin is ****" in line.text for line in session.lines), session.lines
+    assert any("vxml.error" in line.text for line in session.lines)
+    assert not [line for line in session.lines if "4321" in line.text]
