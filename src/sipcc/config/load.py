@@ -244,7 +244,8 @@ def _toml(text: str, report: Report) -> dict[str, Any] | None:
     except RecursionError:
         pass
     except tomllib.TOMLDecodeError as error:
-        return _no_toml(text, str(error), report)
+        _no_toml(text, str(error), report)
+        return None
     report.error((), "this is not TOML: it is nested too deeply", "take out some of the brackets")
     return None
 
