@@ -43,9 +43,30 @@ def option_faults(options: Iterable[str]) -> Iterator[OptionFault]:
             yield OptionFault("terminator", written, message, hint)
 
 
+def rings(following: Mapping[str, str]) -> list[list[str]]:
+    """All circles, both ends named; each begins at the one of its members that `following` names first."""
+    order = {name: index for index, name in enumerate(following)}
+    seen: set[str] = set()
+    found = []
+    for start in following:
+        way: dict[str, int] = {}
+        place: str | None = start
+        while place is not None and place not in seen:
+            seen.add(place)
+            way[place] = len(way)
+            place = following.get(place)
+        if place is not None and place in way:
+            ring = list(way)[way[place] :]
+            first = ring.index(min(ring, key=order.__getitem__))
+            found.append([*ring[first:], *ring[:first], ring[first]])
+    return sorted(found, key=lambda ring: order[ring[0]])
+
+
 def circle(following: Mapping[str, str], start: str) -> list[str]:
     """The way from `start` round to itself, both ends named; empty when it does not come back there."""
-    way = [start]
-    while (place := following.get(way[-1])) is not None and place not in way:
-        way.append(place)
+    way = {start: start}
+    place = following.get(start)
+    while place is not None and place not in way:
+        way[place] = place
+        place = following.get(place)
     return [*way, start] if place == start else []

@@ -7,6 +7,7 @@ and array element. It decides nothing about validity.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -59,6 +60,7 @@ class KeyLines:
     def __init__(self, text: str, *, json: bool = False) -> None:
         self._text = text
         self._at = 0
+        self._ends = [match.start() for match in re.finditer("\n", text)]
         self._sign = ":" if json else "="
         self._places: dict[Path, Place] = {}
         self._arrays: dict[Path, int] = {}
@@ -175,8 +177,9 @@ class KeyLines:
 
     def _note(self, path: Path, at: int | None = None) -> None:
         at = self._at if at is None else at
-        column = at - self._text.rfind("\n", 0, at)
-        self._places.setdefault(path, Place(self._text.count("\n", 0, at) + 1, column))
+        line = bisect_left(self._ends, at)
+        start = self._ends[line - 1] + 1 if line else 0
+        self._places.setdefault(path, Place(line + 1, at - start + 1))
 
     def _skip(self, pattern: re.Pattern[str]) -> bool:
         match = pattern.match(self._text, self._at)

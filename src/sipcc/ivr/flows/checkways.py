@@ -11,7 +11,7 @@ from sipcc.ivr.flows.connecting import Transfer
 from sipcc.ivr.flows.model import SPECIAL
 from sipcc.ivr.flows.nodes import Lookup, Menu, Survey
 from sipcc.ivr.flows.ways import Way, Ways
-from sipcc.ivr.optionfaults import circle
+from sipcc.ivr.optionfaults import rings
 
 _GONE: Final = ("exits.abandoned", "exits.short_abandoned")
 """Ways that only callers take who have hung up."""
@@ -83,14 +83,10 @@ def circles(view: View) -> Iterator[Fault]:
     for ring in _rings(dead):
         message = f"the call goes round without input or delay: {' > '.join([*ring, ring[0]])}"
         yield Fault("E05", ring[0], (), message, hint)
-    silent = _silent(view.ways)
-    told: set[str] = set()
-    for name in silent:
-        way = [] if name in told else circle(silent, name)
-        told.update(way)
-        if way and any(view.ways.node(each).asks for each in way):
+    for way in rings(_silent(view.ways)):
+        if any(view.ways.node(each).asks for each in way):
             message = f"a silent caller goes round for ever: {' > '.join(way)}"
-            yield Fault("E05", name, (), message, "let one of the ways lead to a person, or hang up")
+            yield Fault("E05", way[0], (), message, "let one of the ways lead to a person, or hang up")
 
 
 def _quick(view: View) -> dict[str, list[str]]:

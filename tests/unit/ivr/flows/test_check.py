@@ -2,12 +2,14 @@
 
 import os
 import re
+from itertools import pairwise
 
 import pytest
 
 from sipcc.ivr.flows.check import Defect, check_flows
 from sipcc.ivr.flows.load import parse_flow
 from sipcc.ivr.flows.model import Flow
+from sipcc.ivr.optionfaults import rings
 
 from . import flowmaker
 
@@ -81,3 +83,30 @@ def test_a_survey_of_the_configuration_where_nobody_is_left():
     assert alone(flow) == []
     flow, _ = parse_flow(text + 'exits = {abandoned = "survey:csat"}\n', "a")
     assert [(each.code, each.at) for each in alone(flow)] == [("W21", "a.a.exits.abandoned")]
+
+
+class Counting(dict[str, str]):
+    """Counts how often somebody goes on in it."""
+
+    steps = 0
+
+    def get(self, key, default=None):
+        Counting.steps += 1
+        return super().get(key, default)
+
+
+def test_circles_are_found_with_each_step_gone_once():
+    long = [f"n{index}" for index in range(2000)]
+    following = Counting({**dict(pairwise(long)), "c": "b", "b": "a", "a": "b", "d": "d", "n1999": "gone"})
+    Counting.steps = 0
+    assert rings(following) == [["b", "a", "b"], ["d", "d"]]
+    assert Counting.steps <= len(following) + 1
+
+
+def test_a_long_chain_is_checked_like_a_short_one():
+    nodes = "".join(
+        f'[nodes.n{index}]\ntype = "say"\nprompt = "welcome"\nthen = "n{index + 1}"\n'
+        for index in range(2000)
+    )
+    flow, _ = parse_flow(f'{nodes}[nodes.n2000]\ntype = "goto"\nto = "queue:sales"\n', "a")
+    assert alone(flow) == []
