@@ -82,6 +82,8 @@ async def test_callers_go_elsewhere_until_it_is_over(tmp_path: Path) -> None:
         await until(lambda: bool(api.centre.told("NodeEntered")))
         await caller.hangup()
         await api.post("/flows/shop/override", order("o2", to="hangup"))
+        spoken = await api.post("/flows/shop/override", order("o3", prompt="We are closed today."))
+        assert spoken.json()["override"]["prompt"] == "We are closed today."
         cleared = await api.post("/flows/shop/clear", {"request_id": "c1"})
         assert cleared.json()["override"] is None
 
@@ -93,6 +95,10 @@ REFUSED: list[tuple[str, dict[str, object], str, int]] = [
     ("/flows/shop/override", order("r", to="queue:none"), "admin", 409),
     ("/flows/shop/override", order("r", to="nowhere"), "admin", 409),
     ("/flows/shop/override", order("r", to="flow:shop"), "admin", 409),
+    ("/flows/shop/override", order("r", prompt="nosuchprompt"), "admin", 409),
+    ("/flows/shop/override", order("r", prompt="nosuchprompt", to="hangup"), "admin", 409),
+    ("/flows/shop/override", order("r", prompt="cost {caller} {nothere} {"), "admin", 409),
+    ("/flows/shop/override", order("r", prompt="  "), "admin", 409),
     ("/flows/shop/override", {**order("r", to="hangup"), "seconds": 4e7}, "admin", 409),
     ("/flows/shop/override", {**order("r", to="hangup"), "seconds": -1}, "admin", 400),
     ("/flows/shp/clear", {"request_id": "r"}, "admin", 404),

@@ -28,7 +28,7 @@ from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.steps import Stream
+from sipcc.ivr.steps import Named, Stream
 from sipcc.switch.missing import missing
 from sipcc.switch.openinghours import LONGEST_S
 
@@ -208,13 +208,15 @@ class FlowDesk:
 
         Raises:
             UnknownFlow: there is none of that name.
-            LocalProtocolError: it says nothing, leads nowhere, or lasts too long.
+            LocalProtocolError: it says nothing, leads nowhere, or lasts too long; or the prompt is not there.
         """
         flow = self._flow(name)
         if not prompt and not to:
             raise LocalProtocolError("an override has a prompt, a destination, or both")
         if not 0 < seconds <= LONGEST_S:
             raise LocalProtocolError(f"an override ends in the future, at most {LONGEST_S:.0f} s from now")
+        if prompt:
+            self._check_heard(flow, prompt)
         if to:
             self._check(name, to)
         made = FlowOverride(prompt=prompt, to=to, until=round(self._wall() + seconds, 3), by=by)
@@ -316,6 +318,17 @@ class FlowDesk:
             self._switch.handler_of(destination)
         except ConfigError as error:
             raise LocalProtocolError(str(error)) from error
+
+    def _check_heard(self, flow: Playable, prompt: str) -> None:
+        if "{" in prompt or "}" in prompt:
+            raise LocalProtocolError("an override has no values: write the text without { and }")
+        [said] = heard((prompt,))
+        name = said.name if isinstance(said, Named) else f"text:{prompt}"
+        catalogue = self._switch.prompts
+        languages = flow.head.languages or (self._switch.config.ivr.language,)
+        lacking = [missing for language in languages for missing in catalogue.missing((name,), language)]
+        if len(lacking) == len(languages):  # a prompt in another language is better than none
+            raise LocalProtocolError(lacking[0].message)
 
     def _told(self, name: str, made: FlowOverride) -> None:
         self._switch.bus.emit(
