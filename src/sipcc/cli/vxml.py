@@ -32,12 +32,20 @@ def vxml(
     `transfer busy`. After it the caller is silent, and hangs up at last. The exit code is 1 when the document
     failed.
     """
-    from sipcc.ivr.vxml import simulate
+    from sipcc.ivr.vxml import NotWaiting, simulate
+    from sipcc.ivr.vxml.simulation import read_deed
 
     deeds = [line for line in (script.read().splitlines() if script is not None else []) if line.strip()]
     url, source = _source(document)
-    with quiet():
-        done = simulate(url, [*deeds, *lines], language=language, caller=caller, **source)
+    try:
+        script_deeds = [read_deed(line) for line in (*deeds, *lines)]
+    except ValueError as error:
+        raise click.UsageError(f"the script cannot be read: {error}") from None
+    try:
+        with quiet():
+            done = simulate(url, script_deeds, language=language, caller=caller, **source)
+    except NotWaiting as error:
+        raise click.UsageError(f"the script does not fit the document: {error}") from None
     click.echo(_as_json(done) if as_json else _report(done))
     assert done.exit is not None  # simulate comes to an end
     sys.exit(1 if done.exit.reason in ("error", "limit") else 0)

@@ -303,6 +303,8 @@ _TRANSFERS: Final = {
     "maxtime_disconnect": "max_time",
     "connected": "answered",
 }
+OUTCOMES: Final = _CUT | _TRANSFERS.keys()
+"""How a transfer may come out; a SIP status is one too."""
 
 
 def _judged(gathered: Gathered, others: tuple[Heard, ...], step: Gather) -> Gathered:

@@ -19,6 +19,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sipcc.call.digits import KEYS
 from sipcc.ivr.fetch import Content, Fetcher, FetchRequest
 from sipcc.ivr.js import Json, Undefined
 from sipcc.ivr.steps import Gather, Record, Transfer
@@ -26,6 +27,7 @@ from sipcc.ivr.vxml.documents import Library
 from sipcc.ivr.vxml.interpreter import Setup, interpret
 from sipcc.ivr.vxml.limits import Limits, ParseLimits
 from sipcc.ivr.vxml.platform import (
+    OUTCOMES,
     Caller,
     Deed,
     FetchFunction,
@@ -171,7 +173,8 @@ class Simulation:
         if self.exit is not None:
             raise NotWaiting(f"the document is over: {self.exit.reason}")
         if isinstance(deed, TransferEnds) and self.waiting != "transfer":
-            raise NotWaiting(f"the document waits for {self.waiting}, not for a transfer")
+            wanted = "an answer" if self.waiting == "input" else "a recording"
+            raise NotWaiting(f"{told(deed)!r}: the document waits for {wanted}, not for a transfer")
         self.notes.append(Note(what="does", text=told(self._shown(deed))))
         self._go_on(deed)
 
@@ -251,6 +254,10 @@ def simulate(
         deeds: What happens at each question. A text is said; ``"keys 12#"`` presses, ``"silence"`` waits,
             ``"hangup"`` hangs up, ``"transfer busy"`` is the outcome of a transfer.
         more: As for `Simulation`.
+
+    Raises:
+        NotWaiting: a transfer comes out where there is none.
+        ValueError: a line cannot be done.
     """
     simulation = Simulation(url, **more)
     for deed in deeds:
@@ -274,12 +281,24 @@ PATIENCE: Final = 10
 
 
 def read_deed(text: str) -> Deed:
-    """What a line of a script means."""
+    """What a line of a script means.
+
+    Raises:
+        ValueError: no telephone has such a key, or no transfer comes out so.
+    """
     word, _, rest = text.strip().partition(" ")
     if word == "keys" and rest:
-        return Pressed(keys="".join(rest.split()))
+        keys = "".join(rest.split())
+        if not KEYS.issuperset(keys):
+            raise ValueError(f"{keys!r} cannot be typed; keys are {''.join(sorted(KEYS))}")
+        return Pressed(keys=keys)
     if word == "transfer" and rest:
-        return TransferEnds(outcome=rest.strip())
+        outcome = rest.strip()
+        if outcome not in OUTCOMES and not outcome.isdigit():
+            raise ValueError(
+                f"{outcome!r} is no outcome of a transfer; {', '.join(sorted(OUTCOMES))} are known"
+            )
+        return TransferEnds(outcome=outcome)
     if not rest and word == "silence":
         return Silent()
     if not rest and word == "hangup":
