@@ -163,7 +163,7 @@ async def test_messages_are_there_after_a_restart_and_go_when_they_are_old(tmp_p
         assert sounds_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("said", [audio.silence(12.0), tone(700, 0.4)])
+@pytest.mark.parametrize("said", [audio.silence(12.0), audio.silence(4.0), tone(700, 0.4)])
 async def test_silence_and_a_hasty_hang_up_are_no_message(tmp_path: Path, said: Samples) -> None:
     async with centre_with(tmp_path) as api:
         call = await api.centre.carrier.call(BOX)
@@ -174,6 +174,20 @@ async def test_silence_and_a_hasty_hang_up_are_no_message(tmp_path: Path, said: 
         await call.hangup()
         await until(lambda: bool(api.centre.told("CallEndedEvent")))
         assert api.centre.told("VoicemailLeft") == []
+
+
+async def test_silence_that_a_key_ends_is_no_message_and_the_caller_is_told(tmp_path: Path) -> None:
+    async with centre_with(tmp_path) as api:
+        write_wav(tmp_path / "prompts" / "voicemail_not_saved.wav", tone(610.0, 0.5))
+        call = await api.centre.carrier.call(BOX)
+        call.media.be_silent()
+        await call.hears(BEEP_HZ)
+        await asyncio.sleep(4.0)
+        await call.press("#")
+        await call.hears(610.0)
+        await call.ended()
+        assert api.centre.told("VoicemailLeft") == []
+        assert sounds_in(tmp_path) == []
 
 
 async def test_an_owner_hears_its_messages_at_its_phone_by_keys_and_with_a_pin(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class MessageLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Silence at the beginning; None for no end by it."""
     terminators: str = "#"
     """Keys that end it."""
+    speech: bool = False
+    """Whether nothing is kept, however it ends, when nobody has spoken."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ async def record_message(call: Call, path: str, limits: MessageLimits) -> Messag
     """Record the caller of `call` to `path` from now on; hanging up is an end like any other.
 
     The key that ends it is not heard in the file, however it comes. What was typed before is forgotten. Of
-    a message without sound no file is left.
+    a message without sound no file is left; with `speech`, of one without speech neither.
     """
     taking = _Taking(call, path, limits)
     call.digits.flush()
@@ -136,7 +138,8 @@ class _Taking:
         finally:
             await loop.run_in_executor(None, _close, file)
         seconds = round(self._clock.frames * FRAME_S, 2)
-        if ended_by == "noinput" or not self._clock.frames:
+        silent = self._limits.speech and not self._clock.spoken
+        if ended_by == "noinput" or silent or not self._clock.frames:
             self._path.unlink(missing_ok=True)
             seconds = 0.0
         return Message(ended_by=ended_by, seconds=seconds, key=self._key)

@@ -39,6 +39,7 @@ async def record(session: LiveSession, step: Record) -> Recorded:
         final_silence=step.final_silence,
         timeout=step.timeout,
         terminators=step.terminators,
+        speech=step.speech,
     )
     message = await record_message(call, path, limits)
     size = await asyncio.get_running_loop().run_in_executor(None, _size_of, path)

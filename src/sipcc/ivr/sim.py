@@ -322,20 +322,20 @@ class SimSession(SimCall):
             if at <= deed_at:
                 self._now = at
                 if at < silent_at:
-                    return self._recorded(step, "max_time", began)
-                return self._recorded(step, "silence" if spoke else "noinput", began)
+                    return self._recorded(step, "max_time", began, spoke=spoke)
+                return self._recorded(step, "silence" if spoke else "noinput", began, spoke=spoke)
             self._now = deed_at
             deed = self._sim.take()
             if deed.what == "hangup":
-                return self._recorded(step, "hangup", began)
+                return self._recorded(step, "hangup", began, spoke=spoke)
             if deed.what == "down" and deed.key in step.terminators:
-                return self._recorded(step, "key", began, deed.key)
+                return self._recorded(step, "key", began, deed.key, spoke=spoke)
             if deed.what == "voice":
                 spoke, spoke_until = True, deed_at + deed.seconds
 
-    def _recorded(self, step: Record, ended_by: Any, began: float, key: str = "") -> Recorded:
-        if ended_by == "noinput":
-            return Recorded(ended_by="noinput")
+    def _recorded(self, step: Record, ended_by: Any, began: float, key: str = "", *, spoke: bool) -> Recorded:
+        if ended_by == "noinput" or (step.speech and not spoke):
+            return Recorded(ended_by=ended_by, key=key)
         seconds = self._now - began
         path = (step.path or "sim.wav") if seconds else ""
         return Recorded(

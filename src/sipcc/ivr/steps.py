@@ -204,6 +204,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Keys that end it; they are not in the file."""
     path: str = ""
     """The file; empty for one of its own."""
+    speech: bool = False
+    """Whether nothing is kept, however it ends, when nobody has spoken."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,6 +111,7 @@ async def take_message(session: Session, box: MailboxSettings, post: Post) -> Me
             final_silence=box.silence,
             timeout=box.silence,
             terminators=GREETING_ENDS,
+            speech=True,
         )
     )
     message = None
