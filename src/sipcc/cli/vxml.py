@@ -13,6 +13,7 @@ import msgspec
 from sipcc.log import quiet
 
 if TYPE_CHECKING:
+    from sipcc.ivr.fetch import Fetched, FetchRequest
     from sipcc.ivr.vxml import Note, Simulation
 
 
@@ -29,8 +30,9 @@ def vxml(
     """Take a made-up caller through DOCUMENT, a VoiceXML file or its URL.
 
     Time is made up too. A script has a line for each question: `say yes`, `keys 12#`, `silence`, `hangup`,
-    `transfer busy`. After it the caller is silent, and hangs up at last. The exit code is 1 when the document
-    failed.
+    `transfer busy`. After it the caller is silent, and hangs up at last. A file gets only the files beside it
+    and below; a URL is asked over HTTP, and its own server too where it is on this machine. The exit code is
+    1 when the document failed, 2 when the script cannot be done.
     """
     from sipcc.ivr.vxml import NotWaiting, simulate
     from sipcc.ivr.vxml.simulation import read_deed
@@ -58,7 +60,30 @@ def _source(document: str) -> tuple[str, dict[str, Any]]:
     path = Path(document).resolve()
     if not path.is_file():
         raise click.UsageError(f"there is no file {document!r}")
-    return path.as_uri(), {"folders": {f"{path.parent.as_uri()}/": path.parent}}
+    return path.as_uri(), {"fetch": _Beside(path.parent)}
+
+
+class _Beside:
+    """Gets the files beside a document, and says why nothing else can be had."""
+
+    def __init__(self, folder: Path) -> None:
+        from sipcc.ivr.fetch import FolderFetcher
+
+        self._folder = folder
+        self._files = FolderFetcher(folders={f"{folder.as_uri()}/": folder})
+
+    async def fetch(self, request: FetchRequest) -> Fetched:
+        from sipcc.ivr.fetch import FetchError
+
+        url = request.target
+        if url.startswith(f"{self._folder.as_uri()}/"):
+            return await self._files.fetch(request)
+        cure = (
+            ""
+            if url.startswith("file:")
+            else "; give DOCUMENT by the URL of its server to ask that over HTTP"
+        )
+        raise FetchError(url, "refused", f"a document from a file gets only files of {self._folder}{cure}")
 
 
 def _report(done: Simulation) -> str:

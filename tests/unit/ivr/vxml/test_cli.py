@@ -116,3 +116,23 @@ def test_a_script_that_cannot_be_done(tmp_path: Path, line: str, problem: str) -
     code, told = run(tmp_path, "--do", line)
     assert code == 2
     assert problem in " ".join(told.split())
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "https://shop.example.com/x"])
+def test_a_file_fetches_nothing_over_http_and_says_so(tmp_path: Path, url: str) -> None:
+    document = f"<vxml version='2.1'><form><block><submit next='{url}'/></block></form></vxml>"
+    code, told = run(tmp_path, document=document)
+    assert code == 1
+    assert "error.badfetch  message=" in told, told
+    assert f"only files of {tmp_path}; give DOCUMENT by the URL of its server" in told
+
+
+def test_files_beside_a_document_are_found(tmp_path: Path) -> None:
+    (tmp_path / "b.vxml").write_text(
+        "<vxml version='2.1'><form><block><exit expr='7'/></block></form></vxml>"
+    )
+    document = "<vxml version='2.1'><form><block><goto next='{}'/></block></form></vxml>"
+    assert run(tmp_path, document=document.format("b.vxml"))[0] == 0
+    code, told = run(tmp_path, document=document.format("../b.vxml"))
+    assert code == 1
+    assert f"only files of {tmp_path}" in told
