@@ -88,7 +88,7 @@ class _Beside:
 
 def _report(done: Simulation) -> str:
     notes = [done.secrets.masked_note(note) for note in done.notes]
-    lines = [f"{note.what:<8} {note.text}{_more(note)}".rstrip() for note in notes]
+    lines = _without_repeats([f"{note.what:<8} {note.text}{_more(note)}".rstrip() for note in notes])
     assert done.exit is not None
     ended = done.exit
     lines.append(f"{ended.reason:<8} {ended.event} {ended.message}".rstrip())
@@ -96,6 +96,38 @@ def _report(done: Simulation) -> str:
         lines.append(f"value    {_shown(done)}")
     lines.append(f"seconds  {done.seconds:.2f}, {len(done.requests)} requests")
     return "\n".join(lines)
+
+
+def _without_repeats(lines: list[str]) -> list[str]:
+    """The lines, with those that come again and again in a circle only once."""
+    shown: list[str] = []
+    at = 0
+    while at < len(lines):
+        size, times = _circle(lines, at)
+        shown += lines[at : at + size]
+        if times > 1:
+            what = "the line above" if size == 1 else f"the {size} lines above"
+            shown.append(f"...      {what} {times} times")
+        at += size * times
+    return shown
+
+
+def _circle(lines: list[str], at: int) -> tuple[int, int]:
+    """How many lines from one on come how often without a pause; 1 and 1 unless it is too often to read."""
+    for size in range(1, _LONGEST + 1):
+        circle = lines[at : at + size]
+        times = 1
+        while lines[at + size * times : at + size * (times + 1)] == circle:
+            times += 1
+        if times > _READ:
+            return size, times
+    return 1, 1
+
+
+_LONGEST = 12
+"""Lines of a circle that is looked for."""
+_READ = 4
+"""Times that anybody likes to read the same."""
 
 
 def _more(note: Note) -> str:

@@ -1,6 +1,7 @@
 """`sipccd ivr vxml`."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -136,3 +137,22 @@ def test_files_beside_a_document_are_found(tmp_path: Path) -> None:
     code, told = run(tmp_path, document=document.format("../b.vxml"))
     assert code == 1
     assert f"only files of {tmp_path}" in told
+
+
+def test_circles_are_told_once(tmp_path: Path) -> None:
+    document = (
+        "<vxml version='2.1'><form id='a'><block><log>on</log><goto next='#b'/></block></form>"
+        "<form id='b'><block><goto next='#a'/></block></form></vxml>"
+    )
+    code, told = run(tmp_path, document=document)
+    assert code == 1
+    lines = told.splitlines()
+    assert len(lines) < 20, told
+    assert lines[1:6] == [
+        "dialog   a",
+        "item       kind=block",
+        "log      on",
+        "dialog   b",
+        "item       kind=block",
+    ]
+    assert re.fullmatch(r"\.\.\.      the 5 lines above [0-9]{2,} times", lines[6]), told
