@@ -10,6 +10,13 @@ class Event(msgspec.Struct, frozen=True):
 
     name: str
     message: str | None = None
+    where: str = ""
+    """For an error the element that it comes from: the document's URL, line and column."""
+
+    @property
+    def told(self) -> str:
+        """The message with the place, for those who wrote the document."""
+        return ": ".join(part for part in (self.where, self.message) if part)
 
 
 class Thrown(Exception):
@@ -18,6 +25,12 @@ class Thrown(Exception):
     def __init__(self, name: str, message: str | None = None) -> None:
         super().__init__(f"{name}: {message}" if message else name)
         self.event = Event(name, message)
+
+    def at(self, where: str) -> Thrown:
+        """The same; an error comes from this place unless it is known better."""
+        if self.event.name.startswith("error.") and not self.event.where:
+            self.event = msgspec.structs.replace(self.event, where=where)
+        return self
 
 
 class DocumentError(Thrown):
@@ -32,6 +45,10 @@ class DocumentError(Thrown):
         self.line = line
         self.column = column
         self.problem = problem
+
+    def at(self, where: str) -> Thrown:
+        """The same: its message has its place."""
+        return self
 
 
 class Stopped(Exception):

@@ -88,7 +88,7 @@ async def handle(machine: Machine, place: Place, event: Event, counters: Counter
     """
     while True:
         machine.step(place.element)
-        details: dict[str, object] = {} if event.message is None else {"message": event.message}
+        details: dict[str, object] = {"message": event.told} if event.told else {}
         machine.note(Note(what="event", text=event.name, details=details))
         counters.add(event.name)
         try:
@@ -160,7 +160,7 @@ def by_default(machine: Machine, place: Place, event: Event) -> None:
 
 
 def _exit_by(machine: Machine, event: Event, name: str) -> Exit:
-    message = event.message or ""
+    message = event.told
     if name == "connection.disconnect":
         return Exit(reason=machine.final_reason, event=event.name, message=message)
     if name == "exit":

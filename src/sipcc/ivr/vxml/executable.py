@@ -41,7 +41,10 @@ async def _run(machine: Machine, place: Place, content: Sequence[Element | str])
         deed = _DEEDS.get(child.tag)
         if deed is not None:
             machine.step(child)
-            await deed(machine, place, child)
+            try:
+                await deed(machine, place, child)
+            except Thrown as thrown:
+                raise thrown.at(place.where(child)) from None
     if bare:
         say_bare(machine, place, bare)
 

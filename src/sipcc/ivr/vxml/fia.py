@@ -138,7 +138,7 @@ class Visit:
             try:
                 await self._initialise(element, left)
             except Thrown as thrown:
-                await self._handle(thrown.event, None)
+                await self._handle(thrown.at(self._place.where(element)).event, None)
                 self._quiet = False
         if left:
             try:
@@ -203,7 +203,7 @@ class Visit:
                 item.prompts += 1
             result = await self._visit(item)
         except Thrown as thrown:
-            await self._handle(thrown.event, item)
+            await self._handle(thrown.at(self._place.where(item.element)).event, item)
             return
         if result is not None:
             await self._process(result, item)
@@ -219,7 +219,7 @@ class Visit:
                 if condition is None or self._at(item).test(condition):
                     return item
             except Thrown as thrown:
-                await self._handle(thrown.event, item)
+                await self._handle(thrown.at(self._place.where(item.element)).event, item)
                 return await self._select_again()
         raise Finish(Exit(reason=self.machine.final_reason if self.machine.final else "done"))
 
@@ -283,7 +283,7 @@ class Visit:
                 assert item is not None
                 self._fill_item(result, item)
         except Thrown as thrown:
-            await self._handle(thrown.event, item)
+            await self._handle(thrown.at(self._place.where(grammar.owner)).event, item)
             return
         await self._run_filled()
 

@@ -150,7 +150,7 @@ async def _first(machine: Machine, context: Context, url: str) -> Arrival:
 
 
 def _failed(event: Event) -> Exit:
-    return Exit(reason="error", event=event.name, message=event.message or "")
+    return Exit(reason="error", event=event.name, message=event.told)
 
 
 async def _run(
@@ -215,9 +215,12 @@ async def _fill(machine: Machine, place: Place, document: Document) -> None:
     """Make the variables of a document, in its order."""
     for element in document.root.elements("var", "script", "data"):
         machine.step(element)
-        if element.tag == "var":
-            place.declare(element.attributes["name"], element.get("expr"))
-        elif element.tag == "script":
-            place.script(await load_script(machine, place, element))
-        else:
-            await fetch_data(machine, place, element)
+        try:
+            if element.tag == "var":
+                place.declare(element.attributes["name"], element.get("expr"))
+            elif element.tag == "script":
+                place.script(await load_script(machine, place, element))
+            else:
+                await fetch_data(machine, place, element)
+        except Thrown as thrown:
+            raise thrown.at(place.where(element)) from None

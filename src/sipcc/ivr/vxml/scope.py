@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from sipcc.ivr.fetch import shown
 from sipcc.ivr.js import Chain, Engine, Json, Scope, ScriptError, Undefined, is_name, root_of
 from sipcc.ivr.vxml.documents import Document
 from sipcc.ivr.vxml.errors import semantic
@@ -117,6 +118,12 @@ class Place:
     def inner(self) -> Place:
         """The same place with an anonymous scope of its own."""
         return Place(self.context, (*self.chain, self.engine.scope()), self.elements, self.visited)
+
+    def where(self, element: Element) -> str:
+        """URL, line and column of an element, as logs may have them."""
+        own = self.context.document
+        document = own if own.root is element.top else self.context.application.root
+        return f"{shown(document.url)}:{element.line}:{element.column}"
 
     # -- expressions ---------------------------------------------------------------------------------------
 

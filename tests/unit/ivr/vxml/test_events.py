@@ -2,7 +2,7 @@
 # documents stand in lines of their own
 
 import pytest
-from tests.unit.ivr.vxml.documents import outcome, run, words
+from tests.unit.ivr.vxml.documents import BASE, outcome, run, words
 
 YES = words("yes", "no")
 
@@ -218,3 +218,35 @@ def test_errors_while_variables_are_made(place: str) -> None:
     outer, inner = (var, "") if place == "vxml" else ("", var)
     body = f"<error><exit expr='_event'/></error>{outer}<form>{inner}<block/></form>"
     assert outcome(body) == "error.semantic"
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "problem"),
+    [
+        ("<form><block>\n <log expr='nope.y'/></block></form>", "2:2", "nope.y: ReferenceError"),
+        ("<form><block>\n<goto next='#nowhere'/></block></form>", "2:1", "has no dialog 'nowhere'"),
+        (
+            "<form><block><if cond='1'>\n  <assign name='a' expr='1'/></if></block></form>",
+            "2:3",
+            "not declared",
+        ),
+        ("<form>\n<var name='a' expr='nope'/><block/></form>", "2:1", "nope: ReferenceError"),
+        ("\n<var name='a' expr='nope'/><form><block/></form>", "2:1", "nope: ReferenceError"),
+        ("<form>\n<block cond='nope'/></form>", "2:1", "nope: ReferenceError"),
+        ("<form>\n<field name='a'/></form>", "2:1", "no grammar is active"),
+        ("<form><block>\n<throw event='error.a' message='own'/></block></form>", "2:1", "own"),
+    ],
+)
+def test_errors_tell_where_they_come_from(body: str, place: str, problem: str) -> None:
+    """Those who read the log find the element; documents have the message alone."""
+    simulation = run(body)
+    assert simulation.exit is not None
+    assert simulation.exit.message.startswith(f"{BASE}start.vxml:{place}: ")
+    assert problem in simulation.exit.message
+    note = next(note for note in simulation.notes if note.what == "event")
+    assert note.details["message"] == simulation.exit.message
+
+
+def test_documents_have_messages_without_a_place() -> None:
+    body = "<catch event='error'><exit expr='_message'/></catch><form><block><throw event='error.a' message='own'/></block></form>"  # noqa: E501
+    assert outcome(body) == "own"
