@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -357,3 +358,35 @@ async def test_a_hundred_reloads_with_callers_everywhere(tmp_path: Path) -> None
         assert served == line
         await asyncio.sleep(10.0)
         assert [event.exit for event in centre.events if isinstance(event, QueueLeft)] == ["answered"] * 12
+
+
+FILES = """
+[[flows]]
+name = "shop"
+file = "shop.toml"
+[[workflows]]
+name = "calls"
+file = "calls.json"
+"""
+FLOW_FILE = 'fallback = "queue:sales"\n[nodes.what]\ntype = "goto"\nto = "queue:{queue}"\n'
+
+
+def workflow(queue: str) -> str:
+    return json.dumps({"task_routing": {"filters": [], "default_filter": {"queue": queue}}})
+
+
+async def test_files_that_the_configuration_names_are_told_by_what_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(FLOW_FILE.replace("{queue}", "sales"))
+    (tmp_path / "calls.json").write_text(workflow("sales"))
+    async with Centre(tmp_path, extra=FILES) as centre:
+        assert (await centre.switch.reload()).changes == ()
+        [before] = centre.switch.flow_desk.views()
+        (tmp_path / "shop.toml").write_text(FLOW_FILE.replace("{queue}", "help"))
+        told = (await centre.switch.reload()).changes
+        [after] = centre.switch.flow_desk.views()
+        assert told == (f"flows shop: changed version {before.version} to {after.version}",)
+        (tmp_path / "calls.json").write_text(workflow("help"))
+        assert (await centre.switch.reload()).changes == ("workflows calls: changed file",)
+        (tmp_path / "prompts" / "prompts.toml").write_text('closing = { en = "We close soon." }\n')
+        assert (await centre.switch.reload()).changes == ("prompts: changed texts",)
+        assert (await centre.switch.reload()).changes == ()

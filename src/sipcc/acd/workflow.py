@@ -91,6 +91,8 @@ class Workflow:
             ExpressionError: one cannot be read.
         """
         self.name = name
+        self.document = document
+        """As it is written."""
         routing = document.task_routing
         self._default = routing.default_filter.queue if routing.default_filter is not None else ""
         self._filters: list[tuple[str, Expression, list[Step]]] = []

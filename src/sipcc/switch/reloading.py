@@ -17,7 +17,7 @@ from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.config import Config
 from sipcc.config.outbound import outbound_hours, read_do_not_call
 from sipcc.config.regions import read_regions
-from sipcc.config.reload import Plan, plan
+from sipcc.config.reload import Change, Plan, plan
 from sipcc.errors import ConfigError, LocalProtocolError, SipccError
 from sipcc.log import get_logger
 from sipcc.records.events import ConfigRefused, ConfigReloaded
@@ -27,7 +27,9 @@ from sipcc.switch.reception import Reception
 from sipcc.switch.targets import numbers_named
 
 if TYPE_CHECKING:
+    from sipcc.ivr.prompts import PromptCatalogue
     from sipcc.switch.switch import Switch
+    from sipcc.switch.treatments import Treatments
 
 _log = get_logger("sipcc.switch")
 
@@ -73,7 +75,7 @@ class Reloader:
                     assert self._read is not None
                     config = await asyncio.to_thread(self._read)
                 made = await asyncio.to_thread(plan, switch.config, config)
-                go_over = await self._prepared(made.config)
+                go_over, in_files = await self._prepared(made.config)
             except (SipccError, ValueError) as error:
                 refused = error if isinstance(error, ConfigError) else ConfigError("reload", str(error))
                 _log.warning("switch.config_refused", error=str(refused))
@@ -83,10 +85,13 @@ class Reloader:
                 )
                 raise refused from error
             go_over()
-            return self._told(made)
+            return self._told(made, in_files)
 
-    async def _prepared(self, config: Config) -> Callable[[], None]:
-        """Build all that `config` needs; what comes back goes over to it and does not fail."""
+    async def _prepared(self, config: Config) -> tuple[Callable[[], None], list[Change]]:
+        """Build all that `config` needs; what comes back goes over to it and does not fail.
+
+        With it comes what is other than before in files that the configuration names.
+        """
         switch = self._switch
         plan_, ivr = switch.numbering.home, config.ivr
         regions = await asyncio.to_thread(read_regions, config.regions, plan_)
@@ -147,10 +152,12 @@ class Reloader:
             use_certificates()
             renew_acd()
 
-        return go_over
+        return go_over, _changed_files(switch, treatments, prompts)
 
-    def _told(self, made: Plan) -> Reloaded:
-        changes = tuple(map(str, made.changes))
+    def _told(self, made: Plan, in_files: list[Change]) -> Reloaded:
+        known = {(change.section, change.name) for change in made.changes}
+        more_files = [change for change in in_files if (change.section, change.name) not in known]
+        changes = tuple(map(str, (*made.changes, *more_files)))
         done = Reloaded(digest=made.digest, changes=changes, kept=made.kept)
         more = (f"and {len(changes) - MANY} more",) if len(changes) > MANY else ()
         at = self._switch.clock.now()
@@ -159,3 +166,23 @@ class Reloader:
         log = _log.warning if made.kept else _log.info
         log("switch.reloaded", digest=done.digest, changes=list(told.changes), needs_restart=list(made.kept))
         return done
+
+
+def _changed_files(switch: Switch, treatments: Treatments, prompts: PromptCatalogue) -> list[Change]:
+    """The flows, workflows and texts of prompts whose files say something else than those in force."""
+    before, after = switch.treatments.flows.playables, treatments.flows.playables
+    flows = [name for name in after if name in before and before[name].version != after[name].version]
+    old, new = switch.treatments.workflows.workflows, treatments.workflows.workflows
+    ways = [name for name in new if name in old and old[name].document != new[name].document]
+    return [
+        *(
+            _change("flows", name, f"version {before[name].version} to {after[name].version}")
+            for name in flows
+        ),
+        *(_change("workflows", name, "file") for name in ways),
+        *([_change("prompts", "", "texts")] if switch.prompts.table.entries != prompts.table.entries else []),
+    ]
+
+
+def _change(section: str, name: str, what: str) -> Change:
+    return Change(section=section, how="changed", name=name, keys=(what,))
