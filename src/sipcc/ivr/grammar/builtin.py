@@ -57,7 +57,19 @@ def builtin(uri: str, language: str = "") -> tuple[str, Callable[[str], Json]]:
             return f"#ABNF 1.0;\nlanguage {language or 'en'};\nroot $r;\npublic $r = {body};\n", convert
     except ValueError as error:
         raise GrammarError(str(error), url=uri) from None
-    raise GrammarError("there is no such grammar" + (f" in {language}" if language else ""), url=uri)
+    raise GrammarError(_missing(mode, kind, language), url=uri)
+
+
+def _missing(mode: str, kind: str, language: str) -> str:
+    if mode == "dtmf":
+        return f"there is no such grammar; for keys there are {', '.join(sorted(_KEYS))}"
+    there = f"for speech there are {', '.join(sorted(_SPEECH))}, in {' and '.join(sorted(_WORDS))}"
+    told = (
+        f"; of {kind} only fields of VoiceXML understand what is said"
+        if kind in _KEYS.keys() - _SPEECH.keys()
+        else ""
+    )
+    return f"there is no such grammar{f' in {language}' if language else ''}; {there}{told}"
 
 
 def _same(text: str) -> Json:
@@ -115,9 +127,17 @@ def _currency(parameters: Mapping[str, str]) -> tuple[str, Callable[[str], Json]
 
 
 def _date(parameters: Mapping[str, str]) -> tuple[str, Callable[[str], Json]]:
-    month = "(0 (1|2|3|4|5|6|7|8|9) | 1 (0|1|2))"
-    day = "(0 (1|2|3|4|5|6|7|8|9) | (1|2) (0|1|2|3|4|5|6|7|8|9) | 3 (0|1))"
-    return f"{_DIGIT}<4> {month} {day}", _same
+    """Only days that the calendar has: a leap year is one by its last two digits, or by its first two."""
+    nonzero = "(1|2|3|4|5|6|7|8|9)"
+    to_28 = f"(0 {nonzero} | 1 {_DIGIT} | 2 (0|1|2|3|4|5|6|7|8))"
+    month = f"(0 {nonzero} | 1 (0|1|2))"
+    but_february = "(0 (1|3|4|5|6|7|8|9) | 1 (0|1|2))"
+    long_month = "(0 (1|3|5|7|8) | 1 (0|2))"
+    fours = "(2|4|6|8) (0|4|8) | (1|3|5|7|9) (2|6) | 0 (4|8)"
+    leap = f"({_DIGIT}<2> ({fours}) | ({fours} | 0 0) 0 0)"
+    year = f"{_DIGIT}<4>"
+    days = f"{month} {to_28} | {but_february} (2 9 | 3 0) | {long_month} 3 1"
+    return f"{year} ({days}) | {leap} 0 2 2 9", _same
 
 
 def _time(parameters: Mapping[str, str]) -> tuple[str, Callable[[str], Json]]:

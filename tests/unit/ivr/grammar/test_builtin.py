@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+
 import pytest
 from tests.unit.ivr.grammar.forms import load, xml
 
@@ -40,6 +42,10 @@ from sipcc.ivr.grammar import GrammarError
         ("date", "20261321", None),
         ("date", "20260132", None),
         ("date", "2026112", None),
+        ("date", "20250231", None),
+        ("date", "20260431", None),
+        ("date", "20240229", "20240229"),
+        ("date", "20250229", None),
         ("time", "0930", "0930?"),
         ("time", "1545", "1545h"),
         ("time", "0015", "0015h"),
@@ -56,6 +62,22 @@ def test_keys(kind: str, typed: str, value: object) -> None:
     assert (None if match is None else match.meaning()) == value
     good = grammar.matcher().check(typed) in (Answer.MATCH, Answer.FINAL)
     assert good is (match is not None)
+
+
+def test_dates_are_those_of_the_calendar() -> None:
+    """Every day of February and every 29th to 31st of years with each kind of rule."""
+    grammar = load(None, url="builtin:dtmf/date")
+    for year in (1600, 1700, 1900, 1904, 1996, 2000, 2001, 2002, 2003, 2012, 2026, 2100, 2400):
+        for month in range(1, 13):
+            last = calendar.monthrange(year, month)[1]
+            for day in (0, 1, 9, 10, 19, 28, 29, 30, 31, 32):
+                typed = f"{year}{month:02}{day:02}"
+                assert grammar.accepts(typed) is (1 <= day <= last), typed
+
+
+def test_the_last_key_of_a_date_is_final() -> None:
+    matcher = load(None, url="builtin:dtmf/date").matcher()
+    assert [matcher.check("20240229"[:end]).name for end in range(9)] == ["PARTIAL"] * 8 + ["FINAL"]
 
 
 def test_the_last_key_of_a_known_length_is_final() -> None:
@@ -104,6 +126,17 @@ def test_speech(kind: str, language: str, said: str, value: object) -> None:
 def test_there_is_no_such_grammar(uri: str) -> None:
     with pytest.raises(GrammarError):
         load(None, url=uri)
+
+
+def test_what_is_missing_says_what_there_is() -> None:
+    with pytest.raises(
+        GrammarError, match="in zh-CN; for speech there are boolean, digits, number, phone, in en"
+    ):
+        load(None, url="builtin:grammar/date", language="zh-CN")
+    with pytest.raises(GrammarError, match="of date only fields of VoiceXML understand what is said"):
+        load(None, url="builtin:grammar/date", language="zh-CN")
+    with pytest.raises(GrammarError, match="for keys there are boolean, currency, date"):
+        load(None, url="builtin:dtmf/colour")
 
 
 def test_a_grammar_may_refer_to_one() -> None:
