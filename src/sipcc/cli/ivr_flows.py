@@ -19,7 +19,7 @@ import msgspec
 from sipcc.cli.stored import with_log
 from sipcc.config import check as check_config
 from sipcc.config import load, load_records
-from sipcc.config.flows import read_flows, world_of
+from sipcc.config.flows import check_exits, read_flows, world_of
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError, SipccError
 from sipcc.ivr.check import nearest
@@ -128,6 +128,8 @@ class FlowSource:
                 chosen.append(name)
                 continue
             flow, report = load_flow(name)
+            if flow is not None:
+                check_exits(flow, report)
             findings += report.sorted()
             if flow is not None:
                 flows[flow.name] = flow
@@ -198,7 +200,11 @@ def flow_source(command: F) -> F:
         envvar="SIPCC_CONFIG",
         help="The configuration that the flows are for; needed unless FLOW is a file.",
     )
-    @click.option("--prompts", type=click.Path(path_type=Path), help="The folder with prompts.")
+    @click.option(
+        "--prompts",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="The folder with prompts.",
+    )
     @click.option("--language", help="The language of calls that have none of their own.")
     @wraps(command)
     def wrapped(

@@ -75,12 +75,12 @@ def _read(config: Config, report: Report) -> dict[str, Flow]:
             continue
         flow = _from_file(settings, report) if settings.file else _inline(settings, path, report)
         if flow is not None:
-            _check_exits(flow, report)
+            check_exits(flow, report)
             found[settings.name] = flow
     return found
 
 
-def _check_exits(flow: Flow, report: Report) -> None:
+def check_exits(flow: Flow, report: Report) -> None:
     """Check that callers can leave a queue by the exits for which a flow names ways."""
     for name, node in flow.nodes.items():
         for exit_ in node.exits if isinstance(node, Queue) else ():
@@ -146,6 +146,7 @@ def world_of(config: Config, *, prompts: bool) -> World:
         known=known,
         calendars={hours.name: hours for hours in config.hours},
         catalogue=catalogue_of(config) if prompts else None,
+        longest=config.speech.longest,
         language=config.ivr.language,
     )
 

@@ -112,7 +112,7 @@ def _of_kind(value: Value, kind: Kind) -> bool:
 async def _http(run: Run, node: nodes.Http) -> str:
     sent = Sent(
         url=node.url,
-        body=run.values.sent(node.send),
+        body=run.values.sent(node.send, "stored"),
         authorization=node.authorization,
         deadline=node.deadline,
     )

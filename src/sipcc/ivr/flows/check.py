@@ -42,6 +42,7 @@ from sipcc.ivr.flows.model import Flow
 from sipcc.ivr.flows.ways import Ways
 from sipcc.ivr.hours import HoursSettings
 from sipcc.ivr.prompts import PromptCatalogue
+from sipcc.ivr.speech.settings import SpeechSettings
 from sipcc.reading.findings import Finding, dotted
 from sipcc.reading.lines import Path, Place
 
@@ -58,6 +59,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     lookups: Collection[str] | None = None
     """The functions that lookups may name as their source."""
     catalogue: PromptCatalogue | None = None
+    longest: int = SpeechSettings().longest
+    """Characters of a text that a voice reads."""
     language: str = "en"
     """The language of calls that have none of their own."""
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from sipcc.ivr.flows.check import Fault, Rule, View
 from sipcc.ivr.flows.model import BUILT_IN, Edge, Phrase, Said, Set, Variants
-from sipcc.ivr.flows.nodes import Lookup, Play
+from sipcc.ivr.flows.nodes import Http, Lookup, Play
 from sipcc.ivr.lengths import SoundFacts, facts_of
 from sipcc.ivr.prompts import is_special
-from sipcc.ivr.say import base_language
-from sipcc.ivr.steps import Audio, Named, Text
+from sipcc.ivr.say import LANGUAGES, base_language, say
+from sipcc.ivr.steps import Audio, Named, Text, Value
 from sipcc.reading.lines import Path
 
 LONGEST: Final = 30.0
@@ -62,8 +62,10 @@ def _item(view: View, node: str, path: Path, item: Said) -> Iterator[Fault]:
             yield from _prompt(view, node, path, item.name, item.language)
         case Audio() if "{" not in item.source and "://" not in item.source:
             yield from _file(view, node, path, item.source)
-        case Text() if not item.language:
-            yield from _text(view, node, path, item.text)
+        case Text():
+            yield from _text(view, node, path, item)
+        case Value() if "{" not in item.value:
+            yield from _constant(view, node, path, item)
         case _:
             return
 
@@ -78,12 +80,37 @@ def _variants(view: View, node: str, path: Path, item: Variants) -> Iterator[Fau
         for each in items:
             if isinstance(each, Named):
                 yield from _prompt(view, node, path, each.name, each.language or language)
+            elif isinstance(each, Text):
+                yield from _length(view, node, path, each.text)
+            elif isinstance(each, Value) and "{" not in each.value:
+                yield from _constant(view, node, path, each, each.language or language)
 
 
-def _text(view: View, node: str, path: Path, text: str) -> Iterator[Fault]:
+def _length(view: View, node: str, path: Path, text: str) -> Iterator[Fault]:
+    """Voices read no text that is longer than the settings say, and none without a word."""
+    if not text.strip():
+        yield Fault("E06", node, path, "the text is empty", "write what is heard, or take it out")
+    elif len(text) > view.world.longest:
+        message = f"the text has {len(text)} characters, more than {view.world.longest}"
+        yield Fault("E06", node, path, message, "cut it in two, or raise [speech] longest")
+
+
+def _constant(view: View, node: str, path: Path, item: Value, language: str = "") -> Iterator[Fault]:
+    """A value that is written in the flow must be one of its kind."""
+    wanted = item.language or language or view.languages[0]
+    try:
+        say(item.kind, item.value, wanted if base_language(wanted) in LANGUAGES else "en")
+    except ValueError as error:
+        message = f"{item.value!r} cannot be said: {error}"
+        yield Fault("E06", node, path, message, f"write a value of the kind {item.kind}")
+
+
+def _text(view: View, node: str, path: Path, item: Text) -> Iterator[Fault]:
     """A text is in one language; where callers have several, others would hear it read wrongly."""
+    text = item.text
+    yield from _length(view, node, path, text)
     several = {base_language(language) for language in view.languages}
-    if len(several) > 1 and _LETTER.search(_BRACES.sub("", text)):
+    if not item.language and len(several) > 1 and _LETTER.search(_BRACES.sub("", text)):
         message = f"the text is in one language, and callers have {' and '.join(sorted(several))}"
         hint = "write it for each: {" + ", ".join(f'{each} = "..."' for each in sorted(several)) + "}"
         yield Fault("E06", node, path, message, hint)
@@ -179,13 +206,14 @@ def _has(having: set[tuple[str, bool]], name: str) -> bool:
 
 
 def secrets(view: View) -> Iterator[Fault]:
-    """E17: a secret may be sent to a service, and nothing else."""
+    """E17: a secret may be sent to a lookup, and nothing else."""
     secret = {each.name for node in view.flow.nodes.values() for each in node.sets() if each.secret}
     words = {"spoken": "spoken", "stored": "stored or shown", "condition": "what a condition decides by"}
     for name, node in view.flow.nodes.items():
         for read in node.reads():
-            if read.name in secret and read.use in words:
-                message = f"the secret {read.name!r} is {words[read.use]}"
+            told = "told by an http node" if isinstance(node, Http) else words.get(read.use)
+            if read.name in secret and told:
+                message = f"the secret {read.name!r} is {told}"
                 hint = "send it to a lookup, and go by the answer"
                 yield Fault("E17", name, read.path, message, hint)
         twice: list[Set] = [each for each in node.sets() if each.name in secret and not each.secret]

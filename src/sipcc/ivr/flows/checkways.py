@@ -41,6 +41,11 @@ def targets(view: View) -> Iterator[Fault]:
             hint = f'add {".".join(map(str, edge.path))} = "NODE", or a `fallback` to the flow'
             yield Fault("E03", name, edge.path, f"the way {edge.name!r} leads nowhere", hint)
     if view.flow.head.fallback:
+        for name, node in view.flow.nodes.items():
+            for edge in node.edges():
+                if not edge.target and len(edge.path) > 1:
+                    hint = "name a target, or take it out"
+                    yield Fault("E03", name, edge.path, f"the way {edge.name!r} leads nowhere", hint)
         target = view.flow.resolve(view.flow.head.fallback)
         if target.unknown:
             hint = nearest(view.flow.head.fallback, view.flow.nodes)

@@ -19,9 +19,30 @@ Problem = tuple[Path, str, str]
 def problems(node: Node) -> Iterator[Problem]:
     """What is wrong with the fields of `node`."""
     yield from _variables(node)
+    for edge in node.edges():
+        if edge.target:
+            yield from target_problems(edge.target, edge.path)
     if isinstance(node, Branch):
         yield from _conditions(node)
     yield from _own(node)
+
+
+def target_problems(target: str, path: Path) -> Iterator[Problem]:
+    """What is wrong with how a target is written."""
+    if target != target.strip():
+        yield path, f"there is a space before or after {target!r}", f'write "{target.strip()}"'
+    elif target.startswith("dial:"):
+        yield from _called(target.removeprefix("dial:"), path)
+
+
+def _called(who: str, path: Path) -> Iterator[Problem]:
+    """What is wrong with who is called."""
+    scheme, colon, rest = who.partition(":")
+    uri = bool(colon) and scheme in ("sip", "sips", "tel")
+    if not who.strip() or any(char.isspace() for char in who):
+        yield path, f"{who!r} has a space in it, or nothing else", "write a user, TRUNK/NUMBER or a SIP URI"
+    elif uri and not rest.rpartition("@")[2]:
+        yield path, f"{who!r} names nobody", f'write it as "{scheme}:alice@example.com"'
 
 
 def _variables(node: Node) -> Iterator[Problem]:
@@ -34,6 +55,8 @@ def _variables(node: Node) -> Iterator[Problem]:
 
 def retry_problems(retry: Retry) -> Iterator[Problem]:
     """What is wrong with the rules of a retry."""
+    if retry.then:
+        yield from target_problems(retry.then, ("then",))
     for name in ("noinput", "nomatch", "total"):
         value = getattr(retry, name)
         if value is not None and value < 0:
@@ -102,6 +125,10 @@ def _survey(node: Survey) -> Iterator[Problem]:
     low, _, high = node.scale.partition("-")
     if not (len(low) == len(high) == 1 and low.isdigit() and high.isdigit() and low < high):
         yield ("scale",), f"{node.scale!r} is no scale", 'write the lowest and the highest, as in "1-5"'
+    elif node.low is not None and not int(low) < node.low.below <= int(high):
+        cause = "no answer is" if node.low.below <= int(low) else "every answer is"
+        hint = f"write {int(low) + 1} to {high}"
+        yield ("low", "below"), f"{cause} below {node.low.below} on the scale {node.scale}", hint
 
 
 @_own.register
@@ -141,12 +168,17 @@ def _queue(node: Queue) -> Iterator[Problem]:
 @_own.register
 def _transfer(node: Transfer) -> Iterator[Problem]:
     yield from _template(node.to, ("to",))
+    if "{" not in node.to:
+        yield from _called(node.to, ("to",))
 
 
 @_own.register
 def _dial(node: Dial) -> Iterator[Problem]:
     for index, one in enumerate((node.to,) if isinstance(node.to, str) else node.to):
-        yield from _template(one, ("to",) if isinstance(node.to, str) else ("to", index))
+        path: Path = ("to",) if isinstance(node.to, str) else ("to", index)
+        yield from _template(one, path)
+        if "{" not in one:
+            yield from _called(one, path)
 
 
 @_own.register
@@ -159,6 +191,8 @@ def _record(node: Record) -> Iterator[Problem]:
 def _bot(node: Bot) -> Iterator[Problem]:
     if bool(node.bot) is bool(node.url):
         yield (), "it has bot and url, or neither", "give one of them"
+    if "" in node.ways:
+        yield ("ways", ""), "the program cannot ask for nothing", "name what it asks for, or use `then`"
     schemes = ("tcp://",) if node.wire == "audiosocket" else ("ws://", "wss://")
     if node.url and not node.url.startswith(schemes):
         yield (

@@ -19,7 +19,7 @@ import msgspec
 
 from sipcc.errors import ConfigError
 from sipcc.ivr.flows import connecting, nodes
-from sipcc.ivr.flows.forms import problems, retry_problems
+from sipcc.ivr.flows.forms import problems, retry_problems, target_problems
 from sipcc.ivr.flows.model import NODE_NAME, SPECIAL, Flow, FlowHead, Node, Phrase, Retry, Written
 from sipcc.ivr.flows.phrases import plain
 from sipcc.reading.convert import convert_table, did_you_mean, shown
@@ -129,6 +129,9 @@ def convert_flow(
     if "retry" in rest:
         rest["retry"] = _plain_retry(rest["retry"], (*path, "retry"), report)
     head = convert_table(FlowHead, rest, path, report)
+    if head is not None and head.fallback:
+        for at, message, hint in target_problems(head.fallback, (*path, "fallback")):
+            report.error(at, message, hint)
     tables = data.get("nodes", {})
     found = _nodes(tables, (*path, "nodes"), report)
     if head is None or report.has_error_below(path):
@@ -184,6 +187,8 @@ def _node(name: str, table: Any, path: Path, report: Report) -> Node | None:
     for field in msgspec.structs.fields(kind):
         if field.type == Phrase and field.encode_name in data:
             at = (*path, field.encode_name)
+            if field.encode_name == "prompt" and data["prompt"] in ("", []):
+                report.error(at, "nothing is heard here", "write what is heard, or take the key out")
             data[field.encode_name] = plain(data[field.encode_name], at, report)
     if "retry" in data:
         data["retry"] = _plain_retry(data["retry"], (*path, "retry"), report)

@@ -307,7 +307,7 @@ def sent_names(
 
 
 class Http(Node, frozen=True, kw_only=True, tag="http"):
-    """A service is told something; what it answers does not matter."""
+    """A service is told something, but no secret; what it answers does not matter."""
 
     url: str
     """What is in `send` is posted there as JSON."""
@@ -331,7 +331,7 @@ class Http(Node, frozen=True, kw_only=True, tag="http"):
 
     def reads(self) -> tuple[Read, ...]:
         """What is sent."""
-        return tuple(sent_names(self.send))
+        return tuple(sent_names(self.send, "stored"))
 
 
 class Assign(Node, frozen=True, kw_only=True, tag="set"):

@@ -43,6 +43,9 @@ def plain(written: Any, path: Path, report: Report) -> list[dict[str, Any]]:
     if isinstance(written, str):
         return _text(written, path, report)
     if isinstance(written, list):
+        for index, one in enumerate(written):
+            if one == "":
+                report.error((*path, index), "nothing is heard here", "write what is heard, or take it out")
         return [item for index, one in enumerate(written) for item in plain(one, (*path, index), report)]
     if isinstance(written, dict) and written:
         return _table(written, path, report)

@@ -110,3 +110,42 @@ def test_a_long_chain_is_checked_like_a_short_one():
     )
     flow, _ = parse_flow(f'{nodes}[nodes.n2000]\ntype = "goto"\nto = "queue:sales"\n', "a")
     assert alone(flow) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "code", "told"),
+    [
+        (
+            'type = "menu"\nprompt = "Hi there"\noptions = {"1" = ""}',
+            "E03",
+            "the way 'options.1' leads nowhere",
+        ),
+        ('type = "say"\nprompt = {say = "money", value = "abc"}', "E06", "'abc'"),
+        ('type = "say"\nprompt = {say = "date", value = "2025-02-31"}', "E06", "'2025-02-31'"),
+        ('type = "say"\nprompt = {en = {say = "money", value = "abc"}}', "E06", "'abc'"),
+        (
+            f'type = "say"\nprompt = "{"a word " * 400}"',
+            "E06",
+            "the text has 2800 characters, more than 2000",
+        ),
+        ('type = "say"\nprompt = {text = " "}', "E06", "the text is empty"),
+    ],
+)
+def test_what_callers_would_not_hear_or_reach_is_told(node, code, told):
+    flow, report = parse_flow(f'fallback = "queue:sales"\n[nodes.a]\n{node}\n', "a")
+    assert report.findings == []
+    assert [(each.code, told in each.message, bool(each.hint)) for each in alone(flow)] == [
+        (code, True, True)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("lookup", []), ("http", ["E17"])])
+def test_a_secret_is_sent_to_lookups_alone(kind, codes):
+    into = 'into = "x"\ndeadline = 1\n' if kind == "lookup" else ""
+    flow, _ = parse_flow(
+        'fallback = "queue:sales"\n[nodes.a]\ntype = "gather"\nprompt = "Type it, please"\ndigits = 4\n'
+        f'into = "pin"\nsecret = true\nthen = "b"\n[nodes.b]\ntype = "{kind}"\n{into}'
+        'url = "http://127.0.0.1/"\nsend = {pin = "{pin}"}\n',
+        "a",
+    )
+    assert [each.code for each in alone(flow)] == codes

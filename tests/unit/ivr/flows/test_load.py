@@ -238,3 +238,33 @@ def test_templates_hold_names_only() -> None:
 
 def test_every_type_has_a_name() -> None:
     assert len(NODES) == 21
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        (
+            'type = "survey"\nstore = "x"\nlow = {below = 9, then = "back"}',
+            "nodes.z.low.below: every answer is",
+        ),
+        ('type = "survey"\nstore = "x"\nlow = {below = 1, then = "back"}', "nodes.z.low.below: no answer is"),
+        ('type = "dial"\nto = "sip:x y"', "nodes.z.to: 'sip:x y' has a space in it"),
+        ('type = "dial"\nto = ["1001", "sip:"]', "nodes.z.to[1]: 'sip:' names nobody"),
+        ('type = "transfer"\nto = ""', "nodes.z.to: '' has a space in it, or nothing"),
+        (
+            'type = "goto"\nto = "queue:agents "',
+            "nodes.z.to: there is a space before or after 'queue:agents '",
+        ),
+        ('type = "goto"\nto = "dial:sip:"', "nodes.z.to: 'sip:' names nobody"),
+        ('type = "menu"\noptions = {"1" = "dial:sip:"}', "nodes.z.options.1: 'sip:' names nobody"),
+        (
+            'type = "bot"\nbot = "b"\nways = {"" = "back"}',
+            "nodes.z.ways.: the program cannot ask for nothing",
+        ),
+        ('type = "say"\nprompt = ""', "nodes.z.prompt: nothing is heard here"),
+        ('type = "say"\nprompt = ["welcome", ""]', "nodes.z.prompt[1]: nothing is heard here"),
+    ],
+)
+def test_what_leads_or_says_nothing_is_refused(node: str, told: str) -> None:
+    found = faults(f"{BANK}\n[nodes.z]\n{node}\n")
+    assert any(told in one and one.endswith(")") for one in found), found
