@@ -38,6 +38,9 @@ class Client:
     async def post(self, path: str, body: Any, *, role: str = "admin") -> httpx.Response:
         return await self._http.post(path, json=body, headers={"Authorization": f"Bearer {role}"})
 
+    async def post_raw(self, path: str, body: str) -> httpx.Response:
+        return await self._http.post(path, content=body, headers={"Authorization": "Bearer admin"})
+
     async def state_of(self, agent: str) -> str:
         rows = (await self.get("/agents")).json()
         return str(next(row["state"] for row in rows if row["name"] == agent))
@@ -201,6 +204,16 @@ async def test_wrong_requests(tmp_path: Path, path: str, body: Any, status: int,
         assert said.status_code == status
         assert said.json()["path"] == where
         assert said.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/agents/alice/pause", "/config/reload"])
+async def test_bodies_that_are_no_object_are_refused_in_words(tmp_path: Path, path: str) -> None:
+    async with client(tmp_path) as api:
+        for body, words in (("", "body is empty"), ("[1]", "`object`"), ("null", "`object`"), ("{", "trunc")):
+            said = await api.post_raw(path, body)
+            assert said.status_code == 400
+            assert words in said.json()["message"]
+            assert said.json()["path"] in ("$", "")
 
 
 async def test_wrong_queries(tmp_path: Path) -> None:

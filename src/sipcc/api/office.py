@@ -30,6 +30,9 @@ _log = get_logger("sipcc.api")
 WORDS = {401: "unauthorised", 403: "forbidden", 404: "unknown", 409: "conflict", 410: "gone"}
 """The word of `Problem.error` for a status; others below 500 are ``invalid``, the rest ``failed``."""
 
+_BODY = "data"
+"""What the argument of handlers is called that has the whole body; it is no field of any."""
+_EMPTY = 'the body is empty; send a JSON object, such as {"request_id": "r1"}'
 _NAMED = re.compile(r"field `([^`]*)`")
 
 
@@ -100,6 +103,8 @@ def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Proble
         message = first.get("message", message)
         named = _NAMED.search(message)  # a missing or an unknown field stands only in the text
         key = named[1] if named else first.get("key", "")
+        if key == _BODY:
+            key, message = "", _EMPTY if message == repr(_BODY) else message
         path = f"$.{key}" if key else "$"
     word = WORDS.get(status, "invalid" if status < 500 else "failed")
     return _refusal(status, Problem(error=word, message=message, path=path))
