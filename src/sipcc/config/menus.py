@@ -12,6 +12,7 @@ from sipcc.config.prompts import checked_catalogue
 from sipcc.config.schema import Config
 from sipcc.ivr.check import Finding as MenuFinding
 from sipcc.ivr.check import check_menus as find_menu_faults
+from sipcc.ivr.prompts import cure_of
 from sipcc.ivr.settings import MenuSettings
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
@@ -92,7 +93,7 @@ def check_prompts(config: Config, report: Report) -> None:
     for path, name, language in places:
         for gap in catalogue.missing([name], language):
             add = report.warn if gap.heard_in else report.error
-            add(path, gap.message, f"put {gap.name}.wav into the prompts folder, or correct the name")
+            add(path, gap.message, cure_of(gap.name))
 
 
 def _put(found: Sequence[MenuFinding], report: Report) -> None:

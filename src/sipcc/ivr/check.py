@@ -121,6 +121,8 @@ def _check_destinations(
 def _check_prompts(
     at: str, menu: MenuSettings, catalogue: PromptCatalogue, language: str
 ) -> Iterator[Finding]:
+    from sipcc.ivr.prompts import cure_of
+
     if not menu.prompts:
         yield Finding(f"{at}.prompt", "the menu plays nothing", "name a prompt")
     language = menu.language or language
@@ -135,8 +137,7 @@ def _check_prompts(
             places.append((path, (text.removeprefix("play:"),)))
     for path, names in places:
         for gap in catalogue.missing(names, language):
-            cure = f"put {gap.name}.wav into the prompts folder, or correct the name"
-            yield Finding(path, gap.message, cure, "warning" if gap.heard_in else "error")
+            yield Finding(path, gap.message, cure_of(gap.name), "warning" if gap.heard_in else "error")
 
 
 def _check_circles(menus: Sequence[MenuSettings]) -> Iterator[Finding]:

@@ -379,6 +379,33 @@ def _shown(name: str) -> str:
     return ":".join(name.split(":", 2)[:2]) if name.startswith("say:") else name[:200]
 
 
+def cure_of(name: str, folder: str = "the prompts folder") -> str:
+    """What to do about a prompt that `PromptCatalogue.missing` tells of, by the kind of its name.
+
+    Args:
+        name: The prompt.
+        folder: Where its file belongs.
+    """
+    kind, colon, _ = name.partition(":")
+    if colon and kind in _CURES:
+        return _CURES[kind]
+    try:
+        path, suffixes = _checked(name)
+    except ValueError:
+        return f"write a name below {folder}, as in welcome or sounds/hello.wav"
+    if path.is_absolute():
+        return "put a sound file there, or correct the name"
+    return f"put {name}{'' if suffixes == ('',) else '.wav'} into {folder}, or correct the name"
+
+
+_CURES: Final = {
+    "text": "write the text after it, as in text:Good morning",
+    "say": "write a kind and a value of it, as in say:money:12.50",
+    "queue": "name a queue, and length or wait, as in queue:service:length",
+    "silence": "write milliseconds, as in silence:500",
+}
+
+
 def _other_language(found: Found, language: str) -> bool:
     return found.language != "" and base_language(found.language) != base_language(language)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -111,6 +111,12 @@ def _check_value(kind: Any, value: Any, path: Path, report: Report) -> None:
     try:
         msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
+        told = len(report.findings)
+        if get_origin(kind) is dict and isinstance(value, dict):
+            for key, one in value.items():  # msgspec does not name the key
+                _check_value(get_args(kind)[1], one, (*path, key), report)
+        if len(report.findings) > told:
+            return
         _explain(str(error), kind, value, path, report)
 
 
@@ -154,6 +160,8 @@ def _cure(kind: str, value: Any, rule: str) -> str:
         return f'write it in quotes: "{value}"' if not isinstance(value, bool) else "write it in quotes"
     if kind.startswith(("int", "float")) and isinstance(value, str):
         return "write the number without quotes"
+    if kind.startswith("bool") and "|" in kind:
+        return "write one value; a date or time in quotes"
     if kind.startswith("bool"):
         return "write true or false, without quotes"
     if kind.startswith("array") and isinstance(value, str):

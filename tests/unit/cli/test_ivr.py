@@ -251,3 +251,13 @@ def test_what_callers_did_from_the_records(folder):
 def test_what_callers_did_where_nothing_was_recorded(folder):
     error = run("graph", "bank", "-c", folder / "sipcc.toml", "--live", expect=1).stderr
     assert "there is no database" in error
+
+
+def test_exits_that_no_queue_has_and_a_folder_that_is_not_there(tmp_path):
+    text = 'fallback = "queue:q"\n[nodes.a]\ntype = "queue"\nqueue = "q"\nexits = {timedout = "hangup"}\n'
+    (tmp_path / "x.toml").write_text(text)
+    output = run("check", tmp_path / "x.toml", expect=1).output
+    assert "nobody leaves a queue by 'timedout'; did you mean 'timed_out'?" in output
+    assert (
+        "does not exist" in run("check", tmp_path / "x.toml", "--prompts", tmp_path / "no", expect=2).stderr
+    )

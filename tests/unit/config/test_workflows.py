@@ -226,7 +226,7 @@ def test_wrong_json(tmp_path: Path, data: Any, said: str) -> None:
         (
             "level = 4",
             "level = { a = 1 }",
-            "error: sipcc.toml:11 agents[0].attributes: expected",
+            "error: sipcc.toml:11 agents[0].attributes.level: expected",
         ),
     ],
 )

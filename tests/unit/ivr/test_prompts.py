@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sipcc.ivr.prompts import FALLBACK, MAX_REPORTED, SOUNDS, PromptCatalogue
+from sipcc.ivr.prompts import FALLBACK, MAX_REPORTED, SOUNDS, PromptCatalogue, cure_of
 from sipcc.ivr.settings import IvrSettings
 from sipcc.rtp.flow import PlayFile, PlaySilence
 
@@ -193,3 +193,21 @@ def test_reports_are_bounded(folder, sounds):
     catalogue.resolve([f"name{n}" for n in range(MAX_REPORTED + 50)], "en")
     assert len(catalogue.misses) == MAX_REPORTED + 1
     assert catalogue.misses["(others)", ""] == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("wellcome", "put wellcome.wav into the prompts folder, or correct the name"),
+        ("sounds/x.wav", "put sounds/x.wav into the prompts folder, or correct the name"),
+        ("say:money:abc", "write a kind and a value of it, as in say:money:12.50"),
+        ("text:", "write the text after it, as in text:Good morning"),
+        ("queue:sevice:length", "name a queue, and length or wait, as in queue:service:length"),
+        ("silence:x", "write milliseconds, as in silence:500"),
+        ("../x", "write a name below the prompts folder, as in welcome or sounds/hello.wav"),
+        ("/etc/passwd", "write a name below the prompts folder, as in welcome or sounds/hello.wav"),
+        ("/srv/none.wav", "put a sound file there, or correct the name"),
+    ],
+)
+def test_the_cure_fits_the_kind_of_name(name, cure):
+    assert cure_of(name) == cure

@@ -10,7 +10,7 @@ from sipcc.ivr.flows.check import Fault, Rule, View
 from sipcc.ivr.flows.model import BUILT_IN, Edge, Phrase, Said, Set, Variants
 from sipcc.ivr.flows.nodes import Http, Lookup, Play
 from sipcc.ivr.lengths import SoundFacts, facts_of
-from sipcc.ivr.prompts import is_special
+from sipcc.ivr.prompts import cure_of, is_special
 from sipcc.ivr.say import LANGUAGES, base_language, say
 from sipcc.ivr.steps import Audio, Named, Text, Value
 from sipcc.reading.lines import Path
@@ -123,7 +123,7 @@ def _prompt(view: View, node: str, path: Path, name: str, language: str) -> Iter
     for wanted in (language,) if language else view.languages:
         gaps = catalogue.missing((name,), wanted)
         for gap in gaps:
-            hint = f"put {gap.name}.wav into the prompts' folder {wanted}/, or correct the name"
+            hint = cure_of(gap.name, f"the prompts' folder {wanted}/")
             yield Fault("E06", node, path, gap.message, hint)
         found = None if gaps or is_special(name) else catalogue.find(name, wanted)
         if found is not None and found.path is not None:

@@ -268,3 +268,23 @@ def test_every_type_has_a_name() -> None:
 def test_what_leads_or_says_nothing_is_refused(node: str, told: str) -> None:
     found = faults(f"{BANK}\n[nodes.z]\n{node}\n")
     assert any(told in one and one.endswith(")") for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        ("values = {t = true, z = [1, 2]}", "nodes.z.values.z: expected true or false or"),
+        ("values = {y = 'a', d = 2020-01-01}", "nodes.z.values.d: expected true or false or"),
+        (
+            "url = 'http://x/'\ninto = 'x'\nanswer = {a = 'numbr'}",
+            "nodes.z.answer.a: expected one of ",
+        ),
+    ],
+)
+def test_a_wrong_value_in_a_table_is_named_by_its_key(node: str, told: str) -> None:
+    kind = "set" if node.startswith("values") else "lookup"
+    found = faults(f'{BANK}\n[nodes.z]\ntype = "{kind}"\n{node}\n')
+    assert len(found) == 1
+    assert told in found[0]
+    assert "write true or false" not in found[0]
+    assert kind == "set" or "found the text 'numbr' (did you mean 'number'?)" in found[0]
