@@ -6,7 +6,7 @@ import json
 import pytest
 import structlog
 
-from sipcc.log import configure, get_logger, mask_number, redact
+from sipcc.log import configure, configure_unless_done, get_logger, mask_number, redact
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,19 @@ def test_secrets_never_reach_a_line() -> None:
     assert event == {"event": "x", "password": "[redacted]", "caller": "138****8000", "digits": "[redacted]"}
 
 
+def as_before() -> None:
+    """Log as programs do that have set up nothing; structlog's own defaults print local variables."""
+    structlog.reset_defaults()
+    configure_unless_done()
+
+
 def test_a_json_line_is_one_line_whatever_the_values_hold() -> None:
     stream = io.StringIO()
     configure(style="json", stream=stream)
     try:
         get_logger("test").info("call.started", source="a\r\nb\u2028c\x1b[31m")
     finally:
-        structlog.reset_defaults()
+        as_before()
     lines = stream.getvalue().split("\n")
     assert len(lines) == 2
     assert lines[1] == ""
@@ -55,6 +61,6 @@ def test_a_traceback_shows_no_local_variables() -> None:
     except RuntimeError:
         get_logger("test").exception("call.crashed")
     finally:
-        structlog.reset_defaults()
+        as_before()
     assert "boom" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
