@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.flow.centre import Centre
 
@@ -17,7 +18,7 @@ from sipcc.ivr.events import NodeEntered, NodeLeft
 from sipcc.ivr.flows.lookup import Asking
 from sipcc.ivr.flows.program import FlowCall
 from sipcc.testing.fakecall import FakeCall
-from sipcc.testing.phone import Answer
+from sipcc.testing.phone import Answer, Decline
 
 NUMBER = "4008120018"
 CARD = "6222020200112233"
@@ -237,3 +238,15 @@ async def test_calls_finish_on_the_version_with_which_they_came(tmp_path: Path) 
         await second.hangup()
         await asyncio.sleep(1)
         assert bank.switch.flow_desk.views()[0].live == {}
+
+
+@pytest.mark.parametrize("to", ["dial:1002", "dial:1003"])  # who declines, and who is not registered
+async def test_a_destination_that_fails_leaves_the_caller_with_the_fallback(tmp_path: Path, to: str) -> None:
+    extra = BANK.replace("queue:help", "queue:sales").replace('"0" = "agent"', f'"0" = "agent", "9" = "{to}"')
+    async with Bank(tmp_path, extra) as bank:
+        await bank.phone("1002", Decline(603, after=0.5))
+        caller = await bank.call(CARD, "9")
+        await bank.until("QueueJoined")
+        await caller.hangup()
+        [fallen] = bank.told("FlowFellBack")
+        assert msgspec.structs.asdict(fallen)["to"] == "queue:sales"

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from sipcc.call import Call, Destination
 from sipcc.call.asking import Asked, Question, ask_for
 from sipcc.call.events import DigitsCollected
-from sipcc.errors import LocalProtocolError
+from sipcc.errors import CallEnded, LocalProtocolError, SipccError
 from sipcc.ivr.events import CallTagged
 from sipcc.ivr.feedback import SurveyAnswered, SurveyOffered
 from sipcc.ivr.live_listening import listener
@@ -123,7 +123,13 @@ class LiveSession:
 
     async def go(self, destination: Destination) -> None:
         """Let the call be treated as `destination` says; returns when that treatment is over."""
-        await self.services.handler_of(destination)(self.call)
+        try:
+            await self.services.handler_of(destination)(self.call)
+        except CallEnded:
+            raise
+        except SipccError:
+            self.call.stop_playing()  # the ringing of whoever did not answer
+            raise
 
     def forget_keys(self) -> None:
         """Forget what was typed ahead."""

@@ -23,7 +23,7 @@ from sipcc.ivr.flows.desk import FlowOverride, FlowView, UnknownFlow
 from sipcc.ivr.flows.lookup import LookupFunction, Lookups
 from sipcc.ivr.flows.nodes import Http, Lookup
 from sipcc.ivr.flows.program import heard
-from sipcc.ivr.flows.run import FlowServices, Playable, Run, leave, playable
+from sipcc.ivr.flows.run import FlowServices, Playable, Run, playable
 from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
@@ -91,7 +91,7 @@ class Flows:
                 await run.speak()
         finally:
             self._judge(flow, fell=bool(fallen))
-        await leave(session, ending)
+        await run.leave(flow, ending)
 
     def _judge(self, flow: Playable, *, fell: bool) -> None:
         trial = self.trials.get(flow.name)

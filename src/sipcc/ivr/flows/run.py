@@ -171,6 +171,31 @@ class Run:
             self._depth -= 1
             self.playable, self.node = before, node
 
+    async def leave(self, flow: Playable, ending: Ending) -> None:
+        """Take the call to where `flow` has led, or hang it up.
+
+        A destination that fails, as when nobody answers there, leads to the fallback if that is another one.
+
+        Raises:
+            CallEnded: the caller hung up.
+            SipccError: the fallback fails too.
+        """
+        if ending.destination is None:
+            await self.session.hangup()
+            return
+        try:
+            await self.session.go(ending.destination)
+        except CallEnded:
+            raise
+        except SipccError as error:
+            to = flow.head.fallback
+            other = (flow.flow or _NOWHERE).resolve(to).destination if to else None
+            if other is None or other == ending.destination:
+                raise
+            self.playable = flow
+            self._tell_fallen(f"{ending.destination}: {error}", to)
+            await self.session.go(other)
+
     async def _program(self, program: Callable[[Run], Awaitable[str]]) -> Ending:
         try:
             return Ending(how="returned", exit=await program(self) or "")
@@ -404,13 +429,5 @@ async def run_flow(session: Session, flow: Playable, services: FlowServices | No
     run = Run(session, services)
     ending = await run.through(flow)
     await run.speak()
-    await leave(session, ending)
+    await run.leave(flow, ending)
     return ending
-
-
-async def leave(session: Session, ending: Ending) -> None:
-    """Take a call to where a flow leads, or hang it up."""
-    if ending.destination is not None:
-        await session.go(ending.destination)
-    else:
-        await session.hangup()
