@@ -39,7 +39,8 @@ _SCALES: Final = ((10**9, "billion"), (10**6, "million"), (10**3, "thousand"), (
 _LARGE: Final = frozenset({"thousand", "million", "billion"})
 _KEYS: Final = {"*": "star", "#": "hash", "+": "plus"}
 _CURRENCIES: Final = {"USD": ("dollar", "dollars", "cent", "cents"), "CNY": ("yuan", "yuan", "fen", "fen")}
-_BELOW_100: Final = [*range(20), *range(20, 100, 10)]
+BELOW_100: Final = [*range(20), *range(20, 100, 10)]
+"""The numbers that have one word: those of `CARDINALS`, and but for 0 of `ORDINALS`."""
 
 
 def _ordinal_name(n: int) -> str:
@@ -47,12 +48,12 @@ def _ordinal_name(n: int) -> str:
     return f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n, 'th') }"
 
 
-_WORDS: Final = (
+CARDINALS: Final = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
     "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"
 )  # fmt: skip
-_ORDINALS: Final = (
+ORDINALS: Final = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
     "eighteenth", "nineteenth", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth",
@@ -60,8 +61,8 @@ _ORDINALS: Final = (
 )  # fmt: skip
 
 TEXTS: Final[Mapping[str, str]] = {
-    **{str(n): word for n, word in zip(_BELOW_100, _WORDS, strict=True)},
-    **{_ordinal_name(n): word for n, word in zip(_BELOW_100[1:], _ORDINALS, strict=True)},
+    **{str(n): word for n, word in zip(BELOW_100, CARDINALS, strict=True)},
+    **{_ordinal_name(n): word for n, word in zip(BELOW_100[1:], ORDINALS, strict=True)},
     **{month: month.capitalize() for month in MONTHS},
     "am": "a.m.",
     "pm": "p.m.",
@@ -71,8 +72,8 @@ TEXTS: Final[Mapping[str, str]] = {
 FRAGMENTS: Final = frozenset(
     f"say/{name}"
     for name in [
-        *(str(n) for n in _BELOW_100),
-        *(_ordinal_name(n) for n in _BELOW_100 if n),
+        *(str(n) for n in BELOW_100),
+        *(_ordinal_name(n) for n in BELOW_100 if n),
         *(name + suffix for _, name in _SCALES for suffix in ("", "th")),
         *MONTHS,
         *_KEYS.values(),

@@ -11,91 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sipcc.ivr.js import Json
+from sipcc.ivr.say.en import BELOW_100, CARDINALS, MONTHS, ORDINALS
 
-_UNITS: Final = {
-    word: value
-    for value, words in enumerate(
-        [
-            "zero|oh",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-    for word in words.split("|")
-}
-_TENS: Final = {
-    word: 10 * value
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
+_NUMBERS: Final = dict(zip(CARDINALS, BELOW_100, strict=True))
+_UNITS: Final = {word: value for word, value in _NUMBERS.items() if value < 20} | {"oh": 0}
+_TENS: Final = {word: value for word, value in _NUMBERS.items() if value >= 20}
 _SCALES: Final = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_ORDINALS: Final = {
-    word: value
-    for value, word in enumerate(
-        [
-            "first",
-            "second",
-            "third",
-            "fourth",
-            "fifth",
-            "sixth",
-            "seventh",
-            "eighth",
-            "ninth",
-            "tenth",
-            "eleventh",
-            "twelfth",
-            "thirteenth",
-            "fourteenth",
-            "fifteenth",
-            "sixteenth",
-            "seventeenth",
-            "eighteenth",
-            "nineteenth",
-            "twentieth",
-        ],
-        1,
-    )
-} | {"thirtieth": 30}
-_MONTHS: Final = {
-    word[:size]: value
-    for value, word in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
-        1,
-    )
-    for size in (3, len(word))
-}
+_ORDINALS: Final = {word: value for value, word in zip(BELOW_100[1:], ORDINALS, strict=True) if value <= 30}
+_MONTHS: Final = {word[:size]: value for value, word in enumerate(MONTHS, 1) for size in (3, len(word))}
 _CURRENCIES: Final = {
     "dollar": "USD", "dollars": "USD", "pound": "GBP", "pounds": "GBP", "euro": "EUR", "euros": "EUR",
     "yuan": "CNY", "yen": "JPY", "francs": "CHF", "rupees": "INR",
