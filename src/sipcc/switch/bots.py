@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipcc.call import Call, Destination, Handler
-from sipcc.call.events import Decision
 from sipcc.errors import CallEnded, ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr.bots.handover import tell_context
 from sipcc.ivr.live import LiveSession
@@ -63,12 +62,12 @@ class Bots:
             result = Streamed(ended_by="lost")
         else:
             result = await session.stream(bot.step(caller=session.caller, dialled=session.dialled))
-        handler, to = self._next(bot, result)
+        to = self._next(bot, result)
         self._tell(bot, call, result, to)
         if str(to) != result.to:  # where the bot itself sends the call, that is told already
             tell_context(session, result, to)
         try:
-            await handler(call)
+            await session.go(to)
         except CallEnded:
             raise
         except SipccError as error:
@@ -78,28 +77,26 @@ class Bots:
 
     async def _fall_back(self, bot: BotSettings, session: LiveSession, result: Streamed, why: str) -> None:
         """Somebody who is not there, is busy or does not answer must not cost the caller the call."""
-        call, to = session.call, Destination.parse(bot.fallback)
-        await call.free()
-        call.stop_playing()  # the ringing
+        to = Destination.parse(bot.fallback)
+        await session.call.free()
         session.log("bot.fell_back", bot=bot.name, why=why)
-        host, what = self._host, f"bot {bot.name}: {to}"
-        host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=what, why=why))
+        self._host.decided(session.call, f"bot {bot.name}: {to}", why)
         tell_context(session, result, to)
-        await host.handler_of(to)(call)
+        await session.go(to)
 
-    def _next(self, bot: BotSettings, result: Streamed) -> tuple[Handler, Destination]:
+    def _next(self, bot: BotSettings, result: Streamed) -> Destination:
         """Where the call goes; what the bot makes up leads to the fallback."""
         if result.ended_by == "program":
             try:
                 to = Destination.parse(result.to or bot.then)
-                return self._host.handler_of(to), to
+                self._host.handler_of(to)
             except (ValueError, ConfigError, LocalProtocolError):
                 pass
-        to = Destination.parse(bot.fallback)
-        return self._host.handler_of(to), to
+            else:
+                return to
+        return Destination.parse(bot.fallback)
 
     def _tell(self, bot: BotSettings, call: Call, result: Streamed, to: Destination) -> None:
         """Tell why the call goes on there."""
-        host = self._host
         why = result.ended_by if not result.to else f"{result.ended_by}: {result.to}"
-        host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=f"bot {bot.name}: {to}", why=why))
+        self._host.decided(call, f"bot {bot.name}: {to}", why)

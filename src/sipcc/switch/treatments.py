@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler
+from sipcc.call.events import Decision
 from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
@@ -73,6 +74,10 @@ class Treatments:
         self.surveys = Surveys(self)
         self._mailboxes = {box.name: box for box in config.mailboxes}
         self.bots = Bots(self)
+
+    def decided(self, call: Call, what: str, why: str) -> None:
+        """Tell why a call goes on where it does."""
+        self.bus.emit(Decision(at=self.clock.now(), call=call.id, what=what, why=why))
 
     @property
     def fetcher(self) -> HttpFetcher:

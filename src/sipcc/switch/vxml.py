@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipcc.call import Call, Destination, Handler
-from sipcc.call.events import Decision
 from sipcc.ivr.js import require_engine
 from sipcc.ivr.live import LiveSession
 from sipcc.switch.missing import missing
@@ -64,8 +63,7 @@ class VoiceXml:
         ended = await run(session, fetcher.session(), url, settings, self._library)
         if ended.reason in ("error", "limit") and not call.ended:
             why = f"{ended.event}: {ended.message}" if ended.event else ended.message
-            what = f"vxml {name}: {settings.fallback}"
-            host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=what, why=why))
+            host.decided(call, f"vxml {name}: {settings.fallback}", why)
             await host.handler_of(Destination.parse(settings.fallback))(call)
         elif not call.ended:
             await call.hangup()

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from sipcc.call import Call, Destination, Handler
-from sipcc.call.events import Decision
 from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.live import LiveSession
 from sipcc.switch.missing import missing
@@ -62,8 +61,7 @@ class WebApps:
         socket = app.url.startswith(("ws:", "wss:"))
 
         def failed(kind: str, why: str) -> None:
-            what = f"webapp {app.name}: {app.fallback}"
-            host.bus.emit(Decision(at=host.clock.now(), call=call.id, what=what, why=f"{kind}: {why}"))
+            host.decided(call, f"webapp {app.name}: {app.fallback}", f"{kind}: {why}")
 
         runner = Runner(
             session,
