@@ -97,7 +97,7 @@ def generate(pipe: Connection, plan: Plan) -> None:
                 leg, rounds = 0, rounds + 1
         if now >= drain_at:
             drain_at = now + DRAIN_S
-            received += len(sockets.drain())
+            received += sum(1 for _ in sockets.drain())
             if pipe.poll():
                 if pipe.recv() == "stop":
                     return

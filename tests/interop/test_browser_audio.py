@@ -211,11 +211,11 @@ class Recorded(UdpSockets):
         self.packets: list[tuple[Address, Address, bytes]] = []
         self.lose: Callable[[bytes], bool] = lambda data: False
 
-    def drain(self) -> list[Datagram]:
-        got = [each for each in super().drain() if not self.lose(each[1])]
-        for handle, data, source in got:
-            self.packets.append((Address(*source), self._here(handle), data))
-        return got
+    def drain(self) -> Iterator[Datagram]:
+        for handle, data, source in super().drain():
+            if not self.lose(data):
+                self.packets.append((Address(*source), self._here(handle), data))
+                yield handle, data, source
 
     def send(self, handle: int, data: bytes | bytearray | memoryview, address: tuple[str, int]) -> None:
         if not self.lose(bytes(data)):

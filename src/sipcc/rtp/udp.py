@@ -11,7 +11,7 @@ import select
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sipcc.lifeline import raise_descriptor_limit
@@ -138,31 +138,37 @@ class UdpSockets:
             self.close(handle)
         self._epoll.close()
 
-    def drain(self) -> list[Datagram]:
+    def drain(self) -> Iterator[Datagram]:
         """Datagrams that wait, at most `MAX_ROUNDS` of each socket, as (handle, data, source).
 
-        When there are more than `MAX_DRAINED`, sockets that were left out are the first of the next drain.
+        Each is read when it is asked for: a process that is killed takes one with it, and leaves the rest to
+        its successor. When there are more than `MAX_DRAINED`, sockets that were left out are the first of
+        the next drain.
         """
-        got, self._kept = self._kept, []
-        append = got.append
+        wide = self._wide
+        kept, self._kept = self._kept, []
+        for handle, data, source in kept:
+            yield handle, data, source[:2] if handle in wide else source
+        count = len(kept)
         receive = self._receive
         room = min(len(receive), MAX_DRAINED) or 1
         for _ in range(MAX_ROUNDS):
-            if len(got) >= MAX_DRAINED:
+            if count >= MAX_DRAINED:
                 break
             ready = self._epoll.poll(0, room)
             if not ready:
                 break
+            count += len(ready)
             for handle, _event in ready:
+                if handle not in receive:  # closed for what another one brought
+                    continue
                 try:
                     data, source = receive[handle](MAX_DATAGRAM)
                 except OSError:
                     self.receive_errors += 1
                     continue
-                append((handle, data, source))
-        if self._wide:  # an IPv6 source comes as a tuple of four
-            return [(handle, data, source[:2]) for handle, data, source in got]
-        return got
+                # an IPv6 source comes as a tuple of four
+                yield handle, data, source[:2] if handle in wide else source
 
     def send(self, handle: int, data: bytes | bytearray | memoryview, address: Address) -> None:
         """Send one datagram; what the kernel refuses is counted and dropped."""
