@@ -32,7 +32,7 @@ Further rules:
 - `max_time` (from the start) ends everything: what is down counts as let go, MATCHED and CLOSING end in
   match, PARTIAL in nomatch, no key in noinput. It stops even a prompt without barge-in.
 - With `bargein` off, what was typed before the prompt is discarded; what is typed while it plays is
-  collected, but the result is held back until the prompt was heard to its end.
+  collected, but the result is held back until the prompt was heard to its end. With `deaf` it is dropped.
 - A prompt may be open to keys only from some second on (`Collector.start`). Until then it counts as one
   without barge-in; what was typed in it cuts it in that second.
 - With nomatch the buffer is flushed: what was typed before the caller hears of the error does not
@@ -59,6 +59,8 @@ KEYS: Final = frozenset("0123456789*#ABCD")
 
 class Answer(enum.Enum):
     """What a matcher makes of the digits so far."""
+
+    __hash__ = object.__hash__  # that of enums is several times slower, and a key asks for it
 
     NO = "no"
     """They cannot become right."""
@@ -143,6 +145,8 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether the digits are a PIN or a card number that no log, event or record may show."""
     resync: bool = False
     """Whether keys behind a wrong one are kept for the next question."""
+    deaf: bool = False
+    """Whether keys are dropped that are typed while a prompt plays that no key may cut."""
 
     def __post_init__(self) -> None:
         for name in ("timeout", "interdigit", "termtimeout"):
@@ -175,6 +179,8 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 class State(enum.Enum):
     """Where a collector stands; see the table of this module."""
+
+    __hash__ = object.__hash__  # as with `Answer`
 
     PROMPT = "prompt"
     WAITING = "waiting"
@@ -222,13 +228,17 @@ class Collector:
         self._matcher = matcher
         self._buffer = buffer
         self._digits = ""
-        self._since = 0.0
         self._started_at: float | None = None
+        self._timer_at: float | None = None
+        """When the timer of the state runs out."""
+        self._cap_at: float | None = None
+        """When `max_time` is over."""
         self._prompt = False
         self._open = settings.bargein
         self._opens_at: float | None = None
         self._spoken = False
         self._decided: Collected | None = None
+        self._unheard: set[str] = set()  # keys that went down while nobody listened
 
     def start(self, *, prompt_playing: bool, now: float, opens_after: float = 0.0) -> None:
         """Begin.
@@ -238,14 +248,16 @@ class Collector:
             now: seconds of the clock.
             opens_after: how many seconds of the prompt no key may cut; where `bargein` is off, none may.
         """
-        self._started_at = self._since = now
+        self._started_at = now
+        if self._settings.max_time is not None:
+            self._cap_at = now + self._settings.max_time
         self._prompt = prompt_playing
         if self._open and prompt_playing and opens_after > 0:
             self._open, self._opens_at = False, now + opens_after
         if prompt_playing and not self._open:
             self._buffer.flush()
         if not prompt_playing:
-            self.state = State.WAITING
+            self._enter(State.WAITING, at=now)
         if self._buffer.held is not None:
             self._barge_in()
         self._drain(at=now)
@@ -258,13 +270,16 @@ class Collector:
         self._prompt = False
         self._opens_at = None
         if self.state is State.PROMPT:
-            self.state = State.WAITING
-            self._since = now
+            self._enter(State.WAITING, at=now)
         self._deliver()
 
     def key_began(self, digit: str, *, now: float) -> None:
         """A key went down: the moment of barge-in."""
         self.expire(now=now)
+        if self._deaf:
+            self._unheard.add(digit)
+            return
+        self._unheard.discard(digit)
         self._buffer.key_began(digit, now=now)
         if self._decided is None:
             self._barge_in()
@@ -273,6 +288,9 @@ class Collector:
     def key_ended(self, digit: str, *, now: float) -> None:
         """A key came up: the moment of collecting."""
         self.expire(now=now)
+        if self._deaf or digit in self._unheard:
+            self._unheard.discard(digit)
+            return
         self._buffer.key_ended(digit, now=now)
         self._drain(at=now)
 
@@ -280,6 +298,13 @@ class Collector:
         """The caller speaks: what it says may be the answer."""
         self.expire(now=now)
         self._spoken = True
+        if self.state is State.WAITING:
+            self._timer_at = None
+
+    @property
+    def _deaf(self) -> bool:
+        """Whether what is typed now is dropped."""
+        return self._settings.deaf and self._prompt and not self._open
 
     @property
     def touched(self) -> bool:
@@ -289,8 +314,14 @@ class Collector:
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called; None for never."""
-        times = (self._own_deadline(), self._cap(), self._opens_at)
-        return min((at for at in times if at is not None), default=None)
+        if self.result is not None:
+            return None
+        due = self._own_deadline()
+        if self._cap_at is not None and (due is None or self._cap_at < due):
+            due = self._cap_at
+        if self._opens_at is not None and (due is None or self._opens_at < due):
+            due = self._opens_at
+        return due
 
     def expire(self, *, now: float) -> None:
         """Do what is due at `now`; each thing counts at the moment when it was due."""
@@ -303,19 +334,20 @@ class Collector:
                 self._stop_at_cap(at=due)
 
     def _own_deadline(self) -> float | None:
-        if self._started_at is None or self._decided is not None:
-            return None
-        if self._buffer.held is not None:
-            return max(self._buffer.held[1], self._started_at) + self._settings.interdigit
-        timer = _RULES[self.state].timer
-        if timer == "timeout" and self._spoken:
-            return None
-        return None if timer is None else self._since + float(getattr(self._settings, timer))
+        """When the key that is down counts as let go; without one, when the timer of the state runs out."""
+        held = self._buffer.held
+        if held is None or self._started_at is None or self._decided is not None:
+            return self._timer_at
+        return max(held[1], self._started_at) + self._settings.interdigit
 
-    def _cap(self) -> float | None:
-        if self._started_at is None or self.result is not None or self._settings.max_time is None:
-            return None
-        return self._started_at + self._settings.max_time
+    def _enter(self, state: State, *, at: float) -> None:
+        """Be in `state`, whose timer starts now."""
+        self.state = state
+        timer = _RULES[state].timer
+        if timer is None or (timer == "timeout" and self._spoken):
+            self._timer_at = None
+        else:
+            self._timer_at = at + float(getattr(self._settings, timer))
 
     def _open_up(self) -> None:
         self._open, self._opens_at = True, None
@@ -364,10 +396,10 @@ class Collector:
         if answer is Answer.NO:
             self._decide("nomatch")
             return
-        self.state = _AFTER[answer]
-        self._since = at
-        if self.state is State.CLOSING and self._settings.termtimeout == 0:
+        if answer is Answer.FINAL and self._settings.termtimeout == 0:
             self._decide("match")
+        else:
+            self._enter(_AFTER[answer], at=at)
 
     def _end_with(self, terminator: str) -> None:
         if self._digits:
@@ -381,7 +413,7 @@ class Collector:
         self._decided = Collected(
             outcome=outcome, digits=self._digits, ended_with=ended_with, secret=self._settings.secret
         )
-        self.state = State.DECIDED
+        self.state, self._timer_at = State.DECIDED, None
         self._deliver()
 
     def _deliver(self) -> None:

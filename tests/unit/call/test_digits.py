@@ -268,6 +268,27 @@ class TestBargeIn:
         assert outcome(core) == ("match", "1", "")
         assert not core.barged
 
+    def test_a_deaf_question_drops_what_is_typed_in_such_a_prompt(self):
+        core = collector(LengthMatcher(1), bargein=False, deaf=True, timeout=5)
+        core.start(prompt_playing=True, now=0.0)
+        press(core, "12", at=1.0)
+        core.key_began("3", now=2.0)  # and held beyond the end
+        assert not core.touched
+        core.prompt_ended(now=3.0)
+        core.key_ended("3", now=3.5)
+        assert (outcome(core), core.deadline) == (None, 8.0)
+        press(core, "3", at=4.0)
+        assert outcome(core) == ("match", "3", "")
+
+    def test_a_deaf_question_hears_keys_once_a_prompt_may_be_cut(self):
+        core = collector(LengthMatcher(1), deaf=True)
+        core.start(prompt_playing=True, now=0.0, opens_after=2.0)
+        press(core, "1", at=1.0)
+        core.expire(now=2.0)
+        assert not core.barged
+        press(core, "2", at=2.5)
+        assert (core.barged, outcome(core)) == (True, ("match", "2", ""))
+
     def test_interdigit_runs_while_the_prompt_still_plays(self):
         core = collector(LengthMatcher(2), bargein=False, interdigit=3)
         core.start(prompt_playing=True, now=0.0)

@@ -117,6 +117,7 @@ def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gat
         interdigit=machine.seconds(place, "interdigittimeout"),
         termtimeout=machine.seconds(place, "termtimeout"),
         secret=flag(machine.property(place, "sipcc.secret"), "sipcc.secret"),
+        deaf=True,  # §4.1.5: nothing is collected in a prompt without barge-in
         terminators=termchar if len(termchar) == 1 and termchar in "0123456789*#ABCD" else "",
     )
     label = place.element.get("name") or place.element.get("id") or place.element.tag
