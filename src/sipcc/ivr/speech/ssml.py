@@ -42,6 +42,9 @@ STRENGTHS: Final[Mapping[str, float]] = {
 }  # fmt: skip
 """The silence of each strength of a ``break``, in seconds."""
 
+SIZES: Final[Mapping[str, str]] = {"none": "none", "small": "weak", "medium": "medium", "large": "strong"}
+"""The strength of each ``size`` that a ``break`` had before SSML 1.0, as in VoiceXML 1.0."""
+
 ELEMENTS: Final = frozenset(
     {"audio", "break", "desc", "emphasis", "lang", "lexicon", "lookup", "mark", "meta", "metadata", "p",
      "paragraph", "phoneme", "prosody", "s", "say-as", "sentence", "speak", "sub", "token", "voice", "w"}
@@ -49,6 +52,8 @@ ELEMENTS: Final = frozenset(
 """Every element that SSML 1.0 and 1.1 have."""
 
 _SILENT = frozenset({"desc", "lexicon", "lookup", "meta", "metadata"})
+_APART = frozenset({"audio", "p", "paragraph", "s", "sentence", "speak"})
+"""What never runs on into the words before and after it, as ``emphasis`` does."""
 _TIME = re.compile(r"\+?(\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})(ms|s)")
 
 
@@ -119,18 +124,21 @@ class SsmlBuilder:
         """The element that began last ends."""
         done = self._open.pop()
         outer = self._open[-1]
-        outer.flush()
         if done.name in _SILENT:
             return
-        if done.name in ("say-as", "sub", "break", "mark"):
-            outer.add(_leaf(done))
+        if done.name in ("break", "mark") or (done.name in ("say-as", "sub") and not done.items):
+            outer.put(_leaf(done))
+            return
+        if done.name not in _APART and not done.items and _alike(done, outer):
+            outer.words += done.words
             return
         done.flush()
         if done.name == "audio":
-            outer.add(_audio(done))
+            outer.put(_audio(done))
             return
         if done.name in ("p", "paragraph") and done.items:
             done.items.append(Silence(PARAGRAPH_S))
+        outer.flush()
         for item in done.items:
             outer.add(item)
 
@@ -163,6 +171,14 @@ class _Open:
         if text:
             self.add(Text(text, self.language, self.voice))
 
+    def put(self, item: Spoken) -> None:
+        """What stands among the words; a text that is spoken as they are is some more of them."""
+        if isinstance(item, Text) and _alike(item, self):
+            self.words.append(item.text)
+        else:
+            self.flush()
+            self.add(item)
+
     def add(self, item: Spoken) -> None:
         last = self.items[-1] if self.items else None
         if isinstance(item, Text) and isinstance(last, Text) and _alike(item, last):
@@ -171,7 +187,7 @@ class _Open:
         self.items.append(item)
 
 
-def _alike(one: Text, other: Text) -> bool:
+def _alike(one: Text | _Open, other: Text | _Open) -> bool:
     return (one.language, one.voice) == (other.language, other.voice)
 
 
@@ -207,7 +223,8 @@ def break_seconds(attributes: Mapping[str, str]) -> float:
     """How long a ``break`` is; one that says nothing, or something wrong, is of medium strength."""
     seconds = seconds_of(attributes.get("time", ""))
     if seconds is None:
-        seconds = STRENGTHS.get(attributes.get("strength", "medium"), STRENGTHS["medium"])
+        strength = attributes.get("strength") or SIZES.get(attributes.get("size", ""), "medium")
+        seconds = STRENGTHS.get(strength, STRENGTHS["medium"])
     return min(seconds, LONGEST_BREAK_S)
 
 

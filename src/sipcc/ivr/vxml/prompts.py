@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urljoin
 
 from sipcc.ivr.js import UNDEFINED
-from sipcc.ivr.say import say
-from sipcc.ivr.steps import Audio, BargeIn, Mark, Prompt, Silence, Spoken, Text, Value
+from sipcc.ivr.speech.ssml import SsmlBuilder
+from sipcc.ivr.steps import BargeIn, Prompt
 from sipcc.ivr.vxml.errors import semantic
 from sipcc.ivr.vxml.foreach import rounds
 from sipcc.ivr.vxml.machine import RECORDING, Machine
@@ -19,19 +19,11 @@ from sipcc.ivr.vxml.scope import Place
 BARE: Final = frozenset({"audio", "value", "enumerate"})
 """What may stand without <prompt> among other content, like text."""
 
-_BREAKS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 1.5}
-_SIZES: Final = {"none": 0.0, "small": 0.25, "medium": 0.5, "large": 1.0}
-_KINDS: Final = {
-    "cardinal": "number",
-    "currency": "money",
-    "date": "date",
-    "digits": "digits",
-    "number": "number",
-    "ordinal": "ordinal",
-    "phone": "phone",
-    "telephone": "phone",
-    "time": "time",
-}
+_MARKUP: Final = frozenset(
+    {"break", "desc", "emphasis", "lexicon", "meta", "metadata", "p", "paragraph", "phoneme", "prompt",
+     "prosody", "s", "say-as", "sentence", "sub", "voice"}
+)  # fmt: skip
+"""What `SsmlBuilder` knows to say as it stands."""
 
 
 def selected(prompts: Iterable[Element], count: int, place: Place) -> list[Element]:
@@ -89,15 +81,13 @@ def say_visit(machine: Machine, place: Place, item: Element, count: int) -> None
 
 
 class _Speech:
-    """Puts together what is said, in a place."""
+    """Puts together what is said, in a place: what is VoiceXML's own becomes SSML for an `SsmlBuilder`."""
 
     def __init__(self, machine: Machine, place: Place, language: str) -> None:
         """`language` is the one that holds where the content begins; empty for the call's."""
         self._machine = machine
         self._place = place
-        self._items: list[Spoken] = []
-        self._text: list[str] = []
-        self._voice = (language, "")
+        self._builder = SsmlBuilder(language=language)
 
     def prompt(self, content: Sequence[Element | str], barge: str, kind: str) -> Prompt:
         """A prompt of some content."""
@@ -106,83 +96,43 @@ class _Speech:
         if kind not in ("speech", "hotword", "energy", "recognition"):
             raise semantic(f"bargeintype={kind!r} is neither speech nor hotword")
         cut: BargeIn = "any" if flag(barge, "bargein") else "off"
-        return Prompt(items=self.items(content), bargein=cut, hotword=kind in ("hotword", "recognition"))
-
-    def items(self, content: Sequence[Element | str]) -> tuple[Spoken, ...]:
-        """What is said by some content."""
-        before, self._items = self._items, []
         self._add(content)
-        self._end_text()
-        made, self._items = tuple(self._items), before
-        return made
+        items = self._builder.close()
+        return Prompt(items=items, bargein=cut, hotword=kind in ("hotword", "recognition"))
 
     def _add(self, content: Sequence[Element | str]) -> None:
         for child in content:
             if isinstance(child, str):
-                self._speak(child, child)
+                self._builder.text(child)
             else:
                 self._element(child)
-
-    def _speak(self, text: str, of: Element | str) -> None:
-        self._text.append(text)
-
-    def _end_text(self) -> None:
-        text = " ".join("".join(self._text).split())
-        self._text.clear()
-        if text:
-            self._items.append(Text(text, *self._voice))
-
-    def _put(self, item: Spoken) -> None:
-        self._end_text()
-        self._items.append(item)
 
     def _element(self, element: Element) -> None:
         self._machine.step(element)
         match element.tag:
             case "value":
-                self._text.append(self._value(element))
+                self._builder.text(self._place.text(element.attributes["expr"]))
             case "audio":
                 self._audio(element)
-            case "break":
-                self._put(Silence(_pause(element)))
             case "mark":
                 expression = element.get("nameexpr")
-                name = (
-                    element.attributes.get("name", "") if expression is None else self._place.text(expression)
-                )
-                self._put(Mark(name))
+                name = element.get("name") if expression is None else self._place.text(expression)
+                self._inside(element, {"name": name or ""})
             case "foreach":
                 for _ in rounds(self._place, element):
                     self._add(element.children)
             case "enumerate":
                 self._enumerate(element)
-            case "say-as":
-                self._say_as(element)
-            case "sub":
-                self._text.append(element.get("alias") or element.text)
-            case "desc" | "lexicon" | "meta" | "metadata":
-                pass
-            case (
-                "p" | "paragraph" | "s" | "sentence" | "voice" | "emphasis" | "prosody" | "phoneme" | "prompt"
-            ):
-                self._spoken(element)
+            case tag if tag in _MARKUP:
+                self._inside(element, {})
 
-    def _spoken(self, element: Element) -> None:
-        before = self._voice
-        voice = (element.get("xml:lang") or before[0], element.get("name") or before[1])
-        changed = voice != before
-        if changed:
-            self._end_text()
-        self._voice = voice
-        self._text.append(" ")
+    def _inside(self, element: Element, known: Mapping[str, str]) -> None:
+        """An element of SSML with what is in it; `known` are attributes that were found out here."""
+        attributes = {**element.attributes, **known}
+        attributes.pop("xml:base", None)  # URLs are absolute already
+        self._builder.start(element.tag, attributes)
         self._add(element.children)
-        self._text.append(" ")
-        if changed:
-            self._end_text()
-        self._voice = before
-
-    def _value(self, element: Element) -> str:
-        return self._place.text(element.attributes["expr"])
+        self._builder.end()
 
     def _audio(self, element: Element) -> None:
         source = element.get("src")
@@ -192,34 +142,29 @@ class _Speech:
             if self._place.json(expression) is UNDEFINED:
                 return
             source = self._place.text(expression)
-        fallback = tuple(self._inside(element))
         assert source is not None  # <audio> has either, by the check of documents
-        if source.startswith(RECORDING):
-            path = self._machine.recordings.get(source, "")
-            self._put(Audio(path, fallback)) if path else self._items.extend(fallback)
-            return
-        self._put(Audio(urljoin(self._place.base_of(element), source.strip()), fallback))
-
-    def _inside(self, element: Element) -> tuple[Spoken, ...]:
-        self._end_text()
-        return self.items(element.children)
+        if not source.startswith(RECORDING):
+            self._inside(element, {"src": urljoin(self._place.base_of(element), source.strip())})
+        elif path := self._machine.recordings.get(source, ""):
+            self._inside(element, {"src": path})
+        else:
+            self._add(element.children)
 
     def _enumerate(self, element: Element) -> None:
-        options = self._options()
         template = (
             element.children if any(not isinstance(c, str) or c.strip() for c in element.children) else None
         )
         outer = self._place
-        for text, keys in options:
+        for text, keys in self._options():
             if template is None:
-                self._text.append(f" {text}; ")
+                self._builder.text(f" {text}; ")
                 continue
             self._place = outer.inner()
             scope = self._place.chain[-1]
             self._place.engine.set(scope, "_prompt", text)
             self._place.engine.set(scope, "_dtmf", keys)
             self._add(template)
-            self._text.append(" ")
+            self._builder.text(" ")
         self._place = outer
 
     def _options(self) -> list[tuple[str, str]]:
@@ -230,28 +175,6 @@ class _Speech:
                 if found:
                     return found
         raise semantic("<enumerate> is for menus, and for fields with options")
-
-    def _say_as(self, element: Element) -> None:
-        kind = (element.get("interpret-as") or "").removeprefix("vxml:").partition(":")[0]
-        inside = self._inside(element)
-        text = "".join(item.text for item in inside if isinstance(item, Text))
-        language = self._voice[0] or element.language or self._machine.session.language
-        value = _sayable(_KINDS.get(kind, ""), text, language)
-        if value is None or not all(isinstance(item, Text) for item in inside):
-            self._items.extend(inside)
-        else:
-            self._put(value)
-
-
-def _sayable(kind: str, text: str, language: str) -> Value | None:
-    """The value, when our own fragments can say it; a voice has to find its own way with all else."""
-    if kind == "date" and len(text) == 8 and text.isdigit():
-        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-    try:
-        say(kind, text, language)
-    except ValueError:
-        return None
-    return Value(kind, text, language)
 
 
 def options_of(element: Element) -> list[tuple[str, str]]:
@@ -274,12 +197,3 @@ def spoken_text(option: Element) -> str:
         for child in option.children
         if isinstance(child, str) or child.tag != "grammar"
     )
-
-
-def _pause(element: Element) -> float:
-    time = element.get("time")
-    if time is not None:
-        return seconds(time, "time")
-    if "size" in element.attributes:
-        return _SIZES.get(element.attributes["size"], 0.5)
-    return _BREAKS.get(element.get("strength") or "medium", 0.5)

@@ -40,10 +40,23 @@ SOUND = {"hello.wav": "RIFF", "bye.wav": "RIFF"}
             (Text("say"), Text("hi", "", "anna"), Text("again")),
         ),
         ("<prompt>say <s xml:lang='zh-CN'>你好</s></prompt>", (Text("say"), Text("你好", "zh-CN"))),
-        ("<prompt><say-as interpret-as='digits'>12</say-as></prompt>", (Value("digits", "12", "en"),)),
+        ("<prompt><say-as interpret-as='digits'>12</say-as></prompt>", (Value("digits", "12"),)),
         (
             "<prompt><say-as interpret-as='date'>20260302</say-as></prompt>",
-            (Value("date", "2026-03-02", "en"),),
+            (Value("date", "2026-03-02"),),
+        ),
+        ("<prompt>a<break strength='x-strong'/>b</prompt>", (Text("a"), Silence(1.0), Text("b"))),
+        ("<prompt><p>One.</p><p>Two.</p></prompt>", (Text("One."), Silence(0.4), Text("Two."))),
+        ("<prompt>Dear <emphasis>you</emphasis>!</prompt>", (Text("Dear you!"),)),
+        (
+            "<prompt>It is <say-as interpret-as='percentage'><value expr='5 * 10'/>%</say-as></prompt>",
+            (Text("It is"), Value("percent", "50")),
+        ),
+        ("<prompt><say-as interpret-as='spell-out'>abc</say-as></prompt>", (Text("a b c"),)),
+        ("<prompt><say-as interpret-as='vxml:time'>0305p</say-as></prompt>", (Value("time", "15:05"),)),
+        (
+            "<prompt><say-as interpret-as='telephone' format='86'>13800138000</say-as></prompt>",
+            (Value("phone", "+8613800138000"),),
         ),
         ("<prompt><say-as interpret-as='currency'>much</say-as></prompt>", (Text("much"),)),
         (
