@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from sipcc.acd.callbackdesk import CallbackDesk
 from sipcc.acd.events import Exit
 from sipcc.acd.model import Place
+from sipcc.acd.protocols import Caller, Talk
 from sipcc.acd.recall import RecallTask
 from sipcc.acd.visit import Move
 
@@ -12,13 +16,40 @@ from sipcc.acd.visit import Move
 class CallerCommands(CallbackDesk):
     """Commands about waiting callers, by the id of their entry.
 
-    All but `withdraw` raise LocalProtocolError, with the reason, when they are not possible now. `by` is who
-    gave the command, for the event.
+    All but `withdraw` and `take` raise LocalProtocolError, with the reason, when they are not possible now.
+    `by` is who gave the command, for the event.
     """
 
     def withdraw(self, entry_id: str, exit_: Exit = "withdrawn") -> bool:
         """Take a waiting caller out of its queue; False when it is not waiting any more."""
         return self.leave(entry_id, exit_)
+
+    def take(
+        self, queue: str, meet: Callable[[Caller], Coroutine[Any, Any, Talk]], *, call: str = ""
+    ) -> bool:
+        """Let somebody who is no agent speak with the first caller of a queue; its exit is ``answered``.
+
+        Passed over are callbacks, and callers for whom an agent is being rung.
+
+        Args:
+            queue: Whose line.
+            meet: The conversation: called for the caller when it has heard the last of the queue. When it
+                returns, the stay is over.
+            call: The call of the caller who is wanted; empty for whoever is first.
+
+        Returns:
+            False when nobody is there.
+        """
+        for entry_id in self.floor.line(queue).ids:
+            visit = self._visits.get(entry_id)
+            if visit is None or visit.call.ended or call not in ("", visit.call.id):
+                continue
+            entry = self.floor.taken(entry_id, now=self.now())
+            if entry is not None:
+                visit.taken(entry, meet)
+                self.pump()
+                return True
+        return False
 
     def move(self, entry_id: str, queue: str, *, keep_place: bool = True, by: str = "") -> str:
         """Send a waiting caller to another queue; the id of its entry there.

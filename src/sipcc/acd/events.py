@@ -81,7 +81,10 @@ class RoutingFailed(Event, frozen=True, kw_only=True):
 
 
 class QueueLeft(Event, frozen=True, kw_only=True):
-    """A caller left a queue by exactly one exit. `agent` only with ``answered``."""
+    """A caller left a queue by exactly one exit.
+
+    `agent` stands only with ``answered``, and not when it was a program's caller who took it out of the line.
+    """
 
     entry: str
     queue: str
@@ -109,6 +112,7 @@ class TalkEnded(Event, frozen=True, kw_only=True):
     queue: str
     call: str
     agent: str
+    """Empty for somebody who is none."""
     talked: float
     """Seconds of conversation, hold included."""
     lost: bool = False

@@ -204,6 +204,21 @@ class Floor(Renewable, Steering, Booking):
         self._talks(entry, now=now)
         return entry
 
+    def taken(self, entry_id: str, *, now: float) -> Entry | None:
+        """Somebody who is no agent speaks with the caller now; None when it does not wait any more.
+
+        Whom an agent is being rung for stays that agent's, and a callback waits for agents only.
+        """
+        entry = self.entries.get(entry_id)
+        if entry is None or entry.state is not EntryState.WAITING or entry.callback:
+            return None
+        entry = queues_.step(entry, EntryInput.TAKE, now=now)
+        self.entries[entry_id] = entry
+        self.line(entry.queue).remove(entry)
+        self._tell_left(entry, now=now)
+        self._talks(entry, now=now)
+        return entry
+
     def talk_ended(self, entry_id: str, *, lost: bool = False, now: float) -> float:
         """Caller and agent have parted, `lost` because the agent's phone died; the seconds they talked."""
         entry = self.entries.get(entry_id)
@@ -213,8 +228,9 @@ class Floor(Renewable, Steering, Booking):
         del self.entries[entry_id]
         self._events.append(tell.talk_ended(entry, lost=lost, now=now))
         line = self.lines[entry.queue]
-        wrap_up = self._wrap_up(entry.agent or "", line.settings, lost=lost, now=now)
-        line.tally.handle_time.add(entry.talked(now=now) + wrap_up)
+        if entry.agent is not None:  # else nobody's work: agents are neither busy with it nor rest from it
+            wrap_up = self._wrap_up(entry.agent, line.settings, lost=lost, now=now)
+            line.tally.handle_time.add(entry.talked(now=now) + wrap_up)
         return entry.talked(now=now)
 
     # Time

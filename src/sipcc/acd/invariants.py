@@ -85,7 +85,8 @@ def _entry(floor: Floor, entry: Entry, now: float) -> list[str]:
         found.append("is connecting without a deadline")
     if (entry.exit is not None) != (entry.state is EntryState.CONNECTED):
         found.append(f"is {entry.state} with exit {entry.exit}")
-    if entry.state in (EntryState.CONNECTING, EntryState.CONNECTED):
+    taken = entry.state is EntryState.CONNECTED and entry.agent is None  # by somebody who is no agent
+    if entry.state in (EntryState.CONNECTING, EntryState.CONNECTED) and not taken:
         agent = floor.staff.agents.get(entry.agent or "")
         if agent is None or agent.state is not AgentState.TALKING or agent.entry != entry.id:
             found.append(f"is {entry.state} without its agent")

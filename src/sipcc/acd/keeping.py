@@ -107,7 +107,7 @@ class Keeping:
         roster.touched.clear()
         for entry_id in sorted(self._touched):
             entry = floor.entries.get(entry_id)
-            if entry is None:
+            if entry is None or (entry.exit is not None and entry.agent is None):  # nothing to come back to
                 self._entries.over(entry_id)
             else:
                 offers = [floor.offers[name] for name in sorted(entry.offers)]

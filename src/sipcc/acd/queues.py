@@ -1,8 +1,8 @@
 """Queue entries and lines.
 
 An entry is one caller's visit to one queue. It leaves the line by exactly one exit: `exit` is written by
-the two inputs that end the waiting (BRIDGE writes ``answered``, LEAVE any other), and no state has a row
-for a second one.
+the inputs that end the waiting (BRIDGE and TAKE write ``answered``, LEAVE any other), and no state has a
+row for a second one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class EntryInput(StrEnum):
     LAST_OFFER_LOST = "last_offer_lost"
     ANSWER = "answer"
     BRIDGE = "bridge"
+    TAKE = "take"
     LEAVE = "leave"
     PART = "part"
 
@@ -45,7 +46,7 @@ _S, _I = EntryState, EntryInput
 
 TABLE: dict[EntryState, dict[EntryInput, EntryState | None]] = {
     _S.JOINED: {_I.ADMIT: _S.WAITING, _I.LEAVE: _S.ENDED},
-    _S.WAITING: {_I.OFFER: _S.OFFERING, _I.LEAVE: _S.ENDED},
+    _S.WAITING: {_I.OFFER: _S.OFFERING, _I.TAKE: _S.CONNECTED, _I.LEAVE: _S.ENDED},
     _S.OFFERING: {
         _I.OFFER: _S.OFFERING,
         _I.OFFER_LOST: _S.OFFERING,
@@ -82,6 +83,8 @@ def step(entry: Entry, given: EntryInput, *, now: float, exit_: Exit | None = No
         fields |= {"answered_at": now, "deadline": now + CONNECT_LEASE, "offers": frozenset()}
     elif given is _I.BRIDGE:
         fields |= {"exit": "answered", "left_at": entry.answered_at, "deadline": None}
+    elif given is _I.TAKE:
+        fields |= {"exit": "answered", "answered_at": now, "left_at": now, "deadline": None}
     elif given is _I.LEAVE:
         fields |= {"exit": exit_, "left_at": now, "deadline": None, "offers": frozenset()}
     return replace(entry, **fields)

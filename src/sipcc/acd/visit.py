@@ -142,12 +142,18 @@ class Visit:
         self._shown = show
         self._leg: AgentLeg | None = None
         self._entry: Entry | None = None
+        self._meet: Callable[[Caller], Coroutine[Any, Any, Talk]] | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._show: asyncio.Task[None] | None = None
 
     def won(self, leg: AgentLeg) -> None:
         """An agent has answered."""
         self._leg = leg
+        self._wake()
+
+    def taken(self, entry: Entry, meet: Callable[[Caller], Coroutine[Any, Any, Talk]]) -> None:
+        """Somebody who is no agent speaks with the caller."""
+        self._entry, self._meet = entry, meet
         self._wake()
 
     def released(self, entry: Entry) -> None:
@@ -167,6 +173,9 @@ class Visit:
         try:
             with self._keys():
                 await self._decided
+            if self._meet is not None and self._entry is not None:
+                await cut(self._show, call)
+                return await self.go_on(self._entry, self._meet(call))
             if self._leg is not None:
                 await cut(self._show, call)
                 if call.ended:
@@ -181,6 +190,8 @@ class Visit:
                 host.hang_up(self._leg)
             if call.ended:
                 host.hung_up(self.id)
+            if self._meet is not None:
+                host.talk_ended(self.id, lost=False)  # of a caller who left before it began
             host.leave(self.id, "withdrawn")
         assert self._entry is not None  # woken without a leg, or refused by `bridged`: released
         return result_of(self._entry, now=host.now())

@@ -202,6 +202,8 @@ class Figures:
     def _on_talked(self, event: TalkEnded) -> None:
         self._handled(event.agent, 0.0)
         self._handling[event.agent] = (event.queue, event.talked)
+        if not event.agent:
+            self._handled("", 0.0)  # nobody wraps up
 
     def _on_state(self, event: AgentStateChanged) -> None:
         since = self._wrapping.pop(event.agent, None)

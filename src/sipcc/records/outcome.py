@@ -179,14 +179,14 @@ class OutcomeFold:
                     )
             if exit_ is None:
                 told.append(_forced_exit(draft, at, wall))
-            elif exit_[1].exit == "answered" and exit_[1].agent is not None and draft.talked is None:
+            elif exit_[1].exit == "answered" and draft.talked is None:
                 told.append(
                     TalkEnded(
                         at=at,
                         entry=joined.entry,
                         queue=joined.queue,
                         call=joined.call,
-                        agent=exit_[1].agent,
+                        agent=exit_[1].agent or "",
                         talked=round(wall - exit_[0], 3),
                     )
                 )

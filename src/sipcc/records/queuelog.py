@@ -122,11 +122,11 @@ class QueueLogFold:
             return []
         first, waited = visit.joined.position, round(event.waited)
         place = self._place(visit)
-        if event.exit == "answered" and event.agent is not None:
+        if event.exit == "answered":
             visit.position, visit.waited = 0, event.waited or 1e-9
-            leg = self._legs.get(event.call, {}).get(event.agent, "")
+            leg = self._legs.get(event.call, {}).get(event.agent or "", "")
             rang = self._offers.pop(f"{event.entry} {event.agent}", 0.0)
-            return [_line(wall, event, event.agent, "CONNECT", waited, leg, round(rang))]
+            return [_line(wall, event, event.agent or _NONE, "CONNECT", waited, leg, round(rang))]
         del self._visits[event.entry]
         name = _EXITS.get(event.exit, "WITHDRAW")
         data: list[object] = [place, first, waited]
@@ -169,7 +169,9 @@ class QueueLogFold:
         if asked is not None and asked.leg == leg:  # done, or the agent has hung up before it was
             return [_line(wall, talk, talk.agent, "BLINDTRANSFER", asked.target, "default", *times)]
         by_agent = event is not None and event.ended_by == "callee"
-        return [_line(wall, talk, talk.agent, "COMPLETEAGENT" if by_agent else "COMPLETECALLER", *times)]
+        return [
+            _line(wall, talk, talk.agent or _NONE, "COMPLETEAGENT" if by_agent else "COMPLETECALLER", *times)
+        ]
 
     def _state(self, event: AgentStateChanged, wall: float) -> list[str]:
         told: list[tuple[str, str]] = []

@@ -344,9 +344,11 @@ class ReportFold:
 
     def _take_talk(self, event: TalkEnded) -> None:
         visit = self._visits.get(event.entry)
-        if visit is None or not visit.answered or visit.key is None:
+        if visit is None or not visit.answered:
             return
         del self._visits[event.entry]
+        if visit.key is None:
+            return
         self._last_visit[event.agent] = visit
         self._cell(visit.start, visit.key).figures.add_talk(event.talked)
 

@@ -5,22 +5,16 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from sipcc.call import Call, Destination, Handler
-from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.live import LiveSession
+from sipcc.switch.dequeue import QueueDesk
 from sipcc.switch.missing import missing
 
 if TYPE_CHECKING:
-    from sipcc.acd import Acd
     from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.ivr.hooks.settings import WebAppSettings
     from sipcc.switch.treatments import Treatments
-
-
-_desks: WeakKeyDictionary[Acd, Desk] = WeakKeyDictionary()
-"""Who waits in the queues of each switch; a reload leaves them there."""
 
 
 class WebApps:
@@ -30,7 +24,7 @@ class WebApps:
         """Take the applications of the configuration of `host`."""
         self._host = host
         self._apps = {app.name: app for app in host.config.webapps}
-        self._desk = _desks.setdefault(host.acd, Desk())
+        self._desk = QueueDesk(host.acd)
 
     def handler(self, name: str) -> Handler:
         """The treatment of calls that are sent to the application called `name`.

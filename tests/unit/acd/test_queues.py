@@ -43,6 +43,7 @@ def entry(state: EntryState = S.JOINED, *, number: int = 1, priority: int = 0, *
         (S.OFFERING, I.LEAVE, S.ENDED),
         (S.CONNECTING, I.BRIDGE, S.CONNECTED),
         (S.CONNECTING, I.LEAVE, S.ENDED),
+        (S.WAITING, I.TAKE, S.CONNECTED),
         (S.CONNECTED, I.PART, S.ENDED),
     ],
 )
@@ -57,7 +58,7 @@ def test_unlisted_rows(state: EntryState, given: EntryInput) -> None:
 
 
 def test_no_path_writes_a_second_exit() -> None:
-    writers = {I.BRIDGE, I.LEAVE}
+    writers = {I.BRIDGE, I.TAKE, I.LEAVE}
     after_exit = {TABLE[state][given] for state in S for given in TABLE[state] if given in writers}
     for state in after_exit:
         assert state is not None

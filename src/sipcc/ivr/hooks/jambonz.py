@@ -266,6 +266,7 @@ def _enqueue(written: verbs.Enqueue, at: str, choose: Choose) -> model.Verb:
 def _dequeue(written: verbs.Dequeue, at: str, choose: Choose) -> model.Verb:
     take = model.Take(
         queue=written.name,
+        at=f"{at}.name",
         timeout=written.timeout or None,
         call=written.call_sid,
         hook=hook_of(written.action_hook),

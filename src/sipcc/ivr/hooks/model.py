@@ -145,6 +145,8 @@ class Take(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller speak with the first one who waits in a queue."""
 
     queue: str
+    at: str
+    """Its place in the answer."""
     timeout: float | None = None
     """How long to wait for one; None for ever."""
     call: str = ""
@@ -274,6 +276,7 @@ class Joined(NamedTuple):
 class Taken(NamedTuple):
     """How it went with the first one of a line."""
 
+    queue: str
     result: Literal["complete", "timeout"]
     seconds: float = 0.0
     """The conversation."""

@@ -19,7 +19,7 @@ from sipcc.errors import CallEnded, ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.commands import Commands
-from sipcc.ivr.hooks.desk import Desk
+from sipcc.ivr.hooks.desk import Desk, NoDesk
 from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
@@ -64,11 +64,11 @@ class Runner:
             application: Its name.
             on_failed: Told when it fails, with one word for how, and why.
             permit: Raises HookFailed for a URL that must not be opened, of a stream or sound; None takes all.
-            desk: Who waits in queues, for applications that take them out; None for nobody else.
+            desk: Takes callers out of queues; None where there are none.
             secret_keys: Whether answers by keys are shown nowhere.
         """
         self._permit, self._secret_keys = permit, secret_keys
-        self._lines = Lines(session, desk or Desk(), self._hook, self._verb, lambda: self._defaults)
+        self._lines = Lines(session, desk or NoDesk(), self._hook, self._verb, lambda: self._defaults)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
         self._defaults = Defaults()
@@ -206,8 +206,7 @@ class Runner:
             case model.Enqueue():
                 return await self._enqueue(action)
             case model.Take():
-                await self._answer()
-                return await self._hook(action.hook, await self._lines.take(action))
+                return await self._take(action)
             case model.Join():
                 return await self._join(action)
             case model.Stream():
@@ -396,6 +395,14 @@ class Runner:
         if left.to and enqueue.hook is None:  # the queue's own settings say where its callers go then
             await self._go(left.to)
         return await self._hook(enqueue.hook, model.Queued(queue, left))
+
+    async def _take(self, take: model.Take) -> Program | None:
+        await self._answer()
+        try:
+            taken = await self._lines.take(take)
+        except (ConfigError, LocalProtocolError) as error:
+            raise BadAnswer(take.at, str(error)) from error
+        return await self._hook(take.hook, taken)
 
     async def _go(self, to: str) -> None:
         """Give the call away."""

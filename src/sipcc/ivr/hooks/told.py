@@ -122,7 +122,7 @@ def queue_result(left: steps.Left | None) -> Literal["bridged", "hangup", "leave
     """How a caller left a queue, in the words of both; None for one who hung up."""
     if left is None:
         return "hangup"
-    return "bridged" if left.agent else "leave"
+    return "bridged" if left.exit == "answered" else "leave"
 
 
 # -- Twilio ------------------------------------------------------------------------------------------------

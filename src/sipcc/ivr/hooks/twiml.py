@@ -329,7 +329,9 @@ def _conference(element: Element, hook: Hook | None, dial: Element) -> Action:
         _attributes(element)
         if not element.own_text:
             raise element.wrong("the queue has no name")
-        return model.Take(queue=element.own_text, timeout=_number(dial, "timeout", 0) or None, hook=hook)
+        return model.Take(
+            queue=element.own_text, at=element.at, timeout=_number(dial, "timeout", 0) or None, hook=hook
+        )
     _attributes(element, "muted")
     if not element.own_text:
         raise element.wrong("the conference has no name")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from sipcc.ivr.hooks import model
-from sipcc.ivr.hooks.desk import Desk, Waiter, bridged
+from sipcc.ivr.hooks.desk import Desk
 from sipcc.ivr.hooks.door import HookFailed
 from sipcc.ivr.hooks.model import BadAnswer, Hook, Program, Report
 from sipcc.ivr.session import Session
@@ -32,7 +32,7 @@ class Lines:
 
         Args:
             session: The caller.
-            desk: Who waits in the whole switch.
+            desk: Takes others out of them.
             ask: Asks a hook.
             do: Carries out a verb, as always.
             defaults: What verbs have that do not say themselves.
@@ -42,31 +42,17 @@ class Lines:
 
     async def stand(self, enqueue: model.Enqueue, tags: dict[str, str]) -> Left:
         """Let the caller wait; raises CallEnded when it hangs up."""
-        step, waiter = enqueue.step, Waiter(self._session.id, enqueue.step.priority or 0)
-
-        async def show(waiting: Waiting) -> None:
-            waiter.waiting = waiting
-            if enqueue.wait_hook is not None:
-                await self._play(step.queue, enqueue.wait_hook, waiting)
-
-        wanted = msgspec.structs.replace(step, context={**step.context, **tags}, waiting=show)
-        remove = self._desk.add(step.queue, waiter)
-        try:
-            left = await self._session.enqueue(wanted)
-            if waiter.meeting is None:
-                return left
-            return bridged(left, await waiter.meeting.join(self._session))
-        finally:
-            remove()
-            if waiter.meeting is not None:
-                waiter.meeting.end()
+        step, wait_hook = enqueue.step, enqueue.wait_hook
+        step = msgspec.structs.replace(step, context={**step.context, **tags})
+        if wait_hook is not None:
+            step = msgspec.structs.replace(
+                step, waiting=lambda waiting: self._play(step.queue, wait_hook, waiting)
+            )
+        return await self._session.enqueue(step)
 
     async def take(self, take: model.Take) -> model.Taken:
         """Let the caller speak with the first one of a line."""
-        meeting = await self._desk.take(self._session, take.queue, take.timeout, take.call)
-        if meeting is None:
-            return model.Taken("timeout")
-        return model.Taken("complete", await meeting.join(self._session))
+        return await self._desk.take(self._session, take)
 
     async def _play(self, queue: str, hook: Hook, waiting: Waiting) -> None:
         """Play until the wait is over; an error leaves the caller to the queue's music."""
