@@ -5,14 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from sipcc.ivr.js import ScriptLimits
+from sipcc.ivr.xmlread import XmlLimits
 
-
-class ParseLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a document may be."""
-
-    max_bytes: int = 1_000_000
-    max_depth: int = 200
-    max_elements: int = 50_000
+ParseLimits = XmlLimits
+"""How large a document may be."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
