@@ -26,37 +26,33 @@ class DigitBuffer:
 
     def __init__(self) -> None:
         self.dropped = 0
+        self.held: tuple[str, float] | None = None
+        """The key that is down and since when, or None."""
         self._presses: deque[Press] = deque()
-        self._held: tuple[str, float] | None = None
         self._owed: set[str] = set()  # keys already counted as ended whose real end may still come
 
     def key_began(self, digit: str, *, now: float) -> None:
         """A key went down. A key that was still down is taken as ended, for only one can sound."""
         self.release(now=now)
         self._owed.discard(digit)
-        self._held = (digit, now)
+        self.held = (digit, now)
 
     def key_ended(self, digit: str, *, now: float) -> None:
         """A key came up. Without a beginning (SIP INFO) the press begins and ends now."""
-        if self._held is not None and self._held[0] == digit:
-            began = self._held[1]
-            self._held = None
+        if self.held is not None and self.held[0] == digit:
+            began = self.held[1]
+            self.held = None
             self._keep(Press(digit, began, now))
         elif digit in self._owed:
             self._owed.discard(digit)
         else:
             self._keep(Press(digit, now, now))
 
-    @property
-    def held(self) -> tuple[str, float] | None:
-        """The key that is down and since when, or None."""
-        return self._held
-
     def release(self, *, now: float) -> None:
         """Take the key that is down as ended now; its real end is ignored when it comes."""
-        if self._held is not None:
-            digit, began = self._held
-            self._held = None
+        if self.held is not None:
+            digit, began = self.held
+            self.held = None
             self._owed.add(digit)
             self._keep(Press(digit, began, now))
 
@@ -71,9 +67,9 @@ class DigitBuffer:
     def flush(self) -> None:
         """Forget all presses, and the key that is down."""
         self._presses.clear()
-        if self._held is not None:
-            self._owed.add(self._held[0])
-            self._held = None
+        if self.held is not None:
+            self._owed.add(self.held[0])
+            self.held = None
 
     def __len__(self) -> int:
         return len(self._presses)

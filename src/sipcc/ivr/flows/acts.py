@@ -17,13 +17,13 @@ from sipcc.ivr.flows.values import plain, written
 from sipcc.ivr.steps import Audio, Enqueue, Left, Record, Stream, Transfer
 
 
-async def act(run: Run, node: Node) -> Came:
-    """Carry out a node.
+def act(run: Run, node: Node) -> Awaitable[Came]:
+    """Carry out a node; to be awaited.
 
     Raises:
         SipccError: it cannot be done.
     """
-    return await _ACTS[type(node)](run, node)
+    return _ACTS[type(node)](run, node)
 
 
 async def _say(run: Run, node: nodes.Say) -> str:
@@ -181,11 +181,10 @@ def _asks_after(run: Run) -> bool:
     """Whether the flow itself has a survey for after the conversation, here or in a flow that it calls."""
     if run.playable.flow is None:
         return False
-    todo = [(run.playable.flow, run.playable.flow.target_of(run.node, "then"))]
+    todo = [(run.playable.flow, run.playable.flow.target_of(run.node, "then").node)]
     seen: set[tuple[str, str]] = set()
     while todo:
-        flow, target = todo.pop()
-        name = flow.resolve(target).node
+        flow, name = todo.pop()
         if not name or (flow.name, name) in seen:
             continue
         seen.add((flow.name, name))
@@ -196,7 +195,7 @@ def _asks_after(run: Run) -> bool:
         if called is not None and called.flow is not None:
             todo.append((called.flow, called.flow.start))
         if not node.human:
-            todo += [(flow, edge.target) for edge in flow.edges_of(name)]
+            todo += [(flow, flow.target_of(name, edge.name).node) for edge in flow.edges_of(name)]
     return False
 
 

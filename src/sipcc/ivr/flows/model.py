@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -125,7 +126,9 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The same after a wrong answer."""
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class Node(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", dict=True
+):
     """What all nodes have; see the table above."""
 
     asks: ClassVar[bool] = False
@@ -165,7 +168,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """The flow that it calls and returns from; empty for none."""
         return ""
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Its ``type`` in the file."""
         return str(self.__struct_config__.tag)
@@ -241,7 +244,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """Of what it says: two flows with the same one are the same."""
     written: Written | None = None
-    _targets: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    _targets: dict[str, dict[str, Target]] = msgspec.field(default_factory=dict)
     """What `target_of` has found."""
 
     def where(self, node: str = "", path: Path = ()) -> str:
@@ -267,12 +270,14 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
             for edge in edges
         )
 
-    def target_of(self, node: str, edge: str) -> str:
-        """Where an edge of a node leads; empty when nothing is named, and for an edge that is not there."""
+    def target_of(self, node: str, edge: str) -> Target:
+        """Where an edge of a node leads; an edge that is not there leads nowhere."""
         known = self._targets.get(node)
         if known is None:
-            known = self._targets[node] = {each.name: each.target for each in self.edges_of(node)}
-        return known.get(edge, "")
+            known = {each.name: self.resolve(each.target) for each in self.edges_of(node)}
+            self._targets[node] = known
+        found = known.get(edge)
+        return self.resolve("") if found is None else found
 
     def resolve(self, target: str) -> Target:
         """What a target is."""

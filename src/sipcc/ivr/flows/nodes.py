@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
+from sipcc.call.digits import LengthMatcher, OptionsMatcher
 from sipcc.expr import Kind
+from sipcc.ivr.flows.answers import Answers, KeysMatcher, listen_for, plain_words
 from sipcc.ivr.flows.model import (
     Edge,
     Node,
@@ -19,8 +22,10 @@ from sipcc.ivr.flows.model import (
     condition_reads,
     reads_of,
 )
+from sipcc.ivr.flows.phrases import constant
+from sipcc.ivr.menu import TERMINATOR
 from sipcc.ivr.settings import split_keys
-from sipcc.ivr.steps import BargeIn
+from sipcc.ivr.steps import BargeIn, Prompt, prompts
 from sipcc.reading.lines import Path
 
 Scalar: TypeAlias = str | int | float | bool
@@ -47,6 +52,17 @@ class Question(Node, frozen=True, kw_only=True):
     """Seconds from key to key; the flow's when not given."""
     bargein: BargeIn = "any"
     """What cuts the prompt: ``off``, ``keys``, ``speech`` or ``any``."""
+
+    @property
+    def answers(self) -> Answers:
+        """What counts as an answer; made once."""
+        raise NotImplementedError
+
+    @cached_property
+    def constant(self) -> tuple[Prompt, ...] | None:
+        """The prompt where it is the same in every call, whatever its language and its variables are."""
+        items = constant(self.prompt)
+        return None if items is None else prompts(items, bargein=self.bargein)
 
     def says(self) -> tuple[tuple[Path, Phrase], ...]:
         """The prompt, and what goes before it when it is asked again."""
@@ -88,6 +104,19 @@ class Menu(Question, frozen=True, kw_only=True, tag="menu"):
                 found.setdefault(keys, written)
         return found
 
+    @cached_property
+    def answers(self) -> Answers:
+        """The options, by keys and by words."""
+        choices = self.choices()
+        words = {plain_words(word): option for option, several in self.words.items() for word in several}
+        return Answers(
+            keys=OptionsMatcher(choices),
+            listen=listen_for(word for several in self.words.values() for word in several) if words else None,
+            terminators="" if any(TERMINATOR in keys for keys in choices) else TERMINATOR,
+            options=choices,
+            words=words,
+        )
+
 
 class Gather(Question, frozen=True, kw_only=True, tag="gather"):
     """Keys or words of the caller become a variable."""
@@ -115,6 +144,17 @@ class Gather(Question, frozen=True, kw_only=True, tag="gather"):
         """On with the answer, or elsewhere by a key."""
         keys = (Edge(f"keys.{key}", to, ("keys", key), key) for key, to in self.keys.items())
         return (Edge("then", self.then, ("then",)), *keys)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """So many digits, the keys that lead elsewhere, and words."""
+        fewest, most = (self.digits, self.digits) if isinstance(self.digits, int) else self.digits or (1, 1)
+        numbers = LengthMatcher(fewest, most, "0123456789") if self.digits is not None else None
+        return Answers(
+            keys=KeysMatcher(numbers, self.keys) if numbers is not None or self.keys else None,
+            listen=listen_for(self.words) if self.speech else None,
+            terminators=self.terminator,
+        )
 
     def sets(self) -> tuple[Set, ...]:
         """The answer."""
@@ -148,6 +188,19 @@ class Survey(Question, frozen=True, kw_only=True, tag="survey"):
             () if self.low is None else (Edge("low", self.low.then, ("low", "then"), f"< {self.low.below}"),)
         )
         return (Edge("then", self.then, ("then",)), *low)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest answer."""
+        low, high = self.scale.split("-")
+        return int(low), int(high)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The numbers of the scale."""
+        low, high = self.ends
+        scale = OptionsMatcher(str(number) for number in range(low, high + 1))
+        return Answers(keys=scale, terminators=TERMINATOR)
 
     def sets(self) -> tuple[Set, ...]:
         """The answer."""

@@ -143,6 +143,20 @@ def spoken(
     return tuple(item for said in phrase for item in _spoken(said, language, values, voice))
 
 
+def constant(phrase: Phrase) -> tuple[Spoken, ...] | None:
+    """What is heard where that is the same in every call: without names and languages; else None."""
+    found: list[Spoken] = []
+    for said in phrase:
+        match said:
+            case Named() | Silence():
+                found.append(said)
+            case Text() if "{" not in said.text and "}" not in said.text:
+                found.append(said)
+            case _:
+                return None
+    return tuple(found)
+
+
 def _spoken(said: Said, language: str, values: Callable[[str], object], voice: str) -> tuple[Spoken, ...]:
     match said:
         case Text():

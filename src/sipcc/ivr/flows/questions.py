@@ -1,98 +1,88 @@
-"""Questions of flows: what a menu, a gather or a survey asks, how often, and what counts as an answer."""
+"""Questions of flows: how often a menu, a gather or a survey asks, and what becomes of the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from functools import lru_cache
 
-from sipcc.call.digits import Answer, CollectSettings, LengthMatcher, Matcher, OptionsMatcher
+from sipcc.call.digits import CollectSettings
 from sipcc.ivr.events import Reason
-from sipcc.ivr.flows.model import Phrase
+from sipcc.ivr.flows.answers import plain_words
+from sipcc.ivr.flows.model import Phrase, Retry
 from sipcc.ivr.flows.nodes import Gather, Menu, Question, Survey
 from sipcc.ivr.flows.run import Run
-from sipcc.ivr.menu import TERMINATOR, Tries
+from sipcc.ivr.menu import Tries
 from sipcc.ivr.steps import Gather as Step
-from sipcc.ivr.steps import Gathered, Listen
-
-
-class KeysMatcher:
-    """Right is what `answer` takes, and each of `keys`, which lead elsewhere."""
-
-    def __init__(self, answer: LengthMatcher | None, keys: Collection[str]) -> None:
-        self._answer = answer
-        self._keys = frozenset(keys)
-
-    def check(self, digits: str) -> Answer:
-        """The verdict on `digits`."""
-        if digits in self._keys:
-            return Answer.FINAL
-        if self._answer is None:
-            return Answer.PARTIAL if not digits else Answer.NO
-        return self._answer.check(digits)
-
-
-def plain_words(text: str) -> str:
-    """What was said, without case, signs and spaces, so that a recogniser may write it as it likes."""
-    return "".join(char for char in text.casefold() if char.isalnum())
-
-
-def listen_for(words: Iterable[str]) -> Listen:
-    """Listen for one of `words`; for anything when there are none."""
-    hints = tuple(words)
-    right = frozenset(map(plain_words, hints))
-    return Listen(hints=hints, accepts=(lambda text: plain_words(text) in right) if right else None)
+from sipcc.ivr.steps import Gathered
 
 
 async def ask(
-    run: Run, node: Question, *, keys: Matcher | None, listen: Listen | None, **collect: Any
+    run: Run, node: Question, *, secret: bool = False, max_time: float | None = None
 ) -> Gathered | None:
     """Ask until there is an answer; None when the tries are used up.
 
     Raises:
         FlowFault: they are for the second time, and the caller did nothing in between.
     """
-    retry, head = run.retry_of(node), run.playable.head
-    run.tries = tries = Tries[Phrase](
+    answers, head = node.answers, run.playable.head
+    settings = _settings(
+        head.timeout if node.timeout is None else node.timeout,
+        head.interdigit if node.interdigit is None else node.interdigit,
+        answers.terminators,
+        secret,
+        max_time,
+    )
+    label = f"{run.playable.name}.{run.node}"
+    await run.session.answer()
+    before: tuple[Phrase, ...] | None = ()
+    while before is not None:
+        step = Step(
+            prompts=run.question(node, *before),
+            keys=answers.keys,
+            collect=settings,
+            listen=answers.listen,
+            label=label,
+        )
+        gathered = await run.session.gather(step)
+        if gathered.outcome in ("keys", "speech"):
+            run.answered()
+            return gathered
+        kind: Reason = "noinput" if gathered.outcome == "noinput" else "nomatch"
+        if run.tries is None:
+            run.tries = _tries(run.retry_of(node))
+        before = run.tries.again(kind)
+    run.unanswered()
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _settings(
+    timeout: float, interdigit: float, terminators: str, secret: bool, max_time: float | None
+) -> CollectSettings:
+    """How keys are collected: most questions ask in the same few ways."""
+    return CollectSettings(
+        timeout=timeout, interdigit=interdigit, terminators=terminators, secret=secret, max_time=max_time
+    )
+
+
+def _tries(retry: Retry) -> Tries[Phrase]:
+    return Tries(
         noinput=retry.noinput,
         nomatch=retry.nomatch,
         total=retry.total,
         noinput_prompts=retry.noinput_prompt,
         nomatch_prompts=retry.nomatch_prompt,
     )
-    settings = CollectSettings(
-        timeout=head.timeout if node.timeout is None else node.timeout,
-        interdigit=head.interdigit if node.interdigit is None else node.interdigit,
-        **collect,
-    )
-    await run.session.answer()
-    before: tuple[Phrase, ...] | None = ()
-    while before is not None:
-        prompts = (*run.take_pending(), *run.prompts(*before, node.prompt, bargein=node.bargein))
-        label = f"{run.playable.name}.{run.node}"
-        step = Step(prompts=prompts, keys=keys, collect=settings, listen=listen, label=label)
-        gathered = await run.session.gather(step)
-        if gathered.outcome in ("keys", "speech"):
-            run.answered()
-            return gathered
-        kind: Reason = "noinput" if gathered.outcome == "noinput" else "nomatch"
-        before = tries.again(kind)
-    run.unanswered()
-    return None
 
 
 async def menu(run: Run, node: Menu) -> str:
     """Ask for an option."""
-    choices = node.choices()
-    words = {plain_words(word): option for option, several in node.words.items() for word in several}
-    terminators = "" if any(TERMINATOR in keys for keys in choices) else TERMINATOR
-    listen = listen_for(word for several in node.words.values() for word in several) if words else None
-    gathered = await ask(run, node, keys=OptionsMatcher(choices), listen=listen, terminators=terminators)
+    gathered = await ask(run, node)
     if gathered is None:
         return "retry"
     if gathered.outcome == "keys":
-        option = choices[gathered.keys]
+        option = node.answers.options[gathered.keys]
     else:
-        option = words[plain_words(gathered.heard[0].text)]
+        option = node.answers.words[plain_words(gathered.heard[0].text)]
     run.result = gathered.keys or option
     if node.into:
         run.values.set(node.into, run.result)
@@ -101,17 +91,7 @@ async def menu(run: Run, node: Menu) -> str:
 
 async def gather(run: Run, node: Gather) -> str:
     """Ask for keys or words."""
-    fewest, most = (node.digits, node.digits) if isinstance(node.digits, int) else node.digits or (1, 1)
-    numbers = LengthMatcher(fewest, most, "0123456789") if node.digits is not None else None
-    gathered = await ask(
-        run,
-        node,
-        keys=KeysMatcher(numbers, node.keys) if numbers is not None or node.keys else None,
-        listen=listen_for(node.words) if node.speech else None,
-        terminators=node.terminator,
-        secret=node.secret,
-        max_time=node.max_time,
-    )
+    gathered = await ask(run, node, secret=node.secret, max_time=node.max_time)
     if gathered is None:
         return "retry"
     if gathered.outcome == "keys" and gathered.keys in node.keys:
@@ -124,11 +104,10 @@ async def gather(run: Run, node: Gather) -> str:
 
 async def survey(run: Run, node: Survey) -> str:
     """Ask for a number on the scale, and keep it; whom a survey of the switch has asked is asked no more."""
-    low, high = (int(end) for end in node.scale.split("-"))
-    scale = OptionsMatcher(str(number) for number in range(low, high + 1))
+    low, high = node.ends
     if not run.session.judge(node.store, None, low=low, high=high):
         return "then"
-    gathered = await ask(run, node, keys=scale, listen=None, terminators=TERMINATOR)
+    gathered = await ask(run, node)
     if gathered is None:
         return "retry"
     number = int(gathered.keys)
@@ -136,6 +115,3 @@ async def survey(run: Run, node: Survey) -> str:
     run.session.judge(node.store, number, low=low, high=high)
     run.session.tag(node.store, gathered.keys)
     return "low" if node.low is not None and number < node.low.below else "then"
-
-
-_: type[Matcher] = KeysMatcher

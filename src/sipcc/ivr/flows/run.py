@@ -23,7 +23,8 @@ from sipcc.errors import CallEnded, SipccError
 from sipcc.events import Event
 from sipcc.expr import Kind, Value
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
-from sipcc.ivr.flows.model import Flow, FlowHead, Node, Phrase, Retry
+from sipcc.ivr.flows.model import Flow, FlowHead, Node, Phrase, Retry, Target
+from sipcc.ivr.flows.nodes import Question
 from sipcc.ivr.flows.phrases import nearest_language, spoken
 from sipcc.ivr.flows.values import Values, written
 from sipcc.ivr.hours import OpenVerdict
@@ -149,6 +150,9 @@ class Run:
         self._unanswered: set[tuple[str, str]] = set()
         self._fell = False
         self._depth = 0
+        from sipcc.ivr.flows.acts import act  # they know each other
+
+        self._act = act
 
     # -- flows ----------------------------------------------------------------------------------------
 
@@ -236,25 +240,23 @@ class Run:
         edge = await self.visit(name, node)
         if isinstance(edge, Ending):
             return edge
-        target = flow.target_of(name, edge)
-        found = flow.resolve(target)
+        found = flow.target_of(name, edge)
         if found.special == "back":
             if way and way[-1] == name:
                 way.pop()
             return way.pop() if way else flow.start
         if found.special == "top":
             way.clear()
-        return self._come(flow, target)
+        return self._come(flow, found)
 
-    def _come(self, flow: Flow | None, target: str) -> Came:
+    def _come(self, flow: Flow | None, found: Target) -> Came:
         """Where a target leads.
 
         Raises:
             FlowFault: nowhere.
         """
-        found = (flow or _NOWHERE).resolve(target)
-        if found.unknown or (flow is None and (found.node or found.special)):
-            raise FlowFault(found.unknown or f"there is no destination {target!r}")
+        if found.unknown or (flow is None and found.special):
+            raise FlowFault(found.unknown or f"there is no destination {found.special!r}")
         if found.special == "return":
             return Ending(how="returned")
         if found.special:
@@ -276,7 +278,7 @@ class Run:
         self._fell = True
         self._steps = 0
         try:
-            return self._come(here.flow, to)
+            return self._come(here.flow, (here.flow or _NOWHERE).resolve(to))
         except FlowFault:
             return await self._refuse()
 
@@ -323,8 +325,6 @@ class Run:
             FlowFault: it cannot be carried out.
             CallEnded: the caller hung up.
         """
-        from sipcc.ivr.flows.acts import act  # they know each other
-
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise FlowFault(f"{MAX_STEPS} steps without anything from the caller")
@@ -336,7 +336,7 @@ class Run:
         self.services.tell(entered)
         edge = "ended"
         try:
-            came = await act(self, node)
+            came = await self._act(self, node)
             edge = came if isinstance(came, str) else came.how
             return came
         except FlowFault:
@@ -393,12 +393,20 @@ class Run:
     def prompts(self, *phrases: Phrase, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
         """Phrases as they are heard now, in one piece."""
         voice, language = self.playable.head.voice, self.session.language
-        items = (
-            item
-            for phrase in phrases
-            for item in spoken(phrase, language, lambda name: written(self.values.get(name, "spoken")), voice)
-        )
+        items = [item for phrase in phrases for item in spoken(phrase, language, self._spoken, voice)]
         return prompts(items, bargein=bargein)
+
+    def _spoken(self, name: str) -> str:
+        """What a name in a prompt stands for."""
+        return written(self.values.get(name, "spoken"))
+
+    def question(self, node: Question, *before: Phrase) -> tuple[Prompt, ...]:
+        """What is heard with a question: what is pending, what goes before it this time, and its prompt."""
+        if node.constant is None or before or self.playable.head.voice:
+            prompts = self.prompts(*before, node.prompt, bargein=node.bargein)
+        else:
+            prompts = node.constant
+        return (*self.take_pending(), *prompts) if self._pending else prompts
 
     def say(self, *phrases: Phrase, bargein: BargeIn = "any") -> None:
         """Have phrases heard before what is heard next."""
