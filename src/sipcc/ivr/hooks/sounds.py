@@ -8,7 +8,7 @@ import msgspec
 
 from sipcc.call.digits import CollectSettings
 from sipcc.ivr.hooks.model import BadAnswer
-from sipcc.ivr.hooks.xmltree import Element
+from sipcc.ivr.hooks.xmltree import Element, wrong
 from sipcc.ivr.speech.ssml import ELEMENTS, SsmlBuilder, SsmlError, read_ssml
 from sipcc.ivr.steps import Audio, Gather, Named, Prompt, Spoken, Text
 
@@ -45,18 +45,18 @@ def marked(element: Element, language: str, voice: str) -> tuple[Spoken, ...]:
     _feed(builder, element)
     items = builder.close()
     if sum(len(item.text) for item in items if isinstance(item, Text)) > LONGEST:
-        raise element.wrong(f"the text is longer than {LONGEST} characters")
+        raise wrong(element, f"the text is longer than {LONGEST} characters")
     return _checked(items, element.at)
 
 
 def _feed(builder: SsmlBuilder, element: Element) -> None:
-    for part in element.content:
+    for part in element.children:
         if isinstance(part, str):
             builder.text(part)
             continue
-        if part.name not in ELEMENTS:
-            raise part.wrong(f"{part.name} cannot stand in a text; known are {', '.join(sorted(ELEMENTS))}")
-        builder.start(part.name, part.attributes)
+        if part.tag not in ELEMENTS:
+            raise wrong(part, f"{part.tag} cannot stand in a text; known are {', '.join(sorted(ELEMENTS))}")
+        builder.start(part.tag, part.attributes)
         _feed(builder, part)
         builder.end()
 

@@ -14,7 +14,7 @@ from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.model import MAX_VERBS, Action, Hook, Program, bargein_of
 from sipcc.ivr.hooks.sounds import marked, sound
-from sipcc.ivr.hooks.xmltree import Element, parse
+from sipcc.ivr.hooks.xmltree import Element, parse, wrong
 from sipcc.ivr.steps import Prompt, Spoken
 
 TIMEOUT = 5.0
@@ -33,8 +33,8 @@ def read(body: bytes) -> Program:
     if not body.strip():
         return ()
     root = parse(body)
-    if root.name != "Response":
-        raise root.wrong(f"the document begins with {root.name}, not with Response")
+    if root.tag != "Response":
+        raise wrong(root, f"the document begins with {root.tag}, not with Response")
     _attributes(root)
     actions: list[Action] = []
     if idle := _idle(root):
@@ -42,7 +42,7 @@ def read(body: bytes) -> Program:
     for element in _elements(root):
         actions += _action(element)
     if len(actions) > MAX_VERBS:
-        raise root.wrong(f"{len(actions)} verbs are too many; {MAX_VERBS} may be in one document")
+        raise wrong(root, f"{len(actions)} verbs are too many; {MAX_VERBS} may be in one document")
     return tuple(_constant(action) for action in actions)
 
 
@@ -51,15 +51,15 @@ def _constant(action: Action) -> model.Verb:
 
 
 def _elements(element: Element, *, texts: bool = False) -> list[Element]:
-    if not texts and element.own_text:
-        raise element.wrong(f"{element.name} has a text, {element.own_text[:40]!r}")
-    return list(element.children)
+    if not texts and element.text.strip():
+        raise wrong(element, f"{element.tag} has a text, {element.text.strip()[:40]!r}")
+    return list(element.elements())
 
 
 def _action(element: Element) -> list[Action]:
-    maker = _MAKERS.get(element.name)
+    maker = _MAKERS.get(element.tag)
     if maker is None:
-        raise element.wrong(f"there is no verb {element.name!r}; known are {', '.join(_MAKERS)}")
+        raise wrong(element, f"there is no verb {element.tag!r}; known are {', '.join(_MAKERS)}")
     return maker(element)
 
 
@@ -102,17 +102,17 @@ IDLE: dict[str, frozenset[str]] = {
 
 def _attributes(element: Element, served: str = "") -> dict[str, str]:
     """The attributes of an element, all of them known: `served` with effect, `IDLE` without."""
-    known = {*served.split(), *IDLE.get(element.name, ()), "id"}
+    known = {*served.split(), *IDLE.get(element.tag, ()), "id"}
     for name in element.attributes:
         if name not in known and not name.startswith(("xml:", "xmlns")):
-            raise element.wrong(f"{element.name} has no attribute {name!r}")
+            raise wrong(element, f"{element.tag} has no attribute {name!r}")
     return element.attributes
 
 
 def _idle(element: Element) -> list[str]:
     """What is written in a document without effect, as ``Dial.trim``."""
-    here = [f"{element.name}.{name}" for name in element.attributes if name in IDLE.get(element.name, ())]
-    return here + [found for child in element.children for found in _idle(child)]
+    here = [f"{element.tag}.{name}" for name in element.attributes if name in IDLE.get(element.tag, ())]
+    return here + [found for child in element.elements() for found in _idle(child)]
 
 
 def _number(element: Element, name: str, default: float, *, most: float = 86_400.0) -> float:
@@ -124,7 +124,7 @@ def _number(element: Element, name: str, default: float, *, most: float = 86_400
     except ValueError:
         number = -1.0
     if not 0 <= number <= most:
-        raise element.wrong(f"{name}={text!r} is no number from 0 to {most:.0f}")
+        raise wrong(element, f"{name}={text!r} is no number from 0 to {most:.0f}")
     return number
 
 
@@ -133,14 +133,14 @@ def _flag(element: Element, name: str, default: bool) -> bool:
     if text is None:
         return default
     if text.lower() not in ("true", "false"):
-        raise element.wrong(f"{name}={text!r} is neither true nor false")
+        raise wrong(element, f"{name}={text!r} is neither true nor false")
     return text.lower() == "true"
 
 
 def _keys(element: Element, name: str, default: str) -> str:
     keys = element.attributes.get(name, default)
     if not KEYS.issuperset(keys):
-        raise element.wrong(f"{name}={keys!r} is not made of keys of a telephone")
+        raise wrong(element, f"{name}={keys!r} is not made of keys of a telephone")
     return keys
 
 
@@ -151,7 +151,7 @@ def _hook(
     place = element.attributes.get(url, "").strip()
     way = element.attributes.get(method, "POST").upper()
     if way not in ("GET", "POST"):
-        raise element.wrong(f"{method}={way!r} is neither GET nor POST")
+        raise wrong(element, f"{method}={way!r} is neither GET nor POST")
     if not place:
         return Hook("", again=True) if again else None
     return Hook(place, "GET" if way == "GET" else "POST")
@@ -178,9 +178,9 @@ def _play(element: Element) -> list[Action]:
 def _played(element: Element) -> tuple[Spoken, ...]:
     attributes = _attributes(element, "loop")
     _elements(element, texts=True)
-    if not element.own_text and "digits" in attributes:
+    if not element.text.strip() and "digits" in attributes:
         return ()
-    return (sound(element.own_text, element.at),)
+    return (sound(element.text.strip(), element.at),)
 
 
 def _pause(element: Element) -> list[Action]:
@@ -199,7 +199,7 @@ def _gather(element: Element) -> list[Action]:
     )
     inputs = attributes.get("input", "dtmf").split()
     if not inputs or not {"dtmf", "speech"}.issuperset(inputs):
-        raise element.wrong(f"input={attributes['input']!r} is not made of dtmf and speech")
+        raise wrong(element, f"input={attributes['input']!r} is not made of dtmf and speech")
     timeout = _number(element, "timeout", TIMEOUT)
     finish = _keys(element, "finishOnKey", "#")
     most = int(_number(element, "numDigits", 64, most=64)) or 64
@@ -230,15 +230,15 @@ def _asked(element: Element, bargein: steps.BargeIn) -> tuple[Prompt, ...]:
     """What is said in a question."""
     items: list[Spoken] = []
     for child in _elements(element):
-        if child.name == "Say":
+        if child.tag == "Say":
             items += _said(child) * (int(_number(child, "loop", 1, most=1000)) or 100)
-        elif child.name == "Play":
+        elif child.tag == "Play":
             items += _played(child) * (int(_number(child, "loop", 1, most=1000)) or 100)
-        elif child.name == "Pause":
+        elif child.tag == "Pause":
             _attributes(child, "length")
             items.append(steps.Silence(_number(child, "length", 1.0)))
         else:
-            raise child.wrong(f"{child.name} cannot stand in Gather; Say, Play and Pause can")
+            raise wrong(child, f"{child.tag} cannot stand in Gather; Say, Play and Pause can")
     return steps.prompts(items, bargein=bargein)
 
 
@@ -270,16 +270,16 @@ def _dial(element: Element) -> list[Action]:
         "action method timeout timeLimit callerId record answerOnBridge hangupOnStar",
     )
     hook, children = _hook(element), _elements(element, texts=True)
-    rooms = [child for child in children if child.name in ("Conference", "Queue")]
+    rooms = [child for child in children if child.tag in ("Conference", "Queue")]
     if rooms:
-        if len(children) > 1 or element.own_text:
-            raise rooms[0].wrong(f"{rooms[0].name} stands alone in Dial")
+        if len(children) > 1 or element.text.strip():
+            raise wrong(rooms[0], f"{rooms[0].tag} stands alone in Dial")
         return [_conference(rooms[0], hook, element)]
     targets = [_target(child) for child in children]
-    if element.own_text:
-        targets.insert(0, element.own_text)
+    if element.text.strip():
+        targets.insert(0, element.text.strip())
     if not targets:
-        raise element.wrong("Dial has nobody to call")
+        raise wrong(element, "Dial has nobody to call")
     step = steps.Transfer(
         targets=tuple(targets),
         timeout=_number(element, "timeout", DIAL_TIMEOUT) or DIAL_TIMEOUT,
@@ -300,54 +300,54 @@ def _recorded(element: Element) -> bool:
     if wanted in ("false", "do-not-record"):
         return False
     if wanted not in _RECORDED | _RECORDED_RINGING:
-        raise element.wrong(f"record={wanted!r} is not known")
+        raise wrong(element, f"record={wanted!r} is not known")
     return True
 
 
 def _target(element: Element) -> str:
-    if element.name not in ("Number", "Sip", "Client"):
-        raise element.wrong(
-            f"{element.name} cannot be dialled; Number, Sip, Client, Queue and Conference can"
+    if element.tag not in ("Number", "Sip", "Client"):
+        raise wrong(
+            element, f"{element.tag} cannot be dialled; Number, Sip, Client, Queue and Conference can"
         )
     _attributes(element)
-    target = element.own_text
-    for child in element.children:
+    target = element.text.strip()
+    for child in element.elements():
         # a SIP address or an identity may stand in an element of its own, with what goes along
-        if child.name not in ("Identity", "Uri", "Headers", "Parameter"):
-            raise child.wrong(f"{child.name} cannot stand in {element.name}")
-        if child.name in ("Identity", "Uri") and not target:
-            target = child.own_text
+        if child.tag not in ("Identity", "Uri", "Headers", "Parameter"):
+            raise wrong(child, f"{child.tag} cannot stand in {element.tag}")
+        if child.tag in ("Identity", "Uri") and not target:
+            target = child.text.strip()
     if not target:
-        raise element.wrong(f"{element.name} is empty")
-    if element.name == "Sip" and not target.startswith(("sip:", "sips:")):
+        raise wrong(element, f"{element.tag} is empty")
+    if element.tag == "Sip" and not target.startswith(("sip:", "sips:")):
         target = f"sip:{target}"
     return target
 
 
 def _conference(element: Element, hook: Hook | None, dial: Element) -> Action:
-    if element.name == "Queue":
+    if element.tag == "Queue":
         _attributes(element)
-        if not element.own_text:
-            raise element.wrong("the queue has no name")
+        if not element.text.strip():
+            raise wrong(element, "the queue has no name")
         return model.Take(
-            queue=element.own_text, at=element.at, timeout=_number(dial, "timeout", 0) or None, hook=hook
+            queue=element.text.strip(), at=element.at, timeout=_number(dial, "timeout", 0) or None, hook=hook
         )
     _attributes(element, "muted")
-    if not element.own_text:
-        raise element.wrong("the conference has no name")
+    if not element.text.strip():
+        raise wrong(element, "the conference has no name")
     limit = _number(dial, "timeLimit", TIME_LIMIT) or TIME_LIMIT
-    step = steps.Conference(name=element.own_text, muted=_flag(element, "muted", False))
+    step = steps.Conference(name=element.text.strip(), muted=_flag(element, "muted", False))
     return model.Join(step=step, hook=hook, limit=limit)
 
 
 def _enqueue(element: Element) -> list[Action]:
     _attributes(element, "action method waitUrl waitUrlMethod")
     if _elements(element, texts=True):
-        raise element.wrong("tasks and workflows are not served; name a queue")
-    if not element.own_text:
-        raise element.wrong("the queue has no name")
+        raise wrong(element, "tasks and workflows are not served; name a queue")
+    if not element.text.strip():
+        raise wrong(element, "the queue has no name")
     wait = _hook(element, "waitUrl", "waitUrlMethod")
-    step = steps.Enqueue(queue=element.own_text)
+    step = steps.Enqueue(queue=element.text.strip())
     return [model.Enqueue(step=step, at=element.at, hook=_hook(element), wait_hook=wait)]
 
 
@@ -359,12 +359,12 @@ def _leave(element: Element) -> list[Action]:
 def _redirect(element: Element) -> list[Action]:
     _attributes(element, "method")
     _elements(element, texts=True)
-    if not element.own_text:
+    if not element.text.strip():
         return [model.Redirect(Hook("", again=True))]
     way = element.attributes.get("method", "POST").upper()
     if way not in ("GET", "POST"):
-        raise element.wrong(f"method={way!r} is neither GET nor POST")
-    return [model.Redirect(Hook(element.own_text, "GET" if way == "GET" else "POST"))]
+        raise wrong(element, f"method={way!r} is neither GET nor POST")
+    return [model.Redirect(Hook(element.text.strip(), "GET" if way == "GET" else "POST"))]
 
 
 def _hangup(element: Element) -> list[Action]:
@@ -376,7 +376,7 @@ def _hangup(element: Element) -> list[Action]:
 def _reject(element: Element) -> list[Action]:
     reason = _attributes(element, "reason").get("reason", "rejected")
     if reason not in ("rejected", "busy"):
-        raise element.wrong(f"reason={reason!r} is neither rejected nor busy")
+        raise wrong(element, f"reason={reason!r} is neither rejected nor busy")
     _parameters(element)
     return [model.Reject(486 if reason == "busy" else 603)]
 
@@ -384,13 +384,13 @@ def _reject(element: Element) -> list[Action]:
 def _connect(element: Element) -> list[Action]:
     _attributes(element, "action method")
     children = _elements(element)
-    if len(children) != 1 or children[0].name != "Stream":
-        raise (children[0] if children else element).wrong("Connect needs one Stream")
+    if len(children) != 1 or children[0].tag != "Stream":
+        raise wrong(children[0] if children else element, "Connect needs one Stream")
     stream = children[0]
     _attributes(stream, "url")
     url = stream.attributes.get("url", "").strip()
     if not url:
-        raise stream.wrong("Stream needs url")
+        raise wrong(stream, "Stream needs url")
     step = steps.Stream(url=url, wire="twilio", parameters=_parameters(stream))
     return [model.Stream(step=step, hook=_hook(element))]
 
@@ -399,11 +399,11 @@ def _parameters(element: Element) -> dict[str, str]:
     """What stands in Parameter elements."""
     found: dict[str, str] = {}
     for child in _elements(element):
-        if child.name != "Parameter":
-            raise child.wrong(f"{child.name} cannot stand in {element.name}; Parameter can")
+        if child.tag != "Parameter":
+            raise wrong(child, f"{child.tag} cannot stand in {element.tag}; Parameter can")
         attributes = _attributes(child, "name value")
         if "name" not in attributes:
-            raise child.wrong("Parameter needs name")
+            raise wrong(child, "Parameter needs name")
         found[attributes["name"]] = attributes.get("value", "")
     return found
 
