@@ -138,22 +138,24 @@ def read(
     limits: XmlLimits = XmlLimits(),  # noqa: B008  # frozen
     ours: frozenset[str] | None = None,
     doctype: bool = False,
+    blanks: bool = False,
 ) -> Element:
     """The root element of a document.
 
     Args:
-        source: The document; blanks before it are forgiven.
+        source: The document.
         charset: What the transport of bytes says they are encoded in; see `sipcc.ivr.textread.text_of`.
         limits: Beyond which it is refused.
         ours: None leaves names as they are written, prefix and all. Else namespaces are known: an element of
             these or of none goes by its local name, another by ``{namespace}local``; so do attributes, but
             ``xml:lang`` and its like, which keep their prefix.
         doctype: True lets a document name its type, which is not looked at; False refuses that too.
+        blanks: True forgives blanks before the declaration of XML, as many programs send them.
 
     Raises:
         XmlError: it is in no known encoding, not well formed, too large, or declares something.
     """
-    return _Builder(limits, _Names(ours), doctype, notes=False).build(source, charset)
+    return _Builder(limits, _Names(ours), doctype, notes=False).build(source, charset, blanks)
 
 
 def read_whole(
@@ -169,10 +171,10 @@ def read_whole(
     ``{namespace}prefix:local``.
 
     Raises:
-        XmlError: as for `read`; a document type is let pass.
+        XmlError: as for `read`; a document type and blanks before the document are let pass.
     """
     builder = _Builder(limits, _Names(frozenset(), prefixes=True), doctype=True, notes=True)
-    return builder.build(source, charset), builder.instructions
+    return builder.build(source, charset, blanks=True), builder.instructions
 
 
 class _Names:
@@ -236,13 +238,13 @@ class _Builder:
             parser.EndCdataSectionHandler = self._close_section
             parser.ProcessingInstructionHandler = self._instruction
 
-    def build(self, source: str | bytes, charset: str) -> Element:
+    def build(self, source: str | bytes, charset: str, blanks: bool) -> Element:
         """The root of a document."""
         if len(source) > self._limits.max_bytes:
             unit = "bytes" if isinstance(source, bytes) else "characters"
             raise XmlError(f"the document is longer than {self._limits.max_bytes} {unit}", 1, 1)
         text = _decoded(source, charset) if isinstance(source, bytes) else source.removeprefix("\ufeff")
-        begun = text.lstrip(_BLANK)
+        begun = text.lstrip(_BLANK) if blanks else text
         lines = _LINE.split(text[: len(text) - len(begun)])
         self._shift = len(lines) - 1, len(lines[-1])
         try:
@@ -336,8 +338,9 @@ class _Builder:
     def _entity(self, name: str, *rest: object) -> None:
         raise self._refuse(f"the entity {name!r} is declared; documents may declare none")
 
-    def _attlist(self, element: str, name: str, *rest: object) -> None:
-        raise self._refuse(f"the attribute {name!r} is declared; documents may declare none")
+    def _attlist(self, element: str, name: str, kind: str, default: str | None, *rest: object) -> None:
+        if default is not None:
+            raise self._refuse(f"the attribute {name!r} has a default; documents may declare none")
 
     def _skipped(self, name: str, parameter: bool) -> None:
         if not parameter:

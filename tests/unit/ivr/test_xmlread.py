@@ -25,7 +25,10 @@ OURS = frozenset({"http://example.com/ours"})
 
 
 def test_a_tree_knows_every_place() -> None:
-    root = read(" \n  <a x='1'>one<!-- c -->\n two<b xml:lang='de'>\n\n <c/>x</b>&amp;<![CDATA[<z>]]></a>")
+    root = read(
+        " \n  <a x='1'>one<!-- c -->\n two<b xml:lang='de'>\n\n <c/>x</b>&amp;<![CDATA[<z>]]></a>",
+        blanks=True,
+    )
     assert (root.tag, root.at, root.attributes) == ("a", "2:3", {"x": "1"})
     b = root.children[1]
     assert isinstance(b, Element)
@@ -145,20 +148,29 @@ LIMITS = XmlLimits(max_bytes=400, max_depth=5, max_elements=10)
         ("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a/>", "entity 'b' is declared", None),
         ("<!DOCTYPE a SYSTEM 'http://example.com/x'><a>&b;</a>", "nobody knows the entity 'b'", (1, 46)),
         # one default is told with each of fifty thousand elements
-        ("<!DOCTYPE a [<!ATTLIST a b CDATA 'c'>]><a/>", "the attribute 'b' is declared", None),
+        ("<!DOCTYPE a [<!ATTLIST a b CDATA 'c'>]><a/>", "the attribute 'b' has a default", None),
     ],
 )
 def test_what_is_refused(text: str, problem: str, place: tuple[int, int] | None) -> None:
     with pytest.raises(XmlError, match=problem) as refused:
-        read(text, limits=LIMITS, ours=OURS, doctype=True)
+        read(text, limits=LIMITS, ours=OURS, doctype=True, blanks=True)
     assert place is None or (refused.value.line, refused.value.column) == place
     with pytest.raises(XmlError):
         read(text.encode("utf-8", "surrogatepass"), limits=LIMITS, ours=OURS, doctype=True)
 
 
+def test_blanks_before_a_document_are_forgiven_or_not() -> None:
+    text = "\n <?xml version='1.0'?><a/>"
+    assert read(text, blanks=True).at == "2:23"
+    assert read(" <a/>").at == "1:2"
+    with pytest.raises(XmlError, match="line 2, column 2: it is no XML"):
+        read(text)
+
+
 def test_a_document_type_is_let_pass_or_refused() -> None:
     text = '<?xml version="1.0"?>\n<!DOCTYPE a PUBLIC "-//x" "http://example.com/x.dtd"><a/>'
     assert read(text, doctype=True).tag == "a"
+    assert read("<!DOCTYPE a [<!ATTLIST a b CDATA #IMPLIED>]><a b='1'/>", doctype=True).get("b") == "1"
     with pytest.raises(XmlError, match="line 2, column 53: a document type is not allowed"):
         read(text)
 

@@ -5,13 +5,10 @@ Entities of its own, and what would be loaded from elsewhere, make a document on
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, TypeVar
 from urllib.parse import unquote, urljoin
-from xml.parsers import expat
 
 from sipcc.ivr.grammar.model import (
     MAX_DEPTH,
@@ -36,11 +33,12 @@ from sipcc.ivr.grammar.model import (
     repeat_of,
 )
 from sipcc.ivr.grammar.words import normal, split_text, token_words
+from sipcc.ivr.xmlread import Element, XmlError, XmlLimits, read
 
 NAMESPACE = "http://www.w3.org/2001/06/grammar"
-_OURS = {NAMESPACE, "http://www.w3.org/2001/vxml", ""}
-_XML = "http://www.w3.org/XML/1998/namespace"
-_XINCLUDE = {"http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude"}
+_OURS = frozenset({NAMESPACE, "http://www.w3.org/2001/vxml"})
+_XINCLUDE = ("{http://www.w3.org/2001/XInclude}", "{http://www.w3.org/2003/XInclude}")
+_LIMITS = XmlLimits(max_bytes=4_194_304, max_depth=MAX_DEPTH, max_elements=2 * MAX_EXPANSIONS)
 _EXPANSIONS = frozenset({"token", "ruleref", "item", "one-of", "tag"})
 _INSIDE: Final[dict[str, frozenset[str]]] = {
     "grammar": frozenset({"meta", "metadata", "lexicon", "tag", "rule"}),
@@ -87,33 +85,6 @@ class _Open:
     examples: list[str] = field(default_factory=list)
 
 
-def text_of(body: bytes, charset: str = "", url: str = "") -> str:
-    """The text of an XML document: by its transport, its byte order mark, its declaration, or as UTF-8."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the next
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if body.startswith(mark):
-            return _decoded(body[len(mark) :], name, url)
-    if body[:2] in (b"<\0", b"\0<"):
-        return _decoded(body, "utf-16-le" if body[:1] == b"<" else "utf-16-be", url)
-    declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']", body[:400])
-    return _decoded(body, charset or (declared[1].decode() if declared else "utf-8"), url)
-
-
-def _decoded(body: bytes, charset: str, url: str) -> str:
-    try:
-        return str(body, charset)
-    except UnicodeError as error:
-        before = body[: getattr(error, "start", 0)]
-        line = before.count(b"\n") + 1
-        raise GrammarError(f"it is not in {charset}", url=url, line=line, column=1) from None
-    except (LookupError, ValueError):
-        raise GrammarError(f"nobody knows the encoding {charset!r}", url=url, line=1, column=1) from None
-
-
 def parse_xml(
     source: str | bytes,
     *,
@@ -136,38 +107,25 @@ def parse_xml(
     Raises:
         GrammarError: it is no grammar.
     """
-    text = text_of(source, charset, url) if isinstance(source, bytes) else source
-    return _Reader(text, url, inline, mode, language).read()
+    try:
+        root = read(source, charset=charset, limits=_LIMITS, ours=_OURS, doctype=True)
+    except XmlError as error:
+        raise GrammarError(error.problem, url=url, line=error.line, column=error.column) from None
+    return _Reader(url, inline, mode, language).read(root)
 
 
 class _Reader:
-    def __init__(self, text: str, url: str, inline: bool, mode: Mode, language: str) -> None:
-        self._text = text
+    def __init__(self, url: str, inline: bool, mode: Mode, language: str) -> None:
         self._inline = inline
         self._document = Document(url=url, base=url, mode=mode, language=language)
         self._open: list[_Open] = []
-        self._skipping = 0
         self._count = 0
         self._references: list[Reference] = []
-        self._parser = parser = expat.ParserCreate(namespace_separator=" ")
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._characters
-        parser.EntityDeclHandler = self._entity
-        parser.SkippedEntityHandler = self._skipped
-        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+        self._at = (1, 1)
 
-    def read(self) -> Document:
+    def read(self, root: Element) -> Document:
         """The document; GrammarError when it is none."""
-        try:
-            self._parser.Parse(self._text.removeprefix("\ufeff"), True)
-        except expat.ExpatError as error:
-            message = expat.ErrorString(error.code)
-            url = self._document.url
-            raise GrammarError(message, url=url, line=error.lineno, column=error.offset + 1) from None
-        except (ValueError, UnicodeError) as error:  # a surrogate alone, say
-            self._fail(str(error))
+        self._walk(root)
         document = self._document
         if document.root and document.root not in document.rules:
             raise GrammarError(
@@ -179,65 +137,52 @@ class _Reader:
                 raise GrammarError(message, url=document.url, line=reference.line, column=reference.column)
         return document
 
-    # -- what expat tells ----------------------------------------------------------------------------------
+    # -- what stands in it ---------------------------------------------------------------------------------
 
-    def _start(self, full: str, attributes: dict[str, str]) -> None:
-        if self._skipping:
-            self._skipping += 1
+    def _walk(self, element: Element) -> None:
+        self._at = element.line, element.column
+        if not self._start(element):
             return
-        namespace, _, name = full.rpartition(" ")
-        if namespace in _XINCLUDE:
+        opened = self._open[-1]
+        for index, child in enumerate(element.children):
+            if isinstance(child, Element):
+                self._walk(child)
+            else:
+                opened.text_at = element.place_of(index)
+                opened.text.append(child)
+        self._open.pop()
+        self._flush(opened)
+        if opened.name != "grammar":
+            getattr(self, "_end_" + opened.name.replace("-", "_"))(opened, self._open[-1])
+
+    def _start(self, element: Element) -> bool:
+        """Begin an element; False for one that nothing is made of, nor of what is in it."""
+        name = element.tag
+        if name.startswith(_XINCLUDE):
             self._fail("nothing is included into a grammar")
-        if namespace not in _OURS or name == "metadata":
-            if not self._open:
-                where = f"{name} of the namespace {namespace}" if namespace else name
-                self._fail(f"the document begins with {where}, not with grammar of {NAMESPACE}")
-            if namespace in _OURS:
-                self._check_place(name, self._open[-1])
-            self._flush(self._open[-1])
-            self._skipping = 1
-            return
-        if len(self._open) >= MAX_DEPTH:
-            self._fail(f"more than {MAX_DEPTH} elements are inside one another")
         parent = self._open[-1] if self._open else None
+        foreign = name.startswith("{")
+        if foreign or name == "metadata":
+            if parent is None:
+                namespace, _, local = name[1:].partition("}")
+                where = f"{local} of the namespace {namespace}" if foreign else name
+                self._fail(f"the document begins with {where}, not with grammar of {NAMESPACE}")
+            if not foreign:
+                self._check_place(name, parent)
+            self._flush(parent)
+            return False
         self._check_place(name, parent)
-        own = self._attributes(name, attributes)
+        own = self._attributes(name, element.attributes)
         if parent is not None:
             self._flush(parent)
         language = self._value(check_language, own["xml:lang"]) if own.get("xml:lang") else ""
         language = language or (parent.language if parent is not None else "")
-        line, column = self._place()
-        opened = _Open(name, own, line, column, language)
         if name == "grammar":
             self._grammar(own)
         elif name == "rule":
             self._rule(own)
-        self._open.append(opened)
-
-    def _end(self, full: str) -> None:
-        if self._skipping:
-            self._skipping -= 1
-            return
-        closed = self._open.pop()
-        self._flush(closed)
-        if closed.name == "grammar":
-            return
-        parent = self._open[-1]
-        getattr(self, "_end_" + closed.name.replace("-", "_"))(closed, parent)
-
-    def _characters(self, text: str) -> None:
-        if self._skipping or not self._open:
-            return
-        opened = self._open[-1]
-        if not opened.text:
-            opened.text_at = self._place()
-        opened.text.append(text)
-
-    def _entity(self, name: str, *_: object) -> None:
-        self._fail(f"the entity {name!r} is declared; grammars with entities are not read")
-
-    def _skipped(self, name: str, _: object) -> None:
-        self._fail(f"nobody knows the entity {name!r}")
+        self._open.append(_Open(name, own, *self._at, language))
+        return True
 
     # -- elements ------------------------------------------------------------------------------------------
 
@@ -342,16 +287,13 @@ class _Reader:
 
     def _attributes(self, name: str, attributes: dict[str, str]) -> dict[str, str]:
         known = _ATTRIBUTES[name]
+        around = _INLINE_ATTRIBUTES if name == "grammar" and self._inline else frozenset()
         own = {}
-        for full, value in attributes.items():
-            namespace, _, attribute = full.rpartition(" ")
-            if namespace == _XML:
-                own[f"xml:{attribute}"] = value
-            elif not namespace and attribute not in known:
-                if not (name == "grammar" and self._inline and attribute in _INLINE_ATTRIBUTES):
-                    self._fail(f"{name} has no attribute {attribute}")
-            elif not namespace:
+        for attribute, value in attributes.items():
+            if attribute in known or attribute.startswith("xml:"):
                 own[attribute] = value
+            elif not attribute.startswith("{") and attribute not in around:
+                self._fail(f"{name} has no attribute {attribute}")
         return own
 
     def _check_place(self, name: str, parent: _Open | None) -> None:
@@ -405,11 +347,8 @@ class _Reader:
         except ValueError as error:
             self._fail(str(error), opened)
 
-    def _place(self) -> tuple[int, int]:
-        return self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1
-
     def _fail(self, message: str, opened: _Open | None = None) -> NoReturn:
-        line, column = (opened.line, opened.column) if opened is not None else self._place()
+        line, column = (opened.line, opened.column) if opened is not None else self._at
         raise GrammarError(message, url=self._document.url, line=line, column=column)
 
 

@@ -36,7 +36,7 @@ def parse(body: bytes, url: str, *, charset: str = "", limits: ParseLimits = Par
         DocumentError: it is not well formed, too large, or declares entities.
     """
     try:
-        return read(body, charset=charset, limits=limits, ours=_OWN, doctype=True)
+        return read(body, charset=charset, limits=limits, ours=_OWN, doctype=True, blanks=True)
     except XmlError as error:
         raise DocumentError(url, error.line, error.column, error.problem) from None
 
