@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.interop import pcap
 from tests.interop.centre import AGENT_HZ, CALLER_HZ, PASSWORDS, Centre
-from tests.interop.programs import Program
+from tests.interop.programs import Program, free_port, wait_until
 from tests.interop.sipp import Sipp, register
 
 HERE = Path(__file__).parent
@@ -71,17 +71,18 @@ class Cast:
         transport: str = "udp",
         **options: object,
     ) -> Sipp:
-        """A SIPp agent that registers, then waits for its call."""
+        """A SIPp agent that has registered and waits for its call."""
         codec = "PCMA" if scenario.endswith("pcma") else "PCMU"
         sound = pcap.write(
             self.folder / f"agent-{codec}.pcap", tone_hz=AGENT_HZ, seconds=20, codec=codec, ssrc=0x777
         )
-        from tests.interop.programs import free_port
-
         port = free_port(host)
         self.register(centre, user, host, port, transport=transport)
         settings = {"host": host, "port": port, "audio": sound, "transport": transport, **options}
-        return self._add(Sipp(self.folder, scenario, **settings))  # type: ignore[arg-type]
+        run = self._add(Sipp(self.folder, scenario, **settings))  # type: ignore[arg-type]
+        # a call offered before it listens is lost, or leaves its agent offline until it registers again
+        wait_until(run.listens, 10, lambda: f"{run.name} listens:\n{run.tail()}")
+        return run
 
     def register(
         self, centre: Centre, user: str, host: str, port: int, *, transport: str = "udp", expires: int = 300

@@ -288,7 +288,10 @@ async def test_tshark_reads_all_of_it(
     assert len(rows) > 25
     assert {tuple(row) for row in rows} == {("SRTP", "0", rows[0][2])}
     assert {row[0] for row in tshark(path, f"srtcp && {mine}", "_ws.col.Protocol")} == {"SRTCP"}
-    assert tshark(path, "_ws.malformed", "frame.number") == []
+    # beyond its first header SRTCP is cipher text, which tshark reads as reports all the same; in some of it
+    # the bytes look like a report that is cut off
+    assert {row[0].split(",")[0] for row in tshark(path, f"srtcp && {mine}", "rtcp.pt")} <= {"200", "201"}
+    assert tshark(path, "_ws.malformed && !srtcp", "frame.number") == []
 
 
 def sip(first: str, body: bytes) -> bytes:
