@@ -5,6 +5,7 @@ The tables say what VoiceXML 2.0 and 2.1 allow in each element. Attributes that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -109,6 +110,8 @@ _CHOSEN: Final[dict[str, tuple[str, ...]]] = {
     "modal": ("true", "false"),
 }
 """Attributes of VoiceXML's own elements with a closed list of values."""
+
+_WEIGHT: Final = re.compile(r"\d+\.?\d*|\.\d+")
 
 VERSIONS: Final = ("1.0", "2.0", "2.1")
 
@@ -241,6 +244,12 @@ def _grammar(grammar: Element) -> Iterator[tuple[Element, str]]:
         yield grammar, f"<grammar> needs exactly one of src, srcexpr and content, not {len(sources)}"
     if grammar.get("mode") not in (None, "voice", "dtmf"):
         yield grammar, f"mode={grammar.get('mode')!r} is neither voice nor dtmf"
+    parent = "" if grammar.parent is None else grammar.parent.tag
+    if "scope" in grammar.attributes and parent != "form":  # §3.1.3
+        yield grammar, f"a grammar in <{parent}> has the scope of that, and no scope of its own"
+    weight = grammar.get("weight")
+    if weight is not None and not _WEIGHT.fullmatch(weight.strip()):  # §3.1.1.3
+        yield grammar, f"weight={weight!r} is no number such as 0.5 or 2"
     yield from _scope(grammar)
 
 

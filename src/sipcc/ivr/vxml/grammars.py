@@ -6,7 +6,7 @@ root; in each the order of the document.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 from urllib.parse import urljoin
 
@@ -217,37 +217,45 @@ async def active_grammars(machine: Machine, place: Place, dialog: Element) -> li
 async def _of_item(
     machine: Machine, place: Place, item: Element, dialog: Element, document: Document
 ) -> list[Active]:
-    sources = [await _written(machine, place, element, document) for element in item.elements("grammar")]
+    found: list[Active] = []
+
+    def add(sources: Iterable[Source]) -> None:
+        found.extend(
+            Active(source=source, owner=item, dialog=dialog, document=document) for source in sources
+        )
+
     if item.tag == "field" and (kind := item.get("type")) is not None:
-        sources += await _builtin_type(machine, item, kind)
-    sources += _options(item)
-    found = [Active(source=source, owner=item, dialog=dialog, document=document) for source in sources]
-    return found + await _links(machine, place, item, dialog, document)
-
-
-def _options(field: Element) -> Iterator[Source]:
-    keys = [keys for _, keys in options_of(field)] if field.tag == "field" else []
-    for option, typed in zip(field.elements("option"), keys, strict=False):
-        text = option.text.strip()
-        value: Json = option.get("value") or text or typed
-        if text:
-            yield Phrase(text, value, approximate=option.get("accept") == "approximate")
-        if typed:
-            yield Keys(typed, value)
-
-
-async def _links(
-    machine: Machine, place: Place, parent: Element, dialog: Element, document: Document
-) -> list[Active]:
-    found = []
-    for link in parent.elements("link"):
-        sources: list[Source] = [
-            await _written(machine, place, element, document) for element in link.elements("grammar")
-        ]
-        if keys := "".join((link.get("dtmf") or "").split()):
-            sources.append(Keys(keys, keys))
-        found += [Active(source=source, owner=link, dialog=dialog, document=document) for source in sources]
+        add(await _builtin_type(machine, item, kind))
+    for child in item.elements("grammar", "option", "link"):
+        match child.tag:
+            case "grammar":
+                add([await _written(machine, place, child, document)])
+            case "option":
+                add(_option(child))
+            case _:
+                found += await _link(machine, place, child, dialog, document)
     return found
+
+
+def _option(option: Element) -> Iterator[Source]:
+    typed = "".join((option.get("dtmf") or "").split())
+    text = option.text.strip()
+    value: Json = option.get("value") or text or typed
+    if text:
+        yield Phrase(text, value, approximate=option.get("accept") == "approximate")
+    if typed:
+        yield Keys(typed, value)
+
+
+async def _link(
+    machine: Machine, place: Place, link: Element, dialog: Element, document: Document
+) -> list[Active]:
+    sources: list[Source] = [
+        await _written(machine, place, element, document) for element in link.elements("grammar")
+    ]
+    if keys := "".join((link.get("dtmf") or "").split()):
+        sources.append(Keys(keys, keys))
+    return [Active(source=source, owner=link, dialog=dialog, document=document) for source in sources]
 
 
 async def _of_dialog(
@@ -258,13 +266,14 @@ async def _of_dialog(
     if of.tag == "menu":
         return await _choices(machine, place, of, document) if everything or whole else []
     found = []
-    for element in of.elements("grammar"):
+    for element in of.elements("grammar", "link"):
+        if element.tag == "link":
+            found += await _link(machine, place, element, dialog, document) if everything else []
+            continue
         wide = element.get("scope") == "document" if "scope" in element.attributes else whole
         if everything or wide:
             source = await _written(machine, place, element, document)
             found.append(Active(source=source, owner=of, dialog=of, document=document))
-    if everything:
-        found += await _links(machine, place, of, dialog, document)
     return found
 
 
@@ -285,10 +294,12 @@ async def _choices(machine: Machine, place: Place, menu: Element, document: Docu
 
 
 async def _of_document(machine: Machine, place: Place, dialog: Element, document: Document) -> list[Active]:
-    found = await _links(machine, place, document.root, dialog, document)
-    for other in document.dialogs:
-        if other is not dialog:
-            found += await _of_dialog(machine, place, other, dialog, document, everything=False)
+    found = []
+    for element in document.root.elements("link", "form", "menu"):
+        if element.tag == "link":
+            found += await _link(machine, place, element, dialog, document)
+        elif element is not dialog:
+            found += await _of_dialog(machine, place, element, dialog, document, everything=False)
     return found
 
 

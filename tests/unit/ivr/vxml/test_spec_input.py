@@ -1,7 +1,23 @@
 """What answers a question, and when: keys, grammars and their scopes (VoiceXML 2.0 §3 and §4.1)."""
 # ruff: noqa: E501  # documents stand in lines of their own
 
-from tests.unit.ivr.vxml.documents import run
+from collections.abc import Sequence
+
+import pytest
+from tests.unit.ivr.vxml.documents import BASE, run, vxml, words
+
+from sipcc.ivr.vxml import simulate
+
+AB = words("a", "b")
+SAID = words("p")
+CAUGHT = "<catch event='e'><exit expr='_event'/></catch>"
+
+
+def value(body: str, deeds: Sequence[str]) -> object:
+    sim = simulate(BASE + "start.vxml", deeds, documents={BASE + "start.vxml": vxml(body)})
+    assert sim.exit is not None
+    return sim.exit.value
+
 
 KEY = "<option dtmf='1' value='one'>one</option><option dtmf='2' value='two'>two</option>"
 
@@ -33,3 +49,50 @@ def test_keys_behind_such_a_prompt_cut_the_next_one() -> None:
     )
     sim.press("2", after=2.5)
     assert sim.value == "two"
+
+
+@pytest.mark.parametrize(
+    ("body", "deeds", "wanted"),
+    [
+        # §3.1.4: of several grammars of one scope the first in the document
+        (f"<form>{CAUGHT}<link event='e.link'>{SAID}</link>{SAID}<field name='f'>{AB}</field></form>", ["p"], "e.link"),
+        (f"<form>{SAID}<link event='e.link'>{SAID}</link>{CAUGHT}<nomatch/><field name='p'>{AB}<filled><exit expr='p'/></filled></field></form>", ["p", "a"], "a"),
+        (f"<form>{CAUGHT}<field name='f'><link event='e.link'>{SAID}</link>{SAID}<filled><exit expr='f'/></filled></field></form>", ["p"], "e.link"),
+        (f"<form>{CAUGHT}<field name='f'>{SAID}<link event='e.link'>{SAID}</link><filled><exit expr='f'/></filled></field></form>", ["p"], "p"),
+        (f"<form>{CAUGHT}<field name='f'><option value='o'>p</option>{SAID}<filled><exit expr='f'/></filled></field></form>", ["p"], "o"),
+        (f"<form>{CAUGHT}<field name='f'>{AB}</field></form><form scope='document'>{SAID}<field name='z'>{AB}</field><block><exit expr='3'/></block></form><link event='e.link'>{SAID}</link>", ["p", "a"], 3),
+        (f"<form>{CAUGHT}<field name='f'>{AB}</field></form><link event='e.link'>{SAID}</link><form scope='document'>{SAID}<field name='z'>{AB}</field></form>", ["p"], "e.link"),
+        # and of several scopes the innermost
+        (f"<link event='e.doc'>{SAID}</link>{CAUGHT}<form><link event='e.form'>{SAID}</link><field name='f'>{AB}</field></form>", ["p"], "e.form"),
+        (f"<link event='e.doc'>{SAID}</link>{CAUGHT}<form><link event='e.form'>{SAID}</link><field name='f'>{SAID}<filled><exit expr='f'/></filled></field></form>", ["p"], "p"),
+    ],
+)  # fmt: skip
+def test_which_of_several_grammars_is_matched(body: str, deeds: Sequence[str], wanted: object) -> None:
+    assert value(body, deeds) == wanted
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # §3.1.3: only grammars of forms may have a scope of their own
+        f"<form><field name='f'>{words('x', scope='dialog')}</field></form>", f"<form><record name='f'>{words('x', scope='document')}</record></form>",
+        f"<form><transfer name='f' dest='tel:1'>{words('x', scope='document')}</transfer></form>",
+        f"<link event='e'>{words('x', scope='document')}</link><form/>", f"<menu><choice event='e'>{words('x', scope='dialog')}</choice></menu>",
+        # §3.1.1.3
+        f"<form>{words('x', weight='-1')}</form>", f"<form>{words('x', weight='1e3')}</form>", f"<form>{words('x', weight='much')}</form>",
+    ],
+)  # fmt: skip
+def test_grammars_that_may_not_be_so(content: str) -> None:
+    sim = run(
+        "<form><catch event='error.badfetch'><exit expr='_event'/></catch><block><goto next='bad.vxml'/></block></form>",
+        more={"bad.vxml": vxml(content)},
+    )
+    assert sim.value == "error.badfetch"
+
+
+@pytest.mark.parametrize("weight", ["1", "0.5", ".5", "2."])
+def test_weights_of_grammars(weight: str) -> None:
+    body = (
+        f"<form><field name='f'>{words('x', weight=weight)}<filled><exit expr='f'/></filled></field></form>"
+    )
+    assert value(body, ["x"]) == "x"
