@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn, TypeVar
@@ -31,6 +30,7 @@ from sipcc.ivr.grammar.model import (
     repeat_of,
 )
 from sipcc.ivr.grammar.words import normal, token_words
+from sipcc.ivr.textread import EncodingError, text_of
 
 T = TypeVar("T")
 
@@ -66,30 +66,13 @@ class _Piece(NamedTuple):
     end: int
 
 
-def text_of(body: bytes, charset: str = "", url: str = "") -> str:
-    """The text of an ABNF document: by its transport, its byte order mark, its first line, or as UTF-8."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like the next
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if body.startswith(mark):
-            return _decoded(body[len(mark) :], name, url)
-    if body[:2] in (b"#\0", b"\0#"):
-        return _decoded(body, "utf-16-le" if body[:1] == b"#" else "utf-16-be", url)
-    found = _HEADER.match(str(body[:200], "latin-1"))
-    return _decoded(body, charset or (found[2] if found is not None and found[2] else "utf-8"), url)
-
-
 def _decoded(body: bytes, charset: str, url: str) -> str:
+    found = _HEADER.match(str(body[:200], "latin-1"))
+    declared = found[2] if found is not None and found[2] else ""
     try:
-        return str(body, charset)
-    except UnicodeError as error:
-        line = body[: getattr(error, "start", 0)].count(b"\n") + 1
-        raise GrammarError(f"it is not in {charset}", url=url, line=line, column=1) from None
-    except (LookupError, ValueError):
-        raise GrammarError(f"nobody knows the encoding {charset!r}", url=url, line=1, column=1) from None
+        return text_of(body, charset=charset, declared=declared, first="#")
+    except EncodingError as error:
+        raise GrammarError(error.problem, url=url, line=error.line, column=error.column) from None
 
 
 def parse_abnf(
@@ -100,7 +83,7 @@ def parse_abnf(
     Raises:
         GrammarError: it is no grammar.
     """
-    text = text_of(source, charset, url) if isinstance(source, bytes) else source
+    text = _decoded(source, charset, url) if isinstance(source, bytes) else source
     return _Reader(text.removeprefix("\ufeff"), url, mode, language).read()
 
 

@@ -9,8 +9,9 @@ import msgspec
 from sipcc.call.digits import CollectSettings
 from sipcc.ivr.hooks.model import BadAnswer
 from sipcc.ivr.hooks.xmltree import Element, wrong
-from sipcc.ivr.speech.ssml import ELEMENTS, SsmlBuilder, SsmlError, read_ssml
+from sipcc.ivr.speech.ssml import SsmlBuilder, SsmlError, feed, read_ssml
 from sipcc.ivr.steps import Audio, Gather, Named, Prompt, Spoken, Text
+from sipcc.ivr.xmlread import XmlError
 
 PROMPT = "prompt:"
 """How the URL begins that stands for a prompt of our catalogue."""
@@ -42,23 +43,14 @@ def marked(element: Element, language: str, voice: str) -> tuple[Spoken, ...]:
         BadAnswer: something in it is no SSML.
     """
     builder = SsmlBuilder(language=language, voice=voice)
-    _feed(builder, element)
+    try:
+        feed(builder, element.children, strict=True)
+    except XmlError as error:
+        raise BadAnswer(f"{error.line}:{error.column}", error.problem) from None
     items = builder.close()
     if sum(len(item.text) for item in items if isinstance(item, Text)) > LONGEST:
         raise wrong(element, f"the text is longer than {LONGEST} characters")
     return _checked(items, element.at)
-
-
-def _feed(builder: SsmlBuilder, element: Element) -> None:
-    for part in element.children:
-        if isinstance(part, str):
-            builder.text(part)
-            continue
-        if part.tag not in ELEMENTS:
-            raise wrong(part, f"{part.tag} cannot stand in a text; known are {', '.join(sorted(ELEMENTS))}")
-        builder.start(part.tag, part.attributes)
-        _feed(builder, part)
-        builder.end()
 
 
 def _checked(items: tuple[Spoken, ...], at: str) -> tuple[Spoken, ...]:

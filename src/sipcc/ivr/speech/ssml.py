@@ -19,14 +19,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urljoin
-from xml.parsers import expat
 
 from sipcc.ivr.speech.sayas import say_as
 from sipcc.ivr.speech.voice import SpeechError
 from sipcc.ivr.steps import Audio, Mark, Silence, Spoken, Text
+from sipcc.ivr.xmlread import Element, XmlError, XmlLimits, read
 
 MAX_CHARACTERS: Final = 200_000
 MAX_DEPTH: Final = 64
@@ -51,6 +51,8 @@ ELEMENTS: Final = frozenset(
 )  # fmt: skip
 """Every element that SSML 1.0 and 1.1 have."""
 
+_FRAME: Final = ("<speak>", "</speak>")
+_LIMITS: Final = XmlLimits(max_bytes=MAX_CHARACTERS + 20, max_depth=MAX_DEPTH, max_elements=MAX_ELEMENTS)
 _SILENT = frozenset({"desc", "lexicon", "lookup", "meta", "metadata"})
 _APART = frozenset({"audio", "p", "paragraph", "s", "sentence", "speak"})
 """What never runs on into the words before and after it, as ``emphasis`` does."""
@@ -83,7 +85,33 @@ def read_ssml(
     """
     if len(text) > MAX_CHARACTERS:
         raise SsmlError(f"more than {MAX_CHARACTERS} characters", line=1, column=1)
-    return _Reader(SsmlBuilder(language=language, voice=voice, base=base), strict).read(text)
+    bare = not text.lstrip().startswith(("<?xml", "<speak"))
+    shift = len(_FRAME[0]) if bare else 0
+    builder = SsmlBuilder(language=language, voice=voice, base=base)
+    try:
+        root = read(text.join(_FRAME) if bare else text, limits=_LIMITS, blanks=True)
+        feed(builder, [root], strict=strict)
+    except XmlError as error:
+        column = error.column - (shift if error.line == 1 else 0)
+        raise SsmlError(error.problem, line=error.line, column=max(1, column)) from None
+    return builder.close()
+
+
+def feed(builder: SsmlBuilder, content: Iterable[Element | str], *, strict: bool) -> None:
+    """Give a builder what stands in a document, in its order; see `read_ssml`.
+
+    Raises:
+        XmlError: with `strict`, an element is none of SSML's.
+    """
+    for part in content:
+        if isinstance(part, str):
+            builder.text(part)
+            continue
+        if strict and part.tag.rpartition(":")[2] not in ELEMENTS:
+            raise XmlError(f"there is no element {part.tag!r} in SSML", part.line, part.column)
+        builder.start(part.tag, part.attributes)
+        feed(builder, part.children, strict=strict)
+        builder.end()
 
 
 class SsmlBuilder:
@@ -232,53 +260,3 @@ def seconds_of(time: str) -> float | None:
     """A time as CSS and SSML write it, such as ``500ms`` and ``1.5s``, in seconds; None for anything else."""
     read = _TIME.fullmatch(time.strip())
     return None if read is None else float(read[1]) / (1000 if read[2] == "ms" else 1)
-
-
-class _Reader:
-    def __init__(self, builder: SsmlBuilder, strict: bool) -> None:
-        self._builder = builder
-        self._strict = strict
-        self._depth = self._count = 0
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = builder.text
-        self._parser.StartDoctypeDeclHandler = self._doctype
-
-    def read(self, text: str) -> tuple[Spoken, ...]:
-        whole = text.lstrip()
-        bare = not whole.startswith(("<?xml", "<speak"))
-        shift = len("<speak>") if bare else 0
-        try:
-            self._parser.Parse(f"<speak>{text}</speak>" if bare else whole, True)
-        except expat.ExpatError as error:
-            column = error.offset + 1 - (shift if error.lineno == 1 else 0)
-            message = f"it is no XML: {expat.ErrorString(error.code)}"
-            raise SsmlError(message, line=error.lineno, column=max(1, column)) from None
-        except ValueError as error:  # an encoding that nobody knows, or half a character
-            raise SsmlError(f"it is no XML: {error}", line=1, column=1) from None
-        return self._builder.close()
-
-    def _wrong(self, message: str) -> SsmlError:
-        return SsmlError(
-            message, line=self._parser.CurrentLineNumber, column=self._parser.CurrentColumnNumber + 1
-        )
-
-    def _doctype(self, *_: object) -> None:
-        raise self._wrong("a document type is not allowed")
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise self._wrong(f"elements are nested deeper than {MAX_DEPTH}")
-        if self._count > MAX_ELEMENTS:
-            raise self._wrong(f"there are more than {MAX_ELEMENTS} elements")
-        if self._strict and name.rpartition(":")[2] not in ELEMENTS:
-            raise self._wrong(f"there is no element {name!r} in SSML")
-        self._builder.start(name, attributes)
-
-    def _end(self, _name: str) -> None:
-        self._depth -= 1
-        self._builder.end()
