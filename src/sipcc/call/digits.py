@@ -276,10 +276,11 @@ class Collector:
     def key_began(self, digit: str, *, now: float) -> None:
         """A key went down: the moment of barge-in."""
         self.expire(now=now)
-        if self._deaf:
-            self._unheard.add(digit)
-            return
-        self._unheard.discard(digit)
+        if self._settings.deaf:
+            if self._deaf:
+                self._unheard.add(digit)
+                return
+            self._unheard.discard(digit)
         self._buffer.key_began(digit, now=now)
         if self._decided is None:
             self._barge_in()
@@ -288,7 +289,7 @@ class Collector:
     def key_ended(self, digit: str, *, now: float) -> None:
         """A key came up: the moment of collecting."""
         self.expire(now=now)
-        if self._deaf or digit in self._unheard:
+        if self._settings.deaf and (self._deaf or digit in self._unheard):
             self._unheard.discard(digit)
             return
         self._buffer.key_ended(digit, now=now)
@@ -303,8 +304,8 @@ class Collector:
 
     @property
     def _deaf(self) -> bool:
-        """Whether what is typed now is dropped."""
-        return self._settings.deaf and self._prompt and not self._open
+        """Whether what is typed now is dropped, where `CollectSettings.deaf` says so."""
+        return self._prompt and not self._open
 
     @property
     def touched(self) -> bool:
@@ -379,13 +380,15 @@ class Collector:
             self._opens_at = None
 
     def _drain(self, *, at: float) -> None:
-        while self._decided is None and self._started_at is not None and (press := self._buffer.peek()):
+        presses = self._buffer.presses
+        while presses and self._decided is None and self._started_at is not None:
             self._barge_in()
-            if self.state is State.CLOSING and press.digit not in self._settings.terminators:
+            digit = presses[0].digit
+            if self.state is State.CLOSING and digit not in self._settings.terminators:
                 self._decide("match")
                 return
-            self._buffer.take()
-            self._collect(press.digit, at=at)
+            presses.popleft()
+            self._collect(digit, at=at)
 
     def _collect(self, digit: str, *, at: float) -> None:
         answer = Answer.NO if self.state is State.CLOSING else self._matcher.check(self._digits + digit)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 MAX_TYPED_AHEAD: Final = 64
 """Keys kept for later; what comes above is dropped and counted. Longer than any card or menu path."""
 
 
-class Press(NamedTuple):
+class Press(msgspec.Struct, frozen=True):
     """One key press; the times are seconds of the clock that `now` comes from."""
 
     digit: str
@@ -28,12 +30,14 @@ class DigitBuffer:
         self.dropped = 0
         self.held: tuple[str, float] | None = None
         """The key that is down and since when, or None."""
-        self._presses: deque[Press] = deque()
+        self.presses: deque[Press] = deque()
+        """What was typed, the oldest first."""
         self._owed: set[str] = set()  # keys already counted as ended whose real end may still come
 
     def key_began(self, digit: str, *, now: float) -> None:
         """A key went down. A key that was still down is taken as ended, for only one can sound."""
-        self.release(now=now)
+        if self.held is not None:
+            self.release(now=now)
         self._owed.discard(digit)
         self.held = (digit, now)
 
@@ -56,29 +60,21 @@ class DigitBuffer:
             self._owed.add(digit)
             self._keep(Press(digit, began, now))
 
-    def peek(self) -> Press | None:
-        """The oldest press, left in place; None when there is none."""
-        return self._presses[0] if self._presses else None
-
-    def take(self) -> Press | None:
-        """Remove and return the oldest press; None when there is none."""
-        return self._presses.popleft() if self._presses else None
-
     def flush(self) -> None:
         """Forget all presses, and the key that is down."""
-        self._presses.clear()
+        self.presses.clear()
         if self.held is not None:
             self._owed.add(self.held[0])
             self.held = None
 
     def __len__(self) -> int:
-        return len(self._presses)
+        return len(self.presses)
 
     def __repr__(self) -> str:  # never the digits: they may be a PIN
-        return f"<DigitBuffer of {len(self._presses)} presses>"
+        return f"<DigitBuffer of {len(self.presses)} presses>"
 
     def _keep(self, press: Press) -> None:
-        if len(self._presses) >= MAX_TYPED_AHEAD:
+        if len(self.presses) >= MAX_TYPED_AHEAD:
             self.dropped += 1
         else:
-            self._presses.append(press)
+            self.presses.append(press)

@@ -205,20 +205,18 @@ class SimCall:
 
     # -- what is said ------------------------------------------------------------------------------------
 
-    def _schedule(
-        self, prompts: Sequence[Prompt]
-    ) -> tuple[tuple[Sounding, ...], tuple[tuple[Prompt, float], ...]]:
+    def _schedule(self, prompts: Sequence[Prompt]) -> tuple[list[Sounding], list[tuple[Prompt, float]]]:
         """When each piece of `prompts` will be heard, and when each prompt begins."""
         at = self._now
         soundings: list[Sounding] = []
-        starts = []
+        starts: list[tuple[Prompt, float]] = []
         for prompt in prompts:
             starts.append((prompt, at))
             for item in prompt.items:
                 ends = at + self._lengths.seconds(item, self.language)
                 soundings.append(Sounding(item, at, ends))
                 at = ends
-        return tuple(soundings), tuple(starts)
+        return soundings, starts
 
     def _heard(self, soundings: Sequence[Sounding], until: float) -> None:
         """Note what of `soundings` was heard by `until`."""

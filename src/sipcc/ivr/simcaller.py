@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from math import inf
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from sipcc.ivr.flows.script import Act, Asked, At, HangUp, HeardPrompt, Keys, Say, Silence, Wait
 from sipcc.ivr.lengths import seconds_of_text
@@ -14,7 +16,7 @@ from sipcc.ivr.steps import Named, Spoken, Text
 What: TypeAlias = Literal["down", "up", "voice", "hangup"]
 
 
-class Deed(NamedTuple):
+class Deed(msgspec.Struct, frozen=True, gc=False):
     """One thing that the caller does."""
 
     at: float
@@ -25,7 +27,7 @@ class Deed(NamedTuple):
     """How long it speaks."""
 
 
-class Sounding(NamedTuple):
+class Sounding(msgspec.Struct, frozen=True, gc=False):
     """One piece of what the caller hears: from when to when."""
 
     item: Spoken
@@ -66,9 +68,14 @@ class SimCaller:
 
     def next_at(self, now: float) -> float:
         """When the caller does something next, as far as it can be told now; infinite for not yet."""
-        if not self.due and self._next < len(self._acts):
+        if not self.due:
+            if self._next == len(self._acts):
+                return inf
             self._plan(now)
-        return max(now, self.due[0].at) if self.due else inf
+            if not self.due:
+                return inf
+        at = self.due[0].at
+        return at if at > now else now
 
     def take(self) -> Deed:
         """What it does then."""
@@ -89,12 +96,6 @@ class SimCaller:
     def _after(self, act: Act, now: float) -> float | None:
         """When `act` is over; None while it cannot begin."""
         match act:
-            case Keys():
-                return self._press(act, max(self._free_at, now))
-            case Wait():
-                return self._free_at + act.seconds
-            case At():
-                return max(self._free_at, act.seconds)
             case Asked():
                 wanted = self._open == "question" or (act.anything and self._open)
                 if not wanted or self._used == self._turn:
@@ -102,6 +103,12 @@ class SimCaller:
                 self._used = self._turn
                 heard = self._hears[-1].ends if act.to_the_end and self._hears else now
                 return max(self._free_at, now, heard)
+            case Keys():
+                return self._press(act, max(self._free_at, now))
+            case Wait():
+                return self._free_at + act.seconds
+            case At():
+                return max(self._free_at, act.seconds)
             case HeardPrompt():
                 return self._end_of(act.name, max(self._free_at, now))
             case Silence():

@@ -13,7 +13,7 @@ from math import inf
 import msgspec
 
 from sipcc.call.asking import NoKeys
-from sipcc.call.digits import Collector, DigitBuffer
+from sipcc.call.digits import Collected, Collector, DigitBuffer
 from sipcc.ivr.simcaller import Deed, SimCaller, Sounding
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen, Mark, Played, Prompt, Reached
 
@@ -75,7 +75,7 @@ class SimQuestion:
         self._ends = soundings[-1].ends if soundings else now
         self._playing = self._ends > now
         self._keys_from = _cut_from(starts, "keys", now)
-        self._voice_from = _cut_from(starts, "speech", now)
+        self._starts = starts
         self._voice: _Voice | None = None
         self._hushes_at = inf
         """When the recogniser begins to hear the voice."""
@@ -89,13 +89,18 @@ class SimQuestion:
             HungUp: the caller hung up instead.
             TimeUp: there was none up to `until`.
         """
-        answer = self._begin()
-        while answer is None:
-            due = self._collector.deadline
+        self._begin()
+        collector, caller = self._collector, self._caller
+        while True:
+            if self._playing and collector.barged:
+                self._stop()
+            if collector.result is not None:
+                return self._answer(collector.result)
+            due = collector.deadline
             timer = inf if due is None else due
             prompt = self._ends if self._playing else inf
             voice = min(self._hushes_at, self._decides_at)
-            self.now = at = min(timer, prompt, voice, self._caller.next_at(self.now), self._until)
+            self.now = at = min(timer, prompt, voice, caller.next_at(self.now), self._until)
             if at == self._until:
                 self.played_to = at if self._playing else self.played_to
                 raise TimeUp
@@ -108,11 +113,9 @@ class SimQuestion:
             elif at == self._decides_at:
                 return self._decide_speech()
             else:
-                self._do(self._caller.take())
-            answer = self._look()
-        return answer
+                self._do(caller.take())
 
-    def _begin(self) -> Gathered | None:
+    def _begin(self) -> None:
         step, settings = self._step, self._step.collect
         by_keys = self._keys_from is not None
         if settings.bargein is not by_keys:
@@ -121,7 +124,6 @@ class SimQuestion:
         self._collector = Collector(settings, step.keys or NoKeys(), buffer)
         opens_after = 0.0 if self._keys_from is None else self._keys_from - self._start
         self._collector.start(prompt_playing=self._playing, now=self.now, opens_after=opens_after)
-        return self._look()
 
     # -- keys and timers ---------------------------------------------------------------------------------
 
@@ -133,13 +135,8 @@ class SimQuestion:
             capped = cap is not None and self._start + cap <= self.now
             self.timer = "max_time" if capped else _TIMERS[state]
 
-    def _look(self) -> Gathered | None:
-        """What the collector says now."""
-        if self._playing and self._collector.barged:
-            self._stop()
-        collected = self._collector.result
-        if collected is None:
-            return None
+    def _answer(self, collected: Collected) -> Gathered:
+        """What the collector has found."""
         if self._playing:
             self._stop()
         return Gathered(
@@ -182,7 +179,8 @@ class SimQuestion:
         began, ends = self.now, self.now + deed.seconds
         if self._playing:
             # The recogniser is deaf while a prompt plays that no voice may cut.
-            began = max(began, self._ends if self._voice_from is None else self._voice_from)
+            opens = _cut_from(self._starts, "speech", self._start)
+            began = max(began, self._ends if opens is None else opens)
             if ends <= began:
                 return
         voice = _Voice(began, ends, deed.say.text, deed.say.confidence)
@@ -247,4 +245,7 @@ def _cut_from(starts: Sequence[tuple[Prompt, float]], by: str, now: float) -> fl
     """From when on prompts may be cut by keys or by speech; None for never."""
     if not starts:
         return now
-    return next((at for prompt, at in starts if prompt.bargein in (by, "any")), None)
+    for prompt, at in starts:
+        if prompt.bargein in (by, "any"):
+            return at
+    return None

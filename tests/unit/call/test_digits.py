@@ -15,6 +15,7 @@ from sipcc.call.digits import (
     State,
     matcher_for,
 )
+from sipcc.call.keybuffer import Press
 
 DEFAULT = CollectSettings()
 
@@ -105,7 +106,7 @@ class TestTimers:
         core.start(prompt_playing=False, now=0.0)
         press(core, "12345", at=1.0)
         assert outcome(core) == ("match", "1234", "")
-        assert [p.digit for p in iter(buffer.take, None)] == ["5"]
+        assert [p.digit for p in buffer.presses] == ["5"]
 
     def test_termtimeout_runs_out(self):
         core = collector(termtimeout=0.5)
@@ -172,13 +173,12 @@ class TestHeldKeys:
         buffer.key_began("2", now=0.5)
         buffer.key_ended("1", now=0.6)
         buffer.key_ended("2", now=0.7)
-        assert [tuple(p) for p in iter(buffer.take, None)] == [("1", 0.0, 0.5), ("2", 0.5, 0.7)]
+        assert list(buffer.presses) == [Press("1", 0.0, 0.5), Press("2", 0.5, 0.7)]
 
     def test_an_end_without_a_beginning_is_a_press(self):
         buffer = DigitBuffer()
         buffer.key_ended("7", now=2.0)
-        assert buffer.take() == ("7", 2.0, 2.0)
-        assert buffer.take() is None
+        assert list(buffer.presses) == [Press("7", 2.0, 2.0)]
 
     def test_max_time_takes_the_held_key(self):
         core = collector(LengthMatcher(1), max_time=2)
@@ -324,7 +324,7 @@ class TestBuffer:
         press(buffer, "1" * MAX_TYPED_AHEAD + "2")
         assert len(buffer) == MAX_TYPED_AHEAD
         assert buffer.dropped == 1
-        assert {p.digit for p in iter(buffer.take, None)} == {"1"}
+        assert {p.digit for p in buffer.presses} == {"1"}
 
     def test_nothing_shows_secret_digits(self):
         buffer = DigitBuffer()

@@ -260,7 +260,7 @@ def run_collector(script: Script, *, punctual: bool) -> Heard:
         if core.result is not None:
             heard.outcome, heard.digits = core.result.outcome, core.result.digits
             heard.ended_with, heard.at = core.result.ended_with, round(at / TICK)
-            heard.left = [p.digit for p in iter(buffer.take, None)]
+            heard.left = [p.digit for p in buffer.presses]
             return True
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -15,15 +15,6 @@ from sipcc.ivr.flows.questions import gather, menu, survey
 from sipcc.ivr.flows.run import Came, Ending, FlowFault, LookupFailed, Run, Sent
 from sipcc.ivr.flows.values import plain, written
 from sipcc.ivr.steps import Audio, Enqueue, Left, Record, Stream, Transfer
-
-
-def act(run: Run, node: Node) -> Awaitable[Came]:
-    """Carry out a node; to be awaited.
-
-    Raises:
-        SipccError: it cannot be done.
-    """
-    return _ACTS[type(node)](run, node)
 
 
 async def _say(run: Run, node: nodes.Say) -> str:
@@ -303,7 +294,7 @@ async def _hangup(run: Run, node: connecting.Hangup) -> Came:
     return Ending(how="hungup")
 
 
-_ACTS: dict[type[Node], Callable[[Run, Any], Awaitable[Came]]] = {
+ACTS: Final[Mapping[type[Node], Callable[[Run, Any], Awaitable[Came]]]] = {
     nodes.Menu: menu,
     nodes.Gather: gather,
     nodes.Survey: survey,
@@ -326,3 +317,4 @@ _ACTS: dict[type[Node], Callable[[Run, Any], Awaitable[Came]]] = {
     connecting.Goto: _goto,
     connecting.Hangup: _hangup,
 }
+"""Each carries out a node of that type; it raises SipccError when that cannot be done."""

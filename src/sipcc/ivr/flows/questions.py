@@ -32,7 +32,8 @@ async def ask(
         max_time,
     )
     label = f"{run.playable.name}.{run.node}"
-    await run.session.answer()
+    if not run.session.answered:
+        await run.session.answer()
     before: tuple[Phrase, ...] | None = ()
     while before is not None:
         step = Step(

@@ -150,9 +150,10 @@ class Run:
         self._unanswered: set[tuple[str, str]] = set()
         self._fell = False
         self._depth = 0
-        from sipcc.ivr.flows.acts import act  # they know each other
+        from sipcc.ivr.flows.acts import ACTS  # they know each other
 
-        self._act = act
+        self._acts = ACTS
+        self._id = session.id
 
     # -- flows ----------------------------------------------------------------------------------------
 
@@ -329,14 +330,14 @@ class Run:
         if self._steps > MAX_STEPS:
             raise FlowFault(f"{MAX_STEPS} steps without anything from the caller")
         here, self.node, self.tries = self.playable, name, None
-        call, flow, version = self.session.id, here.name, here.version
+        call, flow, version = self._id, here.name, here.version
         entered = NodeEntered(
             at=self.session.now(), call=call, flow=flow, version=version, node=name, kind=node.kind
         )
         self.services.tell(entered)
         edge = "ended"
         try:
-            came = await self._act(self, node)
+            came = await self._acts[type(node)](self, node)
             edge = came if isinstance(came, str) else came.how
             return came
         except FlowFault:

@@ -76,12 +76,19 @@ class Simulated:
         )
         self.ending: Ending | None = None
         """How the flow came out; None when the caller hung up."""
-        self.steps: list[Step] = []
+        self.left: list[NodeLeft] = []
         """The nodes, in the order in which they were left."""
         self.entered: list[NodeEntered] = []
         """The nodes, in the order in which they were entered."""
         self.fell: list[FlowFellBack] = []
         """What went wrong."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """The nodes, in the order in which they were left."""
+        return [
+            Step(left.at, left.flow, left.node, left.edge, left.noinput, left.nomatch) for left in self.left
+        ]
 
     @property
     def path(self) -> list[str]:
@@ -113,10 +120,9 @@ class Simulated:
             self.entered.append(event)
             self.session.path.append(event.node)
             name = f"{event.flow}.{event.node} ({event.kind})"
-            self.session.lines.append(Line(self.session.now(), "node", name))
+            self.session.lines.append(Line(event.at, "node", name))
         elif isinstance(event, NodeLeft):
-            at, noinput, nomatch = event.at, event.noinput, event.nomatch
-            self.steps.append(Step(at, event.flow, event.node, event.edge, noinput, nomatch))
+            self.left.append(event)
         elif isinstance(event, FlowFellBack):
             self.fell.append(event)
 

@@ -228,8 +228,8 @@ class _Walker(Simulated):
         if isinstance(event, NodeEntered):
             self._at = event
             self._decide(self._flows[event.flow].nodes[event.node])
-        elif self.steps:
-            step = self.steps[-1]
+        elif self.left:
+            step = self.left[-1]
             self._taken[step.flow, step.node, step.edge] += 1
 
     def _pick(self, *edges: str) -> str:
