@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from sipcc.config.names import Names, check_destination
+from sipcc.ivr.prompttable import LANGUAGE
 from sipcc.ivr.vxml.properties import DEFAULTS
 from sipcc.ivr.vxml.settings import VxmlSettings
 from sipcc.reading.convert import did_you_mean
@@ -14,7 +15,7 @@ SCHEMES = ("http", "https")
 
 
 def check_vxml(vxml: VxmlSettings, names: Names, report: Report) -> None:
-    """Check the documents, where callers go when one fails, and the properties."""
+    """Check the documents, where callers go when one fails, the languages and the properties."""
     for name, url in vxml.documents.items():
         try:
             parts = urlsplit(url)
@@ -29,6 +30,10 @@ def check_vxml(vxml: VxmlSettings, names: Names, report: Report) -> None:
         report.error(("vxml", "fallback"), f"{vxml.fallback!r} may fail as well", hint)
     else:
         check_destination(vxml.fallback, ("vxml", "fallback"), names, report)
+    for at, language in enumerate(vxml.languages):
+        if not LANGUAGE.fullmatch(language):
+            hint = 'name it as in "zh" or "en-US"'
+            report.error(("vxml", "languages", at), f"{language[:100]!r} is no language", hint)
     for name in vxml.properties:
         if name not in DEFAULTS and not name.endswith(("maxage", "maxstale")):
             known = did_you_mean(name, list(DEFAULTS))

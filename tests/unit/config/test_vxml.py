@@ -54,6 +54,7 @@ def test_a_right_file(tmp_path: Path) -> None:
         ('fallback = "play:closed"', 'fallback = "vxml:shop"', "'vxml:shop' may fail as well"),
         ('fallback = "play:closed"', 'fallback = "queue:none"', "there is no queue 'none'"),
         ('timeout = "4s"', 'timeuot = "4s"', "VoiceXML has no property 'timeuot' (did you mean 'timeout'?)"),
+        ('fallback = "play:closed"', 'languages = ["zh", "englisch!"]', "'englisch!' is no language"),
         ('fallback = "play:closed"', "steps = 1", "steps"),
         ('fallback = "play:closed"', "script_seconds = 60", "script_seconds"),
     ],

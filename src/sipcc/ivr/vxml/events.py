@@ -10,6 +10,7 @@ from sipcc.ivr.steps import Prompt, Text
 from sipcc.ivr.vxml.check import CATCHES
 from sipcc.ivr.vxml.errors import Event, Thrown
 from sipcc.ivr.vxml.executable import execute
+from sipcc.ivr.vxml.languages import known
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.scope import Place
@@ -152,7 +153,8 @@ def by_default(machine: Machine, place: Place, event: Event) -> None:
     if default.says:
         language = place.context.document.root.get("xml:lang") or machine.session.language
         spoken = "zh" if language.lower().startswith(("zh", "cmn")) else "en"
-        machine.say(Prompt(items=(Text(SENTENCES[spoken][default.says], spoken),)))
+        voice = spoken if known(spoken, machine.languages) else ""
+        machine.say(Prompt(items=(Text(SENTENCES[spoken][default.says], voice),)))
     if default.exits:
         raise Finish(_exit_by(machine, event, name))
     if place.visited is not None and name in ("help", "noinput", "nomatch", "maxspeechtimeout"):

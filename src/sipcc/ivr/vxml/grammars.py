@@ -24,6 +24,7 @@ from sipcc.ivr.js import Engine, Json, ScriptError
 from sipcc.ivr.vxml import spoken
 from sipcc.ivr.vxml.documents import KEPT, Document, bad_fetch
 from sipcc.ivr.vxml.errors import Thrown, semantic
+from sipcc.ivr.vxml.languages import check_language
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element, as_grammar
 from sipcc.ivr.vxml.prompts import options_of, spoken_text
@@ -359,6 +360,8 @@ async def _load(
         loading = load_grammar(url=urljoin(base, source.strip()), headers=request, **more)
     try:
         grammar = await loading
+        if grammar.mode == "voice":
+            check_language(grammar.language, machine.languages)
         if source is None and not any(reference.uri for reference in references(grammar.document)):
             machine.library.grammars[element, language] = grammar
         return Written(grammar, machine.engine)

@@ -43,6 +43,8 @@ class Setup(msgspec.Struct, kw_only=True):
     """Of one session; what is noted is without them."""
     connection: Mapping[str, Json] = {}
     """More of ``session.connection``."""
+    languages: tuple[str, ...] = ()
+    """Those that can be spoken and understood; none stands for `sipcc.ivr.vxml.languages.LANGUAGES`."""
 
 
 _BLANK: Final = Element("vxml", {"version": "2.1"}, None, 1, 1)
@@ -69,6 +71,7 @@ async def interpret(session: Session, fetcher: Fetcher, url: str, setup: Setup) 
         properties=setup.properties,
         note=setup.note,
         secrets=setup.secrets,
+        languages=setup.languages,
         **waiter,
     )
     machine.run_context = lambda context, arrival, given: _run(machine, context, arrival, given)

@@ -36,7 +36,12 @@ async def run(session: Session, fetcher: Fetcher, url: str, settings: VxmlSettin
         return await _wait(session, fetching, prompts, delay, least)
 
     setup = Setup(
-        library=library, limits=settings.limits, properties=settings.properties, note=note, waiter=wait
+        library=library,
+        limits=settings.limits,
+        properties=settings.properties,
+        note=note,
+        waiter=wait,
+        languages=tuple(settings.languages),
     )
     return await interpret(session, fetcher, url, setup)
 

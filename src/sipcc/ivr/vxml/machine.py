@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin
@@ -13,9 +13,10 @@ from sipcc.errors import CallEnded
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchRequest
 from sipcc.ivr.js import Engine, Json, Scope, Undefined
 from sipcc.ivr.session import Session
-from sipcc.ivr.steps import Audio, Prompt
+from sipcc.ivr.steps import Audio, Prompt, Text, Value
 from sipcc.ivr.vxml.documents import Library, fetch
 from sipcc.ivr.vxml.errors import Stopped, Thrown
+from sipcc.ivr.vxml.languages import LANGUAGES, check_language
 from sipcc.ivr.vxml.limits import Limits
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import DEFAULTS, seconds
@@ -62,6 +63,7 @@ class Machine:
         note: Callable[[Note], None],
         waiter: Waiter = _silently,
         secrets: Secrets | None = None,
+        languages: Collection[str] = LANGUAGES,
     ) -> None:
         self.session = session
         self.fetcher = fetcher
@@ -70,6 +72,8 @@ class Machine:
         self.engine = Engine(limits.script)
         self.session_scope: Scope = self.engine.scope("session")
         self.properties = {**DEFAULTS, **properties}
+        self.languages = languages or LANGUAGES
+        """Those that can be spoken and understood."""
         self._note = note
         self.secrets = Secrets() if secrets is None else secrets
         self.waiter = waiter
@@ -147,9 +151,16 @@ class Machine:
     # -- prompts -------------------------------------------------------------------------------------------
 
     def say(self, prompt: Prompt, timeout: float | None = None) -> None:
-        """Let a prompt wait to be played; an empty one may still say how long to wait for an answer."""
+        """Let a prompt wait to be played; an empty one may still say how long to wait for an answer.
+
+        Raises:
+            Thrown: ``error.unsupported.language``.
+        """
         if self.final or not (prompt.items or timeout is not None):
             return
+        for item in prompt.items:
+            if isinstance(item, Text | Value):
+                check_language(item.language, self.languages)
         if len(self.queue) >= self.limits.prompts:
             raise Stopped(f"more than {self.limits.prompts} prompts wait to be played")
         self.queue.append(Queued(prompt, timeout))

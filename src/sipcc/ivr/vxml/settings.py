@@ -21,6 +21,9 @@ class VxmlSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The destination of callers whose document failed or passed a limit."""
     language: str = ""
     """Of documents that say none, such as ``zh-CN``; empty takes the call's."""
+    languages: list[str] = []
+    """Those that voices and recogniser have, such as ``["zh", "en"]``: a prompt or a grammar in another is
+    the event ``error.unsupported.language``. Empty: those that espeak-ng reads."""
     properties: dict[str, str] = {}
     """Values in place of VoiceXML's defaults, such as ``timeout = "4s"``."""
     steps: Annotated[int, Meta(ge=50, le=1_000_000)] = 1000

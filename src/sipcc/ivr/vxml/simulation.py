@@ -66,6 +66,7 @@ class Simulation:
         dialled: The number that it called, ``session.connection.local.uri``.
         connection: More of ``session.connection``.
         properties: Values in place of VoiceXML's defaults.
+        languages: Those that can be spoken and understood; without any, those that espeak-ng reads.
         limits: What one call may use.
         parse_limits: How large documents may be.
         library: Keeps documents that were read, for many simulations of the same ones.
@@ -86,6 +87,7 @@ class Simulation:
         dialled: str = "4008123456",
         connection: Mapping[str, Json] | None = None,
         properties: Mapping[str, str] | None = None,
+        languages: Sequence[str] = (),
         limits: Limits = Limits(),  # noqa: B008  # frozen
         parse_limits: ParseLimits = ParseLimits(),  # noqa: B008  # frozen
         library: Library | None = None,
@@ -113,6 +115,7 @@ class Simulation:
             connection=connection or {},
             waiter=self._session.meanwhile,
             secrets=self.secrets,
+            languages=tuple(languages),
         )
         self._program: Coroutine[Any, Any, Exit] = interpret(self._session, self._fetcher, url, setup)
         self._go_on(None)

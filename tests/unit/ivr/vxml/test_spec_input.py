@@ -96,3 +96,40 @@ def test_weights_of_grammars(weight: str) -> None:
         f"<form><field name='f'>{words('x', weight=weight)}<filled><exit expr='f'/></filled></field></form>"
     )
     assert value(body, ["x"]) == "x"
+
+
+FRENCH = words("oui").replace('xml:lang="en"', 'xml:lang="fr-CA"')
+NONE = words("x").replace('xml:lang="en"', 'xml:lang="qq-ZZ"')
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "languages", "wanted"),
+    [
+        ("<form><block><prompt xml:lang='qq'>x</prompt><exit/></block></form>", "", (), True),
+        ("<form><block><prompt>x <s xml:lang='qq-ZZ'>y</s></prompt><exit/></block></form>", "", (), True),
+        ("<form><block><prompt>x <s xml:lang='fr'>y</s></prompt><exit/></block></form>", "", (), False),
+        ("<form><block><prompt>x <s xml:lang='fr'>y</s></prompt><exit/></block></form>", "", ("en-US",), True),
+        ("<form><block>x<exit/></block></form>", "xml:lang='qq'", (), True),
+        ("<form><block>x<exit/></block></form>", "xml:lang='en-GB'", ("en-US",), False),
+        (f"<form><field name='f'>{NONE}</field></form>", "", (), True),
+        (f"<form><field name='f'>{NONE.replace('voice', 'dtmf')}<option dtmf='1'/></field></form>", "", (), False),
+        (f"<form><field name='f'>{FRENCH}</field></form>", "", (), False),
+        (f"<form><field name='f'>{FRENCH}</field></form>", "", ("en", "zh-CN"), True),
+        ("<form><field name='f'><grammar src='g.grxml'/></field></form>", "", (), True),
+        ("<form><field name='f'><prompt xml:lang='qq'>x</prompt><option>a</option></field></form>", "", (), True),
+    ],
+)  # fmt: skip
+def test_languages_that_are_not_there(
+    body: str, attributes: str, languages: Sequence[str], wanted: bool
+) -> None:
+    caught = "<catch event='error.unsupported.language'><exit/></catch>"
+    grammar = NONE.replace(
+        "<grammar", '<?xml version="1.0"?><grammar xmlns="http://www.w3.org/2001/06/grammar"'
+    )
+    sim = run(caught + body, attributes, languages=languages, more={"g.grxml": grammar})
+    assert (sim.events == ["error.unsupported.language"]) is wanted, sim.notes
+
+
+def test_our_own_sentences_are_heard_whatever_the_languages() -> None:
+    sim = run("<form><block><throw event='error.x'/></block></form>", languages=("fr",))
+    assert (sim.events, len(sim.prompts)) == (["error.x"], 1)
