@@ -93,6 +93,7 @@ SHELLS = {
     "acd/service.py",
     "acd/visit.py",
     "acd/announce.py",
+    "api/applications.py",
     "api/callcontrol.py",
     "api/callbacks.py",
     "api/commands.py",

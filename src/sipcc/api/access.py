@@ -7,6 +7,7 @@ a role that is not in the row of the permission.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -105,6 +106,18 @@ def digest_of(token: str) -> str:
 def is_digest(text: str) -> bool:
     """True when `text` can be a digest; upper case is one too."""
     return len(text) == DIGEST_LENGTH and all(char in "0123456789abcdef" for char in text.lower())
+
+
+def as_bearer(authorization: str) -> str:
+    """Basic authentication whose password is a token, as ``Bearer``: all that some clients can send."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        _, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except ValueError:
+        return ""
+    return f"Bearer {password}"
 
 
 class Tokens:

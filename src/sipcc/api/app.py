@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from sipcc import __version__
 from sipcc.api.access import Tokens
+from sipcc.api.applications import APPLICATIONS
 from sipcc.api.callbacks import CALLBACKS
 from sipcc.api.callcontrol import CALL_CONTROL
 from sipcc.api.commands import COMMANDS
@@ -49,7 +50,8 @@ def make_api(
     return Litestar(
         [
             *(*READS, *VISITS, *RECORDINGS, *COMMANDS, *CALL_CONTROL, *ENTRIES, *RECALLS, *CALLBACKS),
-            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *FLOWS, *RINGBACKS, *VOICEMAIL, metrics),
+            *(*FOLLOWING, *HOOK_PAGES, *CONFIG, *HOURS, *FLOWS, *RINGBACKS, *VOICEMAIL, *APPLICATIONS),
+            metrics,
         ],
         state=State({"office": Office(centre, Tokens(tokens), feed, Figures(centre))}),
         exception_handlers=REFUSALS,

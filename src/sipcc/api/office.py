@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
-from sipcc.api.access import Bearer, Permit, Tokens, may
+from sipcc.api.access import Bearer, Permit, Tokens, as_bearer, may
 from sipcc.api.feed import Feed
 from sipcc.api.requests import Answer, RequestIdReused, Requests
 from sipcc.api.ring import Gone
@@ -76,11 +76,12 @@ def bearer_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Bearer:
     return bearer
 
 
-def needs(permit: Permit) -> Guard:
-    """A guard that lets in whoever has `permit`."""
+def needs(permit: Permit, *, basic: bool = False) -> Guard:
+    """A guard that lets in whoever has `permit`; with `basic` the token may be a password."""
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        bearer = office_of(connection).tokens.bearer(connection.headers.get("authorization", ""))
+        given = connection.headers.get("authorization", "")
+        bearer = office_of(connection).tokens.bearer(as_bearer(given) if basic else given)
         if bearer is None:
             raise NotAuthorizedException("send a known token as Authorization: Bearer TOKEN")
         if not may(bearer.role, permit):

@@ -13,14 +13,15 @@ import msgspec
 
 from sipcc.acd import Acd, AgentSnapshot, QueueSnapshot, Verdict
 from sipcc.acd.callback import CallbackState
+from sipcc.api.desks import RingbackDesk
 from sipcc.bus import Bus
 from sipcc.call import Calls
 from sipcc.clock import Clock
 from sipcc.ids import Ids
 from sipcc.ivr.flows.desk import FlowView
+from sipcc.ivr.hooks.live import LiveApps
 from sipcc.ivr.hours import CalendarView
 from sipcc.ivr.hours import State as HoursState
-from sipcc.ivr.ringback import RingbackView
 from sipcc.ivr.voicemail import MailboxSettings, Message
 from sipcc.records import Cdr, RecordKeeper
 from sipcc.regions import Regions
@@ -84,22 +85,6 @@ class HoursDesk(Protocol):
 
     def clear(self, name: str, *, by: str) -> CalendarView:
         """Have one go by its hours again."""
-        ...
-
-
-class RingbackDesk(Protocol):
-    """Who knows what callers hear before somebody answers."""
-
-    def views(self) -> Sequence[RingbackView]:
-        """Of each number."""
-        ...
-
-    async def set(self, number: str, prompt: str, *, by: str) -> RingbackView:
-        """Let the next callers of a number hear something else."""
-        ...
-
-    def clear(self, number: str, *, by: str) -> RingbackView:
-        """Go by the configuration again."""
         ...
 
 
@@ -247,6 +232,11 @@ class CentreApi(Protocol):
     @property
     def ringbacks(self) -> RingbackDesk:
         """Knows what callers hear before somebody answers."""
+        ...
+
+    @property
+    def live_apps(self) -> LiveApps:
+        """Knows the calls that webhook applications drive."""
         ...
 
     async def reload(self) -> ReloadDone:

@@ -18,6 +18,8 @@ from sipcc.call.trunkroutes import TrunkRoutes
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.config.regions import read_regions
+from sipcc.ivr.hooks.live import LiveApps
+from sipcc.ivr.live_recording import MESSAGES
 from sipcc.log import get_logger
 from sipcc.sip import Endpoint, Flow, Registrar, TrunkTable
 from sipcc.switch.agents import AgentPhones
@@ -310,6 +312,7 @@ class Switch(Application):
         self.queueing = Queueing(self.queue, self.handler_of)
         self.returning = Returning(self, programs=self._apps.values())
         self.voicemail, self.talks = Voicemails(self), Talks(self.bus)
+        self.live_apps = LiveApps(str(Path(config.records.recordings) / MESSAGES))
         self.flow_desk = FlowDesk(self)
         self.treatments = self.treatments_of(config)
         self.queueing.after_talk = lambda call, result: self.treatments.surveys.after(call, result)
@@ -402,6 +405,7 @@ class Switch(Application):
             fetching=self.fetching,
             voicemail=self.voicemail,
             talks=self.talks,
+            live_apps=self.live_apps,
         )
 
     def _agent_busy(self, agent: str, dialog: str, began: bool) -> None:

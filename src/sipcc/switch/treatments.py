@@ -27,6 +27,7 @@ from sipcc.switch.workflows import Workflows
 if TYPE_CHECKING:
     from sipcc.acd import Acd
     from sipcc.ivr.fetchhttp import HttpFetcher
+    from sipcc.ivr.hooks.live import LiveApps
     from sipcc.ivr.live_sounds import Sounds
     from sipcc.switch.fetching import Fetching
     from sipcc.switch.httprouter import HttpPosts
@@ -52,6 +53,7 @@ class Treatments:
         flows: FlowDesk,
         voicemail: Voicemails,
         talks: Talks,
+        live_apps: LiveApps,
     ) -> None:
         """Read the menus, workflows and routers; `app` finds the handlers of programs.
 
@@ -68,6 +70,8 @@ class Treatments:
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
         self.flows = Flows(self, flows)
+        self.live_apps = live_apps
+        """The calls that applications of ``[[webapps]]`` drive now."""
         self.webapps = WebApps(self)
         self.vxml = VoiceXml(self)
         self.talks, self._voicemail = talks, voicemail

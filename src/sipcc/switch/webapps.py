@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sipcc.call import Call, Destination, Handler
+from sipcc.errors import LocalProtocolError
 from sipcc.ivr.live import LiveSession
 from sipcc.switch.dequeue import QueueDesk
 from sipcc.switch.missing import missing
 
 if TYPE_CHECKING:
     from sipcc.ivr.fetchhttp import HttpFetcher
+    from sipcc.ivr.hooks.door import Taping
     from sipcc.ivr.hooks.settings import WebAppSettings
     from sipcc.switch.treatments import Treatments
 
@@ -51,7 +53,9 @@ class WebApps:
             if url:
                 fetcher.allow(_page(url))
         session = LiveSession(call, host.services)
-        web = HttpDoor(app, fetcher.session(), wall=session.wall, choose=random.randrange)
+        listen = host.config.api.listen
+        served = f"http://{listen}/2010-04-01/Accounts/{app.account}/Recordings/" if listen else ""
+        web = HttpDoor(app, fetcher.session(), wall=session.wall, choose=random.randrange, recordings=served)
         socket = app.url.startswith(("ws:", "wss:"))
 
         def failed(kind: str, why: str) -> None:
@@ -66,9 +70,49 @@ class WebApps:
             on_failed=failed,
             permit=lambda url: _permit(fetcher, url),
             desk=self._desk,
+            hands=_CallHands(call),
+            kind=app.kind,
             secret_keys=app.secret_keys,
         )
-        await runner.run()
+        remove = host.live_apps.add(call.id, runner)
+        try:
+            await runner.run()
+        finally:
+            remove()
+
+
+class _CallHands:
+    """What is done with a caller besides the steps; a `sipcc.ivr.hooks.live.Hands`."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def mute(self, muted: bool) -> None:
+        """Let whoever it speaks with not hear it, or hear it again."""
+        if self._call.ended:
+            raise LocalProtocolError("the call is over")
+        self._call.leg.media.mute(muted)
+
+    def press(self, keys: str) -> None:
+        """Send it keys."""
+        if self._call.ended or not self._call.answered:
+            raise LocalProtocolError("the call is not answered, or over")
+        self._call.send_digits(keys)
+
+    def tape(self, wanted: Taping) -> None:
+        """Start, stop, pause or resume the recording."""
+        call = self._call
+        if call.ended:
+            raise LocalProtocolError("the call is over")
+        match wanted:
+            case "start":
+                call.demand_recording()
+            case "stop":
+                call.refuse_recording()
+            case "pause":
+                call.pause_recording()
+            case "resume":
+                call.resume_recording()
 
 
 def _page(url: str) -> str:

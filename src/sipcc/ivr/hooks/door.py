@@ -44,8 +44,33 @@ class Note(NamedTuple):
     data: dict[str, str]
 
 
-Command: TypeAlias = Replace | Follow | Finish | Note
-"""What an application says without being asked."""
+class Mute(NamedTuple):
+    """Whoever the caller speaks with shall not hear it, or hear it again."""
+
+    muted: bool
+
+
+class Keys(NamedTuple):
+    """Keys shall be sent to the caller."""
+
+    keys: str
+
+
+Taping: TypeAlias = Literal["start", "stop", "pause", "resume"]
+"""What is done with the recording of a call."""
+
+
+class Tape(NamedTuple):
+    """Something shall be done with the recording."""
+
+    wanted: Taping
+
+
+Deed: TypeAlias = Note | Mute | Keys | Tape
+"""A command that is carried out at once, and cuts nothing."""
+
+Command: TypeAlias = Replace | Follow | Finish | Deed
+"""What is said to a call without being asked for."""
 
 
 class Door(Protocol):

@@ -40,6 +40,7 @@ class HttpDoor:
         *,
         wall: Callable[[], float],
         choose: jambonz.Choose,
+        recordings: str = "",
     ) -> None:
         """Make one.
 
@@ -48,7 +49,9 @@ class HttpDoor:
             fetcher: Sends the requests.
             wall: The Unix time, for signatures.
             choose: Chooses one of several texts.
+            recordings: How the URLs of recordings begin, if the settings do not say it; empty tells paths.
         """
+        self._recordings = settings.recording_url or recordings
         self._settings, self._fetcher, self._wall, self._choose = settings, fetcher, wall, choose
         self._document = Hook(settings.url, settings.method)
         self._jambonz = settings.kind == "jambonz"
@@ -123,8 +126,8 @@ class HttpDoor:
         if self._jambonz:
             return self._json(url, hook, headers, payload(facts, report))
         sound = report.path if isinstance(report, steps.Recorded) else ""
-        if self._settings.recording_url and sound:
-            sound = self._settings.recording_url + sound.rpartition("/")[2]
+        if self._recordings and sound:
+            sound = self._recordings + sound.rpartition("/")[2]
         return self._form(url, hook, headers, parameters(facts, report, sound))
 
     def _json(

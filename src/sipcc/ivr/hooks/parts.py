@@ -12,12 +12,14 @@ from sipcc.ivr.hooks import verbs
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Hook
 
 
-def hook_of(written: verbs.HookSpec | None) -> Hook | None:
-    """The hook that a verb names."""
+def hook_of(written: verbs.HookSpec | verbs.UpdateHook | None) -> Hook | None:
+    """The hook that a verb names, or an update."""
     if written is None:
         return None
     if isinstance(written, str):
         return Hook(written)
+    if isinstance(written, verbs.UpdateHookObject):
+        return Hook(written.url, written.method, written.username, written.password)
     auth = written.basic_auth
     return Hook(written.url, written.method, auth.username if auth else "", auth.password if auth else "")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import msgspec
 
@@ -20,10 +21,23 @@ from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.commands import Commands
 from sipcc.ivr.hooks.desk import Desk, NoDesk
-from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
+from sipcc.ivr.hooks.door import (
+    Command,
+    Deed,
+    Door,
+    Finish,
+    Follow,
+    HookFailed,
+    Keys,
+    Mute,
+    Replace,
+    Tape,
+)
 from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
+from sipcc.ivr.hooks.live import Hands, NoHands
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
-from sipcc.ivr.hooks.sounds import hidden, mute, placed, sources
+from sipcc.ivr.hooks.saying import Sayer
+from sipcc.ivr.hooks.sounds import hidden
 from sipcc.ivr.hooks.waiting import Lines
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
@@ -32,8 +46,6 @@ MAX_HOOKS = 1000
 """Questions to an application in one call."""
 MAX_IDLE_HOOKS = 20
 """Questions in a row in which nothing was done with the caller: they go round in a circle."""
-BREATH = 0.5
-"""Seconds between repetitions of something that takes no time."""
 
 _SOCKETS = {"http": "ws", "https": "wss"}
 
@@ -52,6 +64,8 @@ class Runner:
         on_failed: Callable[[str, str], None] = lambda kind, why: None,
         permit: Callable[[str], Awaitable[None]] | None = None,
         desk: Desk | None = None,
+        hands: Hands | None = None,
+        kind: Literal["jambonz", "twiml"] = "jambonz",
         secret_keys: bool = False,
     ) -> None:
         """Make one for a call.
@@ -65,9 +79,14 @@ class Runner:
             on_failed: Told when it fails, with one word for how, and why.
             permit: Raises HookFailed for a URL that must not be opened, of a stream or sound; None takes all.
             desk: Takes callers out of queues; None where there are none.
+            hands: Does what is no step; None where there is no real call.
+            kind: The language of the application.
             secret_keys: Whether answers by keys are shown nowhere.
         """
         self._permit, self._secret_keys = permit, secret_keys
+        self._sayer, self._hands = Sayer(session, door, permit), hands or NoHands()
+        self.kind = kind
+        """The language of the application."""
         self._lines = Lines(session, desk or NoDesk(), self._hook, self._verb, lambda: self._defaults)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
@@ -76,7 +95,6 @@ class Runner:
         self._answered_at: float | None = None
         self._hooks = self._idle_hooks = 0
         self._ours = False
-        self._alone = not door.talks  # nothing comes that was not asked for
         self._tasks = TaskScope("webapp")
         self._commands = Commands(door, self._tasks)
 
@@ -123,7 +141,7 @@ class Runner:
         while True:
             if todo:
                 changed = await self._listening(self._verb(todo.popleft()))
-            elif not self._alone:
+            elif self._commands.open:
                 changed = await self._commands.wait(self._session)
             else:
                 changed = Finish()
@@ -138,30 +156,59 @@ class Runner:
                 todo = deque(new)
 
     async def _listening(self, verb: Awaitable[Program | None]) -> Command | None:
-        """Carry out a verb; what the application says meanwhile cuts it, unless it is for later."""
-        if self._alone:
-            new = await verb
-            return None if new is None else Replace(new)
+        """Carry out a verb; what is said meanwhile cuts it, unless it is for later."""
         doing = self._tasks.spawn(caught(verb), name="verb")
         try:
-            while not self._alone:
+            while True:
                 saying = self._commands.next()
                 await asyncio.wait({doing, saying}, return_when=asyncio.FIRST_COMPLETED)
                 if doing.done():
                     break
                 command = self._commands.take()
-                if command is None:  # it leaves the call to what it has said
-                    self._alone = True
-                elif isinstance(command, Note):
-                    self._tag(command.data)
-                else:
+                if isinstance(command, Deed):
+                    self._quietly(command)
+                elif command is not None:
                     return command
-            await asyncio.wait({doing})
             new = unpacked(doing.result())
             return None if new is None else Replace(new)
         finally:
             doing.cancel()
             await asyncio.wait({doing})
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the call."""
+        return self._facts()
+
+    def tell(self, commands: Sequence[Command]) -> None:
+        """Have something else done, from outside.
+
+        Raises:
+            LocalProtocolError: it is not possible now.
+        """
+        for command in commands:
+            if isinstance(command, Deed):
+                self._deed(command)
+            else:
+                self._commands.put(command)
+
+    def _deed(self, deed: Deed) -> None:
+        match deed:
+            case Mute():
+                self._hands.mute(deed.muted)
+            case Keys():
+                self._hands.press(deed.keys)
+            case Tape():
+                self._hands.tape(deed.wanted)
+            case _:
+                self._tag(deed.data)
+
+    def _quietly(self, deed: Deed) -> None:
+        """Do what the application has said; the log tells when it cannot be done."""
+        try:
+            self._deed(deed)
+        except LocalProtocolError as error:
+            self._session.log("webapp.remark", application=self._application, what=str(error))
 
     async def _follow(self, command: Command) -> Program | None:
         """What a command leads to."""
@@ -170,12 +217,12 @@ class Runner:
                 return command.program
             case Follow():
                 return await self._hook(command.hook, model.Redirected())
-            case Note():
-                self._tag(command.data)
-                return None
-            case _:
+            case Finish():
                 await self._hang_up()
                 raise Over
+            case _:
+                self._quietly(command)
+                return None
 
     async def _verb(self, verb: Verb) -> Program | None:
         """Carry out one verb, and tell of it if the application wants to know."""
@@ -270,7 +317,7 @@ class Runner:
         asking = self._tasks.spawn(
             caught(self._door.ask(hook, self._facts(), report, delay.give_up)), name="hook"
         )
-        filling = self._tasks.spawn(caught(self._fill(delay)), name="filling")
+        filling = self._tasks.spawn(caught(self._sayer.fill(delay, self._defaults)), name="filling")
         try:
             await asyncio.wait({asking, filling}, return_when=asyncio.FIRST_COMPLETED)
             if filling.done() and not asking.done():
@@ -287,50 +334,20 @@ class Runner:
             filling.cancel()
             await asyncio.wait({asking, filling})
 
-    async def _fill(self, delay: model.Delay) -> None:
-        for _ in range(delay.retries + 1):
-            await self._session.wait(delay.after)
-            for verb in delay.actions:
-                action = verb(self._defaults)
-                if isinstance(action, model.Say):
-                    await self._play(action)
-                elif isinstance(action, model.Pause):
-                    await self._session.wait(action.seconds)
-
     async def _say(self, say: model.Say) -> Program | None:
         if not say.early:
             await self._answer()
         interrupting = self._defaults.interrupting
         if interrupting is not None:
             return await self._interruptible(say, interrupting)
-        played = await self._play(say)
+        played = await self._sayer.play(say)
         return await self._hook(say.hook, played)
-
-    async def _play(self, say: model.Say) -> steps.Played:
-        """Say it as often as it is wanted; a limit counts for all of it."""
-        prompts, left, until = await self._here(say.prompts), say.times or None, None
-        if say.limit is not None:
-            until = self._session.now() + say.limit
-        total = 0.0
-        while left is None or left > 0:
-            began = self._session.now()
-            if until is None:
-                played = await self._session.play(prompts)
-            else:
-                played = (await self._session.gather(mute(prompts, max(until - began, 0.01)))).played
-            total += played.seconds
-            if until is not None and self._session.now() >= until:
-                break
-            left = None if left is None else left - 1
-            if self._session.now() <= began and left != 0:
-                await self._session.wait(BREATH)
-        return steps.Played(complete=True, seconds=total)
 
     async def _interruptible(self, say: model.Say, by: model.Interrupting) -> Program | None:
         """Say something that keys or speech break off and answer."""
         bargein = model.bargein_of(by.keys, by.speech)
         prompts = tuple(
-            msgspec.structs.replace(prompt, bargein=bargein) for prompt in await self._here(say.prompts)
+            msgspec.structs.replace(prompt, bargein=bargein) for prompt in await self._sayer.here(say.prompts)
         )
         step = steps.Gather(
             prompts=prompts * (say.times or 100),
@@ -347,11 +364,8 @@ class Runner:
 
     async def _ask(self, ask: model.Ask) -> Program | None:
         await self._answer()
-        step = msgspec.structs.replace(ask.step, prompts=await self._here(ask.step.prompts))
-        if self._secret_keys:
-            secret = msgspec.structs.replace(step.collect, secret=True)
-            step = msgspec.structs.replace(step, collect=secret)
-        result = await self._session.gather(step)
+        step = msgspec.structs.replace(ask.step, prompts=await self._sayer.here(ask.step.prompts))
+        result = await self._gather(step)
         answered = result.outcome in ("keys", "speech") or bool(result.keys)
         if not answered and not ask.silence_too:
             return None
@@ -378,7 +392,7 @@ class Runner:
         self._tag(dial.tags)
         if dial.answer_first:
             await self._answer()
-        step = msgspec.structs.replace(dial.step, waiting=await self._here(dial.step.waiting))
+        step = msgspec.structs.replace(dial.step, waiting=await self._sayer.here(dial.step.waiting))
         result = await self._session.transfer(step)
         return await self._hook(dial.hook, model.Dialled(step, result))
 
@@ -431,18 +445,6 @@ class Runner:
         if result.to:
             await self._go(result.to)
         return await self._hook(stream.hook, result)
-
-    async def _here(self, prompts: tuple[steps.Prompt, ...]) -> tuple[steps.Prompt, ...]:
-        """`prompts` with absolute URLs; raises HookFailed for one of a sound that must not be fetched."""
-        prompts = placed(prompts, self._door.absolute)
-        if self._permit is not None:
-            for url in sources(prompts):
-                try:
-                    await self._permit(url)
-                except HookFailed as failed:
-                    if failed.kind == "refused":  # what only cannot be had is left out
-                        raise
-        return prompts
 
     async def _gather(self, step: steps.Gather) -> steps.Gathered:
         return await self._session.gather(hidden(step) if self._secret_keys else step)

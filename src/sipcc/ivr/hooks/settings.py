@@ -41,7 +41,7 @@ class WebAppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     recording_url: str = ""
     """How the URLs of recordings begin that a TwiML application is told, such as
     ``https://files.example.com/messages/``; the file's name follows. They lie in the folder ``messages`` of
-    the recordings; you serve it. Empty tells the path of the file."""
+    the recordings. Empty tells URLs at the HTTP interface, or without one the path of the file."""
     secret_keys: bool = False
     """Whether what callers type to it is shown in no log, event or recording, as card numbers need it."""
     account: str = "sipcc"

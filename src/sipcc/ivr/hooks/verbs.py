@@ -34,6 +34,18 @@ class HookObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 HookSpec: TypeAlias = Annotated[str, Meta(min_length=1)] | HookObject
 
 
+class UpdateHookObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hook as it stands in an update of a live call."""
+
+    url: Annotated[str, Meta(min_length=1)]
+    method: Literal["GET", "POST"] = "POST"
+    username: str = ""
+    password: str = ""
+
+
+UpdateHook: TypeAlias = Annotated[str, Meta(min_length=1)] | UpdateHookObject
+
+
 class Synthesizer(msgspec.Struct, frozen=True, rename="camel"):
     """Which voice; what only some vendors know is not looked at."""
 

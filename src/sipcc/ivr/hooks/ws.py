@@ -6,7 +6,7 @@
 | ``verb:hook``, ``session:redirect`` | ``ack`` with verbs, or with none to go on |
 | ``session:reconnect``, when the connection had to be made again | ``ack``, which does not matter |
 | ``call:status``, ``jambonz:error`` | nothing |
-| | ``command``: ``redirect``, ``call:status``, ``tag`` at any time |
+| | ``command`` at any time: ``redirect``, ``call:status``, and what updates have |
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 
 from sipcc.ivr.bots.links import Connect, Link, LinkEnded, connect
 from sipcc.ivr.hooks import jambonz
-from sipcc.ivr.hooks.door import Command, Door, Finish, Follow, HookFailed, Note, Replace
+from sipcc.ivr.hooks.door import Command, Door, Follow, HookFailed, Replace
 from sipcc.ivr.hooks.model import (
     BadAnswer,
     Ended,
@@ -31,10 +31,10 @@ from sipcc.ivr.hooks.model import (
     Report,
     Started,
 )
-from sipcc.ivr.hooks.parts import texts
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.told import payload
+from sipcc.ivr.hooks.updates import UPDATES, jambonz_update
 from sipcc.tasks import TaskScope
 
 PROTOCOL = "ws.jambonz.org"
@@ -263,10 +263,11 @@ class WsDoor:
                 return Follow(Hook(data["call_hook"]))
             program = jambonz.program(data, self._choose, "$.data")
             return Replace(program, later=message.queue_command)
-        if message.command == "call:status" and isinstance(data, dict):
-            if data.get("call_status") in ("completed", "no-answer"):
-                return Finish()
-            raise BadAnswer("$.data.call_status", "calls can be made completed")
-        if message.command == "tag" and isinstance(data, dict):
-            return Note(texts(data))
-        raise BadAnswer("$.command", f"{message.command!r} is not served; redirect, call:status and tag are")
+        update = message.command.replace(":", "_")
+        if update in UPDATES and update != "call_hook":
+            # a status stands in an object, the rest is the data itself
+            inside = isinstance(data, dict) and update.endswith("_status")
+            (command,) = jambonz_update(data if inside else {update: data}, "$.data" if inside else "$")
+            return command
+        served = ", ".join(name.replace("_status", ":status") for name in UPDATES if name != "call_hook")
+        raise BadAnswer("$.command", f"{message.command!r} is not served; redirect, {served} are")

@@ -1,0 +1,91 @@
+"""The calls that applications drive now, for those who command them from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol
+
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.hooks.door import Command, Taping
+from sipcc.ivr.hooks.model import Facts
+
+
+class Hands(Protocol):
+    """What can be done with a caller besides the steps, at once and whatever else goes on.
+
+    All raise LocalProtocolError when that is not possible now.
+    """
+
+    def mute(self, muted: bool) -> None:
+        """Let whoever it speaks with not hear it, or hear it again."""
+        ...
+
+    def press(self, keys: str) -> None:
+        """Send it keys."""
+        ...
+
+    def tape(self, wanted: Taping) -> None:
+        """Start, stop, pause or resume the recording."""
+        ...
+
+
+class NoHands:
+    """Where there is no real call."""
+
+    def mute(self, muted: bool) -> None:
+        """Refuse, as the others do."""
+        raise LocalProtocolError("nobody can be muted here")
+
+    def press(self, keys: str) -> None:
+        """Refuse."""
+        raise LocalProtocolError("no keys can be sent here")
+
+    def tape(self, wanted: Taping) -> None:
+        """Refuse."""
+        raise LocalProtocolError("nothing is recorded here")
+
+
+class LiveApp(Protocol):
+    """One call that an application drives; `sipcc.ivr.hooks.run.Runner` is one."""
+
+    kind: Literal["jambonz", "twiml"]
+    """The language of the application."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the call."""
+        ...
+
+    def tell(self, commands: Sequence[Command]) -> None:
+        """Have something else done; raises LocalProtocolError when that is not possible."""
+        ...
+
+
+class LiveApps:
+    """All of them in a switch; a reload leaves them there."""
+
+    def __init__(self, messages: str = "") -> None:
+        self.messages = messages
+        """The folder of what callers have said in a Record."""
+        self._apps: dict[str, LiveApp] = {}
+
+    def __iter__(self) -> Iterator[LiveApp]:
+        return iter(list(self._apps.values()))
+
+    def add(self, call: str, app: LiveApp) -> Callable[[], None]:
+        """An application drives a call, until what is returned is called."""
+        before = self._apps.get(call)
+        self._apps[call] = app
+
+        def remove() -> None:
+            if self._apps.get(call) is app:
+                del self._apps[call]
+                if before is not None:  # an application that had sent the call to another one
+                    self._apps[call] = before
+
+        return remove
+
+    def find(self, kind: Literal["jambonz", "twiml"], account: str, call: str) -> LiveApp | None:
+        """Who drives that call in that language, for that account; None when nobody does."""
+        app = self._apps.get(call)
+        return app if app is not None and (app.kind, app.facts.account) == (kind, account) else None
