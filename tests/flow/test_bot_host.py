@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,11 +78,24 @@ def nobody() -> None:
     Talker.all = []
 
 
-@pytest.mark.parametrize(("wire", "scheme", "secret"), [("twilio", "ws", "abc"), ("audiosocket", "tcp", "")])
-async def test_a_bot_for_another_platform_hears_speaks_clears_and_leaves(
-    tmp_path: Path, wire: str, scheme: str, secret: str
-) -> None:
-    async with serve_bots(Talker, wire=wire, secret=secret) as port:  # type: ignore[arg-type]
+WIRES = [
+    "twilio",
+    "telnyx",
+    "exotel",
+    "plivo",
+    "vonage",
+    "genesys",
+    "asterisk",
+    "asterisk-text",
+    "audiosocket",
+]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_bot_for_another_platform_hears_speaks_clears_and_leaves(tmp_path: Path, wire: str) -> None:
+    scheme, secret = ("tcp", "") if wire == "audiosocket" else ("ws", "abc")
+    spoken: Any = wire.removesuffix("-text")
+    async with serve_bots(Talker, wire=spoken, secret=secret) as port:
         bots = BOTS.format(url=f"{scheme}://127.0.0.1:{port}", wire=wire, secret=secret)
         async with Centre(tmp_path, config=CONFIG + bots) as centre:
             caller = await centre.carrier.call("4008000101")

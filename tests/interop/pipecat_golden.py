@@ -9,8 +9,16 @@ import sys
 from typing import Any
 
 from loguru import logger
-from pipecat.frames.frames import InputAudioRawFrame, InputDTMFFrame, InterruptionFrame, OutputAudioRawFrame
+from pipecat.frames.frames import (
+    EndFrame,
+    InputAudioRawFrame,
+    InputDTMFFrame,
+    InterruptionFrame,
+    OutputAudioRawFrame,
+    OutputTransportMessageUrgentFrame,
+)
 from pipecat.serializers.exotel import ExotelFrameSerializer
+from pipecat.serializers.genesys import GenesysAudioHookSerializer
 from pipecat.serializers.plivo import PlivoFrameSerializer
 from pipecat.serializers.telnyx import TelnyxFrameSerializer
 from pipecat.serializers.twilio import TwilioFrameSerializer
@@ -35,6 +43,8 @@ def serializer(kind: str) -> Any:
         return PlivoFrameSerializer("s", params=PlivoFrameSerializer.InputParams(auto_hang_up=False))
     if kind == "exotel":
         return ExotelFrameSerializer("s")
+    if kind == "genesys":
+        return GenesysAudioHookSerializer()
     return VonageFrameSerializer(VonageFrameSerializer.InputParams(vonage_sample_rate=RATE_HZ))
 
 
@@ -58,15 +68,20 @@ async def main() -> None:
     for kind, messages in asked["messages"].items():
         ours = serializer(kind)
         await ours.setup(Setup())
-        heard = []
+        heard, replies = [], []
         for message in messages:
             data = base64.b64decode(message["bytes"]) if "bytes" in message else message["text"]
-            frame = told(await ours.deserialize(data))
-            if frame is not None:
-                heard.append(frame)
+            frame = await ours.deserialize(data)
+            if isinstance(frame, OutputTransportMessageUrgentFrame):
+                replies.append(shown(await ours.serialize(frame)))
+            elif (word := told(frame)) is not None:
+                heard.append(word)
         audio = base64.b64decode(asked["audio"])
         frames = [OutputAudioRawFrame(audio=audio, sample_rate=RATE_HZ, num_channels=1), InterruptionFrame()]
-        answers[kind] = {"heard": heard, "said": [shown(await ours.serialize(frame)) for frame in frames]}
+        if kind == "genesys":
+            frames.append(EndFrame())
+        said = [shown(await ours.serialize(frame)) for frame in frames]
+        answers[kind] = {"heard": heard, "replies": replies, "said": said}
     sys.stdout.write(json.dumps(answers))
 
 

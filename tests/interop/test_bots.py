@@ -18,8 +18,9 @@ from tests.interop.phones import TONES, Phones, last_call, pause
 from tests.interop.programs import ROOT, Program, Softphone, free_port, need, wait_until
 
 from sipcc.ivr.bots.dialects import ExotelPlatform, PlivoPlatform, TelnyxPlatform, VonagePlatform
+from sipcc.ivr.bots.genesys import GenesysPlatform
 from sipcc.ivr.bots.twilio import TwilioPlatform
-from sipcc.ivr.bots.words import Clear, Cleared, Facts, Key, Marked, Speak
+from sipcc.ivr.bots.words import Clear, Cleared, Facts, HandOver, Key, Marked, Note, Speak
 from sipcc.rtp.codec import g711
 from sipcc.testing import audio
 
@@ -48,7 +49,22 @@ wire = "audiosocket"
 fallback = "play:hello"
 then = "play:music"
 """
-KINDS = ("pipecat", "jambonz", "audiosocket")
+DIALECTS = ("telnyx", "exotel", "plivo", "vonage", "genesys")
+"""Other platforms whose serializers pipecat has."""
+BOTS += "".join(
+    f"""
+[[bots]]
+name = "{wire}"
+url = "ws://127.0.0.1:{{{wire}}}/"
+wire = "{wire}"
+rate_hz = {16000 if wire in ("exotel", "vonage") else 8000}
+parameters = {{{{ tone = "calm" }}}}
+fallback = "play:hello"
+then = "play:music"
+"""
+    for wire in DIALECTS
+)
+KINDS = ("pipecat", "jambonz", "audiosocket", *DIALECTS)
 
 
 def need_bots() -> None:
@@ -95,6 +111,7 @@ class Site:
         here, port = Path(__file__).parent, str(self.ports[kind])
         command = {
             "pipecat": [str(PIPECAT), str(here / "pipecat_bot.py"), port],
+            **{wire: [str(PIPECAT), str(here / "pipecat_bot.py"), port, wire] for wire in DIALECTS},
             "jambonz": ["node", str(here / "jambonz_bot.cjs"), port],
             "audiosocket": ["node", str(here / "audiosocket_bot.mjs"), port, str(AUDIOSOCKET)],
         }[kind]
@@ -229,16 +246,40 @@ def test_a_foreign_audiosocket_hears_speaks_and_hangs_up(site: Site) -> None:
     bot.end()
 
 
+@pytest.mark.parametrize("wire", DIALECTS)
+def test_pipecat_hears_speaks_is_interrupted_and_leaves_on_other_platforms_wires(
+    site: Site, wire: str
+) -> None:
+    bot = site.start(wire)
+    phone, call = site.call(f"400800020{KINDS.index(wire)}")
+    site.phones.hears(phone, call, TONES["1003"], seconds=6)  # its own voice comes back
+    phone.tell("keys 1")
+    site.phones.hears(phone, call, BOT_HZ)
+    pause(1.0)
+    phone.tell("keys 2")  # five seconds were said at once
+    pause(1.0)
+    phone.tell("keys 9")
+    site.phones.hears(phone, call, 900)
+    phone.tell("hangup")
+    phone.wait_event("call", call=call, state="DISCONNECTED")
+    samples, rate = site.phones.tape(phone, call)
+    assert 0.8 < lengths(samples, rate, BOT_HZ) < 3.0
+    assert "calm" in bot.output
+    assert "4008000" in bot.output
+    bot.end()
+
+
 WIRES: dict[str, type[Any]] = {
     "twilio": TwilioPlatform,
     "telnyx": TelnyxPlatform,
     "exotel": ExotelPlatform,
     "plivo": PlivoPlatform,
     "vonage": VonagePlatform,
+    "genesys": GenesysPlatform,
 }
 
 
-def test_pipecat_reads_what_we_write_and_we_read_what_it_writes_on_five_wires() -> None:
+def test_pipecat_reads_what_we_write_and_we_read_what_it_writes_on_six_wires() -> None:
     need_bots()
     samples = audio.tone(BOT_HZ, 0.02)
     pcm = samples.astype("<i2").tobytes()
@@ -246,7 +287,11 @@ def test_pipecat_reads_what_we_write_and_we_read_what_it_writes_on_five_wires() 
     messages: dict[str, list[dict[str, str]]] = {}
     for kind, wire in wires.items():
         said = g711.encode(samples, "PCMU") if wire.form.law else pcm
-        written = [*wire.begin(), *wire.hear(said, b"", 20), *wire.tell(Key("5", 100))]
+        opening = wire.begin()
+        if kind == "genesys":  # no audio goes before a session is open
+            opened = {"media": [{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}]}
+            wire.receive(json.dumps({"type": "opened", "seq": 1, "parameters": opened}))
+        written = [*opening, *wire.hear(said, b"", 20), *wire.tell(Key("5", 100))]
         written += [*wire.tell(Marked('"m"')), *wire.tell(Cleared(20, 20)), *wire.end()]
         messages[kind] = [
             {"bytes": base64.b64encode(message).decode()} if isinstance(message, bytes) else {"text": message}
@@ -261,12 +306,15 @@ def test_pipecat_reads_what_we_write_and_we_read_what_it_writes_on_five_wires() 
     for kind, wire in wires.items():
         heard = base64.b64encode(coded if wire.form.law else pcm).decode()
         assert answers[kind]["heard"] == [["audio", heard, "8000"], ["key", "5"]], kind
-        (spoken,), (cleared,) = (
+        (spoken,), (cleared,), *left = (
             wire.receive(base64.b64decode(said["bytes"]) if "bytes" in said else said["text"])
             for said in answers[kind]["said"]
         )
         assert isinstance(spoken, Speak), kind
         assert cleared == Clear(), kind
+        assert left == ([[Note(context={"action": "transfer"}), HandOver()]] if kind == "genesys" else [])
+        replies = [json.loads(reply["text"])["type"] for reply in answers[kind]["replies"]]
+        assert replies == (["opened", "closed"] if kind == "genesys" else []), kind
         back = g711.decode(spoken.audio, "PCMU") if wire.form.law else np.frombuffer(spoken.audio, "<i2")
         assert np.max(np.abs(back.astype(int) - samples)) <= (700 if wire.form.law else 0), kind
         assert wire.counts.malformed == wire.counts.unknown == 0, kind

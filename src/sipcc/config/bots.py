@@ -32,7 +32,7 @@ def check_bots(bots: Sequence[tuple[int, BotSettings]], names: Names, report: Re
             report.error((*path, "secret"), "it is no value of a header", "write it in one line of ASCII")
         if bot.wire == "audiosocket" and bot.secret:
             report.warn((*path, "secret"), "AudioSocket has no place for a secret", "leave it out")
-        if bot.wire in ("twilio", "telnyx", "plivo") and bot.rate_hz != 8000:
+        if bot.wire in ("twilio", "telnyx", "plivo", "genesys") and bot.rate_hz != 8000:
             report.error((*path, "rate_hz"), f"streams of {bot.wire} have 8000 Hz", "leave it out")
         if bot.fallback.startswith(("bot:", "app:")):
             report.error(

@@ -319,7 +319,18 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
 
 
-Wire: TypeAlias = Literal["twilio", "telnyx", "exotel", "plivo", "vonage", "jambonz", "audiosocket"]
+Wire: TypeAlias = Literal[
+    "twilio",
+    "telnyx",
+    "exotel",
+    "plivo",
+    "vonage",
+    "genesys",
+    "jambonz",
+    "asterisk",
+    "asterisk-text",
+    "audiosocket",
+]
 """What a program speaks that gets the caller's sound; `sipcc.ivr.bots` knows them."""
 
 

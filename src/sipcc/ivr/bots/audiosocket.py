@@ -21,6 +21,7 @@ from sipcc.ivr.bots.words import (
     Key,
     Leave,
     Marked,
+    PlatformSide,
     Played,
     SendKeys,
     Speak,
@@ -74,7 +75,7 @@ class Frames:
         return found
 
 
-class AudioSocketPlatform:
+class AudioSocketPlatform(PlatformSide):
     """The side that has the caller."""
 
     def __init__(self, facts: Facts) -> None:
@@ -124,6 +125,8 @@ class AudioSocketPlatform:
 class AudioSocketBot:
     """The side that is connected to."""
 
+    ahead, bundle, lingers = 0, 1, False
+
     def __init__(self) -> None:
         self.counts = Counts()
         self.facts: Facts | None = None
@@ -168,6 +171,16 @@ class AudioSocketBot:
     def speak(self, audio: bytes) -> bytes:
         """The message of some samples, at most 65,534 bytes of them."""
         return frame(TYPES[self._form.rate_hz], audio)
+
+    def replies(self) -> list[str | bytes]:
+        """The platform waits for no answer."""
+        return []
+
+    def mark(self, name: str) -> None:
+        """There is no word for it."""
+
+    def clear(self) -> None:
+        """Nothing waits at the platform."""
 
     def hang_up(self) -> bytes:
         """The last message."""

@@ -24,6 +24,7 @@ from sipcc.ivr.bots.words import (
     Key,
     Mark,
     Marked,
+    PlatformSide,
     Played,
     Speak,
 )
@@ -165,14 +166,8 @@ class PlivoPlatform(TwilioPlatform):
                 return [Mark(read.name[:MAX_NAME])]
             case "clearAudio":
                 return [Clear()]
-            case "sipcc" if read.sipcc is not None:
-                self.extended = True
-                return extension.read(read.sipcc)
-            case "playAudio" | "checkpoint" | "sipcc":
-                raise ValueError("nothing is in it")
-            case _:
-                self.counts.unknown += 1
-        return []
+            case event:
+                return extension.other(self, event, read.sipcc, ("playAudio", "checkpoint"))
 
 
 def _plivo_speech(media: _PlivoMedia) -> Speak:
@@ -194,7 +189,7 @@ class _FromVonageBot(msgspec.Struct, frozen=True):
 _vonage = msgspec.json.Decoder(_FromVonageBot)
 
 
-class VonagePlatform:
+class VonagePlatform(PlatformSide):
     """Vonage's WebSockets: 16-bit samples in binary messages, JSON in text ones."""
 
     def __init__(self, facts: Facts, *, extended: bool = False) -> None:
@@ -256,11 +251,5 @@ class VonagePlatform:
                 return [Clear()]
             case "notify" if len(payload := bytes(read.payload)) <= MAX_NAME:
                 return [Mark(payload.decode())]  # told as it came
-            case "sipcc" if read.sipcc is not None:
-                self.extended = True
-                return extension.read(read.sipcc)
-            case "notify" | "sipcc":
-                raise ValueError("nothing that can be told")
-            case _:
-                self.counts.unknown += 1
-        return []
+            case event:
+                return extension.other(self, event, read.sipcc, ("notify",))

@@ -7,7 +7,8 @@ nothing that their platform's documentation does not have.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -15,6 +16,7 @@ from sipcc.ivr.bots.words import (
     MAX_CONTEXT,
     MAX_TEXT,
     Cleared,
+    Counts,
     FromBot,
     HandOver,
     HangUp,
@@ -37,6 +39,28 @@ class Extension(msgspec.Struct, frozen=True):
     language: str = ""
     digits: str = ""
     now: bool = False
+
+
+class Extended(Protocol):
+    """The platform's side of a wire that takes our messages."""
+
+    counts: Counts
+    extended: bool
+
+
+def other(wire: Extended, event: str, sent: Extension | None, known: Collection[str]) -> list[FromBot]:
+    """What a bot wants by a message that is none of its wire's: one of ours, or nothing.
+
+    Raises:
+        ValueError: it is of a kind that is `known`, or ours, and lacks its content.
+    """
+    if event == "sipcc" and sent is not None:
+        wire.extended = True
+        return read(sent)
+    if event == "sipcc" or event in known:
+        raise ValueError("nothing is in it")
+    wire.counts.unknown += 1
+    return []
 
 
 def read(extension: Extension) -> list[FromBot]:

@@ -1,4 +1,4 @@
-"""Python bots for callers of other platforms, which connect to us by Media Streams or AudioSocket.
+"""Python bots for callers of other platforms, which connect to us and speak any wire of this package.
 
 What a bot says is paced here as on a port of ours, by the same stream player, so that it may send as fast as
 it likes, is silent at once when it clears, and knows how much was heard: the platform never has more than a
@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from sipcc.ivr.bots.asterisk import PROTOCOL, AsteriskBot
 from sipcc.ivr.bots.audiosocket import AudioSocketBot
+from sipcc.ivr.bots.dialectbots import ExotelBot, PlivoBot, TelnyxBot, VonageBot
+from sipcc.ivr.bots.genesys import GenesysBot
 from sipcc.ivr.bots.links import CLOSE_S, PING_S, PONG_S, Link, LinkEnded, SocketLink, StreamLink
 from sipcc.ivr.bots.playout import Dropped, News, Passed, PlayOut, Room
 from sipcc.ivr.bots.python import Bot, BotRunner
@@ -22,6 +25,7 @@ from sipcc.ivr.bots.sound import Ears
 from sipcc.ivr.bots.twilio import TwilioBot
 from sipcc.ivr.bots.words import (
     MAX_MESSAGE_BYTES,
+    BotWire,
     Clear,
     Cleared,
     Form,
@@ -47,11 +51,24 @@ from sipcc.rtp.streaming import SpeechFeed, SpeechRise, StreamPlayer
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
+    from websockets.typing import Subprotocol
 
 _log = get_logger("sipcc.ivr.bots")
 
-AHEAD_FRAMES = 5
-"""So much more than what was heard a platform has, against the jitter of the way there."""
+Platform: TypeAlias = Literal[
+    "twilio", "telnyx", "exotel", "plivo", "vonage", "genesys", "asterisk", "audiosocket"
+]
+"""What a platform speaks that connects to us."""
+WIRES: dict[Platform, Callable[[], BotWire]] = {
+    "twilio": TwilioBot,
+    "telnyx": TelnyxBot,
+    "exotel": ExotelBot,
+    "plivo": PlivoBot,
+    "vonage": VonageBot,
+    "genesys": GenesysBot,
+    "asterisk": AsteriskBot,
+    "audiosocket": AudioSocketBot,
+}
 LIMIT_S = 300.0
 LAST = "sipcc: the end"
 """The mark behind the last that a bot says,"""
@@ -89,7 +106,7 @@ class Pace:
         return max(0, self._sent * FRAME_MS - round(1000 * (now - self._since)))
 
     def frames(self, *, now: float) -> list[bytes]:
-        """What is to be sent in this 20 ms: a frame, more of them in the beginning, or nothing."""
+        """What is to be sent in this 20 ms: a frame, more in the beginning, or nothing; then `tend`."""
         count, found = 1 if self._player.sounding else 1 + self._ahead, list[bytes]()
         if not self._player.sounding and not self.unheard_ms(now=now):
             self._since, self._sent = now, 0
@@ -99,7 +116,6 @@ class Pace:
                 break
             found.append(frame if isinstance(frame, bytes) else frame.tobytes())
         self._sent += len(found)
-        self.tend()
         return found
 
     def tend(self) -> None:
@@ -115,13 +131,17 @@ class Pace:
 class Hosted:
     """One conversation of a bot with a caller of another platform."""
 
-    def __init__(self, link: Link, wire: TwilioBot | AudioSocketBot, make: Callable[[], Bot]) -> None:
+    def __init__(self, link: Link, wire: BotWire, make: Callable[[], Bot]) -> None:
         self._link, self._wire, self._bot = link, wire, make()
         self._runner: BotRunner | None = None
         self._out = PlayOut(self._begin_pace)
         self._pace: Pace | None = None
+        self._bundle: list[bytes] = []
+        self._marks: list[str] = []
+        """Those whose echo has not come."""
         self._letters: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._done = asyncio.Event()
+        self._stopped = False
         self._tasks: list[asyncio.Future[None]] = []
 
     async def run(self) -> None:
@@ -138,10 +158,20 @@ class Hosted:
             self._pace = None
             if self._runner is not None:
                 await self._runner.end()
-            if isinstance(self._wire, AudioSocketBot):
-                with contextlib.suppress(LinkEnded):
-                    await self._link.send(self._wire.hang_up())
+            with contextlib.suppress(LinkEnded, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._say_goodbye()
             await self._link.close()
+
+    async def _say_goodbye(self) -> None:
+        """The last words of both sides; who has none closes the connection."""
+        if not self._stopped and (goodbye := self._wire.hang_up()) is not None:
+            await self._link.send(goodbye)
+            while self._wire.lingers and not self._stopped:
+                words = self._words(await self._link.receive())
+                self._stopped = any(isinstance(word, Stopped) for word in words)
+        for reply in self._wire.replies():
+            await self._link.send(reply)
 
     async def _guard(self, work: object) -> None:
         try:
@@ -160,13 +190,14 @@ class Hosted:
             message = await self._link.receive()
             for word in self._words(message):
                 if isinstance(word, Stopped):
+                    self._stopped = True
                     return
                 await self._take(word)
+            for reply in self._wire.replies():
+                self._letters.put_nowait(reply)
 
-    def _words(self, message: str | bytes) -> list[ToBot]:
-        if isinstance(self._wire, TwilioBot):
-            return self._wire.receive(message)
-        return self._wire.receive(message if isinstance(message, bytes) else message.encode())
+    def _words(self, message: str | bytes) -> Sequence[ToBot]:
+        return self._wire.receive(message)
 
     async def _take(self, word: ToBot) -> None:
         if isinstance(word, Started):
@@ -177,7 +208,10 @@ class Hosted:
             await runner.hear(self._heard(word.audio), b"", word.at_ms)
         elif isinstance(word, Marked) and word.name == LAST:
             self._done.set()
-        elif isinstance(word, Key | Marked):
+        elif isinstance(word, Key):
+            runner.note(word)
+        elif isinstance(word, Marked) and word.name in self._marks:
+            self._marks.remove(word.name)
             runner.note(word)
 
     async def _start(self, word: Started) -> None:
@@ -212,17 +246,28 @@ class Hosted:
             case Mark():
                 self._tell(self._out.mark(word.name))
             case Clear():
-                self._tell(self._out.clear())
-                if isinstance(self._wire, TwilioBot):
-                    self._letters.put_nowait(self._wire.clear())
+                self._clear()
             case HandOver() | HangUp():
                 self._tell(self._out.mark("", "end"))
             case _:
                 _log.info("bot.word_unheard", word=type(word).__name__)  # the wire has no word for it
 
+    def _clear(self) -> None:
+        """Be silent. Some platforms echo a mark that they drop, others do not: none is waited for."""
+        assert self._runner is not None
+        self._bundle.clear()
+        for name in self._marks:
+            self._runner.note(Marked(name, False))
+        self._marks.clear()
+        self._tell(self._out.clear())
+        self._send(self._wire.clear())
+
+    def _send(self, letter: str | bytes | None) -> None:
+        if letter is not None:
+            self._letters.put_nowait(letter)
+
     def _begin_pace(self) -> Pace:
-        ahead = AHEAD_FRAMES if isinstance(self._wire, TwilioBot) else 0
-        self._pace = Pace(lambda event: self._tell(self._out.take(event)), ahead=ahead)
+        self._pace = Pace(lambda event: self._tell(self._out.take(event)), ahead=self._wire.ahead)
         return self._pace
 
     def _tell(self, news: list[News]) -> None:
@@ -230,10 +275,14 @@ class Hosted:
         assert runner is not None
         for piece in news:
             match piece:
-                case Passed(kind="mark") if isinstance(self._wire, TwilioBot) and piece.heard:
-                    self._letters.put_nowait(self._wire.mark(piece.name))  # it is told when it comes back
                 case Passed(kind="mark"):
-                    runner.note(Marked(piece.name, piece.heard, piece.ms))
+                    letter = self._wire.mark(piece.name) if piece.heard else None
+                    if letter is None:
+                        runner.note(Marked(piece.name, piece.heard, piece.ms))
+                    else:  # it is told when it comes back
+                        self._marks.append(piece.name)
+                        self._flush()
+                        self._send(letter)
                 case Passed():
                     self._leave()
                 case Dropped():
@@ -245,9 +294,13 @@ class Hosted:
 
     def _leave(self) -> None:
         """All was sent: go when the platform says that it was heard, or after a while."""
-        if isinstance(self._wire, TwilioBot):
-            self._letters.put_nowait(self._wire.mark(LAST))
-            asyncio.get_running_loop().call_later(LAST_S, self._done.set)
+        self._flush()
+        loop = asyncio.get_running_loop()
+        if (letter := self._wire.mark(LAST)) is not None:
+            self._send(letter)
+            loop.call_later(LAST_S, self._done.set)
+        elif self._pace is not None and (unheard_ms := self._pace.unheard_ms(now=loop.time())):
+            loop.call_later(unheard_ms / 1000, self._letters.put_nowait, None)
         else:
             self._letters.put_nowait(None)
 
@@ -258,10 +311,23 @@ class Hosted:
         due = loop.time()
         while True:
             if self._pace is not None:
-                for frame in self._pace.frames(now=loop.time()):
-                    self._letters.put_nowait(self._wire.speak(self._shaped(frame)))
+                frames = self._pace.frames(now=loop.time())
+                self._say(frames)
+                self._pace.tend()
             due = max(due + FRAME_S, loop.time() - 5 * FRAME_S)  # a hiccup is caught up with, a stall is not
             await asyncio.sleep(due - loop.time())
+
+    def _say(self, frames: Sequence[bytes]) -> None:
+        """Send frames, as many in one message as the wire has."""
+        self._bundle += [self._shaped(frame) for frame in frames]
+        if len(self._bundle) >= self._wire.bundle or not frames:
+            self._flush()
+
+    def _flush(self) -> None:
+        bundle, size = self._bundle, self._wire.bundle
+        for at in range(0, len(bundle), size):
+            self._letters.put_nowait(self._wire.speak(b"".join(bundle[at : at + size])))
+        bundle.clear()
 
     def _shaped(self, samples: bytes) -> bytes:
         law = self._form.law
@@ -278,8 +344,9 @@ async def serve_bots(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
-    wire: Literal["twilio", "audiosocket"] = "twilio",
+    wire: Platform = "twilio",
     secret: str = "",
+    header: str = "Authorization",
     limit: int = 100,
 ) -> AsyncIterator[int]:
     """Let platforms of others connect their callers with bots that `make` makes; the port, while it lasts.
@@ -288,25 +355,28 @@ async def serve_bots(
         make: makes a bot for each caller, such as the bot's class.
         host: where to listen.
         port: 0 takes a free one.
-        wire: what the platforms speak; ``twilio`` comes over a WebSocket, ``audiosocket`` over TCP.
-        secret: what their ``Authorization`` header must say; empty asks for none. AudioSocket has no place
-            for it.
+        wire: what the platforms speak; ``audiosocket`` comes over TCP, all others over a WebSocket.
+        secret: what their `header` must say; empty asks for none. AudioSocket has no place for it.
+        header: where the `secret` is; Genesys sends ``X-API-KEY``.
         limit: callers at once; more are refused.
     """
     talks: set[asyncio.Task[None]] = set()
 
-    async def talk(link: Link, side: TwilioBot | AudioSocketBot) -> None:
+    async def talk(link: Link) -> None:
         task = asyncio.current_task()
         if task is None or len(talks) >= limit:
             await link.close()
             return
         talks.add(task)
         try:
-            await Hosted(link, side, make).run()
+            await Hosted(link, WIRES[wire](), make).run()
         finally:
             talks.discard(task)
 
-    async with _listening(talk, host, port, wire, secret) as number:
+    listening = (
+        _over_tcp(talk, host, port) if wire == "audiosocket" else _over_web(talk, host, port, secret, header)
+    )
+    async with listening as number:
         try:
             yield number
         finally:
@@ -315,33 +385,38 @@ async def serve_bots(
 
 
 @asynccontextmanager
-async def _listening(
-    talk: Callable[..., object], host: str, port: int, wire: str, secret: str
+async def _over_tcp(talk: Callable[[Link], Awaitable[None]], host: str, port: int) -> AsyncIterator[int]:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await talk(StreamLink(reader, writer))
+
+    async with await asyncio.start_server(accept, host, port) as server:
+        yield int(server.sockets[0].getsockname()[1])
+
+
+@asynccontextmanager
+async def _over_web(
+    talk: Callable[[Link], Awaitable[None]], host: str, port: int, secret: str, header: str
 ) -> AsyncIterator[int]:
-    if wire == "audiosocket":
-
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await talk(StreamLink(reader, writer), AudioSocketBot())  # type: ignore[misc]
-
-        async with await asyncio.start_server(accept, host, port) as server:
-            yield int(server.sockets[0].getsockname()[1])
-        return
     from websockets.asyncio.server import serve
 
     async def answer(socket: ServerConnection) -> None:
-        await talk(SocketLink(socket), TwilioBot())  # type: ignore[misc]
+        await talk(SocketLink(socket))
 
     def check(socket: ServerConnection, request: Request) -> Response | None:
-        given = request.headers.get("Authorization", "")
+        given = request.headers.get(header, "")
         if secret and not hmac.compare_digest(given.encode(), secret.encode()):
             return socket.respond(401, "who are you?\n")
         return None
+
+    def choose(socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((name for name in offered if name == PROTOCOL), None)  # Asterisk's; others have none
 
     async with serve(
         answer,
         host,
         port,
         process_request=check,
+        select_subprotocol=choose,
         ping_interval=PING_S,
         ping_timeout=PONG_S,
         close_timeout=CLOSE_S,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,6 +28,7 @@ from sipcc.ivr.bots.words import (
     Leave,
     Mark,
     Marked,
+    PlatformSide,
     Played,
     Speak,
 )
@@ -55,8 +57,10 @@ _decoder = msgspec.json.Decoder(_Message, strict=False)
 _encode = msgspec.json.Encoder().encode
 
 
-class JambonzPlatform:
+class JambonzPlatform(PlatformSide):
     """The side that has the caller."""
+
+    protocols: Sequence[str] = PROTOCOLS
 
     def __init__(self, facts: Facts, *, extended: bool = False) -> None:
         self.facts = facts
@@ -141,14 +145,8 @@ class JambonzPlatform:
                 return [ClearMarks()]
             case "disconnect":
                 return [Leave()]
-            case "sipcc" if read.sipcc is not None:
-                self.extended = True
-                return extension.read(read.sipcc)
-            case "mark" | "sipcc":
-                self.counts.malformed += 1
-            case _:
-                self.counts.unknown += 1
-        return []
+            case event:
+                return extension.other(self, event, read.sipcc, ("mark",))
 
     def _clip(self, data: _Data) -> Clip:
         try:

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sipcc.call.destination import Destination
 from sipcc.ivr.bots import links
+from sipcc.ivr.bots.asterisk import AsteriskPlatform
 from sipcc.ivr.bots.audiosocket import AudioSocketPlatform
 from sipcc.ivr.bots.dialects import ExotelPlatform, PlivoPlatform, TelnyxPlatform, VonagePlatform
+from sipcc.ivr.bots.genesys import GenesysPlatform
 from sipcc.ivr.bots.handover import tell_context
-from sipcc.ivr.bots.jambonz import PROTOCOLS, JambonzPlatform
+from sipcc.ivr.bots.jambonz import JambonzPlatform
 from sipcc.ivr.bots.talk import Conversation
 from sipcc.ivr.bots.twilio import TwilioPlatform
 from sipcc.ivr.bots.words import Cleared, Facts, Form, FromBot, Key, Marked, PlatformWire, Played
@@ -56,7 +58,8 @@ class WirePeer:
         await self._send(self._wire.tell(word))
 
     def room(self, full: bool) -> None:
-        """These wires have no word for it; what is too much is dropped."""
+        """Whether it should wait before it says more."""
+        self._wire.room(full)
 
     async def receive(self) -> Sequence[FromBot]:
         """What it wants next."""
@@ -66,6 +69,8 @@ class WirePeer:
         """Say good-bye."""
         try:
             await self._send(self._wire.end())
+            while self._wire.lingers:
+                self._wire.receive(await self._link.receive())
         finally:
             await self._link.close()
 
@@ -81,8 +86,8 @@ async def stream(session: LiveSession, step: Stream, *, connect: links.Connect |
     try:
         link = await (connect or links.connect)(
             step.url,
-            protocols=PROTOCOLS if step.wire == "jambonz" else (),
-            headers=step.headers,
+            protocols=wire.protocols,
+            headers={**wire.headers, **step.headers},
             timeout=step.timeout,
         )
     except OSError as error:
@@ -132,6 +137,10 @@ def wire_for(session: LiveSession, step: Stream) -> PlatformWire:
             return PlivoPlatform(facts, extended=step.extended)
         case "vonage":
             return VonagePlatform(facts, extended=step.extended)
+        case "genesys":
+            return GenesysPlatform(facts, extended=step.extended)
+        case "asterisk" | "asterisk-text":
+            return AsteriskPlatform(facts, plain=step.wire == "asterisk-text", extended=step.extended)
         case "jambonz":
             return JambonzPlatform(facts, extended=step.extended)
         case "audiosocket":

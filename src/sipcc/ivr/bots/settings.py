@@ -21,8 +21,8 @@ class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     url: Annotated[str, Meta(min_length=1)]
     """Where it is: ``ws://`` or ``wss://``; for AudioSocket ``tcp://HOST:PORT``."""
     wire: Wire = "twilio"
-    """What it speaks: Twilio Media Streams, those of Telnyx, Exotel, Plivo or Vonage, jambonz ``listen``, or
-    Asterisk's AudioSocket."""
+    """What it speaks: Twilio Media Streams, those of Telnyx, Exotel, Plivo or Vonage, Genesys AudioHook,
+    jambonz ``listen``, Asterisk's WebSocket channels (in older ones ``asterisk-text``), or AudioSocket."""
     secret: str = ""
     """The value of `header`, such as ``Bearer ...``; empty sends none. ``env:NAME`` keeps it out of the
     file."""
@@ -39,7 +39,8 @@ class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_time: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds after which it loses the call; 0 never."""
     rate_hz: Literal[8000, 12000, 16000, 24000, 48000] = 8000
-    """Rate of the samples for jambonz, AudioSocket, Exotel and Vonage; the others have mu-law of 8000."""
+    """Rate of the samples for jambonz, AudioSocket, Asterisk, Exotel and Vonage; the others have mu-law of
+    8000, and so has Asterisk with 8000."""
     mix: Literal["mono", "stereo", "mixed"] = "mono"
     """What it hears: the caller; the caller and what the caller hears, apart; or both in one."""
     lead_ms: Annotated[int, Meta(ge=20, le=500)] = 20

@@ -29,6 +29,7 @@ from sipcc.ivr.bots.words import (
     Mark,
     Marked,
     Note,
+    Pause,
     Played,
     Say,
     SendKeys,
@@ -211,6 +212,8 @@ class Conversation:
                 self._tell(out.mark(word.name))
             case Clear():
                 self._clear()
+            case Pause():
+                self._call.player.pause(word.paused)
             case ClearMarks():
                 self._tell(out.forget_marks())
             case SendKeys():

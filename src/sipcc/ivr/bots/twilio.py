@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from sipcc.ivr.bots.words import (
     Key,
     Mark,
     Marked,
+    PlatformSide,
     Played,
     Speak,
     Started,
@@ -93,7 +95,7 @@ _platform_decoder = msgspec.json.Decoder(_FromPlatform)
 _encode = msgspec.json.Encoder().encode
 
 
-class TwilioPlatform:
+class TwilioPlatform(PlatformSide):
     """The side that has the caller."""
 
     def __init__(self, facts: Facts, *, account: str = "", extended: bool = False) -> None:
@@ -197,18 +199,16 @@ class TwilioPlatform:
                 return [Mark(read.mark.name[:MAX_NAME])]
             case "clear":
                 return [Clear()]
-            case "sipcc" if read.sipcc is not None:
-                self.extended = True
-                return extension.read(read.sipcc)
-            case "media" | "mark" | "sipcc":
-                raise ValueError("nothing is in it")
-            case _:
-                self.counts.unknown += 1
-        return []
+            case event:
+                return extension.other(self, event, read.sipcc, ("media", "mark"))
 
 
 class TwilioBot:
     """The side that is connected to: it hears the caller, and speaks."""
+
+    ahead, bundle, lingers = 5, 1, False
+    decoder: ClassVar[msgspec.json.Decoder[Any]] = _platform_decoder
+    """Of what the platform tells; dialects have others."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -220,17 +220,18 @@ class TwilioBot:
             self.counts.malformed += 1
             return []
         try:
-            return self._take(_platform_decoder.decode(message))
+            return self.take(self.decoder.decode(message))
         except (msgspec.MsgspecError, ValueError, RecursionError):
             self.counts.malformed += 1
             return []
 
-    def _take(self, read: _FromPlatform) -> list[ToBot]:
+    def take(self, read: Any) -> list[ToBot]:
+        """What a message tells; ValueError for one that is malformed."""
         match read.event:
             case "connected":
                 return []
             case "start" if read.start is not None and self.facts is None:
-                self.facts = _facts_of(read.start)
+                self.facts = self.begin(read)
                 return [Started(self.facts)]
             case "media" if read.media is not None and self.facts is not None:
                 if read.media.track != "inbound":
@@ -250,19 +251,31 @@ class TwilioBot:
                 self.counts.unknown += 1
         return []
 
+    def replies(self) -> list[str | bytes]:
+        """The platform waits for no answer."""
+        return []
+
+    def begin(self, read: Any) -> Facts:
+        """What a message of a start tells; ValueError for a form that we do not know."""
+        return _facts_of(read.start)
+
     def speak(self, audio: bytes) -> str:
         """A message of audio in the form of the start."""
-        return self._message("media", media={"payload": base64.b64encode(audio).decode()})
+        return self.message("media", media={"payload": base64.b64encode(audio).decode()})
 
     def mark(self, name: str) -> str:
         """A message that asks for an echo."""
-        return self._message("mark", mark={"name": name})
+        return self.message("mark", mark={"name": name})
 
     def clear(self) -> str:
         """A message that drops what waits at the platform."""
-        return self._message("clear")
+        return self.message("clear")
 
-    def _message(self, event: str, **content: object) -> str:
+    def hang_up(self) -> None:
+        """The connection is closed without a word."""
+
+    def message(self, event: str, **content: object) -> str:
+        """One message."""
         stream = self.facts.stream if self.facts is not None else ""
         return _encode({"event": event, "streamSid": stream, **content}).decode()
 

@@ -5,7 +5,7 @@ The platform has the caller; the bot speaks with it. Audio is in the `Form` that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -29,6 +29,10 @@ class Form(msgspec.Struct, frozen=True):
     rate_hz: int = 8000
     mix: Literal["mono", "stereo", "mixed"] = "mono"
     """What the bot hears: the caller; the caller left and what it hears right; both in one."""
+
+    def ms_of(self, size_bytes: int) -> int:
+        """How long so much of one channel is."""
+        return size_bytes * 1000 // (self.rate_hz * (1 if self.law else 2))
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +133,12 @@ class Clear(msgspec.Struct, frozen=True):
     """Drop what was not heard yet."""
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """Let the caller hear silence, and keep what waits; or go on."""
+
+    paused: bool
+
+
 class ClearMarks(msgspec.Struct, frozen=True):
     """Let no mark wait any more; what is said goes on."""
 
@@ -176,12 +186,32 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 FromBot: TypeAlias = (
-    Speak | Clip | Mark | Clear | ClearMarks | SendKeys | Say | Note | HandOver | HangUp | Leave | Failed
+    Speak
+    | Clip
+    | Mark
+    | Clear
+    | Pause
+    | ClearMarks
+    | SendKeys
+    | Say
+    | Note
+    | HandOver
+    | HangUp
+    | Leave
+    | Failed
 )
 
 
 class PlatformWire(Protocol):
     """The platform's side of a wire, as a core: what it sends, and what it reads."""
+
+    facts: Facts
+    protocols: Sequence[str]
+    """The subprotocols that it asks for; some bots insist on one."""
+    headers: Mapping[str, str]
+    """Of the request that opens the connection."""
+    lingers: bool
+    """True after the end while the bot has the last word."""
 
     @property
     def form(self) -> Form:
@@ -205,12 +235,64 @@ class PlatformWire(Protocol):
         """The messages of something else."""
         ...
 
+    def room(self, full: bool) -> None:
+        """Whether the bot should wait before it says more."""
+        ...
+
     def end(self) -> Sequence[str | bytes]:
         """The last messages."""
         ...
 
     def receive(self, message: Any) -> Sequence[FromBot]:
         """What the bot wants by a message, or by the next bytes."""
+        ...
+
+
+class PlatformSide:
+    """What most wires have no words for; a base of the platform's sides."""
+
+    protocols: Sequence[str] = ()
+    headers: Mapping[str, str] = {}
+    lingers = False
+
+    def room(self, full: bool) -> None:
+        """There is no word for it: what is too much is dropped."""
+
+
+class BotWire(Protocol):
+    """The bot's side of a wire, as a core."""
+
+    facts: Facts | None
+    counts: Counts
+    ahead: int
+    """So many frames more than what was heard a platform may have, where it can drop them and tell."""
+    bundle: int
+    """So many frames go in one message."""
+    lingers: bool
+    """True when the platform is to answer the last message before the connection is closed."""
+
+    def receive(self, message: Any) -> Sequence[ToBot]:
+        """What the platform tells by a message, or by the next bytes."""
+        ...
+
+    def replies(self) -> Sequence[str | bytes]:
+        """What the platform waits for since the last `receive`."""
+        ...
+
+    def speak(self, audio: bytes) -> str | bytes:
+        """A message of audio in the form of the start."""
+        ...
+
+    def mark(self, name: str) -> str | bytes | None:
+        """A message that asks for an echo; None where there is no word for it."""
+        ...
+
+    def clear(self) -> str | bytes | None:
+        """A message that drops what waits at the platform; None where nothing does."""
+        ...
+
+    def hang_up(self) -> str | bytes | None:
+        """The last message; None where the connection is closed without a word."""
         ...
 
 
@@ -221,3 +303,33 @@ class Counts(msgspec.Struct):
     """Messages that were dropped because they were no such messages, or too long."""
     unknown: int = 0
     """Messages of kinds that mean nothing to us."""
+
+
+class Ahead:
+    """How much of what a bot said was not heard yet, by the clock: for wires that tell of it unasked."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._now_ms = self._until_ms = 0
+
+    def say(self, size_bytes: int) -> None:
+        """The bot said so much."""
+        self._until_ms = max(self._until_ms, self._now_ms) + self._form.ms_of(size_bytes)
+
+    def pass_time(self, at_ms: int) -> None:
+        """It is `at_ms` since the beginning."""
+        self._now_ms = at_ms
+
+    def clear(self) -> None:
+        """What was not heard is dropped."""
+        self._until_ms = self._now_ms
+
+    @property
+    def frames(self) -> int:
+        """Frames of 20 ms that wait."""
+        return max(0, self._until_ms - self._now_ms) // 20
+
+    @property
+    def is_over(self) -> bool:
+        """True when all was heard, and the frames that are on their way with it."""
+        return self._now_ms >= self._until_ms + 40
