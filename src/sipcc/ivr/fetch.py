@@ -181,6 +181,8 @@ TYPES = {
     ".vxml": "application/voicexml+xml",
     ".js": "application/ecmascript",
     ".json": "application/json",
+    ".ulaw": "audio/basic",
+    ".alaw": "audio/x-alaw-basic",
 }
 """Media types of files that Python's own list has not, or has otherwise."""
 

@@ -10,7 +10,7 @@ from sipcc.call.asking import Question, ask_for
 from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.call.message import MessageLimits, record_message
 from sipcc.errors import CallEnded
-from sipcc.ivr.steps import Record, Recorded
+from sipcc.ivr.steps import Coding, Record, Recorded
 from sipcc.rtp.toneplan import BEEP
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ async def record(session: LiveSession, step: Record) -> Recorded:
     try:
         await call.free()
         await call.answer()
-        await _announce(session, step)
+        if key := await _announce(session, step):
+            return Recorded(ended_by="key", key=key)
     except CallEnded:
         return Recorded(ended_by="hangup")
     path = step.path or str(
@@ -42,7 +43,7 @@ async def record(session: LiveSession, step: Record) -> Recorded:
         speech=step.speech,
     )
     message = await record_message(call, path, limits)
-    size = await asyncio.get_running_loop().run_in_executor(None, _size_of, path)
+    path, size = await asyncio.get_running_loop().run_in_executor(None, _finish, path, step.coding)
     return Recorded(
         ended_by=message.ended_by,
         path=path if size else "",
@@ -52,15 +53,18 @@ async def record(session: LiveSession, step: Record) -> Recorded:
     )
 
 
-async def _announce(session: LiveSession, step: Record) -> None:
-    """Play the prompts, which a key may cut where they allow it, and the beep right behind them."""
+async def _announce(session: LiveSession, step: Record) -> str:
+    """Play the prompts, which a key may cut where they allow it, and the beep right behind them.
+
+    Returns the key that ended the recording before it began, or nothing.
+    """
     call = session.call
     score = await session.compose(step.prompts)
     beep = list(BEEP.items()) if step.beep else []
     if not score.items:
         if beep:
             await call.unless_ended(call.player.play(beep))
-        return
+        return ""
     call.digits.flush()
     question: Question[None] = Question(
         items=[*score.items, *beep],
@@ -69,13 +73,25 @@ async def _announce(session: LiveSession, step: Record) -> None:
         keys_after=score.keys_after,
     )
     asked = await call.unless_ended(ask_for(call, question))
+    if asked.barged and step.early and asked.collected is not None:
+        key = asked.collected.digits
+        if key and key in step.terminators:
+            return key
     if asked.barged and beep:
         await call.unless_ended(call.player.play(beep))
+    return ""
 
 
-def _size_of(path: str) -> int:
-    """The size of a file; 0 when it is not there."""
+def _finish(path: str, coding: Coding) -> tuple[str, int]:
+    """The recording in the wanted coding, and its size; 0 when there is none."""
+    written = Path(path)
     try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0
+        if coding != "wav" and written.exists():
+            from sipcc.rtp.files import write_bare
+
+            wave, written = written, written.with_suffix(f".{coding}")
+            write_bare(str(wave), str(written))
+            wave.unlink()
+        return str(written), written.stat().st_size
+    except (OSError, RuntimeError):
+        return path, 0

@@ -7,11 +7,12 @@ import hashlib
 import tempfile
 import threading
 from collections import OrderedDict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from sipcc import private
 from sipcc.errors import SipccError
-from sipcc.ivr.fetch import Fetcher, FetchRequest
+from sipcc.ivr.fetch import Fetched, Fetcher, FetchRequest
 
 LIMIT_BYTES = 256 * 1024 * 1024
 """So much is kept; what was not asked for longest goes first."""
@@ -33,10 +34,12 @@ class Sounds:
         """The file of what stands at `url`.
 
         Raises:
-            SipccError: it cannot be had, or cannot be stored.
+            SipccError: it cannot be had, cannot be stored, or is no sound that we can play.
         """
-        body = (await self._fetcher.fetch(FetchRequest(url=url))).body
-        return await asyncio.get_running_loop().run_in_executor(None, self._keep, body)
+        fetched = await self._fetcher.fetch(FetchRequest(url=url))
+        return await asyncio.get_running_loop().run_in_executor(
+            None, self._keep, fetched.body, _ending(fetched)
+        )
 
     def close(self) -> None:
         """Throw everything away."""
@@ -46,14 +49,14 @@ class Sounds:
         self._files.clear()
         self._bytes = 0
 
-    def _keep(self, body: bytes) -> str:
+    def _keep(self, body: bytes, ending: str) -> str:
         with self._lock:
-            return self._kept(body)
+            return self._kept(body, ending)
 
-    def _kept(self, body: bytes) -> str:
+    def _kept(self, body: bytes, ending: str) -> str:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sipcc-sounds-")
-        name = hashlib.sha256(body).hexdigest()
+        name = hashlib.sha256(body).hexdigest() + ending
         path = Path(self._folder.name) / name
         if name in self._files:
             self._files.move_to_end(name)
@@ -63,6 +66,7 @@ class Sounds:
                 file.write(body)
         except OSError as error:
             raise SipccError(f"a sound cannot be stored: {error.strerror}") from error
+        _see_that_it_plays(path)
         self._files[name] = len(body)
         self._bytes += len(body)
         while self._bytes > self._limit_bytes and len(self._files) > 1:
@@ -70,3 +74,27 @@ class Sounds:
             self._bytes -= size
             (path.parent / oldest).unlink(missing_ok=True)
         return str(path)
+
+
+_HEADS = (b"RIFF", b".snd", b"OggS", b"fLaC", b"ID3", b"FORM")
+"""How files begin that tell themselves what they are."""
+_BARE_TYPES = {"audio/basic": ".ulaw", "audio/x-alaw-basic": ".alaw"}
+_BARE_ENDINGS = {".ulaw": ".ulaw", ".ul": ".ulaw", ".mulaw": ".ulaw", ".alaw": ".alaw", ".al": ".alaw"}
+
+
+def _ending(fetched: Fetched) -> str:
+    """The ending for the file of a sound that is bare G.711, by its type or its URL; empty for all others."""
+    if fetched.body.startswith(_HEADS):
+        return ""
+    bare = _BARE_TYPES.get(fetched.media_type)
+    return bare or _BARE_ENDINGS.get(PurePosixPath(urlsplit(fetched.url).path).suffix.lower(), "")
+
+
+def _see_that_it_plays(path: Path) -> None:
+    from sipcc.rtp.files import open_sound  # with numpy
+
+    try:
+        open_sound(str(path)).close()
+    except (OSError, RuntimeError) as error:
+        path.unlink(missing_ok=True)
+        raise SipccError("what was fetched is no sound that can be played") from error

@@ -41,6 +41,9 @@ SOUNDS: Final = Path(__file__).parent / "sounds"
 SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3")
 """In the order in which they are looked for."""
 
+BARE: Final = (".ulaw", ".alaw")
+"""Endings of bare G.711, which are looked for only where a name has them."""
+
 FALLBACK: Final[tuple[PlayItem, ...]] = (
     PlayTone(frequencies_hz=(520.0,), duration_ms=300),
     PlaySilence(duration_ms=200),
@@ -426,7 +429,7 @@ def _checked(name: str) -> tuple[Path, tuple[str, ...]]:
     if ".." in parts or "." in parts or name.startswith("~") or "" in parts[1:]:
         raise ValueError(f"prompt name {name!r} may not point out of its folder")
     path = Path(name)
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in (*SUFFIXES, *BARE):
         return path, ("",)
     if path.is_absolute():
         raise ValueError(f"prompt {name!r} needs one of the suffixes {', '.join(SUFFIXES)}")

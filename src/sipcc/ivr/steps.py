@@ -190,6 +190,10 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 # -- what else is done -------------------------------------------------------------------------------------
 
 
+Coding: TypeAlias = Literal["wav", "ulaw", "alaw"]
+"""How a recording is written: as WAV, or as bare G.711 of 8 kHz; also the ending of its file's name."""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Record what the caller says, alone. What was typed ahead is forgotten."""
 
@@ -206,6 +210,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The file; empty for one of its own."""
     speech: bool = False
     """Whether nothing is kept, however it ends, when nobody has spoken."""
+    early: bool = False
+    """Whether a terminator in the prompts ends it, with nothing recorded; else keys only cut them."""
+    coding: Coding = "wav"
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Sound files as coded, shared clips: read and coded once, in a thread, for all listeners.
 
-Any format that libsndfile reads (WAV, FLAC, OGG, MP3) at any rate becomes 8 kHz mono in the codec of the leg.
+Any format that libsndfile reads (WAV, AU, FLAC, OGG, MP3) at any rate, and bare G.711, becomes 8 kHz mono in
+the codec of the leg.
 Clips are kept in a cache bounded by bytes, oldest use out first; a file that changed on disk is read again.
 A file that is missing or cannot be read is a clip all the same: the fallback tone, with `error` set.
 """
@@ -12,17 +13,19 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
 import soundfile
 
+from sipcc import private
 from sipcc.errors import SipccError
 from sipcc.rtp import tones
 from sipcc.rtp.codec import g711
 from sipcc.rtp.codec.base import make_encoder
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.flow import PlayFile, PlayItem, PlayStream, PlayTone
+from sipcc.rtp.flow import Law, PlayFile, PlayItem, PlayStream, PlayTone
 from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, SILENCE_BYTE, Coding, law_of, samples_of_ms
 from sipcc.rtp.player import Clip
 from sipcc.rtp.resample import Resampler, Wave, to_pcm
@@ -205,16 +208,46 @@ def read_clip(path: str, coding: Coding, *, offset_ms: int = 0) -> Clip:
     return clip
 
 
+BARE: Final = {".ulaw": "ULAW", ".alaw": "ALAW"}
+"""Endings of files that are nothing but G.711 at 8 kHz, as ``audio/basic`` and ``audio/x-alaw-basic`` are."""
+
+
+def open_sound(path: str) -> soundfile.SoundFile:
+    """A file to read samples from, which may be bare G.711.
+
+    Raises:
+        soundfile.SoundFileError: libsndfile cannot read it.
+    """
+    law = BARE.get(Path(path).suffix.lower())
+    if law is None:
+        return soundfile.SoundFile(path)
+    return soundfile.SoundFile(path, format="RAW", subtype=law, samplerate=SAMPLE_RATE_HZ, channels=1)
+
+
+def write_bare(source: str, target: str) -> None:
+    """Write what is in a file of 8 kHz mono as bare G.711, in the law that `target` ends with. Blocks.
+
+    Raises:
+        OSError: the disk refuses it.
+        soundfile.SoundFileError: libsndfile cannot read the source.
+    """
+    law: Law = "PCMU" if BARE[Path(target).suffix] == "ULAW" else "PCMA"
+    with soundfile.SoundFile(source) as sound, open(target, "wb", opener=private.opener) as file:
+        for block in sound.blocks(blocksize=_BLOCK, dtype="int16"):
+            file.write(g711.encode(block, law))
+
+
 def seconds_of(item: PlayFile) -> float:
     """How long a file sounds, or what is heard in its place. Blocks."""
     try:
-        return max(0.0, float(soundfile.info(item.path).duration) - item.offset_ms / 1000)
+        with open_sound(item.path) as sound:
+            return max(0.0, float(sound.frames / sound.samplerate) - item.offset_ms / 1000)
     except (OSError, ValueError, soundfile.SoundFileError):
         return len(tones.render(tones.FALLBACK)) / SAMPLE_RATE_HZ
 
 
 def _pcm_blocks(path: str, offset_ms: int) -> Iterator[Pcm]:
-    with soundfile.SoundFile(path) as source:
+    with open_sound(path) as source:
         if source.frames > MAX_CLIP_S * source.samplerate:
             raise ValueError(f"longer than {MAX_CLIP_S} s")
         if offset_ms > 0:

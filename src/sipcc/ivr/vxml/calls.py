@@ -7,36 +7,39 @@ from urllib.parse import urljoin
 
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import Json, Scope
-from sipcc.ivr.steps import Audio, Prompt, Record, Recorded, Transfer, Transferred
+from sipcc.ivr.steps import Audio, Gathered, Prompt, Record, Recorded, Transfer, Transferred
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import active_grammars
+from sipcc.ivr.vxml.inputs import LAST_RESULT, Result, judge
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, seconds
+from sipcc.ivr.vxml.recordings import coding_of
 from sipcc.ivr.vxml.scope import Place
-
-FORMATS: Final = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/basic", "audio/x-alaw-basic"})
-"""The formats that VoiceXML demands. What we keep is a WAV file, whichever of them is asked for."""
 
 ANY_KEY: Final = "0123456789*#ABCD"
 
 
-async def record(machine: Machine, place: Place, element: Element, scope: Scope, name: str) -> None:
-    """Record the caller (VoiceXML 2.0 §2.3.6).
+async def record(machine: Machine, place: Place, element: Element, scope: Scope, name: str) -> Result | None:
+    """Record the caller (VoiceXML 2.0 §2.3.6); what was answered instead to a grammar of somebody else.
+
+    A key before anything was said ends it too, and leaves the item as it was.
 
     Raises:
         Thrown: noinput, or the caller hung up; what it said until then is in the variable.
     """
     machine.no_waiting()
-    kind = (element.get("type") or "audio/x-wav").partition(";")[0].strip().lower()
-    if kind not in FORMATS:
-        raise Thrown("error.unsupported.format", f"recordings of the type {kind} cannot be made")
+    coding = coding_of(element.get("type") or "audio/x-wav")
+    dialog = element.parent
+    assert dialog is not None  # an item stands in a form
+    active = [one for one in await active_grammars(machine, place, dialog) if one.by_keys]
+    if element.get("modal") != "false":
+        active = [one for one in active if one.owner is element]
     prompts, timeout = machine.take_prompts()
     longest = element.get("maxtime")
     quiet = element.get("finalsilence")
     term = flag(element.get("dtmfterm") or "true", "dtmfterm")
-    own = [one.source for one in await active_grammars(machine, place, element) if one.owner is element]
-    keys = "".join(key for key in ANY_KEY if any(one.matcher() and one.accepts(key) for one in own))
+    keys = "".join(key for key in ANY_KEY if any(one.source.accepts(key) for one in active))
     step = Record(
         prompts=prompts,
         beep=flag(element.get("beep") or "false", "beep"),
@@ -44,36 +47,48 @@ async def record(machine: Machine, place: Place, element: Element, scope: Scope,
         final_silence=seconds(quiet, "finalsilence") if quiet is not None else 3.0,
         timeout=machine.seconds(place, "timeout") if timeout is None else timeout,
         terminators=ANY_KEY if term else keys,
+        speech=True,
+        early=True,
+        coding=coding,
     )
     recorded = await machine.verb(machine.session.record(step))
     machine.heard_of()
+    matched: list[Result] = []
+    if recorded.key and recorded.key in keys:
+        matched = judge(machine, place, Gathered(outcome="keys", keys=recorded.key), active)
+        if matched[0].grammar.owner is not element:
+            return matched[0]
+    elif recorded.key:
+        _tell_key(machine, place, recorded.key)
     if recorded.path:
-        _keep(machine, scope, name, recorded, matched=recorded.key in keys, term=term)
+        about = matched[0].shadow if matched else {}
+        termchar = recorded.key if term and recorded.key else None
+        _keep(machine, scope, name, recorded, about | {"termchar": termchar})
     if recorded.ended_by == "hangup":
         machine.ended()
         raise Thrown("connection.disconnect.hangup")
     if recorded.ended_by == "failed":
         raise Thrown("error.noresource", "nothing can be recorded")
-    if recorded.ended_by == "noinput" or not recorded.path:
+    if not recorded.path and recorded.ended_by != "key":
         raise Thrown("noinput")
+    return None
 
 
-def _keep(
-    machine: Machine, scope: Scope, name: str, recorded: Recorded, *, matched: bool, term: bool
-) -> None:
-    engine = machine.engine
-    engine.set(scope, name, machine.keep_recording(recorded.path))
-    about: dict[str, Json] = {
-        "duration": round(recorded.seconds * 1000),
-        "size": recorded.size_bytes,
-        "maxtime": recorded.ended_by == "max_time",
-    }
-    if recorded.ended_by == "key" and term:
-        about["termchar"] = recorded.key
-    if recorded.ended_by == "key" and matched:
-        about |= {"utterance": recorded.key, "inputmode": "dtmf", "confidence": 1.0}
+def _tell_key(machine: Machine, place: Place, key: str) -> None:
+    """A key that ended a recording without a grammar of its own, as by ``dtmfterm``."""
+    about: Json = {"utterance": key, "confidence": 1.0, "inputmode": "dtmf", "interpretation": key}
+    machine.engine.build(place.context.application.scope, "lastresult$", LAST_RESULT, [about])
+
+
+def _keep(machine: Machine, scope: Scope, name: str, recorded: Recorded, about: dict[str, Json]) -> None:
+    machine.engine.set(scope, name, machine.keep_recording(recorded.path))
     if not name.startswith(" "):
-        engine.set(scope, f"{name}$", about)
+        facts = {
+            "duration": round(recorded.seconds * 1000),
+            "size": recorded.size_bytes,
+            "maxtime": recorded.ended_by == "max_time",
+        }
+        machine.engine.set(scope, f"{name}$", facts | about)
 
 
 Mode = Literal["blind", "bridge", "consultation"]

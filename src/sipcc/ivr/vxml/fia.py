@@ -255,14 +255,16 @@ class Visit:
             case "field" | "initial" | "menu":
                 return await ask(machine, place, self.dialog)
             case "record":
-                await record(machine, place, item.element, self._scope, item.name)
+                if (result := await record(machine, place, item.element, self._scope, item.name)) is not None:
+                    return result
             case "transfer":
                 await transfer(machine, place, item.element, self._scope, item.name)
             case "subdialog":
                 await invoke(machine, place, item.element, self._scope, item.name)
             case "object":
                 unsupported_object(item.element)
-        self._filled = {item.name}
+        if machine.engine.defined(self._scope, item.name):  # a key before anything was said fills no record
+            self._filled = {item.name}
         return None
 
     # -- processing ----------------------------------------------------------------------------------------

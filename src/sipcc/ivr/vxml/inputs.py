@@ -13,12 +13,12 @@ from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import UNDEFINED, Json
 from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
-from sipcc.ivr.vxml.calls import FORMATS
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, number
+from sipcc.ivr.vxml.recordings import coding_of
 from sipcc.ivr.vxml.scope import Place
 from sipcc.ivr.vxml.secrets import stars
 from sipcc.ivr.vxml.signals import Note
@@ -74,24 +74,32 @@ async def ask(machine: Machine, place: Place, dialog: Element) -> Result:
         raise Thrown("noinput")
     if gathered.outcome == "toolong":
         raise Thrown("maxspeechtimeout")
-    if step.collect.secret:
+    results = judge(machine, place, gathered, grammars, secret=step.collect.secret)
+    if not results:
+        raise Thrown("nomatch")
+    return results[0]
+
+
+def judge(
+    machine: Machine, place: Place, gathered: Gathered, grammars: Sequence[Active], *, secret: bool = False
+) -> list[Result]:
+    """What an answer means, the likeliest first; ``lastresult$`` has it, also when it means nothing."""
+    if secret:
         _keep_secret(machine, gathered)
     results = _results(machine, place, gathered, grammars)
-    if step.collect.secret:
+    if secret:
         for result in results:
             machine.secrets.add(result.interpretation)
     best: list[Json] = [{**result.about, "interpretation": result.interpretation} for result in results]
     if not best or gathered.outcome == "nomatch":
         results, best = [], [{**_nothing(gathered), "interpretation": None}]
-    machine.engine.build(application, "lastresult$", LAST_RESULT, best)
+    machine.engine.build(place.context.application.scope, "lastresult$", LAST_RESULT, best)
     about = results[0].about if results else _nothing(gathered)
     details: dict[str, object] = {"mode": about["inputmode"], "confidence": about["confidence"]}
     said = str(about["utterance"])
-    text = stars(said) if step.collect.secret else said
+    text = stars(said) if secret else said
     machine.note(Note(what="result" if results else "nomatch", text=text, details=details))
-    if not results:
-        raise Thrown("nomatch")
-    return results[0]
+    return results
 
 
 def _keep_secret(machine: Machine, gathered: Gathered) -> None:
@@ -146,11 +154,10 @@ def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Liste
 
 
 def _keeps(machine: Machine, place: Place) -> bool:
-    """Whether what is said is recorded; `FORMATS` are those that can be asked for (VoiceXML 2.1 §7.1)."""
+    """Whether what is said is recorded, in a type that can be asked for (VoiceXML 2.1 §7.1)."""
     keeps = flag(machine.property(place, "recordutterance"), "recordutterance")
-    kind = machine.property(place, "recordutterancetype").strip()
-    if keeps and kind.partition(";")[0].strip().lower() not in FORMATS:
-        raise Thrown("error.unsupported.format", kind)
+    if keeps:
+        coding_of(machine.property(place, "recordutterancetype"))
     return keeps
 
 
@@ -162,7 +169,10 @@ def _level(machine: Machine, place: Place) -> float:
 
 
 def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Sequence[Active]) -> list[Result]:
-    """The interpretations of an answer, the likeliest first; at most as many as are wanted."""
+    """The interpretations of an answer, the likeliest first; at most as many as are wanted.
+
+    Those of the same confidence go by their grammars, and none is told twice (VoiceXML 2.0 §5.1.5).
+    """
     by_keys = gathered.outcome == "keys" or (gathered.outcome == "nomatch" and not gathered.heard)
     heard: Sequence[Heard] = [Heard(gathered.keys)] if by_keys else gathered.heard
     most = max(int(number(machine.property(place, "maxnbest"), "maxnbest")), 1)
@@ -171,18 +181,21 @@ def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Seque
     if gathered.recording and _keeps(machine, place):
         marks |= _recording(machine, gathered.recording)
     found: list[Result] = []
-    for one in heard:
-        if one.confidence < level:
-            continue
+    right = [active for active in grammars if active.by_keys is by_keys]
+    for one in sorted(heard, key=lambda one: -one.confidence):
         about = _about(one, by_keys, marks)
-        for active in grammars:
-            if active.by_keys is not by_keys:
-                continue
-            meanings = active.source.meaning(one.text)
-            found += [Result(grammar=active, interpretation=value, about=about) for value in meanings]
-            if meanings:
-                break
-    return found[:most]
+        for active in right if one.confidence >= level else ():
+            for value in active.source.meaning(one.text):
+                result = Result(grammar=active, interpretation=value, about=about)
+                if not any(_same(result, other) for other in found):
+                    found.append(result)
+                if len(found) == most:
+                    return found
+    return found
+
+
+def _same(one: Result, other: Result) -> bool:
+    return one.about == other.about and one.interpretation == other.interpretation
 
 
 def _about(heard: Heard, by_keys: bool, marks: dict[str, Json]) -> dict[str, Json]:

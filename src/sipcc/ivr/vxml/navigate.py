@@ -5,6 +5,7 @@ A document that cannot be had or used is an event where the element stands, in t
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Final, Literal
 from urllib.parse import urldefrag, urljoin
 
@@ -14,6 +15,7 @@ from sipcc.ivr.vxml.documents import Document, bad_fetch
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.machine import RECORDING, Machine
 from sipcc.ivr.vxml.parse import Element
+from sipcc.ivr.vxml.recordings import media_type_of
 from sipcc.ivr.vxml.scope import Context, Place
 from sipcc.ivr.vxml.signals import Arrival, Jump
 
@@ -109,7 +111,7 @@ def _part(machine: Machine, name: str, value: str) -> Part:
     path = machine.recordings.get(value, "") if value.startswith(RECORDING) else ""
     if not path:
         return (name, "", value.encode("utf-8", "replace"), "")
-    return (name, f"{name}.wav", machine.read_file(path), "audio/x-wav")
+    return (name, f"{name}{PurePath(path).suffix}", machine.read_file(path), media_type_of(path))
 
 
 async def arrive(

@@ -21,6 +21,7 @@ from sipcc.ivr.sim import SimSession
 from sipcc.ivr.simcaller import SimCaller
 from sipcc.ivr.steps import (
     Audio,
+    Coding,
     Gather,
     Gathered,
     Heard,
@@ -189,20 +190,40 @@ class Caller(SimSession):
     async def record(self, step: Record) -> Recorded:
         """Be recorded."""
         self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
-        self._do(await _Ask("record"), step.prompts, more=0.4)
-        recorded = await super().record(step)
+        deed = await _Ask("record")
+        soundings, starts = self._schedule(step.prompts)
+        length = soundings[-1].ends - self.now() if soundings else 0.0
+        given = getattr(deed, "after", None)
+        after = length + 0.4 if given is None else given
+        if after < length and isinstance(deed, HungUp):
+            self._pass(self.now() + after)
+            self._end("caller")
+            return Recorded(ended_by="hangup")
+        if after < length and isinstance(deed, Pressed):
+            at = self.now() + after
+            if not any(prompt.bargein in ("keys", "any") and began <= at for prompt, began in starts):
+                deed = Silent()  # nobody listens to keys then
+            elif step.early and deed.keys[:1] in step.terminators:
+                self._pass(at)
+                return Recorded(ended_by="key", key=deed.keys[0])
+        self._do(deed, (), after=max(after - length, 0.0))
+        # Who says no word and ends the recording somehow has spoken all the while.
+        recorded = await super().record(msgspec.structs.replace(step, speech=False))
         if not recorded.path:
             return recorded
-        path, size = self._silence(recorded.seconds)
+        path, size = self._silence(recorded.seconds, step.coding)
         return msgspec.structs.replace(recorded, path=path, size_bytes=size)
 
-    def _silence(self, seconds: float) -> tuple[str, int]:
+    def _silence(self, seconds: float, coding: Coding = "wav") -> tuple[str, int]:
         """A file as long as the recording, for documents that send it somewhere."""
         if not self._folder:
             self._folder = tempfile.mkdtemp(prefix="sipcc-vxml-")
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._files += 1
-        path = Path(self._folder) / f"{self._files}.wav"
+        path = Path(self._folder) / f"{self._files}.{coding}"
+        if coding != "wav":
+            path.write_bytes(_QUIET[coding] * int(8000 * min(seconds, 60.0)))
+            return str(path), path.stat().st_size
         with wave.open(str(path), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
@@ -218,7 +239,9 @@ class Caller(SimSession):
             ring = 5.0
             self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
             # Who says no moment acts at once when it goes, and presses keys when the other one is there.
-            self._do(deed, (), 0.0 if isinstance(deed, HungUp) else ring + 1)
+            given = getattr(deed, "after", None)
+            usual = 0.0 if isinstance(deed, HungUp) else ring + 1
+            self._do(deed, (), usual if given is None else given)
             return await super().transfer(step)
         outcome = deed.outcome
         if outcome in _CUT:
@@ -237,12 +260,13 @@ class Caller(SimSession):
         """How the transfer goes."""
         return self._plan if name == "dial" else None
 
-    def _do(self, deed: Deed | None, prompts: Sequence[Prompt], more: float = 0.0) -> None:
-        """Let the caller of the simulation do it, after the prompts or at its moment."""
+    def _do(self, deed: Deed | None, prompts: Sequence[Prompt], after: float | None = None) -> None:
+        """Let the simulation's caller do it: after so many seconds, or when it said, or after prompts."""
         soundings, _ = self._schedule(prompts)
         length = soundings[-1].ends - self.now() if soundings else 0.0
-        after = getattr(deed, "after", None)
-        start: list[Act] = [Asked(anything=True), Wait(length + more if after is None else after)]
+        if after is None:
+            after = getattr(deed, "after", None)
+        start: list[Act] = [Asked(anything=True), Wait(length if after is None else after)]
         match deed:
             case Said():
                 acts = [*start, Say(deed.text, deed.confidence, deed.seconds)]
@@ -292,6 +316,9 @@ class Caller(SimSession):
             return [one for inner in item.fallback for one in await self._sound(inner)]
         return [item]
 
+
+_QUIET: Final = {"ulaw": b"\xff", "alaw": b"\xd5"}
+"""Silence in G.711."""
 
 _CUT: Final = frozenset({"network_disconnect", "unknown"})
 _TRANSFERS: Final = {

@@ -32,10 +32,10 @@ def test_a_recording_is_ended_by_a_key() -> None:
 
 def test_a_recording_is_ended_by_a_key_of_its_grammar() -> None:
     body = f"""<form><record name="m" dtmfterm="false">{words("7", mode="dtmf")}
-      <filled><exit expr="[m$.utterance, m$.inputmode, typeof m$.termchar]"/></filled></record></form>"""
+      <filled><exit expr="[m$.utterance, m$.inputmode, m$.termchar === null]"/></filled></record></form>"""
     sim = run(body)
     sim.press("7", after=3)
-    assert sim.value == ["7", "dtmf", "undefined"]
+    assert sim.value == ["7", "dtmf", True]
 
 
 def test_a_recording_without_a_voice() -> None:
@@ -55,6 +55,66 @@ def test_a_recording_can_be_played_and_sent() -> None:
     assert parts is not None
     name, file, content, kind = parts[0]
     assert (name, file, content[:4], kind) == ("m", "m.wav", b"RIFF", "audio/x-wav")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "content"),
+    [
+        ("audio/x-wav", "m.wav", b"RIFF"),
+        ("audio/wav", "m.wav", b"RIFF"),
+        ("audio/basic", "m.ulaw", b"\xff\xff\xff\xff"),
+        ("audio/x-alaw-basic", "m.alaw", b"\xd5\xd5\xd5\xd5"),
+        ("audio/basic; rate=8000", "m.ulaw", b"\xff\xff\xff\xff"),
+    ],
+)
+def test_a_recording_has_the_type_that_was_asked_for(kind: str, file: str, content: bytes) -> None:
+    """Bare G.711 of 8 kHz has no head, so that its size is its length."""
+    body = f"""<form><record name="m" type="{kind}"/><block><prompt><audio expr="m"/></prompt><log expr="m$.size"/>
+      <submit next="save.vxml" namelist="m" method="post" enctype="multipart/form-data"/></block></form>"""
+    sim = run(body, more={"save.vxml": vxml("<form><block>Saved.</block></form>")})
+    sim.press("#", after=2)
+    [(name, given, sent, media_type)] = sim.requests[-1].parts or ()
+    assert (name, given, sent[:4]) == ("m", file, content)
+    wanted = kind.partition(";")[0] if "basic" in kind else "audio/x-wav"
+    assert (media_type, sim.logs) == (wanted, ["16000" if "basic" in kind else "32044"])
+    assert sim.spoken[0].audio[0].endswith(file.removeprefix("m"))
+
+
+@pytest.mark.parametrize("term", ["dtmfterm='true'", "dtmfterm='false'"])
+def test_a_key_before_a_word_fills_nothing_and_is_no_noinput(term: str) -> None:
+    """The form goes on as it does without an answer; what was typed is in lastresult$ (§2.3.6)."""
+    body = f"""<form><record name="m" {term}>{words("5", mode="dtmf")}<prompt>Speak at last, please.</prompt>
+      <prompt count="2"><value expr="typeof m + application.lastresult$.utterance"/></prompt>
+      <filled><exit expr="m$.duration"/></filled></record></form>"""
+    sim = run(body)
+    sim.press("5", after=0.3)
+    assert (sim.waiting, sim.events) == ("record", [])
+    assert sim.prompts == ["Speak at last, please.", "undefined5"]
+    sim.say("hello", seconds=1)
+    assert sim.value == 4400, "what was said, and the silence that ended it"
+
+
+def test_a_prompt_without_barge_in_is_no_time_for_keys() -> None:
+    sim = run(RECORD.format(more="").replace("<prompt>", "<prompt bargein='false'>"))
+    sim.press("5", after=0.1)
+    assert (sim.value, sim.events) == ("silent", ["noinput"])
+
+
+@pytest.mark.parametrize(("modal", "value"), [("false", "link"), ("true", 3000)])
+def test_keys_for_others_end_a_recording_that_is_not_modal(modal: str, value: object) -> None:
+    body = f"""<form><link dtmf="0" next="#b"/><record name="m" modal="{modal}">
+      <filled><exit expr="m$.duration"/></filled></record></form><form id="b"><block><exit expr="'link'"/></block></form>"""
+    sim = run(body)
+    sim.press("0", after=3)
+    assert sim.value == value
+
+
+def test_hanging_up_before_a_recording_leaves_none() -> None:
+    body = """<form><catch event="connection.disconnect.hangup"><log expr="typeof m"/></catch>
+      <record name="m"><prompt>Speak at last, please.</prompt></record></form>"""
+    sim = run(body)
+    sim.hangup(after=0.2)
+    assert sim.logs == ["undefined"]
 
 
 def test_a_format_that_is_not_known() -> None:
