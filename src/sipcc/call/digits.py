@@ -317,7 +317,7 @@ class Collector:
         """When `expire` wants to be called; None for never."""
         if self.result is not None:
             return None
-        due = self._own_deadline()
+        due = self._timer_at if self._buffer.held is None else self._own_deadline()
         if self._cap_at is not None and (due is None or self._cap_at < due):
             due = self._cap_at
         if self._opens_at is not None and (due is None or self._opens_at < due):

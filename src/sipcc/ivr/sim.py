@@ -250,7 +250,7 @@ class SimSession(SimCall):
         self._note("go", str(destination))
         if destination.kind == "hangup":
             await self.hangup()
-        elif self._on_go is not None and await self._on_go(self, destination):
+        elif self.on_go is not None and await self.on_go(self, destination):
             return
         elif destination.kind == "queue":
             await self.enqueue(Enqueue(queue=destination.argument))

@@ -93,7 +93,7 @@ class SimCall:
         self._outcomes = script.outcomes
         self._asked_for: dict[str, int] = {}
         self._keys = DigitBuffer()
-        self._on_go = on_go
+        self.on_go = on_go
         self._on_hangup: list[Callable[[], None]] = []
 
     # -- what it is --------------------------------------------------------------------------------------

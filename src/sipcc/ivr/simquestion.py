@@ -99,8 +99,8 @@ class SimQuestion:
             due = collector.deadline
             timer = inf if due is None else due
             prompt = self._ends if self._playing else inf
-            voice = min(self._hushes_at, self._decides_at)
-            self.now = at = min(timer, prompt, voice, caller.next_at(self.now), self._until)
+            deed = caller.next_at(self.now)
+            self.now = at = min(timer, prompt, self._hushes_at, self._decides_at, deed, self._until)
             if at == self._until:
                 self.played_to = at if self._playing else self.played_to
                 raise TimeUp
@@ -122,6 +122,8 @@ class SimQuestion:
             settings = msgspec.structs.replace(settings, bargein=by_keys)
         buffer = self._buffer if step.keys is not None else DigitBuffer()
         self._collector = Collector(settings, step.keys or NoKeys(), buffer)
+        self._typed = self._buffer if step.keys is None else self._collector
+        """Where the caller's keys go."""
         opens_after = 0.0 if self._keys_from is None else self._keys_from - self._start
         self._collector.start(prompt_playing=self._playing, now=self.now, opens_after=opens_after)
 
@@ -160,17 +162,24 @@ class SimQuestion:
     # -- the caller --------------------------------------------------------------------------------------
 
     def _do(self, deed: Deed) -> None:
-        if deed.what == "hangup":
-            if self._playing:
-                self.played_to = self.now
-            raise HungUp
-        if deed.what == "voice":
-            self._speak(deed)
-            return
-        target = self._buffer if self._step.keys is None else self._collector
-        if self._step.keys is not None:
+        match deed.what:
+            case "down":
+                self._typed.key_began(deed.key, now=self.now)
+                self._unhear()
+            case "up":
+                self._typed.key_ended(deed.key, now=self.now)
+                self._unhear()
+            case "voice":
+                self._speak(deed)
+            case "hangup":
+                if self._playing:
+                    self.played_to = self.now
+                raise HungUp
+
+    def _unhear(self) -> None:
+        """Whoever types is not listened to."""
+        if self._voice is not None and self._step.keys is not None:
             self._voice, self._hushes_at, self._decides_at = None, inf, inf
-        (target.key_began if deed.what == "down" else target.key_ended)(deed.key, now=self.now)
 
     def _speak(self, deed: Deed) -> None:
         listen = self._step.listen

@@ -128,6 +128,12 @@ class Simulated:
 
     async def run(self) -> None:
         """Let the call take place."""
+        try:
+            await self._through()
+        finally:
+            self.session.on_go = None  # a ring of the two would wait for the garbage collector
+
+    async def _through(self) -> None:
         services = FlowServices(
             find=self._find, hours=self._hours, lookup=self._lookup, post=self._post, tell=self.tell
         )
@@ -142,7 +148,7 @@ class Simulated:
         if found is None:
             return False
         self.flow = found
-        await self.run()
+        await self._through()
         return True
 
     def _hours(self, name: str, wall: float) -> OpenVerdict:
