@@ -137,7 +137,7 @@ class Run:
         self.session = session
         self.services = services or FlowServices()
         self.values = Values(session)
-        self.playable = Playable(name="", version="", head=FlowHead())
+        self.playable = _NO_FLOW
         """The flow in which the call is now."""
         self.node = ""
         """The node in which it is."""
@@ -223,27 +223,27 @@ class Run:
         assert flow is not None
         if self._depth == 1 and flow.head.languages:
             self.session.language = nearest_language(self.session.language, flow.head.languages)
-        name, way = flow.start, list[str]()
+        name = flow.start
+        way: list[str] = []
         while True:
+            node = flow.nodes[name]
+            if node.asks:
+                way.append(name)
             try:
-                found = await self._step(flow, name, way)
+                found = self._next(flow, await self.visit(name, node), way)
             except FlowFault as fault:
                 found = await self._fall_back(str(fault))
             if isinstance(found, Ending):
                 return found
             name = found
 
-    async def _step(self, flow: Flow, name: str, way: list[str]) -> Came:
-        """Go through one node; the next one, or the end."""
-        node = flow.nodes[name]
-        if node.asks:
-            way.append(name)
-        edge = await self.visit(name, node)
+    def _next(self, flow: Flow, edge: Came, way: list[str]) -> Came:
+        """Where the way out of the present node leads: the next node, or the end."""
         if isinstance(edge, Ending):
             return edge
-        found = flow.target_of(name, edge)
+        found = flow.target_of(self.node, edge)
         if found.special == "back":
-            if way and way[-1] == name:
+            if way and way[-1] == self.node:
                 way.pop()
             return way.pop() if way else flow.start
         if found.special == "top":
@@ -425,6 +425,7 @@ class Run:
             await self.session.play(self.take_pending())
 
 
+_NO_FLOW: Final = Playable(name="", version="", head=FlowHead())
 _HANGUP: Final = Destination("hangup")
 _NOWHERE: Final = Flow(name="", head=FlowHead(), nodes={}, start="", version="", digest="")
 
