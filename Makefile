@@ -12,6 +12,15 @@ NPM_JAMBONZ := @jambonz/sdk@0.10.1 @jambonz/schema@0.4.15 ws@8.23.0 ajv@8.20.0 d
 PIPECAT_PACKAGES := pipecat-ai==1.14.0 -r tests/interop/pipecat.txt
 NPM_AUDIOSOCKET := asterisk-audiosocket@0.1.0
 
+# Tests may keep what they compile, even where the environment forbids it: reading them is half of their time.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(BIN)/python -m pytest -q
+# What is on the virtual clock runs in two processes, each file in one of them; what is realtime and what
+# starts programs (marked `alone` by tests/conftest.py) one at a time, in one.
+SPREAD := -n 2 --dist loadfile -m "not alone"
+QUICK := tests/unit tests/flow
+QUICK_ALONE = $$(grep -rl --include="test_*.py" realtime $(QUICK) tests/rfc)
+REST := tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py
+
 .PHONY: ivr-full setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
 setup: $(VENV)/.installed
@@ -36,27 +45,30 @@ demo: setup
 	$(BIN)/sipccd demo
 
 test: setup foreign lint bench-smoke fuzz-smoke
-	$(BIN)/python -m pytest tests/unit tests/rfc tests/flow tests/faults tests/examples tests/fuzz tests/test_layers.py tests/test_exports.py tests/interop -q
+	$(PYTEST) $(SPREAD) $(QUICK) $(REST)
+	$(PYTEST) -m alone $(QUICK_ALONE) tests/faults tests/examples tests/interop
 
+# Each core by itself, and whole calls on the memory network: under two minutes on two processors.
 unit: setup
-	$(BIN)/python -m pytest -q
+	$(PYTEST) $(SPREAD) $(QUICK)
+	$(PYTEST) -m alone $(QUICK_ALONE)
 
 # What strangers and accidents can do: the reliability catalogue; processes are killed KILL_ROUNDS times,
 # and under KILL_CALLS calls.
 KILL_ROUNDS ?= 20
 KILL_CALLS ?= 200
 faults: setup
-	KILL_ROUNDS=$(KILL_ROUNDS) KILL_CALLS=$(KILL_CALLS) $(BIN)/python -m pytest \
-	  tests/faults tests/interop/test_kill.py tests/interop/test_kill_load.py -q
+	KILL_ROUNDS=$(KILL_ROUNDS) KILL_CALLS=$(KILL_CALLS) $(PYTEST) \
+	  tests/faults tests/interop/test_kill.py tests/interop/test_kill_load.py
 
 interop: setup foreign
-	$(BIN)/python -m pytest tests/interop -q
+	$(PYTEST) tests/interop
 
 # Codecs, keys, conferences, fax, video and bad networks, with other people's phones.
 INTEROP_SMOKE := codecs keys conference fax_video networks
 
 interop-smoke: setup foreign
-	$(BIN)/python -m pytest $(INTEROP_SMOKE:%=tests/interop/test_%.py) -q
+	$(PYTEST) $(INTEROP_SMOKE:%=tests/interop/test_%.py)
 
 MEDIA_BENCHES := codec jitter inband relay anchored recorded delay prompts bot conference srtp webrtc media_memory media_soak
 BENCHES := parse $(MEDIA_BENCHES) router day fold wait register blocked bombs garbage halfopen lossy calls api signalling ivr_sim vxml menus keystart hooks
@@ -83,7 +95,7 @@ fuzz: setup
 
 # Each kind of mistake in 50 flows, 400 flows with many mistakes, 400 questions asked of a live and a made-up caller.
 ivr-full: setup
-	SIPCC_ALL_FLOWS=1 SIPCC_SIM_QUESTIONS=400 $(BIN)/python -m pytest -q \
+	SIPCC_ALL_FLOWS=1 SIPCC_SIM_QUESTIONS=400 $(PYTEST) \
 	  tests/unit/ivr/flows tests/flow/test_ivr_sim_is_live.py --timeout 300
 
 lint: setup

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -28,3 +29,17 @@ def pytest_asyncio_loop_factories(
     """Choose the loop of an async test by its marks."""
     real = any(item.get_closest_marker(name) is not None for name in ("realtime", "interop"))
     return {"uvloop": uvloop.new_event_loop} if real else {"virtual": VirtualClockLoop}
+
+
+HERE = Path(__file__).parent
+FOLDERS_ALONE = ("faults", "examples", "interop")
+"""Suites that start programs and measure: two at a time take the processors from each other."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what no other test may run beside."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
+        if folder in FOLDERS_ALONE or item.get_closest_marker("realtime") is not None:
+            item.add_marker(pytest.mark.alone)
