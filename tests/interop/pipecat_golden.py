@@ -62,25 +62,31 @@ def told(frame: Any) -> list[str] | None:
     return None if frame is None else [type(frame).__name__]
 
 
+async def take(ours: Any, message: dict[str, str], heard: list[Any], replies: list[Any]) -> None:
+    data = base64.b64decode(message["bytes"]) if "bytes" in message else message["text"]
+    frame = await ours.deserialize(data)
+    if isinstance(frame, OutputTransportMessageUrgentFrame):
+        replies.append(shown(await ours.serialize(frame)))
+    elif (word := told(frame)) is not None:
+        heard.append(word)
+
+
 async def main() -> None:
     asked = json.load(sys.stdin)
     answers = {}
-    for kind, messages in asked["messages"].items():
+    for kind, (*messages, last) in asked["messages"].items():
         ours = serializer(kind)
         await ours.setup(Setup())
-        heard, replies = [], []
+        heard: list[Any] = []
+        replies: list[Any] = []
         for message in messages:
-            data = base64.b64decode(message["bytes"]) if "bytes" in message else message["text"]
-            frame = await ours.deserialize(data)
-            if isinstance(frame, OutputTransportMessageUrgentFrame):
-                replies.append(shown(await ours.serialize(frame)))
-            elif (word := told(frame)) is not None:
-                heard.append(word)
+            await take(ours, message, heard, replies)
         audio = base64.b64decode(asked["audio"])
         frames = [OutputAudioRawFrame(audio=audio, sample_rate=RATE_HZ, num_channels=1), InterruptionFrame()]
         if kind == "genesys":
             frames.append(EndFrame())
         said = [shown(await ours.serialize(frame)) for frame in frames]
+        await take(ours, last, heard, replies)
         answers[kind] = {"heard": heard, "replies": replies, "said": said}
     sys.stdout.write(json.dumps(answers))
 
