@@ -108,6 +108,7 @@ def test_the_seeds_are_right(seed: str) -> None:
     assert list(problems(parse(seed.encode(), "seed"), "seed")) == []
 
 
+@pytest.mark.timeout(20 + COUNT / 10)
 @pytest.mark.parametrize("part", range(4))
 def test_mutated_documents_come_to_an_end(part: int) -> None:
     slowest = 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from tests.unit.ivr.vxml.documents import BASE, run, vxml, words
 
-from sipcc.ivr.vxml import simulate
+from sipcc.ivr.vxml import Simulation, simulate
 
 AB = words("a", "b")
 SAID = words("p")
@@ -133,3 +133,41 @@ def test_languages_that_are_not_there(
 def test_our_own_sentences_are_heard_whatever_the_languages() -> None:
     sim = run("<form><block><throw event='error.x'/></block></form>", languages=("fr",))
     assert (sim.events, len(sim.prompts)) == (["error.x"], 1)
+
+
+TAGGED = (
+    words("p")
+    .replace("<item>p</item>", "<item>p <tag>out = 'other'</tag></item>")
+    .replace("<grammar", "<grammar tag-format='semantics/1.0'")
+)
+NBEST = "application.lastresult$"
+
+
+def asked(body: str, best: int) -> Simulation:
+    return run(f"<property name='maxnbest' value='{best}'/>{body}")
+
+
+def test_the_interpretations_of_several_grammars_are_all_told() -> None:
+    each = f"{NBEST}.length + {NBEST}[0].interpretation + {NBEST}[1].interpretation + {NBEST}[1].utterance"
+    sim = asked(
+        f"<link event='e'>{TAGGED}</link><form><field name='f'>{SAID}<filled><exit expr='{each}'/></filled></field></form>",
+        5,
+    )
+    sim.say("p")
+    assert sim.value == "2potherp"
+
+
+def test_no_interpretation_is_told_twice() -> None:
+    sim = asked(
+        f"<link event='e'>{SAID}</link><form><field name='f'>{SAID}<filled><exit expr='{NBEST}.length'/></filled></field></form>",
+        5,
+    )
+    sim.say("p")
+    assert sim.value == 1
+
+
+def test_what_was_heard_is_told_by_its_confidence() -> None:
+    each = f"{NBEST}.length + {NBEST}[0].utterance + {NBEST}[1].utterance + f + f$.confidence"
+    sim = asked(f"<form><field name='f'>{AB}<filled><exit expr='{each}'/></filled></field></form>", 2)
+    sim.say("a", 0.6, alternatives=[("b", 0.8), ("q", 0.7)])
+    assert sim.value == "2bab0.8"
