@@ -71,6 +71,7 @@ class WebApps:
             permit=lambda url: _permit(fetcher, url),
             desk=self._desk,
             hands=_CallHands(call),
+            rooms=host.live_apps.rooms,
             kind=app.kind,
             secret_keys=app.secret_keys,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -294,14 +294,25 @@ def _listen(written: verbs.Listen, at: str, choose: Choose) -> model.Verb:
     return lambda defaults: stream
 
 
+_ROOM_EVENTS: frozenset[str] = frozenset(get_args(model.RoomEvent))
+
+
 def _conference(written: verbs.Conference, at: str, choose: Choose) -> model.Verb:
-    if not written.start_conference_on_enter:
-        raise BadAnswer(f"{at}.startConferenceOnEnter", "conferences begin with whoever comes first")
-    if written.end_conference_on_exit:
-        raise BadAnswer(f"{at}.endConferenceOnExit", "conferences end with whoever leaves last")
-    step = steps.Conference(name=written.name, muted=written.join_muted)
+    for index, event in enumerate(written.status_events):
+        if event not in _ROOM_EVENTS:
+            known = ", ".join(sorted(_ROOM_EVENTS))
+            raise BadAnswer(f"{at}.statusEvents[{index}]", f"{event!r} is not told of; known are {known}")
     join = model.Join(
-        step=step, hook=hook_of(written.action_hook), limit=written.end_conference_duration or None
+        step=steps.Conference(name=written.name, muted=written.join_muted),
+        hook=hook_of(written.action_hook),
+        limit=written.end_conference_duration or None,
+        starts=written.start_conference_on_enter,
+        ends=written.end_conference_on_exit,
+        most=written.max_participants,
+        wait=hook_of(written.wait_hook),
+        enter=hook_of(written.enter_hook),
+        status=hook_of(written.status_hook),
+        events=frozenset(written.status_events),  # type: ignore[arg-type]
     )
     return lambda defaults: join
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from sipcc.errors import LocalProtocolError
-from sipcc.ivr.hooks.door import Command, Taping
+from sipcc.ivr.hooks.door import Command, Keys, Mute, Tape, Taping
 from sipcc.ivr.hooks.model import Facts
+from sipcc.ivr.hooks.rooms import Rooms
 
 
 class Hands(Protocol):
@@ -45,6 +46,17 @@ class NoHands:
         raise LocalProtocolError("nothing is recorded here")
 
 
+def carry_out(deed: Mute | Keys | Tape, hands: Hands) -> None:
+    """Do what a command wants; raises LocalProtocolError when that is not possible now."""
+    match deed:
+        case Mute():
+            hands.mute(deed.muted)
+        case Keys():
+            hands.press(deed.keys)
+        case Tape():
+            hands.tape(deed.wanted)
+
+
 class LiveApp(Protocol):
     """One call that an application drives; `sipcc.ivr.hooks.run.Runner` is one."""
 
@@ -67,6 +79,7 @@ class LiveApps:
     def __init__(self, messages: str = "") -> None:
         self.messages = messages
         """The folder of what callers have said in a Record."""
+        self.rooms = Rooms()
         self._apps: dict[str, LiveApp] = {}
 
     def __iter__(self) -> Iterator[LiveApp]:

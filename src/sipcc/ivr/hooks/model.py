@@ -154,12 +154,32 @@ class Take(msgspec.Struct, frozen=True, kw_only=True):
     hook: Hook | None = None
 
 
+RoomEvent: TypeAlias = Literal["start", "end", "join", "leave"]
+"""What happens in a conference."""
+
+
 class Join(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller into a conference."""
 
     step: steps.Conference
     hook: Hook | None = None
     limit: float | None = None
+    starts: bool = True
+    """False waits for somebody with whom it begins."""
+    ends: bool = False
+    """Whether it is over for all when this caller leaves."""
+    least: int = 1
+    """With fewer it does not begin."""
+    most: int | None = None
+    """When so many are in it, the caller is not let in."""
+    wait: Hook | None = None
+    """Says what the caller hears until it begins, again and again; None for silence."""
+    enter: Hook | None = None
+    """Says what the caller hears just before it is let in."""
+    status: Hook | None = None
+    """Is told what happens in it,"""
+    events: frozenset[RoomEvent] = frozenset()
+    """of this."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +291,24 @@ class Joined(NamedTuple):
     """The caller has left a conference after `seconds`."""
 
     seconds: float
+    full: bool = False
+    """True when it was not let in."""
+
+
+class InRoom(NamedTuple):
+    """How a conference stands, for who is told of it, and for who says what is heard before it begins."""
+
+    event: RoomEvent
+    room: str
+    call: str
+    """Whom it is about."""
+    members: int
+    seconds: float
+    """Since it began."""
+    wall: float
+    number: int
+    """Counts what was told of this conference."""
+    join: Join
 
 
 class Taken(NamedTuple):
@@ -312,6 +350,7 @@ Report: TypeAlias = (
     | Ended
     | Redirected
     | Joined
+    | InRoom
     | Taken
     | Dialled
     | InQueue

@@ -28,17 +28,16 @@ from sipcc.ivr.hooks.door import (
     Finish,
     Follow,
     HookFailed,
-    Keys,
-    Mute,
+    Note,
     Replace,
-    Tape,
 )
-from sipcc.ivr.hooks.errands import Over, caught, unpacked, within
-from sipcc.ivr.hooks.live import Hands, NoHands
+from sipcc.ivr.hooks.errands import Over, caught, unpacked
+from sipcc.ivr.hooks.live import Hands, NoHands, carry_out
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
+from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
 from sipcc.ivr.hooks.sounds import hidden
-from sipcc.ivr.hooks.waiting import Lines
+from sipcc.ivr.hooks.waiting import Lines, Pastime
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
 
@@ -65,6 +64,7 @@ class Runner:
         permit: Callable[[str], Awaitable[None]] | None = None,
         desk: Desk | None = None,
         hands: Hands | None = None,
+        rooms: Rooms | None = None,
         kind: Literal["jambonz", "twiml"] = "jambonz",
         secret_keys: bool = False,
     ) -> None:
@@ -80,6 +80,7 @@ class Runner:
             permit: Raises HookFailed for a URL that must not be opened, of a stream or sound; None takes all.
             desk: Takes callers out of queues; None where there are none.
             hands: Does what is no step; None where there is no real call.
+            rooms: The conferences of all applications; None for some of its own.
             kind: The language of the application.
             secret_keys: Whether answers by keys are shown nowhere.
         """
@@ -87,7 +88,8 @@ class Runner:
         self._sayer, self._hands = Sayer(session, door, permit), hands or NoHands()
         self.kind = kind
         """The language of the application."""
-        self._lines = Lines(session, desk or NoDesk(), self._hook, self._verb, lambda: self._defaults)
+        pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults)
+        self._lines = Lines(session, desk or NoDesk(), pastime)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
         self._defaults = Defaults()
@@ -97,6 +99,9 @@ class Runner:
         self._ours = False
         self._tasks = TaskScope("webapp")
         self._commands = Commands(door, self._tasks)
+        self._conferencing = Conferencing(
+            session, rooms or Rooms(), pastime, ask=self._hook, tell=self._aside, tasks=self._tasks
+        )
 
     async def run(self) -> None:
         """Let the application have the call until it is over, or until it goes elsewhere."""
@@ -193,15 +198,10 @@ class Runner:
                 self._commands.put(command)
 
     def _deed(self, deed: Deed) -> None:
-        match deed:
-            case Mute():
-                self._hands.mute(deed.muted)
-            case Keys():
-                self._hands.press(deed.keys)
-            case Tape():
-                self._hands.tape(deed.wanted)
-            case _:
-                self._tag(deed.data)
+        if isinstance(deed, Note):
+            self._tag(deed.data)
+        else:
+            carry_out(deed, self._hands)
 
     def _quietly(self, deed: Deed) -> None:
         """Do what the application has said; the log tells when it cannot be done."""
@@ -430,8 +430,7 @@ class Runner:
 
     async def _join(self, join: model.Join) -> Program | None:
         await self._answer()
-        seconds = await within(join.limit, self._session.conference(join.step))
-        return await self._hook(join.hook, model.Joined(seconds or join.limit or 0.0))
+        return await self._hook(join.hook, await self._conferencing.join(join))
 
     async def _stream(self, stream: model.Stream) -> Program | None:
         await self._answer()

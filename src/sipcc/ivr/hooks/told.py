@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Literal
 
 from sipcc.ivr import steps
@@ -61,6 +63,15 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
             }
         case model.Taken():
             return {"dequeue_result": report.result}
+        case model.InRoom():
+            return {
+                "event": report.event,
+                "conference_sid": f"conf:{facts.account}:{report.room}",
+                "friendly_name": report.room,
+                "members": report.members,
+                "duration": int(report.seconds),
+                "time": datetime.fromtimestamp(report.wall, UTC).isoformat(timespec="milliseconds"),
+            }
         case model.InQueue():
             return {
                 "queue_sid": f"queue:{facts.account}:{report.queue}",
@@ -185,6 +196,14 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
                 "DialCallDuration": str(round(report.seconds)),
                 "DialBridged": "true" if complete else "false",
             }
+        case model.Joined():
+            return {
+                "DialCallStatus": "failed" if report.full else "answered",
+                "DialCallDuration": str(round(report.seconds)),
+                "DialBridged": "false" if report.full else "true",
+            }
+        case model.InRoom():
+            return _conference(facts, report)
         case model.InQueue():
             return {
                 "QueueSid": report.queue,
@@ -201,6 +220,21 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
             }
         case _:
             return {}
+
+
+def _conference(facts: Facts, report: model.InRoom) -> dict[str, str]:
+    join, whole_room = report.join, report.event in ("start", "end")
+    return {
+        "CallSid": report.call,
+        "ConferenceSid": f"conf:{facts.account}:{report.room}",
+        "FriendlyName": report.room,
+        "StatusCallbackEvent": f"{'conference' if whole_room else 'participant'}-{report.event}",
+        "SequenceNumber": str(report.number),
+        "Timestamp": format_datetime(datetime.fromtimestamp(report.wall, UTC)),
+        "Muted": "true" if join.step.muted else "false",
+        "StartConferenceOnEnter": "true" if join.starts else "false",
+        "EndConferenceOnExit": "true" if join.ends else "false",
+    }
 
 
 def recording_name(path: str) -> str:

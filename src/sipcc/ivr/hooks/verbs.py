@@ -320,12 +320,12 @@ class Conference(Verb, frozen=True, kw_only=True, tag="conference"):
     start_conference_on_enter: bool = True
     end_conference_on_exit: bool = False
     end_conference_duration: Seconds | None = None
+    max_participants: Annotated[int, Meta(ge=1)] | None = None
+    wait_hook: HookSpec | None = None
+    enter_hook: HookSpec | None = None
+    status_hook: HookSpec | None = None
+    status_events: tuple[str, ...] = ()
     speak_only_to: Any = None
-    max_participants: Any = None
-    wait_hook: Any = None
-    enter_hook: Any = None
-    status_hook: Any = None
-    status_events: Any = None
     record: Any = None
     listen: Any = None
     stream: Any = None
@@ -355,10 +355,7 @@ VERBS: dict[str, type[Verb]] = {
 }  # fmt: skip
 """All that are served, by their names."""
 
-_IN_ROOMS = (
-    "speakOnlyTo", "maxParticipants", "waitHook", "enterHook", "statusHook", "record", "listen", "stream",
-    "distributeDtmf",
-)  # fmt: skip
+_IN_ROOMS = ("speakOnlyTo", "record", "listen", "stream", "distributeDtmf")
 
 REFUSED: dict[str, tuple[str, ...]] = {
     "gather": ("partialResultHook",),

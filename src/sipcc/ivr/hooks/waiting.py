@@ -1,4 +1,4 @@
-"""Queues: what a caller hears there when an application says it, and who takes it out of the line."""
+"""What a caller hears while it waits, in a queue or for a conference, when an application says it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,67 @@ SHORTEST = 1.0
 """Seconds from one question to the next, at least."""
 
 
-class Lines:
-    """The queues, for the runner of one call."""
+class Pastime:
+    """Lets one caller hear what a hook says, again and again."""
 
     def __init__(
         self,
         session: Session,
-        desk: Desk,
         ask: Callable[[Hook, Report], Awaitable[Program | None]],
         do: Callable[[model.Verb], Awaitable[Program | None]],
         defaults: Callable[[], model.Defaults],
     ) -> None:
-        """Make them.
+        """Make it.
 
         Args:
             session: The caller.
-            desk: Takes others out of them.
             ask: Asks a hook.
             do: Carries out a verb, as always.
             defaults: What verbs have that do not say themselves.
         """
-        self._session, self._desk = session, desk
-        self._ask, self._do, self._defaults = ask, do, defaults
+        self._session, self._ask, self._do, self._defaults = session, ask, do, defaults
+
+    async def go_on(self, hook: Hook, where: str, report: Callable[[], Report]) -> bool:
+        """Play until there is nothing to play, which an error is too; False when the caller shall leave.
+
+        `where` is the queue or conference, for the log.
+        """
+        try:
+            while True:  # until an agent answers, the conference begins, or the caller leaves otherwise
+                began = self._session.now()
+                program = await self._ask(hook, report())
+                if not program:
+                    return True
+                if not await self.through(program):
+                    return False
+                await self._session.wait(max(SHORTEST - (self._session.now() - began), 0.02))
+        except (HookFailed, BadAnswer) as error:
+            self._session.log("webapp.wait_failed", queue=where, why=str(error))
+            return True
+
+    async def through(self, program: Program) -> bool:
+        """Carry out a program; False when it wants the caller to leave."""
+        todo = list(program)
+        while todo:
+            verb = todo.pop(0)
+            action = verb(self._defaults())
+            if isinstance(action, model.Leave):
+                return False
+            if not isinstance(action, _POSSIBLE):
+                name = type(action).__name__
+                raise BadAnswer("waiting", f"{name} cannot be carried out while a caller waits")
+            new = await self._do(verb)
+            if new is not None:
+                todo = list(new)
+        return True
+
+
+class Lines:
+    """The queues, for the runner of one call."""
+
+    def __init__(self, session: Session, desk: Desk, pastime: Pastime) -> None:
+        """`desk` takes others out of them, `pastime` lets the caller hear something in them."""
+        self._session, self._desk, self._pastime = session, desk, pastime
 
     async def stand(self, enqueue: model.Enqueue, tags: dict[str, str]) -> Left:
         """Let the caller wait; raises CallEnded when it hangs up."""
@@ -56,33 +95,12 @@ class Lines:
 
     async def _play(self, queue: str, hook: Hook, waiting: Waiting) -> None:
         """Play until the wait is over; an error leaves the caller to the queue's music."""
-        try:
-            while True:  # until an agent answers, or the caller leaves the queue otherwise
-                began = self._session.now()
-                told = model.InQueue(queue, max(waiting.position, 1), waiting.size, waiting.seconds)
-                program = await self._ask(hook, told)
-                if not program or not await self._through(program, waiting):
-                    return
-                await self._session.wait(max(SHORTEST - (self._session.now() - began), 0.02))
-        except (HookFailed, BadAnswer) as error:
-            self._session.log("webapp.wait_failed", queue=queue, why=str(error))
 
-    async def _through(self, program: Program, waiting: Waiting) -> bool:
-        """Carry out a program; False when it has taken the caller out."""
-        todo = list(program)
-        while todo:
-            verb = todo.pop(0)
-            action = verb(self._defaults())
-            if isinstance(action, model.Leave):
-                waiting.leave()
-                return False
-            if not isinstance(action, _POSSIBLE):
-                name = type(action).__name__
-                raise BadAnswer("waiting", f"{name} cannot be carried out while a caller waits")
-            new = await self._do(verb)
-            if new is not None:
-                todo = list(new)
-        return True
+        def report() -> Report:
+            return model.InQueue(queue, max(waiting.position, 1), waiting.size, waiting.seconds)
+
+        if not await self._pastime.go_on(hook, queue, report):
+            waiting.leave()
 
 
 _POSSIBLE = (

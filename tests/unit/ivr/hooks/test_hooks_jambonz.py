@@ -333,7 +333,12 @@ async def test_when_a_hook_never_answers_what_was_said_for_that_is_done() -> Non
         ([{"verb": "config", "reset": "everything"}], "$[0].reset"),
         ([{"verb": "config", "amd": {"actionHook": "/x"}}], "$[0].amd"),
         ([{"verb": "config", "bargeIn": {"enable": True, "inputs": []}}], "$[0].bargeIn.inputs"),
-        ([{"verb": "conference", "name": "a", "endConferenceOnExit": True}], "$[0].endConferenceOnExit"),
+        (
+            [{"verb": "conference", "name": "a", "statusEvents": ["join", "start-talking"]}],
+            "$[0].statusEvents[1]",
+        ),
+        ([{"verb": "room", "name": "a", "maxParticipants": 0}], "$[0].maxParticipants"),
+        ([{"verb": "room", "name": "a", "record": {"action": "x"}}], "$[0].record"),
         ([{"verb": "sip:decline", "status": 200}], "$[0].status"),
         ([{"verb": "tag", "data": "x"}], "$[0].data"),
         ([{"verb": "say", "text": "x"}] * (MAX_VERBS + 1), "$"),
