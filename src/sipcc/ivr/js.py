@@ -75,6 +75,11 @@ _HELPERS: Final = r"""
     },
     alias(scope, name) { define(scope, name, {value: scope, writable: true, configurable: true}); },
     has(scope, name) { return own.call(scope, name); },
+    owner(name, ...chain) {
+      let at = chain.length - 1;
+      while (at >= 0 && !own.call(chain[at], name)) at--;
+      return at;
+    },
     declare(scope, name) { if (!own.call(scope, name)) scope[name] = undefined; },
     set(scope, name, text) { scope[name] = parse(text); },
     unset(scope, name) { scope[name] = undefined; },
@@ -247,7 +252,8 @@ class Engine:
 
     def owner(self, chain: Chain, name: str) -> Scope | None:
         """The innermost scope that has a variable."""
-        return next((scope for scope in reversed(chain) if self.has(scope, name)), None)
+        at = self._help("owner", name, *(scope.handle for scope in chain))
+        return None if at < 0 else chain[at]
 
     def declare(self, scope: Scope, name: str) -> None:
         """Make a variable; one that is there keeps its value."""

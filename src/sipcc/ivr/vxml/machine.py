@@ -133,16 +133,9 @@ class Machine:
     # -- properties ----------------------------------------------------------------------------------------
 
     def property(self, place: Place, name: str) -> str:
-        """A property as it holds in a place, or empty; of several in one element the last (§6.3)."""
-        for element in place.around:
-            values = [
-                child.attributes["value"]
-                for child in element.elements("property")
-                if child.get("name") == name
-            ]
-            if values:
-                return values[-1]
-        return self.properties.get(name, "")
+        """A property as it holds in a place, or empty."""
+        found = place.properties.get(name)
+        return self.properties.get(name, "") if found is None else found
 
     def seconds(self, place: Place, name: str) -> float:
         """A property that is a time."""

@@ -8,6 +8,7 @@ expression and in a name is tried here, and is ``error.semantic`` when it fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from sipcc.ivr.fetch import shown
@@ -114,6 +115,15 @@ class Place:
         """All elements from the innermost on, the application root at the end."""
         root = self.context.application.root.root
         return self.elements if self.context.in_root else (*self.elements, root)
+
+    @cached_property
+    def properties(self) -> dict[str, str]:
+        """Those that elements set here; of several the innermost holds, and in one element the last (§6.3)."""
+        return {
+            child.attributes["name"]: child.attributes["value"]
+            for element in reversed(self.around)
+            for child in element.elements("property")
+        }
 
     def inner(self) -> Place:
         """The same place with an anonymous scope of its own."""
