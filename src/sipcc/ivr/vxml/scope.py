@@ -118,7 +118,7 @@ class Place:
 
     @cached_property
     def properties(self) -> dict[str, str]:
-        """Those that elements set here; of several the innermost holds, and in one element the last (§6.3)."""
+        """Those that elements set here; of several the innermost holds, in one element the last (§6.3)."""
         return {
             child.attributes["name"]: child.attributes["value"]
             for element in reversed(self.around)
@@ -183,6 +183,8 @@ class Place:
         name = name.strip()
         if not is_name(name):
             raise semantic(f"{name!r} is no name of a variable")
+        if name.startswith("_") or name.endswith("$"):  # §5.1
+            raise semantic(f"{name!r}: names with _ before them or $ behind them are VoiceXML's own")
         return name
 
     def assign(self, name: str, expression: str) -> None:
