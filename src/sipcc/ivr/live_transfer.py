@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec.structs import replace
 
 from sipcc.call.accepting import Acceptance
-from sipcc.call.conversation import BridgeResult
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.ringing import Target
 from sipcc.errors import CallEnded, LocalProtocolError, SipccError, TransactionTimeout
 from sipcc.ivr.keywatch import KeyWatch
-from sipcc.ivr.steps import Transfer, Transferred
+from sipcc.ivr.live_listening import Listener, listener
+from sipcc.ivr.live_prompts import Score
+from sipcc.ivr.steps import Heard, Transfer, Transferred, failure_of
 from sipcc.log import get_logger
 from sipcc.rtp.events import DigitBegan, DigitEnded
 
@@ -22,32 +24,11 @@ if TYPE_CHECKING:
     from sipcc.call import Call
     from sipcc.ivr.live import LiveSession
 
-Failure = Literal["busy", "noanswer", "network_busy", "failed"]
-
 ACCEPT_KEY = "1"
 
-_BUSY = frozenset({486, 600})
-_NO_ANSWER = frozenset({408, 480, 487})
-_NETWORK_BUSY = frozenset({500, 502, 503, 504})
+_T = TypeVar("_T")
 
 _log = get_logger("sipcc.ivr.live")
-
-
-def failure_of(status: int) -> Failure:
-    """What a SIP status says of a transfer, in the words of VoiceXML 2.1 §2.3.7.
-
-    | status | outcome |
-    |---|---|
-    | 486, 600 | busy |
-    | 408, 480, 487 | noanswer |
-    | 500, 502, 503, 504 | network_busy |
-    | any other | failed |
-    """
-    if status in _BUSY:
-        return "busy"
-    if status in _NO_ANSWER:
-        return "noanswer"
-    return "network_busy" if status in _NETWORK_BUSY else "failed"
 
 
 async def transfer(session: LiveSession, step: Transfer) -> Transferred:
@@ -58,19 +39,27 @@ async def transfer(session: LiveSession, step: Transfer) -> Transferred:
     """
     call = session.call
     await call.free()
+    if step.mode == "blind" and len(step.targets) == 1 and not step.accept:
+        return await _tried(call, _send(call, step))
+    async with Wish(session, step) as wish:
+        leg = await _tried(call, _ring_or(session, step, wish))
+        if isinstance(leg, Transferred):
+            return leg
+        if step.mode == "bridge":
+            return await _talk(call, leg, step, wish)
+    return await _leave_to(call, leg, step)
+
+
+async def _tried(call: Call, way: Coroutine[Any, Any, _T]) -> _T | Transferred:
+    """What comes of a way to somebody; for one that fails, what that is called."""
     try:
-        if step.mode == "blind" and len(step.targets) == 1 and not step.accept:
-            return await _send(call, step)
-        leg = await _ring(session, step)
+        return await way
     except CallEnded:
         raise
     except SipccError as error:
         await call.free()
         status = 408 if isinstance(error, TransactionTimeout) else error.disposition.sip_status
         return Transferred(outcome=failure_of(status), status=status)
-    if step.mode == "bridge":
-        return await _talk(call, leg, step)
-    return await _leave_to(call, leg, step)
 
 
 async def _send(call: Call, step: Transfer) -> Transferred:
@@ -101,6 +90,24 @@ async def _leave_to(call: Call, leg: Leg, step: Transfer) -> Transferred:
 
 
 # -- ringing ------------------------------------------------------------------------------------------------
+
+
+async def _ring_or(session: LiveSession, step: Transfer, wish: Wish) -> Leg | Transferred:
+    """Whoever answers, unless the caller calls it off."""
+    ringing = asyncio.ensure_future(_ring(session, step))
+    try:
+        first: set[asyncio.Future[Any]] = {ringing, wish.came}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if ringing.done():
+            return ringing.result()
+    finally:
+        if not ringing.done():
+            ringing.cancel()
+            for late in await asyncio.gather(ringing, return_exceptions=True):
+                if isinstance(late, Leg):
+                    late.hangup("cancelled")
+    await session.call.free()
+    return Transferred(outcome="near_end", keys=wish.keys, heard=wish.heard)
 
 
 async def _ring(session: LiveSession, step: Transfer) -> Leg:
@@ -136,51 +143,68 @@ async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
 # -- the talk -----------------------------------------------------------------------------------------------
 
 
-async def _talk(call: Call, leg: Leg, step: Transfer) -> Transferred:
-    """Stay between the two until one of them goes, the time is over, or the caller's keys part them."""
-    parting = _Parting(call, leg, step)
+async def _talk(call: Call, leg: Leg, step: Transfer, wish: Wish) -> Transferred:
+    """Stay between the two until one of them goes, the time is over, or the caller wants an end."""
+    over = False
+
+    def time_up() -> None:
+        nonlocal over
+        over = not wish.came.done()
+        leg.hangup("normal")
+
+    wish.came.add_done_callback(lambda _: leg.hangup("normal"))
+    timer = None
+    if step.max_time is not None:
+        timer = asyncio.get_running_loop().call_later(step.max_time, time_up)
     try:
-        result = await parting.during()
+        result = await call.bridge(leg, record=step.record)
     finally:
-        parting.close()
+        if timer is not None:
+            timer.cancel()
     await call.free()  # raises when it was the caller who left
-    return Transferred(outcome=parting.why or "far_end", seconds=round(result.seconds, 3), keys=parting.keys)
+    why: Literal["max_time", "near_end", "far_end"] = "far_end"
+    if over or wish.came.done():
+        why = "max_time" if over else "near_end"
+    return Transferred(outcome=why, seconds=round(result.seconds, 3), keys=wish.keys, heard=wish.heard)
 
 
-class _Parting:
-    """What may part the two besides themselves."""
+class Wish:
+    """What the caller types or says to have a transfer end; an async context manager."""
 
-    def __init__(self, call: Call, leg: Leg, step: Transfer) -> None:
-        self.why: Literal["near_end", "max_time", ""] = ""
+    def __init__(self, session: LiveSession, step: Transfer) -> None:
+        self.came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when it was told."""
         self.keys = ""
-        self._call = call
-        self._leg = leg
-        self._step = step
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self.heard: tuple[Heard, ...] = ()
+        self._call = session.call
         self._watch = KeyWatch(step.keys) if step.keys is not None else None
+        self._ear: Listener | None = None
+        if step.listen is not None:
+            self._ear = listener(session, step.listen, Score(hotword=True), secret=False)
+        self._hearing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Wish:
         if self._watch is not None:
-            call.listen_keys(self._on_key)
+            self._call.listen_keys(self._on_key)
+        if self._ear is not None:
+            self._hearing = asyncio.create_task(self._hear(self._ear))
+        return self
 
-    async def during(self) -> BridgeResult:
-        """Let the two talk."""
-        if self._step.max_time is not None:
-            self._timer = self._loop.call_later(self._step.max_time, self._part, "max_time")
-        return await self._call.bridge(self._leg, record=self._step.record)
-
-    def close(self) -> None:
-        """Nothing parts them any more."""
-        if self._timer is not None:
-            self._timer.cancel()
+    async def __aexit__(self, *exc: object) -> None:
         if self._watch is not None:
             self._call.unlisten_keys(self._on_key)
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
 
     def _on_key(self, event: DigitBegan | DigitEnded) -> None:
-        if isinstance(event, DigitEnded) and self._watch is not None and not self.why:
+        if isinstance(event, DigitEnded) and self._watch is not None and not self.came.done():
             self.keys = self._watch.push(event.digit, now=self._call.context.clock.now())
             if self.keys:
-                self._part("near_end")
+                self.came.set_result(None)
 
-    def _part(self, why: Literal["near_end", "max_time"]) -> None:
-        self.why = self.why or why
-        self._leg.hangup("normal")
+    async def _hear(self, ear: Listener) -> None:
+        understood = await ear(lambda: None)
+        if not self.came.done():
+            self.heard = understood.heard
+            self.came.set_result(None)

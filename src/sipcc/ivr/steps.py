@@ -245,7 +245,9 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     accept: tuple[Prompt, ...] = ()
     """What whoever answers hears; it must press 1 then before it has the caller."""
     keys: Matcher | None = None
-    """Keys of the caller that part the two, in a bridge."""
+    """Keys of the caller that part the two in a bridge, and call off what rings, but for a blind one."""
+    listen: Listen | None = None
+    """What the caller may say for the same."""
     record: bool = False
     caller: str = ""
     """The number that is shown; empty for the caller's."""
@@ -254,7 +256,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     """How a transfer came out, in the words of VoiceXML 2.1 §2.3.7.
 
-    `near_end` means that the caller parted the two by keys; a caller who hangs up is `CallEnded`, as always.
+    `near_end` means that the caller wanted an end by keys or words; a caller who hangs up is `CallEnded`, as
+    always.
     ``sent`` is the good end of the two kinds in which we leave.
     """
 
@@ -264,6 +267,29 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 0
     """The SIP status of a failure."""
     keys: str = ""
+    heard: tuple[Heard, ...] = ()
+
+
+_BUSY = frozenset({486, 600})
+_NO_ANSWER = frozenset({408, 480, 487})
+_NETWORK_BUSY = frozenset({500, 502, 503, 504})
+
+
+def failure_of(status: int) -> Literal["busy", "noanswer", "network_busy", "failed"]:
+    """What a SIP status says of a transfer, in the words of VoiceXML 2.1 §2.3.7.
+
+    | status | outcome |
+    |---|---|
+    | 486, 600 | busy |
+    | 408, 480, 487 | noanswer |
+    | 500, 502, 503, 504 | network_busy |
+    | any other | failed |
+    """
+    if status in _BUSY:
+        return "busy"
+    if status in _NO_ANSWER:
+        return "noanswer"
+    return "network_busy" if status in _NETWORK_BUSY else "failed"
 
 
 class Waiting(Protocol):

@@ -6,8 +6,7 @@ from sipcc.call.digits import LengthMatcher, OptionsMatcher
 from sipcc.call.message import MessageClock, MessageLimits
 from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.live_prompts import Score
-from sipcc.ivr.live_transfer import failure_of
-from sipcc.ivr.steps import Reached
+from sipcc.ivr.steps import Reached, failure_of
 
 OUTCOMES = {
     "busy": (486, 600),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 from urllib.parse import urljoin
+
+import msgspec
 
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import Json, Scope
 from sipcc.ivr.steps import Audio, Gathered, Prompt, Record, Recorded, Transfer, Transferred
-from sipcc.ivr.vxml.errors import Thrown, semantic
-from sipcc.ivr.vxml.grammars import active_grammars
-from sipcc.ivr.vxml.inputs import LAST_RESULT, Result, judge
+from sipcc.ivr.vxml.errors import Thrown
+from sipcc.ivr.vxml.grammars import Active, active_grammars
+from sipcc.ivr.vxml.inputs import LAST_RESULT, Result, judge, listen_for, modes_of
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, seconds
@@ -110,13 +113,14 @@ _REFUSALS: Final = {
     410: "error.connection.baddestination",
     484: "error.connection.baddestination",
     604: "error.connection.baddestination",
+    405: "error.unsupported.transfer",
+    501: "error.unsupported.transfer",
     416: "error.unsupported.uri",
-    480: "error.connection.noroute",
-    502: "error.connection.noroute",
-    500: "error.connection.noresource",
-    503: "error.connection.noresource",
+    482: "error.connection.noroute",
+    483: "error.connection.noroute",
+    580: "error.connection.noresource",
 }
-"""Which event stands for a refusal by SIP (VoiceXML 2.0 §2.3.7.3)."""
+"""Which event stands for a refusal by SIP that is no outcome of its own (VoiceXML 2.0 §2.3.7.3)."""
 
 SCHEMES: Final = frozenset({"tel", "sip", "sips"})
 
@@ -137,20 +141,25 @@ async def transfer(machine: Machine, place: Place, element: Element, scope: Scop
     if scheme.lower() not in SCHEMES:
         raise Thrown("error.unsupported.uri", f"calls go to tel: and sip:, not to {scheme}:")
     await machine.flush()
-    step = await _step(machine, place, element, mode, rest if scheme.lower() == "tel" else target)
+    # A transfer is modal: only its own grammars are listened to.
+    own = [one for one in await active_grammars(machine, place, element) if one.owner is element]
+    step = _step(machine, place, element, mode, rest if scheme.lower() == "tel" else target)
+    if mode != "blind":
+        step = msgspec.structs.replace(step, **_ends(machine, place, own))
     outcome = await machine.verb(machine.session.transfer(step))
     machine.heard_of()
     if outcome.outcome == "sent":
         machine.ended("transfer")
         raise Thrown("connection.disconnect.transfer")
     value = _outcome(outcome, mode)
-    engine = machine.engine
-    engine.set(scope, name, value)
+    machine.engine.set(scope, name, value)
     about: dict[str, Json] = {"duration": round(outcome.seconds, 3)}
-    if outcome.keys:
-        about |= {"utterance": outcome.keys, "inputmode": "dtmf"}
+    if outcome.keys or outcome.heard:
+        said = Gathered(outcome="keys" if outcome.keys else "speech", keys=outcome.keys, heard=outcome.heard)
+        found = judge(machine, place, said, own)
+        about |= found[0].shadow if found else {}
     if not name.startswith(" "):
-        engine.set(scope, f"{name}$", about)
+        machine.engine.set(scope, f"{name}$", about)
 
 
 def _mode(element: Element) -> Mode:
@@ -161,18 +170,11 @@ def _mode(element: Element) -> Mode:
     return modes[kind]
 
 
-async def _step(machine: Machine, place: Place, element: Element, mode: Mode, target: str) -> Transfer:
+def _step(machine: Machine, place: Place, element: Element, mode: Mode, target: str) -> Transfer:
     wait = element.get("connecttimeout")
     longest = seconds(element.get("maxtime") or "0s", "maxtime")
     sound = element.get("transferaudio")
     waiting = (Prompt(items=(Audio(urljoin(place.base_of(element), sound)),)),) if sound else ()
-    keys = None
-    if mode == "bridge" and any(element.elements("grammar")):
-        active = await active_grammars(machine, place, element)
-        # A transfer is modal: only its own grammars are listened to.
-        own = [one.source.matcher() for one in active if one.owner is element]
-        matchers = [matcher for matcher in own if matcher is not None]
-        keys = AnyMatcher(matchers) if matchers else None
     expression = element.get("aaiexpr")
     aai = element.get("aai") if expression is None else place.text(expression)
     if aai:
@@ -183,8 +185,19 @@ async def _step(machine: Machine, place: Place, element: Element, mode: Mode, ta
         timeout=seconds(wait, "connecttimeout") if wait is not None else 30.0,
         max_time=longest or None,
         waiting=waiting,
-        keys=keys,
     )
+
+
+def _ends(machine: Machine, place: Place, own: Sequence[Active]) -> dict[str, Any]:
+    """The keys and the words by which the caller may end it."""
+    modes = modes_of(machine, place)
+    matchers = [one.source.matcher() for one in own] if "dtmf" in modes else []
+    keys = [matcher for matcher in matchers if matcher is not None]
+    spoken = [one for one in own if not one.by_keys] if "voice" in modes else []
+    return {
+        "keys": AnyMatcher(keys) if keys else None,
+        "listen": listen_for(machine, place, spoken) if spoken else None,
+    }
 
 
 def _outcome(outcome: Transferred, mode: Mode) -> str:
@@ -193,10 +206,8 @@ def _outcome(outcome: Transferred, mode: Mode) -> str:
         return _OUTCOMES[outcome.outcome]
     if outcome.seconds:
         return "network_disconnect"
-    if outcome.status in _REFUSALS:
-        raise Thrown(_REFUSALS[outcome.status], f"the status is {outcome.status}")
     if outcome.status:
-        raise Thrown(f"error.connection.protocol.{outcome.status}", f"the status is {outcome.status}")
-    if mode == "bridge":
-        return "unknown"
-    raise semantic("the transfer failed")
+        event = _REFUSALS.get(outcome.status, f"error.connection.protocol.{outcome.status}")
+        whole = f"{event}.{mode}" if event == "error.unsupported.transfer" else event
+        raise Thrown(whole, f"the status is {outcome.status}")
+    return "unknown"

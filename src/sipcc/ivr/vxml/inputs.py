@@ -107,17 +107,23 @@ def _keep_secret(machine: Machine, gathered: Gathered) -> None:
         machine.secrets.add(text)
 
 
-def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gather:
+def modes_of(machine: Machine, place: Place) -> set[str]:
+    """In which ways the caller may answer in a place: ``dtmf``, ``voice``, or both."""
     modes = set(machine.property(place, "inputmodes").split())
     if not modes or not modes <= _MODES:
         raise semantic(f"inputmodes={' '.join(sorted(modes))!r} is not made of dtmf and voice")
+    return modes
+
+
+def _question(machine: Machine, place: Place, grammars: Sequence[Active]) -> Gather:
+    modes = modes_of(machine, place)
     keys, listen = None, None
     if "dtmf" in modes:
         matchers = [found for active in grammars if (found := active.source.matcher()) is not None]
         keys = _matcher(matchers)
     spoken = [active for active in grammars if not active.by_keys]
     if "voice" in modes:
-        listen = _listen(machine, place, spoken)
+        listen = listen_for(machine, place, spoken)
     prompts, timeout = machine.take_prompts()
     termchar = machine.property(place, "termchar").strip()
     settings = CollectSettings(
@@ -138,7 +144,8 @@ def _matcher(matchers: Sequence[Matcher]) -> Matcher:
     return matchers[0] if len(matchers) == 1 else AnyMatcher(matchers)
 
 
-def _listen(machine: Machine, place: Place, grammars: Sequence[Active]) -> Listen:
+def listen_for(machine: Machine, place: Place, grammars: Sequence[Active]) -> Listen:
+    """How answers in words to some grammars are listened to in a place."""
     best = number(machine.property(place, "maxnbest"), "maxnbest")
     return Listen(
         language=place.element.language,

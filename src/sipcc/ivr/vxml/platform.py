@@ -1,22 +1,20 @@
-"""The platform of a simulation: a session that asks what its caller does, and fetching that is at once."""
+"""The platform of a simulation: a session that asks what its caller does."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import shutil
 import tempfile
-import threading
 import wave
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from sipcc.ivr.fetch import Content, Fetched, Fetcher, FetchError, FetchRequest, FolderFetcher
+from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
 from sipcc.ivr.flows.script import Act, Asked, HangUp, Keys, Say, Silence, Wait
+from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.sim import SimSession
 from sipcc.ivr.simcaller import SimCaller
 from sipcc.ivr.steps import (
@@ -34,6 +32,7 @@ from sipcc.ivr.steps import (
     Transfer,
     Transferred,
     Value,
+    failure_of,
 )
 from sipcc.ivr.vxml.signals import Note
 
@@ -107,11 +106,6 @@ def told(deed: Deed) -> str:
 
 Deed: TypeAlias = Said | Pressed | Silent | HungUp | TransferEnds
 """What the caller, or whoever it is transferred to, does next."""
-
-FetchSeconds: TypeAlias = float | Callable[[FetchRequest], float]
-
-FetchFunction: TypeAlias = Callable[[FetchRequest], "Fetched | bytes | str"]
-
 
 # -- the session ---------------------------------------------------------------------------------------------
 
@@ -235,25 +229,45 @@ class Caller(SimSession):
         """Be connected with somebody."""
         self.step = step
         deed = await _Ask("transfer")
+        await self._ready(step.waiting)
         if not isinstance(deed, TransferEnds):
-            ring = 5.0
-            self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
-            # Who says no moment acts at once when it goes, and presses keys when the other one is there.
-            given = getattr(deed, "after", None)
-            usual = 0.0 if isinstance(deed, HungUp) else ring + 1
-            self._do(deed, (), usual if given is None else given)
-            return await super().transfer(step)
+            return await self._acts(deed, step)
         outcome = deed.outcome
         if outcome in _CUT:
             return Transferred(outcome="failed", seconds=deed.seconds if outcome != "unknown" else 0.0)
-        if outcome.isdigit():
-            return Transferred(outcome="failed", status=int(outcome))
+        status = _REFUSED.get(outcome, outcome)
+        if status.isdigit():
+            return Transferred(outcome=failure_of(int(status)), status=int(status))
         known = _TRANSFERS.get(outcome)
         if known is None:
             raise ValueError(f"{outcome!r} is no outcome of a transfer")
         if known == "near_end":
             return Transferred(outcome="near_end", seconds=deed.seconds)
         self._plan = {"outcome": known, "seconds": deed.seconds}
+        return await super().transfer(step)
+
+    async def _acts(self, deed: Deed | None, step: Transfer) -> Transferred:
+        """The caller does something; it rings for five seconds, and then somebody is there for an hour."""
+        ring = min(5.0, step.timeout)
+        self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
+        # Who says no moment acts at once when it goes, and else when the other one is there.
+        given = getattr(deed, "after", None)
+        after = given if given is not None else 0.0 if isinstance(deed, HungUp) else ring + 1
+        talked = max(after - ring, 0.0)
+        if talked and step.mode != "bridge":
+            return await super().transfer(step)
+        if isinstance(deed, Said) and (listen := step.listen) is not None and listen.accepts is not None:
+            heard = Heard(deed.text, deed.confidence)
+            if heard.confidence >= listen.confidence and listen.accepts(heard.text):
+                self._pass(self.now() + after)
+                return Transferred(outcome="near_end", seconds=talked, heard=(heard,))
+        if isinstance(deed, Pressed) and step.keys is not None and not talked:
+            watch = KeyWatch(step.keys)
+            for key in deed.keys:
+                if keys := watch.push(key, now=self.now()):
+                    self._pass(self.now() + after)
+                    return Transferred(outcome="near_end", keys=keys)
+        self._do(deed, (), after)
         return await super().transfer(step)
 
     def found(self, name: str) -> Any:
@@ -330,7 +344,14 @@ _TRANSFERS: Final = {
     "maxtime_disconnect": "max_time",
     "connected": "answered",
 }
-OUTCOMES: Final = _CUT | _TRANSFERS.keys()
+_REFUSED: Final = {
+    "noauthorization": "403",
+    "baddestination": "404",
+    "noroute": "483",
+    "noresource": "580",
+    "unsupported": "501",
+}
+OUTCOMES: Final = _CUT | _TRANSFERS.keys() | _REFUSED.keys()
 """How a transfer may come out; a SIP status is one too."""
 
 
@@ -349,75 +370,3 @@ def _text_of(item: Spoken) -> str:
     if isinstance(item, Text):
         return item.text
     return item.value if isinstance(item, Value) else ""
-
-
-# -- fetching ------------------------------------------------------------------------------------------------
-
-
-class Watched:
-    """Notes what is asked for, and gets it at once."""
-
-    def __init__(self, fetcher: Fetcher, requests: list[FetchRequest], seconds: FetchSeconds) -> None:
-        self._fetcher = fetcher
-        self._requests = requests
-        self._seconds = seconds
-        self.wait: Callable[[float], Awaitable[None]] | None = None
-        """Lets virtual time pass."""
-
-    async def fetch(self, request: FetchRequest) -> Fetched:
-        """What stands behind the URL."""
-        self._requests.append(request)
-        seconds = self._seconds(request) if callable(self._seconds) else self._seconds
-        if seconds and self.wait is not None:
-            patience = seconds if request.timeout is None else request.timeout
-            await self.wait(min(seconds, patience))
-            if seconds > patience:
-                raise FetchError(request.target, "timeout", f"no answer within {patience:g} s")
-        fetching = self._fetcher.fetch(request)
-        if isinstance(self._fetcher, FolderFetcher | _Function):
-            return await fetching
-        return _apart(fetching)
-
-
-class _Function:
-    """A fetcher of a function."""
-
-    def __init__(self, function: FetchFunction) -> None:
-        self._function = function
-
-    async def fetch(self, request: FetchRequest) -> Fetched:
-        """What the function gets."""
-        found = self._function(request)
-        if isinstance(found, Fetched):
-            return found
-        return Fetched(url=request.target, body=found.encode() if isinstance(found, str) else found)
-
-
-def fetcher_of(
-    fetch: FetchFunction | Fetcher | None,
-    documents: Mapping[str, Content] | None,
-    folders: Mapping[str, Path] | None,
-    url: str,
-) -> Fetcher:
-    """The fetcher of a simulation; see `sipcc.ivr.vxml.simulation.Simulation`."""
-    if fetch is not None:
-        return _Function(fetch) if callable(fetch) else fetch
-    if documents is not None or folders is not None or not url.startswith(("http://", "https://")):
-        return FolderFetcher(documents, folders)
-    from sipcc.ivr.fetchhttp import HttpFetcher
-
-    http = HttpFetcher()
-    http.allow(url)
-    return http.session()
-
-
-def _apart(fetching: Coroutine[Any, Any, Fetched]) -> Fetched:
-    """Wait for a fetch that needs a loop: one in a thread of its own, which all simulations share."""
-    return asyncio.run_coroutine_threadsafe(fetching, _loop()).result()
-
-
-@functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="vxml-fetch", daemon=True).start()
-    return loop

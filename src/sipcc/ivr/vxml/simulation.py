@@ -30,8 +30,6 @@ from sipcc.ivr.vxml.platform import (
     OUTCOMES,
     Caller,
     Deed,
-    FetchFunction,
-    FetchSeconds,
     HungUp,
     Pressed,
     Said,
@@ -39,12 +37,11 @@ from sipcc.ivr.vxml.platform import (
     Spoke,
     TransferEnds,
     Waiting,
-    Watched,
-    fetcher_of,
     told,
 )
 from sipcc.ivr.vxml.secrets import Secrets, stars
 from sipcc.ivr.vxml.signals import Exit, Note
+from sipcc.ivr.vxml.simfetch import FetchFunction, FetchSeconds, Watched, fetcher_of
 
 
 class NotWaiting(RuntimeError):
@@ -160,8 +157,9 @@ class Simulation:
 
         Args:
             outcome: ``busy``, ``noanswer``, ``network_busy``, ``near_end_disconnect``,
-                ``far_end_disconnect``, ``network_disconnect``, ``maxtime_disconnect``, ``unknown``, a SIP
-                status such as ``404``, or ``connected``: a good end of a blind transfer or one with
+                ``far_end_disconnect``, ``network_disconnect``, ``maxtime_disconnect``, ``unknown``; for the
+                errors ``noauthorization``, ``baddestination``, ``noroute``, ``noresource``, ``unsupported``;
+                a SIP status such as ``404``; or ``connected``: a good end of a blind transfer or one with
                 consultation, and in a bridge a talk that the far end ends.
             seconds: How long the two talk.
         """

@@ -171,15 +171,87 @@ def test_how_a_bridge_ends(kind: str, given: str, value: object) -> None:
     [
         ("403", "error.connection.noauthorization"),
         ("404", "error.connection.baddestination"),
-        ("480", "error.connection.noroute"),
-        ("503", "error.connection.noresource"),
+        ("416", "error.unsupported.uri"),
+        ("483", "error.connection.noroute"),
         ("488", "error.connection.protocol.488"),
+        ("501", "error.unsupported.transfer.bridge"),
+        ("noauthorization", "error.connection.noauthorization"),
+        ("baddestination", "error.connection.baddestination"),
+        ("noroute", "error.connection.noroute"),
+        ("noresource", "error.connection.noresource"),
+        ("unsupported", "error.unsupported.transfer.bridge"),
     ],
 )
 def test_refusals_are_events(given: str, event: str) -> None:
     sim = run(transferring("type='bridge'"))
     sim.transfer(given)
     assert sim.logs == [event]
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("486", "busy"), ("600", "busy"), ("480", "noanswer"), ("408", "noanswer"), ("503", "network_busy")],
+)
+def test_a_status_that_has_a_name_of_its_own(given: str, value: str) -> None:
+    """As on a real call, see `sipcc.ivr.steps.failure_of`."""
+    sim = run(transferring("type='consultation'"))
+    sim.transfer(given)
+    assert sim.value == [value, 0]
+
+
+@pytest.mark.parametrize("kind", ["blind", "consultation"])
+def test_what_is_not_supported_names_its_kind(kind: str) -> None:
+    sim = run(transferring(f"type='{kind}'"))
+    sim.transfer("unsupported")
+    assert sim.logs == [f"error.unsupported.transfer.{kind}"]
+
+
+@pytest.mark.parametrize("kind", ["blind", "consultation", "bridge"])
+def test_nobody_knows_what_came_of_it(kind: str) -> None:
+    sim = run(transferring(f"type='{kind}'"))
+    sim.transfer("unknown")
+    assert sim.value == ["unknown", 0]
+
+
+TOLD = "<filled><exit expr='[t, t$.duration, t$.inputmode, t$.utterance]'/></filled>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "duration"), [("bridge", 2, 0), ("consultation", 2, 0), ("bridge", 25, 20)]
+)
+@pytest.mark.parametrize("mode", ["dtmf", "voice"])
+def test_the_caller_calls_it_off_or_parts_the_two(
+    kind: str, after: float, duration: float, mode: str
+) -> None:
+    """A grammar of the transfer is listened to while it rings, and in a bridge also then (§2.3.7.2)."""
+    sim = run(
+        f"<form><transfer name='t' dest='tel:1' type='{kind}'>{words('1', mode=mode)}{TOLD}</transfer></form>"
+    )
+    sim.press("91", after=after) if mode == "dtmf" else sim.say("1", after=after)
+    assert isinstance(sim.value, list)
+    state, seconds, inputmode, utterance = sim.value
+    assert (state, inputmode, utterance) == ("near_end_disconnect", mode, "1")
+    assert isinstance(seconds, int | float)
+    assert duration <= seconds <= duration + 1
+
+
+@pytest.mark.parametrize("kind", ["blind", "bridge"])
+def test_what_no_grammar_of_the_transfer_has_changes_nothing(kind: str) -> None:
+    """It is modal: grammars of others are not listened to; and nothing calls a blind one off."""
+    own = words("1") if kind == "blind" else words("2")
+    sim = run(
+        f"<form><catch event='connection'><exit expr='_event'/></catch><link dtmf='1' next='#f'>{words('1')}</link>"
+        f"<transfer name='t' dest='tel:1' type='{kind}'>{own}{TOLD}</transfer></form><form id='f'/>"
+    )
+    sim.say("1", after=2)
+    assert sim.value in ("connection.disconnect.transfer", ["far_end_disconnect", 3600, None, None])
+
+
+def test_the_sound_of_the_ringing_is_heard_and_may_be_missing() -> None:
+    for more, heard in (({"ring.wav": "RIFF"}, ["Please wait.", "ring.wav"]), ({}, ["Please wait."])):
+        sim = run(transferring("type='bridge'", "transferaudio='ring.wav'"), more=more)
+        sim.transfer("busy")
+        assert (sim.prompts, sim.value) == (heard, ["busy", 0])
 
 
 @pytest.mark.parametrize("kind", ["", "bridge='false'", "type='blind'", "type='consultation'"])
