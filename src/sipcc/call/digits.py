@@ -260,12 +260,14 @@ class Collector:
             self._enter(State.WAITING, at=now)
         if self._buffer.held is not None:
             self._barge_in()
-        self._drain(at=now)
+        if self._buffer.presses:
+            self._drain(at=now)
 
     def prompt_ended(self, *, now: float) -> None:
         """The last queued prompt was played to its end, or was stopped."""
-        self.expire(now=now)
-        if not self._prompt:
+        if self._prompt:
+            self.expire(now=now)
+        if not self._prompt:  # it has been cut, perhaps just now
             return
         self._prompt = False
         self._opens_at = None
@@ -284,7 +286,8 @@ class Collector:
         self._buffer.key_began(digit, now=now)
         if self._decided is None:
             self._barge_in()
-            self._drain(at=now)
+            if self._buffer.presses:
+                self._drain(at=now)
 
     def key_ended(self, digit: str, *, now: float) -> None:
         """A key came up: the moment of collecting."""

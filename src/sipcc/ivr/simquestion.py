@@ -146,7 +146,7 @@ class SimQuestion:
             keys=collected.digits,
             ended_with=collected.ended_with,
             barged=self._cut or self._collector.barged,
-            played=self._played(),
+            played=played_until(self._soundings, self._start, self.played_to),
             secret=self._step.collect.secret,
         )
 
@@ -155,9 +155,6 @@ class SimQuestion:
         self._playing = False
         self.played_to = self.now
         self._collector.prompt_ended(now=self.now)
-
-    def _played(self) -> Played:
-        return played_until(self._soundings, self._start, self.played_to)
 
     # -- the caller --------------------------------------------------------------------------------------
 
@@ -223,13 +220,16 @@ class SimQuestion:
         if voice.ends - voice.began > listen.max_time:
             self.timer = "max_speech"
             return Gathered(
-                outcome="toolong", barged=self._cut, played=self._played(), secret=self._step.collect.secret
+                outcome="toolong",
+                barged=self._cut,
+                played=played_until(self._soundings, self._start, self.played_to),
+                secret=self._step.collect.secret,
             )
         return Gathered(
             outcome="speech" if _right(listen, voice) else "nomatch",
             heard=(Heard(voice.text, voice.sure),),
             barged=self._cut,
-            played=self._played(),
+            played=played_until(self._soundings, self._start, self.played_to),
             secret=self._step.collect.secret,
         )
 
