@@ -242,6 +242,8 @@ class Run:
         if isinstance(edge, Ending):
             return edge
         found = flow.target_of(self.node, edge)
+        if found.node:
+            return found.node
         if found.special == "back":
             if way and way[-1] == self.node:
                 way.pop()
