@@ -1,288 +1,157 @@
-"""Recognises input by a linked grammar, word by word.
+"""Recognises input by the networks of a grammar, word by word.
 
-A node is an expansion or a rule. For each node and each place where it may begin, the chart knows where it
-may end, and who waits for that; so left recursion ends, and everything takes a time that is bounded by the
-number of nodes and the cube of the length. `MAX_STEPS` and `STEPS_OF_A_WORD` bound it for good.
+For each place the chart knows all positions at which its rule may have begun, as the bits of one number: what
+goes on does so for all of them at once. So every grammar takes a time that grows no faster than the square of
+the words, with a further factor for numbers of that many bits. `MAX_STEPS` and `STEPS_OF_A_WORD` bound it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from sipcc.ivr.grammar.model import GrammarError
+from sipcc.ivr.grammar.network import MAX_WORDS, Move, Network, Networks, Place
 
-from sipcc.ivr.grammar.model import (
-    Choice,
-    Expansion,
-    GrammarError,
-    Reference,
-    Repeat,
-    Rule,
-    Sequence,
-    Special,
-    Tag,
-    Token,
-)
-
-Node: TypeAlias = Expansion | Rule
-
-MAX_STEPS = 30_000
-"""Steps of one match; a step takes some microseconds."""
-STEPS_OF_A_WORD = 1_000
-"""Steps more for each word: what a rule that ends with itself takes grows with the square of the words."""
-MAX_WORDS = 500
-"""Words or keys of one input."""
-LONG = 16
-"""Items from which on a choice looks at those only that begin with the word that comes."""
-
-MAX_LOOKS = 8
-"""Brackets and references that are looked behind for the first word of an item; a choice counts as three."""
-
-_Waiter: TypeAlias = tuple[Node, int, int, int]
-"""Who goes on: the node, where it began, how far it had come, and where its part began."""
+MAX_STEPS = 100_000
+"""Steps of one match; a step takes about a microsecond."""
+STEPS_OF_A_WORD = 2_000
+"""Steps more for each word."""
 
 
-class _Span:
-    __slots__ = ("ends", "waiters")
+class _Calls:
+    """A network that was called at a position."""
+
+    __slots__ = ("back", "empty", "ends")
 
     def __init__(self) -> None:
-        self.ends: dict[int, int] = {}
-        self.waiters: list[_Waiter] = []
-
-
-def productive(root: Rule) -> frozenset[int]:
-    """The ids of all nodes below `root` that match some input; VOID, say, matches none."""
-    nodes: dict[int, Node] = {}
-    above: dict[int, list[Node]] = {}
-    stack: list[Node] = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) in nodes:
-            continue
-        nodes[id(node)] = node
-        for child in children(node):
-            above.setdefault(id(child), []).append(node)
-            stack.append(child)
-    good: set[int] = set()
-    work = list(nodes.values())
-    while work:
-        node = work.pop()
-        if id(node) not in good and _matches_some(node, good):
-            good.add(id(node))
-            work += above.get(id(node), [])
-    return frozenset(good)
-
-
-def children(node: Node) -> tuple[Node, ...]:
-    """The nodes right below."""
-    if isinstance(node, Rule):
-        return (node.body,)
-    if isinstance(node, Reference):
-        assert node.rule is not None, "the grammar is not linked"
-        return (node.rule,)
-    if isinstance(node, Sequence | Choice):
-        return node.items
-    if isinstance(node, Repeat):
-        return (node.item,)
-    return ()
-
-
-def _matches_some(node: Node, good: set[int]) -> bool:
-    if isinstance(node, Special):
-        return node.name != "VOID"
-    if isinstance(node, Choice):
-        return any(id(item) in good for item in node.items)
-    if isinstance(node, Repeat) and node.low == 0:
-        return True
-    return all(id(child) in good for child in children(node))
+        self.ends = 0
+        """Where it may end, as bits."""
+        self.back: dict[Place, int] = {}
+        """The places to which it leads back, each with the beginnings of its rule."""
+        self.empty: dict[Place, int] = {}
+        """The same for when it has matched nothing."""
 
 
 class Chart:
     """What is known after the words so far."""
 
-    def __init__(self, root: Rule, good: frozenset[int]) -> None:
-        self.root = root
-        self.length = 0
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
+        self.root = networks.of(networks.root)
         self.words: list[str] = []
-        self._good = good
-        self._spans: dict[tuple[int, int], _Span] = {}
+        self.length = 0
+        self._calls: dict[tuple[Network, int], _Calls] = {}
+        self._ranks: dict[tuple[Network, int, int], int] = {}
+        self._here: dict[Place, int] = {}
+        self._work: list[tuple[Place, int]] = []
         self._steps = 0
-        self._facts = 0
-        self._waiting: list[tuple[Node, int, int]] = []
-        self._work: list[tuple[_Waiter, int]] = []
-        self._seen: set[tuple[int, int, int, int]] = set()
-        if id(root) in good:
-            self._call(root, None)
+        self._word = ""
+        if id(networks.root) in networks.facts.good:
+            self._begin(self.root)
             self._run()
 
     @property
     def complete(self) -> bool:
         """Whether the words so far are right."""
-        return self.length in self.ends(self.root, 0)
+        return bool(self.ends(self.root, 0) >> self.length & 1)
 
     @property
     def open(self) -> bool:
         """Whether more words may be right."""
-        return bool(self._waiting)
+        return any(self.networks.ahead(place).open for place in self._here)
 
     def wants(self, word: str) -> bool:
         """Whether a token goes on with this word here."""
-        for node, _, progress in self._waiting:
-            if isinstance(node, Token) and node.words[progress] == word:
-                return True
-            if isinstance(node, Choice) and word in _sorted(node, self._good)[0]:
-                return True
-        return False
+        ahead = [self.networks.ahead(place) for place in self._here]
+        return any(word in one.words or word in one.calls_on for one in ahead)
 
-    def ends(self, node: Node, start: int) -> Mapping[int, int]:
-        """Where `node` may end when it begins at `start`, with numbers: the smaller, the earlier known."""
-        span = self._spans.get((id(node), start))
-        return {} if span is None else span.ends
+    def ends(self, network: Network, start: int) -> int:
+        """Where `network` may end when it begins at `start`: bit 3 for position 3."""
+        calls = self._calls.get((network, start))
+        return 0 if calls is None else calls.ends
+
+    def rank(self, network: Network, start: int, end: int) -> int:
+        """A number for what a circular network has matched: it can be made of what has smaller ones."""
+        return self._ranks[network, start, end]
 
     def feed(self, word: str) -> None:
         """One more word. GrammarError when it takes too long."""
-        for node, start, _ in self._waiting[:]:
-            if isinstance(node, Choice):
-                for item in reversed(_sorted(node, self._good)[0].get(word, ())):
-                    self._call(item, (node, start, 1, start))
+        if self.length >= MAX_WORDS:
+            raise GrammarError(f"more than {MAX_WORDS} words")
+        self._word = word
+        for place, starts in list(self._here.items()):
+            self._call_ahead(place, starts)
         self._run()
-        waiting, self._waiting = self._waiting, []
+        here, self._here = self._here, {}
+        self._word = ""
         self.words.append(word)
         self.length += 1
-        if self.length > MAX_WORDS:
-            raise GrammarError(f"more than {MAX_WORDS} words")
-        self._seen.clear()
-        for node, start, progress in waiting:
-            if isinstance(node, Token):
-                if node.words[progress] == word:
-                    self._word(node, start, progress + 1)
-            elif isinstance(node, Special):  # GARBAGE
-                self._end(node, start, self.length)
-                self._waiting.append((node, start, 0))
+        for place, starts in here.items():
+            ahead = self.networks.ahead(place)
+            for target in ahead.words.get(word, ()):
+                self._add(target, starts)
+            for target in ahead.any:
+                self._add(target, starts)
         self._run()
 
-    def _word(self, token: Token, start: int, progress: int) -> None:
-        if progress == len(token.words):
-            self._end(token, start, self.length)
-        else:
-            self._waiting.append((token, start, progress))
-
-    def _end(self, node: Node, start: int, end: int) -> None:
-        span = self._spans[id(node), start]
-        if end not in span.ends:
-            self._facts += 1
-            span.ends[end] = self._facts
-            self._spend(len(span.waiters))
-            self._work += [(waiter, end) for waiter in span.waiters]
+    def _add(self, place: Place, starts: int) -> None:
+        known = self._here.get(place, 0)
+        new = starts & ~known
+        if new:
+            self._here[place] = known | new
+            self._work.append((place, new))
 
     def _run(self) -> None:
         while self._work:
-            waiter, at = self._work.pop()
-            self._go(*waiter, at)
+            place, starts = self._work.pop()
+            self._spend(1)
+            ahead = self.networks.ahead(place)
+            for one in ahead.crossroads:
+                self._add(one, starts)
+            for move in ahead.calls:
+                self._call(move, starts)
+            if self._word:
+                self._call_ahead(place, starts)
+            if ahead.final:
+                self._end(place.network, starts)
 
-    def _call(self, node: Node, waiter: _Waiter | None) -> None:
-        """Begin `node` here; `waiter` goes on behind each of its ends."""
-        start = self.length
-        if id(node) not in self._good:
-            return
+    def _call_ahead(self, place: Place, starts: int) -> None:
+        """Call the rules that begin with the word that comes."""
+        for move in self.networks.ahead(place).calls_on.get(self._word, ()):
+            self._call(move, starts)
+
+    def _begin(self, network: Network) -> _Calls:
+        calls = self._calls[network, self.length] = _Calls()
+        self._add(self.networks.start(network), 1 << self.length)
+        return calls
+
+    def _call(self, move: Move, starts: int) -> None:
+        assert move.callee is not None
         self._spend(1)
-        span = self._spans.get((id(node), start))
-        if span is not None:
-            assert waiter is not None
-            span.waiters.append(waiter)
-            self._spend(len(span.ends))
-            self._work += [(waiter, end) for end in span.ends]
-            return
-        span = self._spans[id(node), start] = _Span()
-        if waiter is not None:
-            span.waiters.append(waiter)
-        if isinstance(node, Token):
-            self._word(node, start, 0)
-        elif isinstance(node, Special):
-            self._end(node, start, start)
-            if node.name == "GARBAGE":
-                self._waiting.append((node, start, 0))
-        elif isinstance(node, Tag):
-            self._end(node, start, start)
-        else:
-            self._work.append(((node, start, 0, start), start))
+        calls = self._calls.get((move.callee, self.length)) or self._begin(move.callee)
+        calls.back[move.target] = calls.back.get(move.target, 0) | starts
+        if move.empty is not None:
+            calls.empty[move.empty] = calls.empty.get(move.empty, 0) | starts
+            if calls.ends >> self.length & 1:
+                self._add(move.empty, starts)
+
+    def _end(self, network: Network, starts: int) -> None:
+        at = self.length
+        while starts:
+            low = starts & -starts
+            starts ^= low
+            begun = low.bit_length() - 1
+            calls = self._calls[network, begun]
+            if calls.ends >> at & 1:
+                continue
+            calls.ends |= 1 << at
+            if network.circular:
+                self._ranks[network, begun, at] = len(self._ranks)
+            back = calls.empty if begun == at else calls.back
+            self._spend(len(back))
+            for place, waiting in back.items():
+                self._add(place, waiting)
 
     def _spend(self, steps: int) -> None:
         self._steps += steps
         limit = MAX_STEPS + self.length * STEPS_OF_A_WORD
         if self._steps > limit:
             raise GrammarError(f"a match takes more than {limit} steps")
-
-    def _go(self, node: Node, start: int, progress: int, part: int, at: int) -> None:
-        """`node`, begun at `start`, has come to `at`: `progress` parts are done, the last begun at `part`."""
-        if isinstance(node, Repeat):
-            self._go_round(node, start, progress, part, at)
-            return
-        key = (id(node), start, progress, at)
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        parts = 1 if isinstance(node, Choice) else len(children(node))
-        if progress == parts:
-            self._end(node, start, at)
-        elif isinstance(node, Choice):
-            items = node.items
-            if len(items) >= LONG:
-                by_word, items = _sorted(node, self._good)
-                if by_word:
-                    self._waiting.append((node, start, 0))
-            for item in reversed(items):  # the work is done from its end
-                self._call(item, (node, start, 1, at))
-        else:
-            self._call(children(node)[progress], (node, start, progress + 1, at))
-
-    def _go_round(self, node: Repeat, start: int, count: int, part: int, at: int) -> None:
-        if count and at == part:  # a round of nothing: all that are needed may be like it
-            self._end(node, start, at)
-            return
-        key = (id(node), start, count, at)
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        if count >= node.low:
-            self._end(node, start, at)
-        if node.high is None:
-            count = min(count, node.low)
-        elif count >= node.high:
-            return
-        self._call(node.item, (node, start, count + 1, at))
-
-
-def _firsts(item: Expansion, looks: int = MAX_LOOKS) -> frozenset[str]:
-    """The words that an item of a choice begins with; none when that is not known from its look."""
-    nothing: frozenset[str] = frozenset()
-    if isinstance(item, Token):
-        return frozenset(item.words[:1])
-    if looks <= 0:
-        return nothing
-    if isinstance(item, Sequence):
-        first = next((one for one in item.items if not isinstance(one, Tag)), None)
-        return nothing if first is None else _firsts(first, looks - 1)
-    if isinstance(item, Reference) and item.rule is not None:
-        return _firsts(item.rule.body, looks - 1)
-    if isinstance(item, Choice) and len(item.items) < LONG:
-        found = [_firsts(one, looks - 3) for one in item.items]
-        return frozenset().union(*found) if all(found) else nothing
-    return nothing
-
-
-def _sorted(
-    node: Choice, good: frozenset[int]
-) -> tuple[dict[str, tuple[Expansion, ...]], tuple[Expansion, ...]]:
-    """The items by the words that they begin with, and those of which that is not known."""
-    if node.sorted is None:
-        by_word: dict[str, list[Expansion]] = {}
-        others = []
-        for item in node.items:
-            firsts = _firsts(item)
-            if not firsts:
-                others.append(item)
-            elif id(item) in good:
-                for word in firsts:
-                    by_word.setdefault(word, []).append(item)
-        node.sorted = {word: tuple(items) for word, items in by_word.items()}, tuple(others)
-    return node.sorted

@@ -10,13 +10,15 @@ from urllib.parse import unquote, urljoin
 from sipcc.ivr.fetch import Fetcher, FetchError, FetchRequest
 from sipcc.ivr.grammar.abnfform import parse_abnf
 from sipcc.ivr.grammar.builtin import SCHEME, builtin
-from sipcc.ivr.grammar.chart import Chart, productive
+from sipcc.ivr.grammar.chart import Chart
 from sipcc.ivr.grammar.keys import KeyMatcher
 from sipcc.ivr.grammar.meaning import meaning
 from sipcc.ivr.grammar.model import Choice as _Choice
 from sipcc.ivr.grammar.model import Document, Expansion, GrammarError, Mode, Reference, Repeat, Rule
 from sipcc.ivr.grammar.model import Sequence as _Sequence
-from sipcc.ivr.grammar.tree import Branch, tree_of
+from sipcc.ivr.grammar.network import Networks
+from sipcc.ivr.grammar.tree import Branch
+from sipcc.ivr.grammar.ways import trees_of
 from sipcc.ivr.grammar.words import heard_words, is_punctuation, keys_of
 from sipcc.ivr.grammar.xmlform import parse_xml
 from sipcc.ivr.js import Engine, Json
@@ -84,7 +86,7 @@ class Grammar:
         self.mode: Mode = document.mode
         self.language = document.language
         self.rule = rule or document.root
-        self._good: dict[str, frozenset[int]] = {}
+        self._networks: dict[str, Networks] = {}
 
     def match(self, said: str | Sequence[str], rule: str | None = None) -> Match | None:
         """What the grammar makes of a text, of keys (``"12#"``) or of single words, or None.
@@ -96,6 +98,30 @@ class Grammar:
         Raises:
             GrammarError: there is no such rule, or it would take too long.
         """
+        found = self.matches(said, rule, limit=1)
+        return found[0] if found else None
+
+    def matches(self, said: str | Sequence[str], rule: str | None = None, *, limit: int = 10) -> list[Match]:
+        """All that the grammar may make of it, up to `limit`, the preferred first; see `match`.
+
+        Raises:
+            GrammarError: there is no such rule, or it would take too long.
+        """
+        chart = self._fed(said, rule)
+        if chart is None:
+            return []
+        return [Match(tree, self._convert) for tree in trees_of(chart, limit)]
+
+    def accepts(self, said: str | Sequence[str], rule: str | None = None) -> bool:
+        """Whether it matches."""
+        return self._fed(said, rule) is not None
+
+    def rejects(self, said: str | Sequence[str], rule: str | None = None) -> bool:
+        """Whether it does not match."""
+        return self._fed(said, rule) is None
+
+    def _fed(self, said: str | Sequence[str], rule: str | None) -> Chart | None:
+        """A chart that has taken in all of it, or None when it does not match."""
         chart = self.chart(rule)
         for word in self.words_of(said):
             if is_punctuation(word) and not chart.wants(word):
@@ -103,15 +129,7 @@ class Grammar:
             if not chart.open:
                 return None
             chart.feed(word)
-        return Match(tree_of(chart), self._convert) if chart.complete else None
-
-    def accepts(self, said: str | Sequence[str], rule: str | None = None) -> bool:
-        """Whether it matches."""
-        return self.match(said, rule) is not None
-
-    def rejects(self, said: str | Sequence[str], rule: str | None = None) -> bool:
-        """Whether it does not match."""
-        return self.match(said, rule) is None
+        return chart if chart.complete else None
 
     def matcher(self, rule: str | None = None) -> KeyMatcher:
         """What a collector of keys asks after each key; only for grammars of keys.
@@ -141,9 +159,9 @@ class Grammar:
         if found is None:
             message = f"there is no rule {name!r}" if name else "it has no root rule; a rule must be named"
             raise GrammarError(message, url=self.document.url)
-        if name not in self._good:
-            self._good[name] = productive(found)
-        return Chart(found, self._good[name])
+        if name not in self._networks:
+            self._networks[name] = Networks(found)
+        return Chart(self._networks[name])
 
 
 def parse_grammar(

@@ -78,12 +78,10 @@ class Sequence:
 
 @dataclass(eq=False, slots=True)
 class Choice:
-    """One of several, the first that fits in the document's order. Weights are kept and not used."""
+    """One of several, with their weights; None is a weight of 1."""
 
     items: tuple[Expansion, ...]
     weights: tuple[float | None, ...] = ()
-    sorted: tuple[dict[str, tuple[Expansion, ...]], tuple[Expansion, ...]] | None = None
-    """For a long choice: the items that begin with a token, by its first word, and the others."""
 
 
 @dataclass(eq=False, slots=True)

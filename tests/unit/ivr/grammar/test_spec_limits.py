@@ -25,8 +25,14 @@ ITEMS = " | ".join(f"$x{number}" for number in range(300))
         (f"$r = $d $s | $d; $s = $d $r | $d; $d = {DIGIT};", "7", 200),
         ("($GARBAGE a)<1->", "a", 200),
         ("[a]<0-> [a]<0-> [a]<0->", "a", 200),
-        ("((a<1->)<1->)<1->", "a", 40),
-        ("$r = $r $r | a;", "a", 40),
+        ("((((a<1->)<1->)<1->)<1->)<1->", "a", 500),
+        ("(([a]<0->)<2->)<0-> b<0->", "a", 500),
+        ("$r = $x<1->; $x = $y<0->; $y = $z<1->; $z = a<1->;", "a", 150),
+        ("$r = $r $r | a;", "a", 100),
+        ("$r = /2/ $r $r | /3/ a;", "a", 60),
+        ("$r = [$r] [$r] [$r] a | $NULL;", "a", 60),
+        ("((a<1- /.5/>)<1- /.5/>)<1- /.5/>", "a", 300),
+        ("a<300->", "a", 300),
         (f"$r = ({ITEMS})<1->; {CHAINS};", "name7", 200),
         (f"$r = ({ITEMS})<1->; {NAMES};", "name7", 200),
     ],
@@ -49,7 +55,10 @@ def test_long_input_of_the_xml_form() -> None:
 
 def test_a_match_has_an_end() -> None:
     with pytest.raises(GrammarError, match="a match takes more than"):
-        load(abnf("((((a<1->)<1->)<1->)<1->)<1->")).match(["a"] * 200)
+        load(abnf("((a<1-300>)<1-300>)<1-300>")).match(["a"] * 400)
+    with pytest.raises(GrammarError, match="more than 1000 words"):
+        load(abnf("a<1->")).match(["a"] * 1001)
+    assert load(abnf("a<1->")).accepts(["a"] * 1000)
 
 
 def test_long_lists_of_what_does_not_begin_with_a_token() -> None:

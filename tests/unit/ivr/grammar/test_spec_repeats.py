@@ -101,5 +101,5 @@ def test_where_no_repeat_stands(rules: str) -> None:
 
 def test_a_huge_number_of_rounds_of_nothing_is_not_written_out() -> None:
     assert load(abnf("[a]<1000000>")).accepts("a")
-    with pytest.raises(GrammarError, match="a tree takes more than"):
+    with pytest.raises(GrammarError, match="1000000 rounds of what may be nothing"):
         load(abnf("{t}<1000000>")).match("")
