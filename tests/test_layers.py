@@ -115,7 +115,6 @@ SHELLS = {
     "ivr/bots/serve.py",
     "ivr/bots/talk.py",
     "ivr/fetchhttp.py",
-    "ivr/flow.py",
     "ivr/grammar/load.py",
     "ivr/flows/lookup.py",
     "ivr/flows/run.py",

@@ -30,10 +30,10 @@ _FORMATS = {"svg": svg, "dot": dot, "mermaid": mermaid}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def ivr() -> None:
-    """Check flows, try them on made-up callers, and draw them.
+    """Check flows and menus, try them on made-up callers, and draw them.
 
-    A FLOW is a file, as in bank.toml, or with -c the name of a flow in the configuration. A configuration as
-    the FLOW stands for the flows that it has.
+    A FLOW is a file, as in bank.toml, or with -c the name of a flow in the configuration, or menu:NAME for
+    one of its menus with those that it leads to. A configuration as the FLOW stands for what it has of them.
     """
 
 
@@ -47,8 +47,9 @@ ivr.add_command(vxml)
 def check(flows: tuple[str, ...], *, source: FlowSource, strict: bool) -> None:
     """Say all that is wrong with each FLOW: place, code, cause and cure.
 
-    Without a FLOW, those of the configuration are checked. With -c, queues, menus, telephones, calendars and
-    prompts are looked for in that configuration. The exit code is 1 when something is an error, else 0.
+    Without a FLOW, those of the configuration are checked, and its menus. With -c, queues, menus, telephones,
+    calendars and prompts are looked for in that configuration. The exit code is 1 when something is an error,
+    else 0.
     """
     try:
         read = source.read(flows)

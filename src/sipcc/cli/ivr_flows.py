@@ -19,13 +19,14 @@ import msgspec
 from sipcc.cli.stored import with_log
 from sipcc.config import check as check_config
 from sipcc.config import load, load_records
-from sipcc.config.flows import check_exits, read_flows, world_of
+from sipcc.config.flows import check_exits, read_flows, read_menus, world_of
 from sipcc.config.schema import Config
 from sipcc.errors import ConfigError, SipccError
 from sipcc.ivr.check import nearest
 from sipcc.ivr.flows.check import World
 from sipcc.ivr.flows.counts import Counts, NodeCounts
 from sipcc.ivr.flows.load import load_flow
+from sipcc.ivr.flows.menus import firsts
 from sipcc.ivr.flows.model import Flow
 from sipcc.ivr.flows.run import playable
 from sipcc.ivr.flows.simulate import SimWorld
@@ -107,6 +108,8 @@ class FlowSource:
     def read(self, names: Sequence[str], *, must: bool = False) -> FlowsRead:
         """The flows called `names`: files, or names of the configuration; without names all of it.
 
+        Menus are flows called ``menu:NAME``, each with those that it leads to.
+
         Args:
             names: What was asked for.
             must: Whether one that cannot be read is an error at once.
@@ -120,11 +123,13 @@ class FlowSource:
         needed = self._config or len(files) < len(names) or not names
         config = load(self.config, WithoutSecrets(os.environ)) if needed else None
         known = read_flows(config) if config is not None else {}
-        flows, chosen, findings = dict(known), [], []
+        menus = read_menus(config) if config is not None else {}
+        flows, chosen, findings = {**known, **{name: menus[name] for name in names if name in menus}}, [], []
         for name in names:
             if name not in files:
-                if name not in known:
-                    raise SipccError(f"there is no flow {name!r} in {self.config}; {nearest(name, known)}")
+                if name not in flows:
+                    hint = nearest(name, (*known, *menus))
+                    raise SipccError(f"there is no flow {name!r} in {self.config}; {hint}")
                 chosen.append(name)
                 continue
             flow, report = load_flow(name)
@@ -137,9 +142,11 @@ class FlowSource:
             elif must:
                 first = next(finding for finding in findings if finding.severity == "error")
                 raise ConfigError(first.where, first.message, hint=first.hint)
+        if not names:
+            flows |= {name: menus[name] for name in firsts(menus)}
         return FlowsRead(
             flows=tuple(flows.values()),
-            chosen=tuple(dict.fromkeys(chosen)) if names else tuple(known),
+            chosen=tuple(dict.fromkeys(chosen)) if names else tuple(flows),
             findings=tuple(findings),
             world=self._world(config),
             complete=config is not None and not any(flow.program for flow in config.flows),
@@ -157,7 +164,8 @@ class FlowSource:
         rest = [name for name in names if name not in given]
         if rest or not must:
             return rest
-        known = list(read_flows(load(self._config, WithoutSecrets(os.environ))))
+        config = load(self._config, WithoutSecrets(os.environ))
+        known = list(read_flows(config)) or firsts(read_menus(config))
         if len(known) != 1:
             found = ", ".join(known) or "none"
             raise SipccError(
@@ -187,7 +195,8 @@ def _is_configuration(name: str) -> bool:
         document = tomllib.loads(Path(name).read_text("utf-8")) if name.endswith(".toml") else {}
     except (OSError, ValueError, RecursionError):
         return False  # whoever reads it tells what is wrong
-    return isinstance(document.get("flows"), list) or ("nodes" not in document and "sip" in document)
+    lists = any(isinstance(document.get(name), list) for name in ("flows", "menus"))
+    return lists or ("nodes" not in document and "sip" in document)
 
 
 def flow_source(command: F) -> F:

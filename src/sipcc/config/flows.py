@@ -19,6 +19,7 @@ from sipcc.ivr.flows.check import World
 from sipcc.ivr.flows.check import check_flows as find_defects
 from sipcc.ivr.flows.connecting import Queue
 from sipcc.ivr.flows.load import convert_flow, load_flow
+from sipcc.ivr.flows.menus import flows_of_menus
 from sipcc.ivr.flows.model import Flow, FlowBase, Written
 from sipcc.ivr.flows.settings import FlowSettings
 from sipcc.reading.convert import did_you_mean
@@ -46,6 +47,11 @@ def read_flows(config: Config) -> dict[str, Flow]:
         first = next(finding for finding in report.findings if finding.severity == "error")
         raise ConfigError(first.where, first.message, hint=first.hint)
     return found
+
+
+def read_menus(config: Config) -> dict[str, Flow]:
+    """The menus of `config` as flows, by their names ``menu:NAME``."""
+    return flows_of_menus(config.menus, config.ivr)
 
 
 def check_flows(config: Config, report: Report, *, prompts: bool = False) -> None:

@@ -2,24 +2,18 @@
 
 from sipcc.ivr.check import Finding, check_menus
 from sipcc.ivr.events import HoursOverridden, MenuEntered, MenuLeft
-from sipcc.ivr.flow import MenuFlow
 from sipcc.ivr.hours import Calendar, HoursSettings, OpenVerdict
-from sipcc.ivr.menu import Ask, Chosen, Menu
 from sipcc.ivr.prompts import MissingPrompt, PromptCatalogue
 from sipcc.ivr.say import say
 from sipcc.ivr.settings import IvrSettings, MenuSettings
 
 __all__ = [
-    "Ask",
     "Calendar",
-    "Chosen",
     "Finding",
     "HoursOverridden",
     "HoursSettings",
     "IvrSettings",
-    "Menu",
     "MenuEntered",
-    "MenuFlow",
     "MenuLeft",
     "MenuSettings",
     "MissingPrompt",

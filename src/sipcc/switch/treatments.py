@@ -11,10 +11,10 @@ from sipcc.call.events import Decision
 from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
-from sipcc.ivr import MenuFlow
 from sipcc.switch.bots import Bots
 from sipcc.switch.flows import FlowDesk, Flows
 from sipcc.switch.ivrservices import live_services
+from sipcc.switch.menus import Menus
 from sipcc.switch.missing import missing
 from sipcc.switch.queueing import Queueing
 from sipcc.switch.routerlist import Routers
@@ -66,7 +66,7 @@ class Treatments:
         self._app, self._fetching = app, fetching
         self.services = live_services(self, speaking)
         """What live sessions are given."""
-        self.menus = MenuFlow(config.menus, config.ivr, bus=bus, clock=clock)
+        self.menus = Menus(self)
         self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
         self.routers = Routers(self, posts)
         self.flows = Flows(self, flows)
@@ -104,7 +104,7 @@ class Treatments:
             return plain
         name = destination.argument
         if destination.kind == "menu":
-            return self._menu(name)
+            return self.menus.handler(name)
         if destination.kind == "flow":
             return self.flows.handler(name)
         if destination.kind == "queue":
@@ -131,13 +131,3 @@ class Treatments:
         if name not in self._mailboxes:
             raise missing("mailbox", name, self._mailboxes)
         return self._voicemail.handler(self._mailboxes[name])
-
-    def _menu(self, name: str) -> Handler:
-        if name not in self.menus.names:
-            raise missing("menu", name, self.menus.names)
-
-        async def handler(call: Call) -> None:
-            destination = await self.menus.run(name, call)
-            await self.handler_of(destination)(call)
-
-        return handler

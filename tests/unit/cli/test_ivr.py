@@ -130,6 +130,43 @@ def test_a_configuration_stands_for_its_flows(folder):
     assert "nodes     4 of 4" in run("walk", folder / "sipcc.toml", "--walks", 50).output
 
 
+MENUS = """
+[[menus]]
+name = "main"
+prompt = "welcome"
+options = {"1" = "queue:service", "2" = "menu:more"}
+then = "queue:service"
+[[menus]]
+name = "more"
+prompt = "welcome"
+options = {"1" = "menu:main"}
+then = "menu:main"
+"""
+
+
+def test_menus_are_flows_too(folder):
+    config = folder / "sipcc.toml"
+    config.write_text(CONFIG + MENUS)
+    assert run("check", "-c", config).output == "bank, night, menu:main: all is well\n"
+    assert run("check", "menu:more", "-c", config).output == "menu:more: all is well\n"
+    assert '-->|"2"| n1' in run("graph", "menu:main", "-c", config, "--format", "mermaid").output
+    output = run("walk", "menu:main", "-c", config, "--walks", 50).output
+    assert "nodes     2 of 2" in output
+    assert "exit      queue:service: 50" in output
+    output = run(
+        "sim", "menu:main", "-c", config, "--do", "keys 2", "--do", "keys 1", "--do", "keys 1"
+    ).output
+    assert "path: menu:main.main > menu:main.more > menu:main.main" in output
+    error = run("sim", "menu:mian", "-c", config, expect=1).stderr
+    assert "there is no flow 'menu:mian'" in error
+    assert "did you mean 'menu:main'?" in error
+    config.write_text(CONFIG + MENUS.replace('"2" = "menu:more"', '"3" = "menu:more"'))
+    assert "W13 menu:main.main.options: the numbers have a gap" in run("check", "-c", config).output
+    before, _, _ = CONFIG.partition("[[flows]]")
+    config.write_text(before + MENUS)
+    assert "nodes     2 of 2" in run("walk", config, "--walks", 20).output
+
+
 def test_a_flow_that_is_not_there(folder):
     error = run("check", "bnak", "-c", folder / "sipcc.toml", expect=1).stderr
     assert "there is no flow 'bnak'" in error

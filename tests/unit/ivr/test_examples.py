@@ -7,7 +7,9 @@ from types import ModuleType
 import pytest
 
 from sipcc.config import load
-from sipcc.ivr import MenuFlow, PromptCatalogue, check_menus
+from sipcc.config.flows import read_menus, world_of
+from sipcc.ivr import PromptCatalogue, check_menus
+from sipcc.ivr.flows.check import check_flows
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -64,4 +66,5 @@ def test_two_languages():
     queues = [queue.name for queue in config.queues]
     found = check_menus(config.menus, known_queues=queues, catalogue=PromptCatalogue(config.ivr))
     assert found == []
-    assert {str(place) for place in MenuFlow(config.menus).destinations()} == {"queue:sales", "queue:support"}
+    flows = tuple(read_menus(config).values())
+    assert check_flows(flows, world_of(config, prompts=True)) == []

@@ -36,6 +36,8 @@ from sipcc.log import get_logger
 MAX_STEPS: Final = 1000
 """Nodes that a call goes through without anything from the caller."""
 
+MAX_ANSWERS: Final = 1000  # of one call: a machine that presses keys for ever is stopped here
+
 MAX_DEPTH: Final = 12
 """Flows that call each other, one within the other."""
 
@@ -146,7 +148,7 @@ class Run:
         self.tries: Tries[Phrase] | None = None
         """Those of the question that was asked last."""
         self._pending: list[Prompt] = []
-        self._steps = 0
+        self._steps = self._answers = 0
         self._unanswered: set[tuple[str, str]] = set()
         self._fell = False
         self._depth = 0
@@ -375,7 +377,10 @@ class Run:
         return self.playable.head.retry if own is None else own
 
     def answered(self) -> None:
-        """The caller did something: it goes round in no circle."""
+        """The caller did something: it goes round in no circle; a FlowFault after `MAX_ANSWERS`."""
+        self._answers += 1
+        if self._answers > MAX_ANSWERS:
+            raise FlowFault(f"the caller has answered {MAX_ANSWERS} questions")
         self._steps = 0
         self._unanswered.clear()
         self._fell = False
