@@ -7,8 +7,9 @@ as in `sipcc.call.asking`: a voice ends the waiting for a first key, and whoever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
+from typing import NoReturn
 
 import msgspec
 
@@ -96,24 +97,24 @@ class SimQuestion:
                 self._stop()
             if collector.result is not None:
                 return self._answer(collector.result)
+            at = caller.next_at(self.now)
+            what: Callable[[], Gathered | None] = self._act
+            if self._voice is not None:
+                if self._decides_at <= at:
+                    at, what = self._decides_at, self._decide_speech
+                if self._hushes_at <= at:
+                    at, what = self._hushes_at, self._hush
+            if self._playing and self._ends <= at:
+                at, what = self._ends, self._stop
             due = collector.deadline
-            timer = inf if due is None else due
-            prompt = self._ends if self._playing else inf
-            deed = caller.next_at(self.now)
-            self.now = at = min(timer, prompt, self._hushes_at, self._decides_at, deed, self._until)
-            if at == self._until:
-                self.played_to = at if self._playing else self.played_to
-                raise TimeUp
-            if at == timer:
-                self._expire()
-            elif at == prompt:
-                self._stop()
-            elif at == self._hushes_at:
-                self._hush()
-            elif at == self._decides_at:
-                return self._decide_speech()
-            else:
-                self._do(caller.take())
+            if due is not None and due <= at:
+                at, what = due, self._expire
+            if self._until <= at:
+                at, what = self._until, self._run_out
+            self.now = at
+            answer = what()
+            if answer is not None:
+                return answer
 
     def _begin(self) -> None:
         step, settings = self._step, self._step.collect
@@ -126,6 +127,11 @@ class SimQuestion:
         """Where the caller's keys go."""
         opens_after = 0.0 if self._keys_from is None else self._keys_from - self._start
         self._collector.start(prompt_playing=self._playing, now=self.now, opens_after=opens_after)
+
+    def _run_out(self) -> NoReturn:
+        """There is no more time."""
+        self.played_to = self.now if self._playing else self.played_to
+        raise TimeUp
 
     # -- keys and timers ---------------------------------------------------------------------------------
 
@@ -158,14 +164,16 @@ class SimQuestion:
 
     # -- the caller --------------------------------------------------------------------------------------
 
-    def _do(self, deed: Deed) -> None:
+    def _act(self) -> None:
+        """The caller does what is due."""
+        deed = self._caller.take()
         match deed.what:
             case "down":
                 self._typed.key_began(deed.key, now=self.now)
-                self._unhear()
+                if self._voice is not None:
+                    self._unhear()
             case "up":
                 self._typed.key_ended(deed.key, now=self.now)
-                self._unhear()
             case "voice":
                 self._speak(deed)
             case "hangup":
@@ -175,7 +183,7 @@ class SimQuestion:
 
     def _unhear(self) -> None:
         """Whoever types is not listened to."""
-        if self._voice is not None and self._step.keys is not None:
+        if self._step.keys is not None:
             self._voice, self._hushes_at, self._decides_at = None, inf, inf
 
     def _speak(self, deed: Deed) -> None:
