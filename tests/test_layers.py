@@ -125,6 +125,7 @@ SHELLS = {
     "ivr/hooks/run.py",
     "ivr/hooks/ws.py",
     "ivr/live.py",
+    "ivr/live_party.py",
     "ivr/mailstore.py",
     "ivr/live_listening.py",
     "ivr/live_prompts.py",

@@ -16,6 +16,7 @@ from sipcc.rtp.events import DigitBegan, DigitEnded
 from sipcc.rtp.flow import PlayItem
 
 if TYPE_CHECKING:
+    from sipcc.call.accepting import Party
     from sipcc.call.call import Call
 
 H = TypeVar("H")
@@ -72,7 +73,7 @@ async def ask(
     return collected
 
 
-async def ask_for(call: Call, question: Question[H]) -> Asked[H]:
+async def ask_for(call: Call | Party, question: Question[H]) -> Asked[H]:
     """Ask `question`: whichever of keys and voice is complete first is the answer."""
     return await _Asking(call, question).run()
 
@@ -80,7 +81,7 @@ async def ask_for(call: Call, question: Question[H]) -> Asked[H]:
 class _Asking(Generic[H]):
     """One question on its way: feeds the collector, and stops the prompt when a key or the voice cuts it."""
 
-    def __init__(self, call: Call, question: Question[H]) -> None:
+    def __init__(self, call: Call | Party, question: Question[H]) -> None:
         self._call = call
         self._question = question
         self._now = call.context.clock.now

@@ -217,9 +217,9 @@ class LiveSession:
                 hotword=score.hotword,
             )
             asked = await call.unless_ended(ask_for(call, question))
-        gathered = _gathered(asked, score, secret=secret)
-        self._tell(step, asked.collected, gathered)
-        return gathered
+        answer = gathered(asked, score, secret=secret)
+        self._tell(step, asked.collected, answer)
+        return answer
 
     @contextmanager
     def _unheard(self, step: Gather) -> Iterator[None]:
@@ -289,7 +289,8 @@ class LiveSession:
         return await self.call.unless_ended(self.services.stream(self, step))
 
 
-def _gathered(asked: Asked[Understood], score: Score, *, secret: bool) -> Gathered:
+def gathered(asked: Asked[Understood], score: Score, *, secret: bool) -> Gathered:
+    """The answer to a question, as a step tells it."""
     played = Played(complete=not asked.barged, seconds=asked.seconds, reached=score.reached(asked.seconds))
     if asked.heard is not None:
         understood = asked.heard

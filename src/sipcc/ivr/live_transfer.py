@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec.structs import replace
 
-from sipcc.call.accepting import Acceptance
+from sipcc.call.accepting import Acceptance, Party
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.ringing import Target
@@ -23,8 +23,11 @@ from sipcc.rtp.events import DigitBegan, DigitEnded
 if TYPE_CHECKING:
     from sipcc.call import Call
     from sipcc.ivr.live import LiveSession
+    from sipcc.ivr.session import Speaker
 
 ACCEPT_KEY = "1"
+SCREENING = 60.0
+"""Seconds that a program has to speak with whoever has answered."""
 
 _T = TypeVar("_T")
 
@@ -126,18 +129,32 @@ async def _ring(session: LiveSession, step: Transfer) -> Leg:
 
 async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
     call = session.call
-    found: list[Target] = []
-    for target in step.targets:
-        waypoint = call.context.signpost.find(target)
-        found += waypoint.places if waypoint is not None else call.context.locator.locate(target)
     accept = None
     if step.accept:
         score = await session.compose(step.accept)
         accept = Acceptance(key=ACCEPT_KEY, sounds=tuple(score.items), timeout=step.timeout)
-    return [
-        replace(place, accept=accept or place.accept, caller_id=step.caller or place.caller_id)
-        for place in found
-    ]
+    found: list[Target | str] = []
+    for target in step.targets:
+        waypoint = call.context.signpost.find(target)
+        places = waypoint.places if waypoint is not None else call.context.locator.locate(target)
+        asked = accept if step.screen is None else _screening(session, step.screen, target)
+        found += [
+            replace(place, accept=asked or place.accept, caller_id=step.caller or place.caller_id)
+            for place in places
+        ]
+    return found
+
+
+def _screening(
+    session: LiveSession, screen: Callable[[Speaker, str], Coroutine[Any, Any, bool]], target: str
+) -> Acceptance:
+    """Have `screen` speak with whoever answers at `target`."""
+    from sipcc.ivr.live_party import PartySession  # which needs what needs us
+
+    async def decide(party: Party) -> bool:
+        return await screen(PartySession(session.call, session.services, party), target)
+
+    return Acceptance(screen=decide, timeout=SCREENING)
 
 
 # -- the talk -----------------------------------------------------------------------------------------------

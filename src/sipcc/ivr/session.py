@@ -23,6 +23,26 @@ from sipcc.ivr.steps import (
 )
 
 
+class Speaker(Protocol):
+    """The part of a session that speaks and asks; also one with somebody who was called, before it talks."""
+
+    def now(self) -> float:
+        """Seconds of a clock that only goes forward."""
+        ...
+
+    async def play(self, prompts: Sequence[Prompt]) -> Played:
+        """Say something to its end."""
+        ...
+
+    async def gather(self, step: Gather) -> Gathered:
+        """Ask a question."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+
 class Session(Protocol):
     """One caller. A verb on a session whose caller has hung up raises `sipcc.errors.CallEnded`."""
 

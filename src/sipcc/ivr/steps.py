@@ -7,12 +7,15 @@ in virtual time. Times are seconds, unless a name says ``_ms``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from sipcc.call.digits import CollectSettings, Matcher
+
+if TYPE_CHECKING:
+    from sipcc.ivr.session import Speaker
 
 # -- what is said ------------------------------------------------------------------------------------------
 
@@ -244,6 +247,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller hears, again and again, until somebody answers; nothing for the ringing."""
     accept: tuple[Prompt, ...] = ()
     """What whoever answers hears; it must press 1 then before it has the caller."""
+    screen: Callable[[Speaker, str], Coroutine[Any, Any, bool]] | None = None
+    """Speaks with whoever answers, as which of `targets`, in place of `accept`; False refuses the caller."""
     keys: Matcher | None = None
     """Keys of the caller that part the two in a bridge, and call off what rings, but for a blind one."""
     listen: Listen | None = None

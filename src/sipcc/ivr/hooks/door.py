@@ -113,6 +113,13 @@ class Door(Protocol):
         """`url` from the place of the document that named it."""
         ...
 
+    def apart(self) -> Door:
+        """The same application, for something beside the program of the call.
+
+        The place of its documents, from which URLs are completed, is not that of the program.
+        """
+        ...
+
     async def close(self) -> None:
         """The call is over."""
         ...

@@ -1,27 +1,19 @@
-"""Several things at once: errors that somebody else raises, and limits of time."""
+"""Several things at once, and errors that somebody else raises."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 from sipcc.errors import SipccError
+from sipcc.tasks import TaskScope
 
 _T = TypeVar("_T")
 
 
 class Over(Exception):
     """The application has ended the call, or given it away."""
-
-
-async def within(limit: float | None, doing: Awaitable[_T]) -> _T | None:
-    """What `doing` comes to; None when it took longer than `limit`."""
-    try:
-        async with asyncio.timeout(limit):
-            return await doing
-    except TimeoutError:
-        return None
 
 
 async def caught(doing: Awaitable[_T]) -> _T | SipccError | Over:
@@ -37,3 +29,22 @@ def unpacked(result: _T | SipccError | Over) -> _T:
     if isinstance(result, SipccError | Over):
         raise result
     return result
+
+
+async def meanwhile(
+    tasks: TaskScope, doing: Coroutine[Any, Any, _T], filling: Coroutine[Any, Any, None]
+) -> _T:
+    """What `doing` comes to; until then `filling` goes on, whose errors are raised at once."""
+    main = tasks.spawn(caught(doing), name="doing")
+    other = tasks.spawn(caught(filling), name="filling")
+    try:
+        await asyncio.wait({main, other}, return_when=asyncio.FIRST_COMPLETED)
+        if other.done() and not main.done():
+            unpacked(other.result())  # a caller who has gone
+            await asyncio.wait({main})
+        result: _T = unpacked(main.result())
+        return result
+    finally:
+        main.cancel()
+        other.cancel()
+        await asyncio.wait({main, other})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
@@ -85,6 +86,10 @@ class HttpDoor:
     def absolute(self, url: str) -> str:
         """`url` from the place of the document that is being carried out."""
         return urljoin(self._document.url, url.strip())
+
+    def apart(self) -> HttpDoor:
+        """A door that begins at the present document, and goes on by itself."""
+        return copy(self)
 
     async def close(self) -> None:
         """Nothing stays open."""

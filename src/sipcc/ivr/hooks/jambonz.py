@@ -235,6 +235,11 @@ def _dial(written: verbs.Dial, at: str, choose: Choose) -> model.Verb:
         hook=hook_of(written.action_hook),
         answer_first=not written.answer_on_bridge,
         tags=texts(written.tag),
+        confirm={
+            target: hook
+            for target, one in zip(targets, written.target, strict=True)
+            if (hook := hook_of(one.confirm_hook or written.confirm_hook)) is not None
+        },
     )
     return lambda defaults: dial
 

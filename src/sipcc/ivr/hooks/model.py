@@ -128,6 +128,8 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     answer_first: bool = True
     """False lets the call be answered only when somebody answers."""
     tags: dict[str, str] = {}
+    confirm: dict[str, Hook] = {}
+    """By target of the step: says what whoever answers there hears before the two talk."""
 
 
 class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -377,6 +379,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """How long the call lasted, at its end."""
     ended_by_caller: bool = False
     tags: dict[str, str] = {}
+    parent: str = ""
+    """The call of the caller, for a call to somebody who was called for it."""
 
 
 def bargein_of(keys: bool, speech: bool) -> BargeIn:

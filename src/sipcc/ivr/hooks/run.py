@@ -10,12 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 import msgspec
 
 from sipcc.call.destination import Destination
-from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.errors import CallEnded, ConfigError, LocalProtocolError, SipccError
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
@@ -31,14 +31,15 @@ from sipcc.ivr.hooks.door import (
     Note,
     Replace,
 )
-from sipcc.ivr.hooks.errands import Over, caught, unpacked
+from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked
 from sipcc.ivr.hooks.live import Hands, NoHands, carry_out
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
-from sipcc.ivr.hooks.sounds import hidden
+from sipcc.ivr.hooks.screening import Screening
+from sipcc.ivr.hooks.sounds import breakable, hidden
 from sipcc.ivr.hooks.waiting import Lines, Pastime
-from sipcc.ivr.session import Session
+from sipcc.ivr.session import Session, Speaker
 from sipcc.tasks import TaskScope
 
 MAX_HOOKS = 1000
@@ -314,25 +315,13 @@ class Runner:
 
     async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:
         """Ask a hook, and let the caller hear something while it takes its time."""
-        asking = self._tasks.spawn(
-            caught(self._door.ask(hook, self._facts(), report, delay.give_up)), name="hook"
-        )
-        filling = self._tasks.spawn(caught(self._sayer.fill(delay, self._defaults)), name="filling")
+        asking = self._door.ask(hook, self._facts(), report, delay.give_up)
         try:
-            await asyncio.wait({asking, filling}, return_when=asyncio.FIRST_COMPLETED)
-            if filling.done() and not asking.done():
-                unpacked(filling.result())  # a caller who has gone
-                await asyncio.wait({asking})
-            new: Program | None = unpacked(asking.result())
-            return new
+            return await meanwhile(self._tasks, asking, self._sayer.fill(delay, self._defaults))
         except HookFailed:
             if delay.give_up_actions:
                 return delay.give_up_actions
             raise
-        finally:
-            asking.cancel()
-            filling.cancel()
-            await asyncio.wait({asking, filling})
 
     async def _say(self, say: model.Say) -> Program | None:
         if not say.early:
@@ -345,16 +334,8 @@ class Runner:
 
     async def _interruptible(self, say: model.Say, by: model.Interrupting) -> Program | None:
         """Say something that keys or speech break off and answer."""
-        bargein = model.bargein_of(by.keys, by.speech)
-        prompts = tuple(
-            msgspec.structs.replace(prompt, bargein=bargein) for prompt in await self._sayer.here(say.prompts)
-        )
-        step = steps.Gather(
-            prompts=prompts * (say.times or 100),
-            keys=LengthMatcher(1, 1, "".join(sorted(KEYS))) if by.keys else None,
-            listen=self._defaults.listen if by.speech else None,
-            collect=CollectSettings(timeout=0.0, terminators="", max_time=say.limit),
-        )
+        prompts, listen = await self._sayer.here(say.prompts), self._defaults.listen
+        step = breakable(prompts * (say.times or 100), by, listen, say.limit)
         result = await self._gather(step)
         if result.outcome not in ("keys", "speech"):
             return await self._hook(say.hook, result.played)
@@ -386,15 +367,31 @@ class Runner:
         """Tell a hook something of which no answer is wanted."""
         if hook is not None:
             with suppress(HookFailed, BadAnswer):
-                await self._door.ask(hook, self._facts(), report)
+                await self._door.apart().ask(hook, self._facts(), report)
 
     async def _dial(self, dial: model.Dial) -> Program | None:
         self._tag(dial.tags)
         if dial.answer_first:
             await self._answer()
         step = msgspec.structs.replace(dial.step, waiting=await self._sayer.here(dial.step.waiting))
+        if dial.confirm:
+            step = msgspec.structs.replace(step, screen=partial(self._screen, dial.confirm))
         result = await self._session.transfer(step)
         return await self._hook(dial.hook, model.Dialled(step, result))
+
+    async def _screen(self, confirm: dict[str, Hook], speaker: Speaker, target: str) -> bool:
+        """Let the application speak with whoever has answered."""
+        if target not in confirm:
+            return True
+        own = self._facts()
+        facts = msgspec.structs.replace(own, dialled=target, parent=own.call)
+
+        def log(why: str) -> None:
+            self._session.log("webapp.confirm_failed", application=self._application, why=why)
+
+        door, permit, defaults = self._door.apart(), self._permit, self._defaults
+        screening = Screening(speaker, door, facts, permit=permit, defaults=defaults, log=log)
+        return await screening.decide(confirm[target])
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:
         await self._answer()

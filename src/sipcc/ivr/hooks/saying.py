@@ -8,17 +8,17 @@ from sipcc.ivr import steps
 from sipcc.ivr.hooks import model
 from sipcc.ivr.hooks.door import Door, HookFailed
 from sipcc.ivr.hooks.sounds import mute, placed, sources
-from sipcc.ivr.session import Session
+from sipcc.ivr.session import Speaker
 
 BREATH = 0.5
 """Seconds between repetitions of something that takes no time."""
 
 
 class Sayer:
-    """Says things to one caller."""
+    """Says things to one caller, or to one who was called."""
 
     def __init__(
-        self, session: Session, door: Door, permit: Callable[[str], Awaitable[None]] | None = None
+        self, session: Speaker, door: Door, permit: Callable[[str], Awaitable[None]] | None = None
     ) -> None:
         """`permit` raises HookFailed for the URL of a sound that must not be fetched; None takes all."""
         self._session, self._door, self._permit = session, door, permit

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from sipcc.call.digits import CollectSettings
-from sipcc.ivr.hooks.model import BadAnswer
+from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
+from sipcc.ivr.hooks.model import BadAnswer, Interrupting, bargein_of
 from sipcc.ivr.hooks.xmltree import Element, wrong
 from sipcc.ivr.speech.ssml import SsmlBuilder, SsmlError, feed, read_ssml
-from sipcc.ivr.steps import Audio, Gather, Named, Prompt, Spoken, Text
+from sipcc.ivr.steps import Audio, Gather, Listen, Named, Prompt, Spoken, Text
 from sipcc.ivr.xmlread import XmlError
 
 PROMPT = "prompt:"
@@ -115,6 +115,17 @@ def mute(prompts: tuple[Prompt, ...], limit: float) -> Gather:
     return Gather(
         prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
         collect=CollectSettings(timeout=0.0, max_time=limit),
+    )
+
+
+def breakable(prompts: tuple[Prompt, ...], by: Interrupting, listen: Listen, limit: float | None) -> Gather:
+    """Prompts that keys or speech break off."""
+    bargein = bargein_of(by.keys, by.speech)
+    return Gather(
+        prompts=tuple(msgspec.structs.replace(prompt, bargein=bargein) for prompt in prompts),
+        keys=LengthMatcher(1, 1, "".join(sorted(KEYS))) if by.keys else None,
+        listen=listen if by.speech else None,
+        collect=CollectSettings(timeout=0.0, terminators="", max_time=limit),
     )
 
 

@@ -24,7 +24,7 @@ def payload(facts: Facts, report: Report) -> dict[str, Any]:
         "call_sid": facts.call,
         "account_sid": facts.account,
         "application_sid": facts.application,
-        "direction": "inbound",
+        "direction": "outbound" if facts.parent else "inbound",
         "from": facts.caller,
         "to": facts.dialled,
         "call_id": facts.call,
@@ -32,6 +32,8 @@ def payload(facts: Facts, report: Report) -> dict[str, Any]:
         "sip_status": facts.sip_status,
         "sip_reason": REASONS.get(facts.sip_status, ""),
     }
+    if facts.parent:
+        data["parent_call_sid"] = facts.parent
     if facts.tags:
         data["customerData"] = dict(facts.tags)
     if facts.seconds is not None:
@@ -149,7 +151,7 @@ def parameters(facts: Facts, report: Report, recording_url: str = "") -> dict[st
         "AccountSid": facts.account,
         "ApplicationSid": facts.application,
         "ApiVersion": "2010-04-01",
-        "Direction": "inbound",
+        "Direction": "outbound-dial" if facts.parent else "inbound",
         "From": facts.caller,
         "To": facts.dialled,
         "Caller": facts.caller,
@@ -158,6 +160,8 @@ def parameters(facts: Facts, report: Report, recording_url: str = "") -> dict[st
     }
     if facts.seconds is not None:
         data["CallDuration"] = str(facts.seconds)
+    if facts.parent:
+        data["ParentCallSid"] = facts.parent
     data |= _twilio_result(facts, report)
     if isinstance(report, steps.Recorded):
         data["RecordingUrl"] = recording_url

@@ -186,6 +186,8 @@ def _dial(element: Element) -> list[Action]:
             raise wrong(rooms[0], f"{rooms[0].tag} stands alone in Dial")
         return [_conference(rooms[0], hook, element)]
     targets = [_target(child) for child in children]
+    whispers = [hook_of(child, "url") for child in children]
+    confirm = {target: hook for target, hook in zip(targets, whispers, strict=True) if hook is not None}
     if element.text.strip():
         targets.insert(0, element.text.strip())
     if not targets:
@@ -198,7 +200,8 @@ def _dial(element: Element) -> list[Action]:
         record=_recorded(element),
         caller=attributes.get("callerId", ""),
     )
-    return [model.Dial(step=step, hook=hook, answer_first=not flag_of(element, "answerOnBridge", False))]
+    first = not flag_of(element, "answerOnBridge", False)
+    return [model.Dial(step=step, hook=hook, answer_first=first, confirm=confirm)]
 
 
 _RECORDED = {"true", "record-from-answer", "record-from-answer-dual"}
@@ -219,7 +222,7 @@ def _target(element: Element) -> str:
         raise wrong(
             element, f"{element.tag} cannot be dialled; Number, Sip, Client, Queue and Conference can"
         )
-    attributes_of(element)
+    attributes_of(element, "url method")
     target = element.text.strip()
     for child in element.elements():
         # a SIP address or an identity may stand in an element of its own, with what goes along

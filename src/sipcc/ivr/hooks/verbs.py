@@ -103,7 +103,7 @@ class Target(_Written, frozen=True, kw_only=True):
     trunk: str = ""
     method: Any = None
     tenant: Any = None
-    confirm_hook: Any = None
+    confirm_hook: HookSpec | None = None
     headers: Any = None
     from_: Any = msgspec.field(default=None, name="from")
     auth: Any = None
@@ -187,7 +187,7 @@ class Dial(Verb, frozen=True, kw_only=True, tag="dial"):
     time_limit: Seconds | None = None
     timeout: Seconds | None = None
     tag: Data = {}
-    confirm_hook: Any = None
+    confirm_hook: HookSpec | None = None
     on_hold_hook: Any = None
     refer_hook: Any = None
     dtmf_capture: Any = None
@@ -360,10 +360,10 @@ _IN_ROOMS = ("speakOnlyTo", "record", "listen", "stream", "distributeDtmf")
 REFUSED: dict[str, tuple[str, ...]] = {
     "gather": ("partialResultHook",),
     "dial": (
-        "confirmHook", "onHoldHook", "referHook", "dtmfCapture", "dtmfHook", "headers", "proxy", "listen",
+        "onHoldHook", "referHook", "dtmfCapture", "dtmfHook", "headers", "proxy", "listen",
         "stream", "transcribe", "amd", "dub",
     ),
-    "target": ("confirmHook", "headers", "from", "auth", "overrideTo", "proxy"),
+    "target": ("headers", "from", "auth", "overrideTo", "proxy"),
     "listen": ("transcribe", "finishOnKey"),
     "stream": ("transcribe", "finishOnKey"),
     "config": (

@@ -118,6 +118,10 @@ class WsDoor:
         """`url` from the place of the application."""
         return urljoin(self._settings.url, url.strip())
 
+    def apart(self) -> WsDoor:
+        """This one: all names are of one application."""
+        return self
+
     async def close(self) -> None:
         """Close the connection: the call is over."""
         await self._tasks.close()

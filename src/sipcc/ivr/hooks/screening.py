@@ -1,0 +1,98 @@
+"""What an application says to somebody who was called for a caller, before the two talk.
+
+jambonz' ``confirmHook``, and ``url`` of Number, Sip and Client in TwiML: the program is carried out for
+whoever has answered. It may speak, ask for keys, let time pass and go on elsewhere. The caller is connected
+when it is over, unless it has hung up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.door import Door, HookFailed
+from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report
+from sipcc.ivr.hooks.saying import Sayer
+from sipcc.ivr.session import Speaker
+
+MAX_HOOKS = 20
+"""Questions to the application about one party."""
+
+
+class Screening:
+    """Carries out what an application says to one who was called."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        door: Door,
+        facts: Facts,
+        *,
+        permit: Callable[[str], Awaitable[None]] | None,
+        defaults: Defaults,
+        log: Callable[[str], None],
+    ) -> None:
+        """Make one.
+
+        Args:
+            speaker: Speaks with the party.
+            door: Asks the application, and keeps the place of its documents for this alone.
+            facts: What is known of the call to the party.
+            permit: Raises HookFailed for a sound that must not be fetched; None takes all.
+            defaults: What verbs have that do not say themselves.
+            log: Told why the party is refused when that is the application's fault.
+        """
+        self._speaker, self._door, self._facts, self._defaults = speaker, door, facts, defaults
+        self._sayer, self._log = Sayer(speaker, door, permit), log
+        self._asked = 0
+
+    async def decide(self, hook: Hook) -> bool:
+        """Whether the party shall have the caller; raises CallEnded when it has hung up."""
+        try:
+            todo = list(await self._ask(hook, model.Started()) or ())
+            while todo:
+                action = todo.pop(0)(self._defaults)
+                if isinstance(action, model.Hangup | model.Reject):
+                    return False
+                new = await self._do(action)
+                if new is not None:
+                    todo = list(new)
+        except (HookFailed, BadAnswer) as error:
+            self._log(str(error))
+            return False
+        return True
+
+    async def _do(self, action: model.Action) -> Program | None:
+        match action:
+            case model.Say():
+                played = await self._sayer.play(action)
+                return await self._ask(action.hook, played)
+            case model.Ask():
+                prompts = await self._sayer.here(action.step.prompts)
+                step = msgspec.structs.replace(action.step, prompts=prompts, listen=None)
+                result = await self._speaker.gather(step)
+                if result.outcome != "keys" and not result.keys and not action.silence_too:
+                    return None
+                return await self._ask(action.hook, result)
+            case model.Pause():
+                await self._speaker.wait(action.seconds)
+            case model.Redirect():
+                return await self._ask(action.hook, model.Redirected())
+            case model.Configure():
+                self._defaults = action.change(self._defaults)
+            case model.Answer() | model.Tag() | model.Remark():
+                pass  # it has answered; what is written down is written of the caller's call
+            case _:
+                name = type(action).__name__
+                raise BadAnswer("confirming", f"{name} cannot be carried out for somebody who was called")
+        return None
+
+    async def _ask(self, hook: Hook | None, report: Report) -> Program | None:
+        if hook is None:
+            return None
+        self._asked += 1
+        if self._asked > MAX_HOOKS:
+            raise HookFailed("loop", f"more than {MAX_HOOKS} questions about one party")
+        return await self._door.ask(hook, self._facts, report)
