@@ -138,6 +138,12 @@ class Ear:
         return self._buffer.delay_s * 1000.0
 
     @property
+    def spare_s(self) -> float:
+        """By how much the delay is more than is needed; 0 while that is not known."""
+        buffer = self._buffer
+        return max(buffer.excess_s, 0.0) if buffer.plays and not buffer.want else 0.0
+
+    @property
     def concealed_ms(self) -> int:
         """How much was made up in place of what was lost or late."""
         return self._concealed * 1000 // SAMPLE_RATE_HZ

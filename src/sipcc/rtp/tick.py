@@ -3,6 +3,9 @@
 All legs of one phase go through here together, those of one room always in the same phase, in two passes:
 first what everybody said, then what everybody hears. A prompt comes coded in the leg's own law and another
 law is one `bytes.translate` away; samples are touched only for who hears more than one, or has another codec.
+
+A program that speaks with a party answers what it heard a few milliseconds before. Such a leg is sent its
+answer `ANSWER_MS` after it was heard, and not in the next 20 ms; its tick is moved to where its packets come.
 """
 
 from __future__ import annotations
@@ -16,7 +19,12 @@ from sipcc.rtp.frame import FRAME_MS, FRAME_S, FRAME_SAMPLES
 from sipcc.rtp.keys import Listener, send_next
 from sipcc.rtp.rooms import Room, mix
 from sipcc.rtp.session import Session
+from sipcc.rtp.streaming import StreamPlayer
 
+ANSWER_MS = 8
+"""So long after the tick in which a tapped leg was heard the stream that plays to it is sent."""
+RESERVE_S = 0.005
+"""Its ear waits so much longer than is needed; with more it is looked at earlier in the 20 ms."""
 MAX_CATCH_UP_S = 0.2
 """A clock that is later than this leaves frames out; timestamps then jump as after any gap."""
 
@@ -35,6 +43,9 @@ class FrameClock:
         self._period = clock_ms / 1000
         count = FRAME_MS // clock_ms
         self._active: list[dict[str, Session]] = [{} for _ in range(count)]
+        self._answers: list[list[tuple[Session, float]]] = [[] for _ in range(count)]
+        """Legs that are still to be sent what they hear, by phase, and the place in time of their tick."""
+        self._lag = ANSWER_MS // clock_ms % count
         self._crowd = [0] * count
         self._origin = 0.0
         self._ticks = 0
@@ -82,7 +93,8 @@ class FrameClock:
             return None
         count = len(self._active)
         for ahead in range(count):
-            if self._active[(self._ticks + ahead) % count]:
+            phase = (self._ticks + ahead) % count
+            if self._active[phase] or self._answers[phase]:
                 return self._origin + (self._ticks + ahead) * self._period
         return None
 
@@ -97,15 +109,46 @@ class FrameClock:
             phase = self._ticks % count
             group = self._active[phase]
             self._ticks += 1
+            if self._answers[phase]:
+                self._answer(phase, now, settle)
             if group:
+                later = self._answers[(phase + self._lag) % count] if self._lag else None
                 sessions = list(group.values())
                 for part in _by_room(sessions) if phase in self._marred else (sessions,):
                     try:
-                        for session in run_frames(part, at=at, listener=self.listener):
+                        for session in run_frames(part, at=at, listener=self.listener, later=later):
                             settle(session, now)
+                        if later:
+                            self._hasten(later)
                     except Exception as crash:
                         self._marred.add(phase)
                         self._on_crash(crash)
+
+    def _hasten(self, answers: Sequence[tuple[Session, float]]) -> None:
+        """Give legs an earlier phase whose ears wait longer than they need to."""
+        count = len(self._active)
+        for session, _ in answers:
+            steps = int((session.ear.spare_s - RESERVE_S) / self._period)
+            if session.room is None and 0 < steps < count and session.id in self._active[session.phase]:
+                del self._active[session.phase][session.id]
+                self._crowd[session.phase] -= 1
+                session.phase = (session.phase - steps) % count
+                self._crowd[session.phase] += 1
+                self._active[session.phase][session.id] = session
+
+    def _answer(self, phase: int, now: float, settle: Callable[[Session, float], None]) -> None:
+        """Send the legs of a phase what they hear, that were heard a little before."""
+        answers, self._answers[phase] = self._answers[phase], []
+        for session, at in answers:
+            if session.id not in self._active[session.phase]:
+                continue
+            try:
+                session.heard, packet = _plays(session, at)
+                _send(session, session.heard, packet, at)
+                if session.unsettled:
+                    settle(session, now)
+            except Exception as crash:
+                self._on_crash(crash)
 
     def _skip_to(self, now: float) -> None:
         """Leave out whole rounds, so that each leg keeps its phase on the grid."""
@@ -122,8 +165,17 @@ def _by_room(sessions: Sequence[Session]) -> list[list[Session]]:
     return list(parts.values())
 
 
-def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) -> list[Session]:
-    """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now."""
+def run_frames(
+    sessions: Sequence[Session],
+    *,
+    at: float,
+    listener: Listener,
+    later: list[tuple[Session, float]] | None = None,
+) -> list[Session]:
+    """Do one tick, due at `at`, for sessions of one phase; returns those that need another way now.
+
+    Those who are to hear a little `later`, if there is such a thing, are put there.
+    """
     rooms: dict[int, Room] = {}
     listened: list[Session] = []
     others: list[Session] = []
@@ -144,7 +196,11 @@ def run_frames(sessions: Sequence[Session], *, at: float, listener: Listener) ->
         mix(rooms.values())
     for session in sessions:
         if not session.plain:
-            _let_hear(session, at)
+            if later is not None and session.tapped and isinstance(session.player, StreamPlayer):
+                session.tell_tap(session.heard)  # what it was sent last
+                later.append((session, at))
+            else:
+                _let_hear(session, at)
         elif (source := session.speaker) is not None and (said := source.said) is not None:
             if isinstance(said, bytes) and source.law is not None and source.law != session.law:
                 said = _turn(said, source.law, session.law)
@@ -156,13 +212,23 @@ def _let_hear(session: Session, at: float) -> None:
     """Send what a leg hears now: others, a prompt, a key."""
     if len(session.sources) <= 1:
         session.heard = _overhear(session)
+    frame, packet = _plays(session, at)
+    if session.tapped:
+        session.tell_tap(frame)
+    _send(session, frame, packet, at)
+
+
+def _plays(session: Session, at: float) -> tuple[bytes | Pcm | None, bytes | None]:
+    """What a leg is to hear now, and the same as a packet if there is one that is ready."""
     frame, packet = session.heard, None
     if session.player is not None:  # it waits for keys, and does not begin in the middle
         frame, packet = _pull(session, at) if session.keyed else (None, None)
     if session.consent is not None:
         frame = session.consent.mix(frame, session.law, at=at)
-    if session.tapped:
-        session.tell_tap(frame)
+    return frame, packet
+
+
+def _send(session: Session, frame: bytes | Pcm | None, packet: bytes | None, at: float) -> None:
     if session.digits.busy and send_next(session, at):
         return  # a prompt goes on under the key, unheard
     if packet is not None:
