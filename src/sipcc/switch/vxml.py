@@ -65,5 +65,5 @@ class VoiceXml:
             why = f"{ended.event}: {ended.message}" if ended.event else ended.message
             host.decided(call, f"vxml {name}: {settings.fallback}", why)
             await host.handler_of(Destination.parse(settings.fallback))(call)
-        elif not call.ended:
+        elif ended.reason != "transfer" and not call.ended:  # who was sent elsewhere may still go through us
             await call.hangup()

@@ -35,14 +35,16 @@ async def record(machine: Machine, place: Place, element: Element, scope: Scope,
     coding = coding_of(element.get("type") or "audio/x-wav")
     dialog = element.parent
     assert dialog is not None  # an item stands in a form
-    active = [one for one in await active_grammars(machine, place, dialog) if one.by_keys]
+    active = await active_grammars(machine, place, dialog)
     if element.get("modal") != "false":
         active = [one for one in active if one.owner is element]
+    spoken = [one for one in active if not one.by_keys] if "voice" in modes_of(machine, place) else []
+    typed = [one for one in active if one.by_keys]
     prompts, timeout = machine.take_prompts()
     longest = element.get("maxtime")
     quiet = element.get("finalsilence")
     term = flag(element.get("dtmfterm") or "true", "dtmfterm")
-    keys = "".join(key for key in ANY_KEY if any(one.source.accepts(key) for one in active))
+    keys = "".join(key for key in ANY_KEY if any(one.source.accepts(key) for one in typed))
     step = Record(
         prompts=prompts,
         beep=flag(element.get("beep") or "false", "beep"),
@@ -53,16 +55,19 @@ async def record(machine: Machine, place: Place, element: Element, scope: Scope,
         speech=True,
         early=True,
         coding=coding,
+        listen=listen_for(machine, place, spoken) if spoken else None,
     )
     recorded = await machine.verb(machine.session.record(step))
     machine.heard_of()
     matched: list[Result] = []
-    if recorded.key and recorded.key in keys:
-        matched = judge(machine, place, Gathered(outcome="keys", keys=recorded.key), active)
-        if matched[0].grammar.owner is not element:
-            return matched[0]
+    if recorded.heard:
+        matched = judge(machine, place, Gathered(outcome="speech", heard=recorded.heard), spoken)
+    elif recorded.key and recorded.key in keys:
+        matched = judge(machine, place, Gathered(outcome="keys", keys=recorded.key), typed)
     elif recorded.key:
         _tell_key(machine, place, recorded.key)
+    if matched and matched[0].grammar.owner is not element:
+        return matched[0]
     if recorded.path:
         about = matched[0].shadow if matched else {}
         termchar = recorded.key if term and recorded.key else None
@@ -118,9 +123,10 @@ _REFUSALS: Final = {
     416: "error.unsupported.uri",
     482: "error.connection.noroute",
     483: "error.connection.noroute",
-    580: "error.connection.noresource",
+    502: "error.connection.noroute",
+    500: "error.connection.noresource",
 }
-"""Which event stands for a refusal by SIP that is no outcome of its own (VoiceXML 2.0 §2.3.7.3)."""
+"""Which event is a refusal by SIP (VoiceXML 2.0 §2.3.7.3); the rest are outcomes, or tell their number."""
 
 SCHEMES: Final = frozenset({"tel", "sip", "sips"})
 
@@ -202,7 +208,7 @@ def _ends(machine: Machine, place: Place, own: Sequence[Active]) -> dict[str, An
 
 def _outcome(outcome: Transferred, mode: Mode) -> str:
     """The value of the item; a call that came about only in part, or not at all, is an event."""
-    if outcome.outcome in _OUTCOMES:
+    if outcome.outcome in _OUTCOMES and outcome.status not in _REFUSALS:
         return _OUTCOMES[outcome.outcome]
     if outcome.seconds:
         return "network_disconnect"

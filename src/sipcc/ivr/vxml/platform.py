@@ -347,8 +347,8 @@ _TRANSFERS: Final = {
 _REFUSED: Final = {
     "noauthorization": "403",
     "baddestination": "404",
-    "noroute": "483",
-    "noresource": "580",
+    "noroute": "502",
+    "noresource": "500",
     "unsupported": "501",
 }
 OUTCOMES: Final = _CUT | _TRANSFERS.keys() | _REFUSED.keys()
