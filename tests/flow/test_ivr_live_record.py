@@ -282,6 +282,45 @@ async def test_who_says_nothing_is_told_from_who_is_not_understood(tmp_path: Pat
     assert (await asked(tmp_path, step, Scripted(), act)).outcome == "noinput"
 
 
+async def recorded_hearing(
+    folder: Path, ear: Scripted, act: Callable[[FakeCall], Awaitable[None]]
+) -> Recorded:
+    """Who is recorded and listened to, and does `act` then."""
+    told: list[Recorded] = []
+
+    async def work(session: LiveSession) -> None:
+        told.append(await session.record(Record(listen=BILL, max_time=9)))
+
+    async with centre_with(folder, work, services=Services(recogniser=ear)) as centre:
+        caller = await centre.carrier.call(LINE)
+        caller.media.be_silent()
+        await caller.hears(1000.0)
+        await act(caller)
+        await caller.ended(timeout=30)
+    [result] = told
+    return result
+
+
+async def test_words_end_a_message_and_other_words_do_not(tmp_path: Path) -> None:
+    async def act(caller: FakeCall) -> None:
+        caller.media.say(np.concatenate([tone(700, 3.0), audio.silence(30)]))
+
+    result = await recorded_hearing(tmp_path, Scripted("well", "bill"), act)
+    assert (result.ended_by, result.heard) == ("speech", (Heard("bill"),))
+    assert 1.0 < result.seconds < 3.0
+    assert [round(hz) for hz in audio.find_tones(read(result.path), count=1)] == [700]
+
+
+async def test_who_ends_a_message_by_a_key_is_listened_to_no_more(tmp_path: Path) -> None:
+    async def act(caller: FakeCall) -> None:
+        await asyncio.sleep(1)
+        await caller.press("#")
+
+    ear = Scripted("bill")
+    result = await recorded_hearing(tmp_path, ear, act)
+    assert (result.ended_by, result.heard, ear.cancelled) == ("key", (), 1)
+
+
 # -- what is sent -------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +23,8 @@ from sipcc.rtp.events import DigitBegan, DigitEnded
 if TYPE_CHECKING:
     from sipcc.call.call import Call
 
-MessageEnd = Literal["key", "silence", "max_time", "noinput", "hangup", "failed"]
-"""``noinput``: nothing was said; ``failed``: the disk refused it."""
+MessageEnd = Literal["key", "told", "silence", "max_time", "noinput", "hangup", "failed"]
+"""``told``: who asked for it wants an end; ``noinput``: nothing was said; ``failed``: the disk refused it."""
 
 FRAME_S = 0.02
 SILENCE = bytes(320)
@@ -78,13 +79,17 @@ class MessageClock:
         return "max_time" if self.frames * FRAME_S >= limits.max_time else None
 
 
-async def record_message(call: Call, path: str, limits: MessageLimits) -> Message:
+async def record_message(
+    call: Call, path: str, limits: MessageLimits, *, over: Callable[[], bool] = lambda: False
+) -> Message:
     """Record the caller of `call` to `path` from now on; hanging up is an end like any other.
+
+    It ends as well once `over` is true, which is asked with every 20 ms of sound.
 
     The key that ends it is not heard in the file, however it comes. What was typed before is forgotten. Of
     a message without sound no file is left; with `speech`, of one without speech neither.
     """
-    taking = _Taking(call, path, limits)
+    taking = _Taking(call, path, limits, over)
     call.digits.flush()
     call.listen_keys(taking.on_key)
     try:
@@ -108,8 +113,9 @@ def save_sound(path: str, samples: bytes) -> None:
 
 
 class _Taking:
-    def __init__(self, call: Call, path: str, limits: MessageLimits) -> None:
+    def __init__(self, call: Call, path: str, limits: MessageLimits, over: Callable[[], bool]) -> None:
         self._call = call
+        self._over = over
         self._path = Path(path)
         self._limits = limits
         self._clock = MessageClock(limits)
@@ -152,6 +158,8 @@ class _Taking:
             async for frame in tap:
                 if self._key:
                     return "key"
+                if self._over():
+                    return "told"
                 said = frame.said or SILENCE
                 self._waiting.append(said)
                 ended_by = self._clock.push(detector.push(said))

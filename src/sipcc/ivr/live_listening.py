@@ -13,7 +13,6 @@ import msgspec
 
 from sipcc.call.message import save_sound
 from sipcc.errors import SipccError
-from sipcc.ivr.live_recording import MESSAGES
 from sipcc.ivr.services import Understood
 from sipcc.ivr.steps import Listen
 from sipcc.log import get_logger
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from sipcc.ivr.live_prompts import Score
 
 _log = get_logger("sipcc.ivr.live")
+
+MESSAGES = "messages"
+"""The folder, within that of the recordings, of what callers have said, where nobody gave a path."""
 
 SILENCE = bytes(320)
 """20 ms in which nothing was said."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +12,15 @@ from sipcc.call.asking import Question, ask_for
 from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.call.message import MessageLimits, record_message
 from sipcc.errors import CallEnded
+from sipcc.ivr.live_listening import MESSAGES as MESSAGES
+from sipcc.ivr.live_listening import listener
+from sipcc.ivr.live_prompts import Score
+from sipcc.ivr.services import Understood
 from sipcc.ivr.steps import Coding, Record, Recorded
 from sipcc.rtp.toneplan import BEEP
 
 if TYPE_CHECKING:
     from sipcc.ivr.live import LiveSession
-
-MESSAGES = "messages"
-"""The folder, within that of the recordings, of messages that were given no path."""
 
 _ANY_KEY = LengthMatcher(1, allowed="0123456789*#ABCD")
 
@@ -42,15 +45,38 @@ async def record(session: LiveSession, step: Record) -> Recorded:
         terminators=step.terminators,
         speech=step.speech,
     )
-    message = await record_message(call, path, limits)
+    told: list[Understood] = []
+    with _ear(session, step, told):
+        message = await record_message(call, path, limits, over=lambda: bool(told))
     path, size = await asyncio.get_running_loop().run_in_executor(None, _finish, path, step.coding)
     return Recorded(
-        ended_by=message.ended_by,
+        ended_by="speech" if message.ended_by == "told" else message.ended_by,
         path=path if size else "",
         seconds=message.seconds,
         size_bytes=size,
         key=message.key,
+        heard=told[0].heard if message.ended_by == "told" else (),
     )
+
+
+@contextmanager
+def _ear(session: LiveSession, step: Record, told: list[Understood]) -> Iterator[None]:
+    """Listen meanwhile to words that end the recording, which are put into `told`."""
+    ear = None
+    if step.listen is not None:
+        ear = listener(session, step.listen, Score(hotword=True), secret=False)
+    if ear is None:
+        yield
+        return
+
+    async def hear() -> None:
+        told.append(await ear(lambda: None))
+
+    hearing = asyncio.create_task(hear())
+    try:
+        yield
+    finally:
+        hearing.cancel()
 
 
 async def _announce(session: LiveSession, step: Record) -> str:

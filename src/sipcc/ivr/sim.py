@@ -43,6 +43,7 @@ from sipcc.ivr.steps import (
     Enqueue,
     Gather,
     Gathered,
+    Heard,
     Left,
     Played,
     Prompt,
@@ -314,13 +315,18 @@ class SimSession(SimCall):
     def _record(self, step: Record) -> Recorded:
         began = spoke_until = self._now
         spoke = False
+        told: Heard | None = None
+        told_at = inf
         while True:
             quiet = step.final_silence if spoke else step.timeout
             silent_at = inf if quiet is None else max(spoke_until, began) + quiet
-            at = min(silent_at, began + step.max_time)
+            at = min(silent_at, began + step.max_time, told_at)
             deed_at = self._sim.next_at(self._now)
             if at <= deed_at:
                 self._now = at
+                if told is not None and at == told_at:
+                    ended = self._recorded(step, "speech", began, spoke=True)
+                    return msgspec.structs.replace(ended, heard=(told,))
                 if at < silent_at:
                     return self._recorded(step, "max_time", began, spoke=spoke)
                 return self._recorded(step, "silence" if spoke else "noinput", began, spoke=spoke)
@@ -332,6 +338,9 @@ class SimSession(SimCall):
                 return self._recorded(step, "key", began, deed.key, spoke=spoke)
             if deed.what == "voice":
                 spoke, spoke_until = True, deed_at + deed.seconds
+                heard = None if deed.say is None else Heard(deed.say.text, deed.say.confidence)
+                if heard is not None and step.listen is not None and step.listen.takes(heard):
+                    told, told_at = heard, spoke_until + step.listen.complete_timeout
 
     def _recorded(self, step: Record, ended_by: Any, began: float, key: str = "", *, spoke: bool) -> Recorded:
         if ended_by == "noinput" or (step.speech and not spoke):

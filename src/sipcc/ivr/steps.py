@@ -141,6 +141,10 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     """Whether what is said is wanted as a file, if the recogniser can keep one."""
 
+    def takes(self, heard: Heard) -> bool:
+        """Whether this is sure enough, and one of the answers."""
+        return heard.confidence >= self.confidence and (self.accepts is None or self.accepts(heard.text))
+
 
 class Gather(msgspec.Struct, frozen=True, kw_only=True):
     """Play prompts, and wait for keys, speech or both. Whichever is complete first is the answer."""
@@ -216,17 +220,21 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     early: bool = False
     """Whether a terminator in the prompts ends it, with nothing recorded; else keys only cut them."""
     coding: Coding = "wav"
+    listen: Listen | None = None
+    """What the caller may say to end it; None listens to no words."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What was recorded; also what a caller left who hung up in it."""
 
-    ended_by: Literal["key", "silence", "max_time", "noinput", "hangup", "failed"]
+    ended_by: Literal["key", "speech", "silence", "max_time", "noinput", "hangup", "failed"]
     path: str = ""
     """Empty when there is nothing to hear."""
     seconds: float = 0.0
     size_bytes: int = 0
     key: str = ""
+    heard: tuple[Heard, ...] = ()
+    """The words that ended it, the best first."""
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
