@@ -1,7 +1,7 @@
 """The grammars that every VoiceXML platform has: VoiceXML 2.0, appendix P.
 
-``builtin:dtmf/digits?length=4`` and its like for keys, ``builtin:grammar/boolean`` for speech. For speech
-there are `boolean`, `digits`, `number` and `phone`, each digit said on its own, in Chinese and in English.
+``builtin:dtmf/digits?length=4`` and its like for keys, ``builtin:grammar/boolean`` for speech, in Chinese and
+in English.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from sipcc.call.digits import KEYS
+from sipcc.ivr.grammar import spoken
 from sipcc.ivr.grammar.model import GrammarError
+from sipcc.ivr.grammar.sayings import RULES
 from sipcc.ivr.js import Json
 
 SCHEME = "builtin:"
@@ -64,12 +66,7 @@ def _missing(mode: str, kind: str, language: str) -> str:
     if mode == "dtmf":
         return f"there is no such grammar; for keys there are {', '.join(sorted(_KEYS))}"
     there = f"for speech there are {', '.join(sorted(_SPEECH))}, in {' and '.join(sorted(_WORDS))}"
-    told = (
-        f"; of {kind} only fields of VoiceXML understand what is said"
-        if kind in _KEYS.keys() - _SPEECH.keys()
-        else ""
-    )
-    return f"there is no such grammar{f' in {language}' if language else ''}; {there}{told}"
+    return f"there is no such grammar{f' in {language}' if language else ''}; {there}"
 
 
 def _same(text: str) -> Json:
@@ -183,9 +180,34 @@ def _digits_said(parameters: Mapping[str, str], tongue: str) -> tuple[str, Calla
     return f"{_word(tongue)}<{_length(parameters)}>", _reader(tongue)
 
 
+def _value_said(kind: str) -> Callable[[Mapping[str, str], str], tuple[str, Callable[[str], Json]]]:
+    """What is said as people say it; its value is what VoiceXML writes for the type."""
+
+    def said(parameters: Mapping[str, str], tongue: str) -> tuple[str, Callable[[str], Json]]:
+        body, rules = RULES[tongue][kind]
+        return f"{body};{rules.strip().removesuffix(';')}", lambda text: spoken.meaning(kind, _written(text))
+
+    return said
+
+
+def _written(text: str) -> str:
+    """Words as they are written: Chinese without spaces."""
+    return text if text.isascii() else text.replace(" ", "")
+
+
 def _number_said(parameters: Mapping[str, str], tongue: str) -> tuple[str, Callable[[str], Json]]:
+    """As a number, or digit by digit."""
     word = _word(tongue)
-    return f"{word}<1-{_MOST}> [({_POINT[tongue]}) {word}<1-{_MOST}>]", _reader(tongue)
+    body, whole = _value_said("number")(parameters, tongue)
+    digits = _reader(tongue)
+
+    def convert(text: str) -> Json:
+        try:
+            return digits(text)
+        except KeyError:
+            return whole(text)
+
+    return f"{word}<1-{_MOST}> [({_POINT[tongue]}) {word}<1-{_MOST}>] | {body}", convert
 
 
 def _phone_said(parameters: Mapping[str, str], tongue: str) -> tuple[str, Callable[[str], Json]]:
@@ -200,7 +222,10 @@ def _boolean_said(parameters: Mapping[str, str], tongue: str) -> tuple[str, Call
 
 _SPEECH: Mapping[str, Callable[[Mapping[str, str], str], tuple[str, Callable[[str], Json]]]] = {
     "boolean": _boolean_said,
+    "currency": _value_said("currency"),
+    "date": _value_said("date"),
     "digits": _digits_said,
     "number": _number_said,
     "phone": _phone_said,
+    "time": _value_said("time"),
 }

@@ -227,11 +227,13 @@ async def load_grammar(
         GrammarError: it is no grammar, or something that it refers to is none or cannot be fetched.
         FetchError: it cannot be fetched.
     """
-    if source is None and url.startswith(SCHEME):
-        text, convert = builtin(url, language)
-        return Grammar(parse_abnf(text, url=url), convert=convert)
     request = headers or (lambda where: FetchRequest(url=where))
     loader = _Loader(fetcher, request, language)
+    if source is None and url.startswith(SCHEME):
+        text, convert = builtin(url, language)
+        document = parse_abnf(text, url=url)
+        await loader.link(document)
+        return Grammar(document, convert=convert)
     name = ""
     if source is None:
         url, _, name = url.partition("#")

@@ -14,14 +14,13 @@ import msgspec
 
 from sipcc.call.digits import Answer, Matcher, OptionsMatcher
 from sipcc.ivr.fetch import FetchError, FetchRequest
-from sipcc.ivr.grammar import Grammar, GrammarError, Match, load_grammar
+from sipcc.ivr.grammar import Grammar, GrammarError, Match, load_grammar, spoken
 from sipcc.ivr.grammar.builtin import SCHEME, builtin
 from sipcc.ivr.grammar.load import references
 from sipcc.ivr.grammar.meaning import meaning
 from sipcc.ivr.grammar.model import Mode
 from sipcc.ivr.grammar.words import spoken_words
 from sipcc.ivr.js import Engine, Json, ScriptError
-from sipcc.ivr.vxml import spoken
 from sipcc.ivr.vxml.documents import KEPT, Document, bad_fetch
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.languages import check_language

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import calendar
+import os
+import random
 
 import pytest
 from tests.unit.ivr.grammar.forms import load, xml
 
 from sipcc.call.digits import Answer
 from sipcc.ivr.grammar import GrammarError
+from sipcc.ivr.grammar.model import Choice, Expansion, Reference, Repeat, Sequence, Token
+
+SENTENCES = int(os.environ.get("SIPCC_SENTENCES", "100"))
+"""How many are made for each type and language; a long run has 20,000."""
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,39 @@ def test_the_last_key_of_a_known_length_is_final() -> None:
         ("digits", "zh", "十", None),
         ("number", "en", "three point one four", "3.14"),
         ("number", "zh", "三点一四", "3.14"),
+        ("number", "en", "one hundred and five", "105"),
+        ("number", "en", "minus two thousand twenty point five", "-2020.5"),
+        ("number", "en", "hundred", None),
+        ("number", "en", "twenty ten", None),
+        ("number", "zh", "一百零五", "105"),
+        ("number", "zh", "负两万三千点五", "-23000.5"),
+        ("number", "zh", "百万", None),
+        ("currency", "en", "ten dollars and fifty cents", "USD10.50"),
+        ("currency", "en", "five pounds twenty", "GBP5.20"),
+        ("currency", "en", "sixty cents", "USD0.60"),
+        ("currency", "en", "fifty", None),
+        ("currency", "zh-CN", "一百二十块五", "CNY120.50"),
+        ("currency", "zh-CN", "三元五角二分", "CNY3.52"),
+        ("currency", "zh-CN", "三十美元", "USD30.00"),
+        ("currency", "zh-CN", "五十", None),
+        ("date", "en-US", "March second, twenty twenty six", "20260302"),
+        ("date", "en-GB", "the third of april", "????0403"),
+        ("date", "en", "july fourth nineteen oh five", "19050704"),
+        ("date", "en", "the fortieth of may", None),
+        ("date", "zh-CN", "二零二六年三月二日", "20260302"),
+        ("date", "zh-CN", "十二月三十一号", "????1231"),
+        ("date", "zh-CN", "十三月一日", None),
+        ("time", "en", "half past five", "0530?"),
+        ("time", "en", "quarter to one p.m.", "1245p"),
+        ("time", "en", "eight thirty in the morning", "0830a"),
+        ("time", "en", "nineteen hundred hours", "1900h"),
+        ("time", "en", "twenty fifteen", "2015h"),
+        ("time", "en", "noon", "1200p"),
+        ("time", "en", "twenty five", None),
+        ("time", "zh-CN", "下午三点半", "0330p"),
+        ("time", "zh-CN", "八点零五分", "0805?"),
+        ("time", "zh-CN", "十五点一刻", "1515h"),
+        ("time", "zh-CN", "下午十五点", None),
         ("phone", "zh", "一三八转六", "138x6"),
         ("phone", "en", "one two extension three", "12x3"),
     ],
@@ -114,7 +153,7 @@ def test_speech(kind: str, language: str, said: str, value: object) -> None:
         "builtin:dtmf/colour",
         "builtin:speech/digits",
         "builtin:",
-        "builtin:grammar/date",
+        "builtin:grammar/colour",
         "builtin:dtmf/digits?length=x",
         "builtin:dtmf/digits?length=4;minlength=2",
         "builtin:dtmf/digits?minlength=5;maxlength=2",
@@ -129,12 +168,9 @@ def test_there_is_no_such_grammar(uri: str) -> None:
 
 
 def test_what_is_missing_says_what_there_is() -> None:
-    with pytest.raises(
-        GrammarError, match="in zh-CN; for speech there are boolean, digits, number, phone, in en"
-    ):
-        load(None, url="builtin:grammar/date", language="zh-CN")
-    with pytest.raises(GrammarError, match="of date only fields of VoiceXML understand what is said"):
-        load(None, url="builtin:grammar/date", language="zh-CN")
+    speech = "for speech there are boolean, currency, date, digits, number, phone, time, in en and zh"
+    with pytest.raises(GrammarError, match=f"in zh-CN; {speech}"):
+        load(None, url="builtin:grammar/colour", language="zh-CN")
     with pytest.raises(GrammarError, match="for keys there are boolean, currency, date"):
         load(None, url="builtin:dtmf/colour")
 
@@ -153,3 +189,38 @@ def test_a_grammar_may_refer_to_one() -> None:
 def test_a_language_without_words() -> None:
     with pytest.raises(GrammarError, match="in fr"):
         load(None, url="builtin:grammar/digits", language="fr")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("kind", ["boolean", "currency", "date", "digits", "number", "phone", "time"])
+def test_all_that_can_be_said_has_a_value(kind: str, language: str) -> None:
+    """Sentences that are made by the grammar at random."""
+    grammar = load(None, url=f"builtin:grammar/{kind}", language=language)
+    chance = random.Random(f"{kind} {language}")
+    for _ in range(SENTENCES):
+        said = " ".join(sentence(grammar.document.rules["r"].body, chance))
+        match = grammar.match(said)
+        assert match is not None, said
+        assert match.meaning() is not None, said
+
+
+def sentence(one: Expansion, chance: random.Random) -> list[str]:
+    """Words that `one` matches."""
+    if isinstance(one, Token):
+        return [one.text]
+    if isinstance(one, Reference):
+        assert one.rule is not None
+        return sentence(one.rule.body, chance)
+    if isinstance(one, Sequence):
+        return [word for item in one.items for word in sentence(item, chance)]
+    if isinstance(one, Choice):
+        return sentence(chance.choice(one.items), chance)
+    assert isinstance(one, Repeat)
+    rounds = chance.randint(one.low, min(one.low + 3, one.high or one.low))
+    return [word for _ in range(rounds) for word in sentence(one.item, chance)]
+
+
+def test_a_grammar_may_refer_to_what_is_said() -> None:
+    grammar = load(xml('on<ruleref uri="builtin:grammar/date"/>at<ruleref uri="builtin:grammar/time"/>'))
+    assert grammar.accepts("on march second at half past five")
+    assert grammar.rejects("on march at five hundred")

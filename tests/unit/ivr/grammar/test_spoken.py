@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.ivr.vxml.documents import run
 
-from sipcc.ivr.vxml.spoken import meaning
+from sipcc.ivr.grammar.spoken import meaning
 
 
 @pytest.mark.parametrize(

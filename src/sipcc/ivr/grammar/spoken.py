@@ -1,6 +1,6 @@
 """Built-in types in free speech: numbers, amounts, dates and times as people say them (VoiceXML 2.0 App. P).
 
-Grammars of digits said one by one are in `sipcc.ivr.grammar.builtin`; here is what no short grammar takes:
+Grammars of what is said are in `sipcc.ivr.grammar.sayings`; here are the values, and more ways to say them:
 ``one hundred and five``, ``三月二日``, ``half past five``, and what recognisers write in figures.
 """
 
@@ -290,7 +290,7 @@ def _english_time(words: list[str], half: str) -> str | None:
         hour = whole(words[:at])
         rest = words[at:]
         minutes = _minutes(rest)
-        if hour is not None and minutes is not None:
+        if hour is not None and hour <= 24 and minutes is not None:  # not 1900, of "nineteen hundred"
             return _written_time(hour, minutes, half)
     return None
 
