@@ -87,15 +87,18 @@ class Application:
             name: What it is called.
             head: What the table of a flow says besides its nodes: `fallback`, `retry`, `timeout` and so on;
                 see `sipcc.ivr.flows.model.FlowHead`.
+
+        Raises:
+            ConfigError: something in `head` is wrong.
         """
-        from sipcc.ivr.flows.model import FlowHead
-        from sipcc.ivr.flows.program import program
+        from sipcc.ivr.flows.program import head_of, program
 
         if self._started:
             raise LocalProtocolError("flows are added before the switch starts")
+        said = head_of(name, head)
 
         def decorate(function: ProgramFunction) -> ProgramFunction:
-            self.programs[name] = program(name, function, FlowHead(**head))
+            self.programs[name] = program(name, function, said)
             self._apps[name] = lambda call: self.handler_of(Destination("flow", name))(call)
             return function
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -36,6 +36,8 @@ NODES: Mapping[str, type[Node]] = {
     )
 }  # fmt: skip
 """The types of nodes by their names in files."""
+
+T = TypeVar("T")
 
 Prepare: TypeAlias = Callable[[Any, Report], Any]
 """Changes the data of a file before they are converted, and tells what is wrong with them."""
@@ -108,7 +110,7 @@ def parse_flow(
     return convert_flow(data, name, (), report, Written(file, lines)), report
 
 
-def sound(flow: Flow | None, report: Report) -> Flow:
+def sound(flow: T | None, report: Report) -> T:
     """`flow`, or a ConfigError about the first mistake in `report`."""
     errors = [finding for finding in report.sorted() if finding.severity == "error"]
     if errors or flow is None:
@@ -127,11 +129,8 @@ def convert_flow(
         return None
     rest = {key: value for key, value in data.items() if key != "nodes"}
     if "retry" in rest:
-        rest["retry"] = _plain_retry(rest["retry"], (*path, "retry"), report)
-    head = convert_table(FlowHead, rest, path, report)
-    if head is not None and head.fallback:
-        for at, message, hint in target_problems(head.fallback, (*path, "fallback")):
-            report.error(at, message, hint)
+        rest["retry"] = plain_retry(rest["retry"], (*path, "retry"), report)
+    head = convert_head(rest, path, report)
     tables = data.get("nodes", {})
     found = _nodes(tables, (*path, "nodes"), report)
     if head is None or report.has_error_below(path):
@@ -150,6 +149,15 @@ def convert_flow(
         digest=digest,
         written=written,
     )
+
+
+def convert_head(data: Mapping[str, Any], path: Path, report: Report) -> FlowHead | None:
+    """What a flow's table says besides its nodes, with plain prompts; None after mistakes."""
+    head = convert_table(FlowHead, dict(data), path, report)
+    if head is not None and head.fallback:
+        for at, message, hint in target_problems(head.fallback, (*path, "fallback")):
+            report.error(at, message, hint)
+    return head
 
 
 def _nodes(tables: Any, path: Path, report: Report) -> dict[str, Node]:
@@ -191,7 +199,7 @@ def _node(name: str, table: Any, path: Path, report: Report) -> Node | None:
                 report.error(at, "nothing is heard here", "write what is heard, or take the key out")
             data[field.encode_name] = plain(data[field.encode_name], at, report)
     if "retry" in data:
-        data["retry"] = _plain_retry(data["retry"], (*path, "retry"), report)
+        data["retry"] = plain_retry(data["retry"], (*path, "retry"), report)
     node = convert_table(kind, data, path, report)
     if node is not None:
         for at, message, hint in problems(node):
@@ -199,7 +207,8 @@ def _node(name: str, table: Any, path: Path, report: Report) -> Node | None:
     return node
 
 
-def _plain_retry(written: Any, path: Path, report: Report) -> Any:
+def plain_retry(written: Any, path: Path, report: Report) -> Any:
+    """The table of a retry with plain prompts; what is wrong with it goes to `report`."""
     if not isinstance(written, dict):
         return written
     made = dict(written)

@@ -23,6 +23,8 @@ import msgspec
 
 from sipcc.call.destination import Destination
 from sipcc.ivr.flows import connecting, nodes
+from sipcc.ivr.flows.forms import problems, retry_problems
+from sipcc.ivr.flows.load import convert_head, plain_retry, sound
 from sipcc.ivr.flows.model import FlowHead, Node, Phrase, Retry, Said
 from sipcc.ivr.flows.phrases import plain
 from sipcc.ivr.flows.run import Came, Ending, FlowFault, Leaving, Playable, Run
@@ -175,6 +177,35 @@ class FlowCall:
         self._run.values.forget("answer")
         return str(self._run.result) if came != "retry" else None
 
+    async def survey(
+        self,
+        *what: Heard,
+        store: str,
+        scale: str = "1-5",
+        retry: Retry | None = None,
+        timeout: float | None = None,
+        bargein: BargeIn = "any",
+        label: str = "",
+    ) -> int | None:
+        """Ask for a number that is kept with the call, its agent and queue; None when there is none.
+
+        Args:
+            what: What the caller hears.
+            store: What the answer is called in records.
+            scale: The lowest and the highest answer, one digit each.
+            retry: How often it is asked again; the flow's when not given.
+            timeout: Seconds from the end of the prompt to the first key.
+            bargein: What cuts the prompt.
+            label: The name of the node.
+        """
+        node = nodes.Survey(
+            prompt=heard(what), store=store, scale=scale, retry=retry, timeout=timeout, bargein=bargein
+        )
+        self._run.values.forget(store)  # whom a survey of the switch has asked is asked no more
+        await self._visit(label, node)
+        answer = self._run.values.get(store)
+        return answer if isinstance(answer, int) else None
+
     async def record(
         self,
         *what: Heard,
@@ -323,10 +354,43 @@ class FlowCall:
 
     async def _visit(self, label: str, node: Node) -> str:
         self._count += 1
+        _check(node)
         came: Came = await self._run.visit(label or f"{node.kind}_{self._count}", node)
         if isinstance(came, Ending):
             raise Leaving(came)
         return came
+
+
+def head_of(name: str, head: Mapping[str, Any]) -> FlowHead:
+    """What the table of a flow says besides its nodes, as a program says it.
+
+    Raises:
+        ConfigError: something in it is wrong, as it would be in a file.
+    """
+    report = Report(f"flow {name!r}")
+    data, retry = dict(head), head.get("retry")
+    if isinstance(retry, Retry):
+        for path, message, hint in retry_problems(retry):
+            report.error(("retry", *path), message, hint)
+    elif retry is not None:
+        data["retry"] = plain_retry(retry, ("retry",), report)
+    return sound(convert_head(msgspec.to_builtins(data), (), report), report)
+
+
+def _check(node: Node) -> None:
+    """See that the fields of a node are such as a file may have.
+
+    Raises:
+        FlowFault: one is not.
+    """
+    if not isinstance(node, nodes.Question | connecting.Record | connecting.Dial | connecting.Transfer):
+        return
+    try:
+        msgspec.convert(msgspec.to_builtins(node), type(node))
+    except msgspec.ValidationError as error:
+        raise FlowFault(f"{node.kind}: {error}") from None
+    for path, message, hint in problems(node):
+        raise FlowFault(": ".join((node.kind, *map(str, path), message)) + (f"; {hint}" if hint else ""))
 
 
 def program(name: str, function: ProgramFunction, head: FlowHead | None = None) -> Playable:

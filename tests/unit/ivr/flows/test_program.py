@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 import pytest
 
-from sipcc.errors import CallEnded
+from sipcc.errors import CallEnded, ConfigError
 from sipcc.events import Event
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.load import parse_flow, sound
 from sipcc.ivr.flows.model import FlowHead, Retry
-from sipcc.ivr.flows.program import FlowCall, ProgramFunction, program
+from sipcc.ivr.flows.program import FlowCall, ProgramFunction, head_of, program
 from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Sent, playable, run_flow
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
-from sipcc.ivr.steps import Text, Value
+from sipcc.ivr.steps import Named, Text, Value
 
 
 class Stage:
@@ -110,6 +110,62 @@ def test_programs_call_flows_and_meet_others():
     assert seen == ["fine", {"state": "unknown"}, "https://example.com/x", "key", "busy", "busy", "lost"]
     assert session.language == "zh-CN"
     assert stage.ending.how == "hungup"
+
+
+def test_a_survey():
+    found: list[int | None] = []
+
+    async def flow(call: FlowCall) -> None:
+        call.variables["csat"] = 9
+        found.append(await call.survey("How was it?", store="csat", scale="1-3", retry=Retry(noinput=0)))
+
+    stage = Stage(flow)
+    session = stage.run("keys 2")
+    assert (found, session.tags, stage.way) == ([2], {"csat": "2"}, ["survey_1"])
+    Stage(flow).run("silence")
+    assert found == [2, None]
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"timeout": -3}, "timeout"),
+        ({"interdigit": "x"}, "interdigit"),
+        ({"retry": Retry(noinput=-1)}, "negative"),
+        ({"retry": {"noinput": 1, "noinput_prompts": []}}, "unknown key 'noinput_prompts'"),
+        ({"fallback": "dial:"}, "fallback"),
+        ({"timout": 3}, "unknown key 'timout'"),
+    ],
+)
+def test_a_wrong_head_is_refused(head, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        head_of("orders", head)
+    assert "orders" in str(refused.value)
+
+
+def test_a_right_head_is_taken():
+    retry = Retry(noinput=1, noinput_prompt=((Named("again"),),), then="queue:help")
+    assert head_of("orders", {"timeout": 3, "retry": retry, "languages": ["en"]}) == FlowHead(
+        timeout=3.0, retry=retry, languages=("en",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "cause"),
+    [
+        (lambda call: call.ask("a", digits=4, timeout=-3), "timeout"),
+        (lambda call: call.ask("a"), "nothing says what the answer is"),
+        (lambda call: call.menu("a", options=("x",)), "cannot be typed"),
+        (lambda call: call.survey("a", store="s", scale="5-1"), "no scale"),
+        (lambda call: call.record("a", max_time=0), "max_time"),
+        (lambda call: call.dial("1001", timeout=-1), "timeout"),
+    ],
+)
+def test_a_verb_with_wrong_fields_leads_to_the_fallback(verb, cause):
+    stage = Stage(verb, fallback="queue:help")
+    stage.run()
+    [fallen] = [event for event in stage.told if isinstance(event, FlowFellBack)]
+    assert cause in fallen.reason
 
 
 def test_back_is_a_return():
