@@ -29,7 +29,7 @@ from sipcc.records.report import (
     row_of,
     totals,
 )
-from sipcc.records.surveys import SurveyBy, survey_row, survey_rows
+from sipcc.records.surveys import SurveyBy, SurveyRow, survey_row, survey_rows
 
 
 @click.command()
@@ -46,7 +46,10 @@ from sipcc.records.surveys import SurveyBy, survey_row, survey_rows
 @click.option("--fcr", type=float, metavar="HOURS", help="First-contact resolution in this window, as JSON.")
 @click.option("--funnel", "walked", is_flag=True, help="What callers did in each menu, as JSON.")
 @click.option(
-    "--surveys", "asked", type=click.Choice(get_args(SurveyBy)), help="How content callers are, as JSON."
+    "--surveys",
+    "asked",
+    type=click.Choice(get_args(SurveyBy)),
+    help="How content callers are, as JSON, or as CSV with --csv.",
 )
 @click.option(
     "--answered-within",
@@ -91,7 +94,11 @@ def report(
         return
     if asked is not None:
         askings = with_log(database, lambda log: surveys(log, **span))
-        for line in (*survey_rows(askings, asked), survey_row("", askings)):
+        lines = (*survey_rows(askings, asked), survey_row("", askings))
+        if kind == "csv":
+            sys.stdout.writelines(report_csv(lines, SurveyRow))
+            return
+        for line in lines:
             click.echo(msgspec.json.encode(line))
         return
     levels = _levels(ctx) if threshold is None else {}

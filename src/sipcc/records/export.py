@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Struct
 
 from sipcc.records.cdr import Cdr
 from sipcc.records.report import ReportRow
+from sipcc.records.surveys import SurveyRow
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -65,6 +67,8 @@ _COLUMNS: dict[str, Callable[[Cdr], object]] = {
     "lost": lambda record: record.stats.lost if record.stats else None,
     "rtt_ms": lambda record: record.stats.rtt_ms if record.stats else None,
     "sip_call_id": lambda record: record.sip_call_id,
+    "scores": lambda record: _table(record.scores),
+    "tags": lambda record: _table(record.tags),
 }
 
 
@@ -84,17 +88,24 @@ def json_line(record: Cdr) -> str:
     return msgspec.json.encode(msgspec.to_builtins(record) | derived).decode() + "\n"
 
 
-def report_csv(rows: Iterable[ReportRow]) -> Iterator[str]:
+def report_csv(rows: Iterable[ReportRow | SurveyRow], kind: type[Struct] = ReportRow) -> Iterator[str]:
     """A report line by line, headings first: every field is a column, and the maps among them are JSON."""
-    yield _line(list(ReportRow.__struct_fields__))
+    yield _line(list(kind.__struct_fields__))
     for row in rows:
-        cells = msgspec.to_builtins(row) | {"start": iso_time(row.start)}
+        cells = msgspec.to_builtins(row)
+        if isinstance(row, ReportRow):
+            cells["start"] = iso_time(row.start)
         yield _line(
             [
                 msgspec.json.encode(cell).decode() if isinstance(cell, dict) else safe_cell(cell)
                 for cell in cells.values()
             ]
         )
+
+
+def _table(values: Mapping[str, object]) -> str:
+    """Names and values as JSON; nothing for none."""
+    return msgspec.json.encode(values).decode() if values else ""
 
 
 def _line(cells: list[str]) -> str:

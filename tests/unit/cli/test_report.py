@@ -150,3 +150,10 @@ def test_how_content_callers_are(tmp_path: Path) -> None:
         ("bob", 1, 0, None),
         ("", 2, 1, 1.0),
     ]
+    rows = list(csv.DictReader(report(config, "--surveys", "agent", "--csv").splitlines()))
+    assert [(row["name"], row["offered"], row["csat"]) for row in rows] == [
+        ("alice", "1", "1.0"),
+        ("bob", "1", ""),
+        ("", "2", "1.0"),
+    ]
+    assert json.loads(rows[-1]["scores"]) == lines[-1]["scores"]

@@ -59,6 +59,10 @@ def test_csv() -> None:
     blocked = msgspec.structs.replace(CDR, consent=CdrConsent(outcome="blocked", why="cut off"))
     (row,) = csv.DictReader([csv_header(), csv_line(blocked)])
     assert row["consent"] == "blocked"
+    assert (row["scores"], row["tags"]) == ("", "")
+    told = msgspec.structs.replace(CDR, scores={"csat": 4}, tags={"level": "3", "who": "=1+1"})
+    (row,) = csv.DictReader([csv_header(), csv_line(told)])
+    assert (row["scores"], row["tags"]) == ('{"csat":4}', '{"level":"3","who":"=1+1"}')
 
 
 def test_json() -> None:
