@@ -1,6 +1,7 @@
-"""The document object model that <data> gives to scripts: the part of DOM Level 2 Core that only reads.
+"""The document object model that <data> gives to scripts: DOM Level 2 Core, of which what reads works.
 
-VoiceXML 2.1 Appendix D lists the interfaces. A tree comes as nested lists: the name with its namespace
+VoiceXML 2.1 Appendix D lists the interfaces. What would change something throws a ``DOMException`` of code 7,
+what would make something new one of code 9. A tree comes as nested lists: the name with its namespace
 (``{uri}prefix:local``), the attributes, the children; a text is a string, and a comment, a section or an
 instruction is a list with a name that no element can have.
 """
@@ -11,8 +12,14 @@ from typing import Final
 
 DOM: Final = r"""
 (function (tree) {
-  const types = {ELEMENT: 1, ATTRIBUTE: 2, TEXT: 3, CDATA_SECTION: 4, PROCESSING_INSTRUCTION: 7, COMMENT: 8,
-    DOCUMENT: 9};
+  const types = {ELEMENT: 1, ATTRIBUTE: 2, TEXT: 3, CDATA_SECTION: 4, ENTITY_REFERENCE: 5, ENTITY: 6,
+    PROCESSING_INSTRUCTION: 7, COMMENT: 8, DOCUMENT: 9, DOCUMENT_TYPE: 10, DOCUMENT_FRAGMENT: 11,
+    NOTATION: 12};
+  function refuse(prototype, error, names) {
+    names.split(" ").forEach(function (name) {
+      prototype[name] = function () { throw new DOMException(name + ": data can only be read", error); };
+    });
+  }
   function List(nodes) {
     const list = this;
     nodes.forEach(function (node, at) { list[at] = node; });
@@ -32,13 +39,20 @@ DOM: Final = r"""
     }
     return null;
   };
+  refuse(Named.prototype, "NoModificationAllowedError",
+    "setNamedItem removeNamedItem setNamedItemNS removeNamedItemNS");
   const known = globalThis.Node;  // of the data before
   const Node = typeof known === "function" && known.prototype.hasChildNodes ? known : function Node() {};
   Node.prototype.hasChildNodes = function () { return this.childNodes.length > 0; };
   Node.prototype.hasAttributes = function () { return !!this.attributes && this.attributes.length > 0; };
-  Node.prototype.isSupported = function (what, version) {
-    return String(what).toLowerCase() === "core" && (!version || version === "2.0" || version === "1.0");
-  };
+  function supported(what, version) {
+    const wanted = String(what).toLowerCase();
+    return (wanted === "core" || wanted === "xml") && (!version || version === "2.0" || version === "1.0");
+  }
+  Node.prototype.isSupported = supported;
+  Node.prototype.normalize = function () {};  // texts never follow each other here
+  refuse(Node.prototype, "NoModificationAllowedError", "insertBefore replaceChild removeChild appendChild");
+  refuse(Node.prototype, "NotSupportedError", "cloneNode");
   for (const name in types) {
     Object.defineProperty(Node, name + "_NODE", {value: types[name]});
     Object.defineProperty(Node.prototype, name + "_NODE", {value: types[name]});
@@ -55,7 +69,8 @@ DOM: Final = r"""
     }
     return this.data.substring(from, from + count);
   };
-  Data.prototype.splitText = undefined;
+  refuse(Data.prototype, "NoModificationAllowedError",
+    "appendData insertData deleteData replaceData splitText");
   function below(node, fits, found) {
     for (let at = 0; at < node.childNodes.length; at++) {
       const child = node.childNodes[at];
@@ -76,7 +91,13 @@ DOM: Final = r"""
       }, []));
     },
   };
+  refuse(Element.prototype, "NoModificationAllowedError", "setAttribute setAttributeNS setAttributeNode "
+    + "setAttributeNodeNS removeAttribute removeAttributeNS removeAttributeNode");
+  refuse(Document.prototype, "NotSupportedError", "createElement createElementNS createTextNode "
+    + "createComment createCDATASection createProcessingInstruction createAttribute createAttributeNS "
+    + "createDocumentFragment createEntityReference importNode");
   Object.assign(Document.prototype, search, {
+    implementation: Object.freeze({hasFeature: supported}),
     getElementById(id) {
       const found = below(this, function (e) {
         return e.getAttribute("id") === id || e.getAttribute("xml:id") === id;

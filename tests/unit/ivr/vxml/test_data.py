@@ -59,12 +59,51 @@ def data(expression: str, body: str = QUOTE) -> object:
         ("r.firstChild.hasChildNodes()", False),
         ("r.firstChild.substringData(1, 3)", "not"),
         ("r.childNodes.item(99) === null", True),
-        ("typeof r.appendChild", "undefined"),
+        ("r.NOTATION_NODE + d.ENTITY_NODE", 18),
+        ("d.implementation.hasFeature('Core', '2.0')", True),
+        ("d.implementation.hasFeature('Events', '2.0')", False),
+        ("r.isSupported('XML')", True),
+        ("(r.normalize(), r.childNodes.length)", 7),
+        ("d.doctype === null", True),
+        ("r.appendChild(r)", "error.semantic"),
         ("(r.nodeName = 'x', r.nodeName)", "q:quote"),
     ],
 )
 def test_the_document_object_model(expression: str, value: object) -> None:
     assert data(expression) == value
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        *[(f"r.{name}(r, r)", 7) for name in ("insertBefore", "replaceChild", "removeChild", "appendChild")],
+        *[
+            (f"r.{name}('a', 'b', 'c')", 7)
+            for name in (
+                "setAttribute", "setAttributeNS", "setAttributeNode", "setAttributeNodeNS", "removeAttribute",
+                "removeAttributeNS", "removeAttributeNode",
+            )
+        ],
+        *[
+            (f"r.firstChild.{name}(1, 1, 'x')", 7)
+            for name in ("appendData", "insertData", "deleteData", "replaceData", "splitText")
+        ],
+        *[
+            (f"r.attributes.{name}('id', 'id')", 7)
+            for name in ("setNamedItem", "removeNamedItem", "setNamedItemNS", "removeNamedItemNS")
+        ],
+        ("r.cloneNode(true)", 9),
+        ("d.createElement('a')", 9),
+        ("d.importNode(r, true)", 9),
+        ("r.firstChild.substringData(99, 1)", 1),
+    ],
+)  # fmt: skip
+def test_what_would_change_data_is_refused_and_changes_nothing(call: str, code: int) -> None:
+    """As DOM Level 2 Core has it for what may only be read."""
+    body = f"""<form><block><data name="d" src="quote.xml"/><var name="r" expr="d.documentElement"/><var name="found"/>
+      <script>try {{ {call}; }} catch (error) {{ found = error instanceof DOMException ? error.code : -1; }}</script>
+      <exit expr="[found, r.childNodes.length, r.attributes.length, r.firstChild.data]"/></block></form>"""
+    assert outcome(body, more={"quote.xml": QUOTE}) == [code, 7, 2, " note "]
 
 
 @pytest.mark.parametrize("body", ["<a>", "not xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a/>" * 2])
