@@ -37,8 +37,8 @@ class Source(Protocol):
         """Whether this is an answer."""
         ...
 
-    def meaning(self, said: str) -> list[Json]:
-        """The interpretations of what was said or typed, the likeliest first; none for no match."""
+    def meaning(self, said: str, best: int = 1) -> list[Json]:
+        """The `best` interpretations of what was said or typed, the likeliest first; none for no match."""
         ...
 
     def matcher(self) -> Matcher | None:
@@ -78,32 +78,32 @@ class Written:
 
     def accepts(self, said: str) -> bool:
         """Whether it matches."""
-        return self._match(said) is not None
+        try:
+            return self._grammar.accepts(said)
+        except GrammarError:  # it would take too long
+            return False
 
-    def meaning(self, said: str) -> list[Json]:
+    def meaning(self, said: str, best: int = 1) -> list[Json]:
         """What the tags say; without tags the words."""
-        match = self._match(said)
-        if match is None:
+        try:
+            return [self._value(match) for match in self._grammar.matches(said, limit=best)]
+        except GrammarError:
             return []
+
+    def _value(self, match: Match) -> Json:
         text = ("" if self._matcher is not None else " ").join(match.words)
         if self._convert is not None:
-            return [self._convert("".join(match.words) if self._matcher is not None else text)]
+            return self._convert(text)
         if not match.tags:
-            return [text]
+            return text
         try:
-            return [meaning(match.tree, self._engine)]
+            return meaning(match.tree, self._engine)
         except ScriptError as error:
             raise semantic(f"a tag of the grammar: {error}") from None
 
     def matcher(self) -> Matcher | None:
         """For keys."""
         return self._matcher
-
-    def _match(self, said: str) -> Match | None:
-        try:
-            return self._grammar.match(said)
-        except GrammarError:  # it would take too long
-            return None
 
 
 class Free:
@@ -117,7 +117,7 @@ class Free:
         """Whether it is of the type."""
         return bool(self.meaning(said))
 
-    def meaning(self, said: str) -> list[Json]:
+    def meaning(self, said: str, best: int = 1) -> list[Json]:
         """The value."""
         if self._digits is not None:
             # Recognisers write digits in one piece, and people say them one by one.
@@ -149,7 +149,7 @@ class Phrase:
         left = iter(self._words)
         return bool(words) and all(word in left for word in words)
 
-    def meaning(self, said: str) -> list[Json]:
+    def meaning(self, said: str, best: int = 1) -> list[Json]:
         """The value."""
         return [self._value] if self.accepts(said) else []
 
@@ -170,7 +170,7 @@ class Keys:
         """Whether these are the keys."""
         return said == self._keys
 
-    def meaning(self, said: str) -> list[Json]:
+    def meaning(self, said: str, best: int = 1) -> list[Json]:
         """The value."""
         return [self._value] if self.accepts(said) else []
 

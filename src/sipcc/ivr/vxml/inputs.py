@@ -192,7 +192,7 @@ def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Seque
     for one in sorted(heard, key=lambda one: -one.confidence):
         about = _about(one, by_keys, marks)
         for active in right if one.confidence >= level else ():
-            for value in active.source.meaning(one.text):
+            for value in active.source.meaning(one.text, most):
                 result = Result(grammar=active, interpretation=value, about=about)
                 if not any(_same(result, other) for other in found):
                     found.append(result)
@@ -202,7 +202,7 @@ def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Seque
 
 
 def _same(one: Result, other: Result) -> bool:
-    return one.about == other.about and one.interpretation == other.interpretation
+    return one.about == other.about and repr(one.interpretation) == repr(other.interpretation)
 
 
 def _about(heard: Heard, by_keys: bool, marks: dict[str, Json]) -> dict[str, Json]:

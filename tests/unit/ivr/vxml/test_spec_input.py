@@ -157,6 +157,15 @@ def test_the_interpretations_of_several_grammars_are_all_told() -> None:
     assert sim.value == "2potherp"
 
 
+def test_all_interpretations_of_an_ambiguous_answer_are_told() -> None:
+    items = "<item>p <tag>out = 'first'</tag></item><item>p <tag>out = 'second'</tag></item><item>p <tag>out = 'first'</tag></item>"
+    grammar = TAGGED.replace("<item>p <tag>out = 'other'</tag></item>", items)
+    each = f"{NBEST}.length + {NBEST}[0].interpretation + {NBEST}[1].interpretation + f"
+    sim = asked(f"<form><field name='f'>{grammar}<filled><exit expr='{each}'/></filled></field></form>", 5)
+    sim.say("p")
+    assert sim.value == "2firstsecondfirst"
+
+
 def test_no_interpretation_is_told_twice() -> None:
     sim = asked(
         f"<link event='e'>{SAID}</link><form><field name='f'>{SAID}<filled><exit expr='{NBEST}.length'/></filled></field></form>",
