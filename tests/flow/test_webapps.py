@@ -364,3 +364,12 @@ async def test_a_queue_that_is_not_there_leads_to_the_fallback(tmp_path: Path) -
     (decided,) = [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
     assert decided.why.startswith("unreadable: $[0].name: ")
     assert "nowhere" in decided.why
+
+
+async def test_a_caller_is_sent_keys(tmp_path: Path) -> None:
+    net = Net({"/start": "<Response><Play digits='1w#'/><Play>prompt:welcome</Play></Response>"})
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        assert caller.media.digits == "1#"
+        await caller.ended()

@@ -34,7 +34,6 @@ IDLE: dict[str, frozenset[str]] = {
         "Enqueue": "maxQueueSize",
         "Queue": "url method reservationSid postWorkActivitySid",
         "Stream": f"{_CALLBACKS} name connectorName track audioFormat sampleRate",
-        "Play": "digits",
     }.items()
 }
 """Attributes of Twilio's that are read and have no effect; the log tells of those that are used."""

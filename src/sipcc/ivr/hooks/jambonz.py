@@ -12,7 +12,7 @@ from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model, verbs
 from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Program, bargein_of
-from sipcc.ivr.hooks.parts import hook_of, listen_of, seconds_of, texts, times_of, voice_of
+from sipcc.ivr.hooks.parts import hook_of, listen_of, seconds_of, tape_of, texts, times_of, voice_of
 from sipcc.ivr.hooks.signing import basic
 from sipcc.ivr.hooks.sounds import sound, speech
 
@@ -353,7 +353,8 @@ def _config(written: verbs.Config, at: str, choose: Choose) -> model.Verb:
             telling=old.telling if written.notify_events is None else written.notify_events,
         )
 
-    configure = model.Configure(change)
+    tape = None if written.record is None else tape_of(written.record, f"{at}.record").wanted
+    configure = model.Configure(change, tape)
     return lambda defaults: configure
 
 
@@ -406,5 +407,12 @@ _MAKERS: dict[type[verbs.Verb], Callable[[Any, str, Choose], model.Verb]] = {
     verbs.Config: _config,
     verbs.Conference: _conference,
     verbs.Room: _conference,
+    verbs.Refer: _plain(
+        lambda written: model.Refer(
+            step=steps.Transfer(targets=(written.refer_to,), mode="blind"),
+            hook=hook_of(written.action_hook),
+        )
+    ),
+    verbs.Dtmf: _plain(lambda written: model.Press(written.dtmf)),
     verbs.Decline: _plain(lambda written: model.Reject(written.status)),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.hooks.door import Command, Keys, Mute, Tape, Taping
 from sipcc.ivr.hooks.model import Facts
 from sipcc.ivr.hooks.rooms import Rooms
+
+KEY_S = 0.25
+"""Seconds for a key that is sent, and the silence after it."""
 
 
 class Hands(Protocol):
@@ -55,6 +58,14 @@ def carry_out(deed: Mute | Keys | Tape, hands: Hands) -> None:
             hands.press(deed.keys)
         case Tape():
             hands.tape(deed.wanted)
+
+
+async def press(keys: str, do: Callable[[Keys], None], wait: Callable[[float], Awaitable[None]]) -> None:
+    """Send keys one after the other; ``w`` waits half a second, ``W`` a whole one."""
+    for key in keys:
+        if key not in "wW":
+            do(Keys(key))
+        await wait({"w": 0.5, "W": 1.0}.get(key, KEY_S))
 
 
 class LiveApp(Protocol):

@@ -132,6 +132,13 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     """By target of the step: says what whoever answers there hears before the two talk."""
 
 
+class Refer(msgspec.Struct, frozen=True, kw_only=True):
+    """Send the caller elsewhere, and leave: by SIP REFER, or through us where its phone knows none."""
+
+    step: steps.Transfer
+    hook: Hook | None = None
+
+
 class Enqueue(msgspec.Struct, frozen=True, kw_only=True):
     """Let the caller wait in a queue."""
 
@@ -202,6 +209,12 @@ class Pause(NamedTuple):
     seconds: float
 
 
+class Press(NamedTuple):
+    """Send the caller keys; ``w`` in them is half a second of silence, ``W`` a whole one."""
+
+    keys: str
+
+
 class Redirect(NamedTuple):
     """Ask somebody else."""
 
@@ -234,6 +247,8 @@ class Configure(NamedTuple):
     """Change what verbs have that do not say it themselves."""
 
     change: Callable[[Defaults], Defaults]
+    tape: Literal["start", "stop", "pause", "resume"] | None = None
+    """What is done with the recording of the call besides."""
 
 
 Action: TypeAlias = (
@@ -242,6 +257,8 @@ Action: TypeAlias = (
     | Ask
     | Record
     | Dial
+    | Refer
+    | Press
     | Enqueue
     | Take
     | Join
@@ -329,6 +346,12 @@ class Dialled(NamedTuple):
     result: steps.Transferred
 
 
+class Referred(NamedTuple):
+    """How sending the caller elsewhere came out."""
+
+    result: steps.Transferred
+
+
 class InQueue(NamedTuple):
     """How a caller waits, for who says what it hears."""
 
@@ -355,6 +378,7 @@ Report: TypeAlias = (
     | InRoom
     | Taken
     | Dialled
+    | Referred
     | InQueue
     | Queued
     | steps.Gathered

@@ -9,6 +9,7 @@ import msgspec
 
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import verbs
+from sipcc.ivr.hooks.door import Tape, Taping
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Hook
 
 
@@ -77,3 +78,24 @@ def texts(data: Mapping[str, Any]) -> dict[str, str]:
         name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for name, value in data.items()
     }
+
+
+TAPINGS: dict[str, Taping] = {
+    "startCallRecording": "start",
+    "stopCallRecording": "stop",
+    "pauseCallRecording": "pause",
+    "resumeCallRecording": "resume",
+}
+"""jambonz's words for what is done with a recording."""
+
+
+def tape_of(record: Mapping[str, Any], at: str) -> Tape:
+    """What jambonz's ``record`` wants: our own recording, for SIPREC is not spoken here."""
+    if record.get("siprecServerURL"):
+        raise BadAnswer(
+            f"{at}.siprecServerURL", "SIPREC is not spoken; without a server the call is recorded here"
+        )
+    action = record.get("action")
+    if action not in TAPINGS:
+        raise BadAnswer(f"{at}.action", f"{action!r} is not served; known are {', '.join(TAPINGS)}")
+    return Tape(TAPINGS[action])

@@ -30,16 +30,17 @@ from sipcc.ivr.hooks.door import (
     HookFailed,
     Note,
     Replace,
+    Tape,
 )
 from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked
-from sipcc.ivr.hooks.live import Hands, NoHands, carry_out
+from sipcc.ivr.hooks.live import Hands, NoHands, carry_out, press
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
-from sipcc.ivr.hooks.screening import Screening
+from sipcc.ivr.hooks.screening import screen_by
 from sipcc.ivr.hooks.sounds import breakable, hidden
 from sipcc.ivr.hooks.waiting import Lines, Pastime
-from sipcc.ivr.session import Session, Speaker
+from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
 
 MAX_HOOKS = 1000
@@ -251,6 +252,11 @@ class Runner:
                 return await self._record(action)
             case model.Dial():
                 return await self._dial(action)
+            case model.Refer():
+                await self._answer()
+                return await self._hook(
+                    action.hook, model.Referred(await self._session.transfer(action.step))
+                )
             case model.Enqueue():
                 return await self._enqueue(action)
             case model.Take():
@@ -273,8 +279,13 @@ class Runner:
                 pass
             case model.Tag():
                 self._tag(action.data)
+            case model.Press():
+                await self._answer()
+                await press(action.keys, self._quietly, self._session.wait)
             case model.Configure():
                 self._defaults = action.change(self._defaults)
+                if action.tape is not None:
+                    self._quietly(Tape(action.tape))
             case model.Remark():
                 self._session.log("webapp.remark", application=self._application, what=action.text)
             case model.Reject():
@@ -375,23 +386,12 @@ class Runner:
             await self._answer()
         step = msgspec.structs.replace(dial.step, waiting=await self._sayer.here(dial.step.waiting))
         if dial.confirm:
-            step = msgspec.structs.replace(step, screen=partial(self._screen, dial.confirm))
+            log = partial(self._session.log, "webapp.confirm_failed", application=self._application)
+            facts, permit, defaults = self._facts(), self._permit, self._defaults
+            screen = screen_by(dial.confirm, self._door, facts, permit=permit, defaults=defaults, log=log)
+            step = msgspec.structs.replace(step, screen=screen)
         result = await self._session.transfer(step)
         return await self._hook(dial.hook, model.Dialled(step, result))
-
-    async def _screen(self, confirm: dict[str, Hook], speaker: Speaker, target: str) -> bool:
-        """Let the application speak with whoever has answered."""
-        if target not in confirm:
-            return True
-        own = self._facts()
-        facts = msgspec.structs.replace(own, dialled=target, parent=own.call)
-
-        def log(why: str) -> None:
-            self._session.log("webapp.confirm_failed", application=self._application, why=why)
-
-        door, permit, defaults = self._door.apart(), self._permit, self._defaults
-        screening = Screening(speaker, door, facts, permit=permit, defaults=defaults, log=log)
-        return await screening.decide(confirm[target])
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:
         await self._answer()

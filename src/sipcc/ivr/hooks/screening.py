@@ -7,7 +7,8 @@ when it is over, unless it has hung up.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +22,38 @@ MAX_HOOKS = 20
 """Questions to the application about one party."""
 
 
+class Log(Protocol):
+    """Writes down why a party was refused."""
+
+    def __call__(self, *, why: str) -> None:
+        """That is the application's fault."""
+        ...
+
+
+def screen_by(
+    confirm: Mapping[str, Hook],
+    door: Door,
+    facts: Facts,
+    *,
+    permit: Callable[[str], Awaitable[None]] | None,
+    defaults: Defaults,
+    log: Log,
+) -> Callable[[Speaker, str], Coroutine[Any, Any, bool]]:
+    """What decides for a step `Transfer` who has the caller: `confirm` has the hooks of its targets.
+
+    `facts` are those of the caller's call; the rest is as with `Screening`.
+    """
+
+    async def screen(speaker: Speaker, target: str) -> bool:
+        if target not in confirm:
+            return True
+        there = msgspec.structs.replace(facts, dialled=target, parent=facts.call)
+        screening = Screening(speaker, door.apart(), there, permit=permit, defaults=defaults, log=log)
+        return await screening.decide(confirm[target])
+
+    return screen
+
+
 class Screening:
     """Carries out what an application says to one who was called."""
 
@@ -32,7 +65,7 @@ class Screening:
         *,
         permit: Callable[[str], Awaitable[None]] | None,
         defaults: Defaults,
-        log: Callable[[str], None],
+        log: Log,
     ) -> None:
         """Make one.
 
@@ -60,7 +93,7 @@ class Screening:
                 if new is not None:
                     todo = list(new)
         except (HookFailed, BadAnswer) as error:
-            self._log(str(error))
+            self._log(why=str(error))
             return False
         return True
 

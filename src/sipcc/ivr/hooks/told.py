@@ -63,6 +63,10 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
                 "dial_sip_status": 200 if status == "completed" else report.result.status or _SIP[status],
                 "duration": int(report.result.seconds),
             }
+        case model.Referred():
+            result = report.result
+            accepted = {"refer_status": 202, "final_referred_call_status": 200}
+            return accepted if result.outcome == "sent" else {"refer_status": result.status or 503}
         case model.Taken():
             return {"dequeue_result": report.result}
         case model.InRoom():
@@ -193,6 +197,8 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
                 "DialCallDuration": str(round(report.result.seconds)),
                 "DialBridged": "true" if status == "completed" else "false",
             }
+        case model.Referred():
+            return _referred(report.result)
         case model.Taken():
             complete = report.result == "complete"
             return {
@@ -224,6 +230,16 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
             }
         case _:
             return {}
+
+
+def _referred(result: steps.Transferred) -> dict[str, str]:
+    if result.outcome == "sent":
+        return {
+            "ReferCallStatus": "completed",
+            "ReferSipResponseCode": "202",
+            "NotifySipResponseCode": "200",
+        }
+    return {"ReferCallStatus": dial_status(result), "ReferSipResponseCode": str(result.status or 503)}
 
 
 def _conference(facts: Facts, report: model.InRoom) -> dict[str, str]:

@@ -7,6 +7,7 @@ is refused with line and column.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -81,12 +82,21 @@ def _said(element: Element) -> tuple[Spoken, ...]:
 
 
 def _play(element: Element) -> list[Action]:
+    keys = element.attributes.get("digits", "")
+    if keys and not element.text.strip():
+        attributes_of(element, "loop digits")
+        if not _PRESSED.fullmatch(keys):
+            raise wrong(element, f"digits={keys!r} is not made of keys of a telephone, w and W")
+        return [model.Press(keys)] * (int(number_of(element, "loop", 1, most=100)) or 100)
     times = int(number_of(element, "loop", 1, most=1000))
     return [model.Say(prompts=steps.prompts(_played(element)), times=times)]
 
 
+_PRESSED = re.compile(r"[0-9*#A-DwW]{1,64}")
+
+
 def _played(element: Element) -> tuple[Spoken, ...]:
-    attributes = attributes_of(element, "loop")
+    attributes = attributes_of(element, "loop digits")
     elements_of(element, texts=True)
     if not element.text.strip() and "digits" in attributes:
         return ()
@@ -296,6 +306,15 @@ def _redirect(element: Element) -> list[Action]:
     return [model.Redirect(Hook(element.text.strip(), "GET" if way == "GET" else "POST"))]
 
 
+def _refer(element: Element) -> list[Action]:
+    attributes_of(element, "action method")
+    children = elements_of(element)
+    if len(children) != 1 or children[0].tag != "Sip":
+        raise wrong(children[0] if children else element, "Refer needs one Sip")
+    step = steps.Transfer(targets=(_target(children[0]),), mode="blind")
+    return [model.Refer(step=step, hook=hook_of(element))]
+
+
 def _hangup(element: Element) -> list[Action]:
     attributes_of(element)
     _parameters(element)
@@ -350,4 +369,5 @@ _MAKERS: dict[str, Callable[[Element], list[Action]]] = {
     "Pause": _pause,
     "Reject": _reject,
     "Connect": _connect,
+    "Refer": _refer,
 }

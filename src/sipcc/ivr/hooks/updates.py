@@ -7,23 +7,14 @@ of ``POST /2010-04-01/Accounts/A/Calls/C.json``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from sipcc.call.digits import KEYS
 from sipcc.ivr.hooks import twiml, verbs
-from sipcc.ivr.hooks.door import Command, Finish, Follow, Keys, Mute, Note, Replace, Tape, Taping
+from sipcc.ivr.hooks.door import Command, Finish, Follow, Keys, Mute, Note, Replace
 from sipcc.ivr.hooks.model import BadAnswer, Hook
-from sipcc.ivr.hooks.parts import hook_of, texts
-
-TAPINGS: dict[str, Taping] = {
-    "startCallRecording": "start",
-    "stopCallRecording": "stop",
-    "pauseCallRecording": "pause",
-    "resumeCallRecording": "resume",
-}
-"""jambonz's words for what is done with a recording."""
+from sipcc.ivr.hooks.parts import hook_of, tape_of, texts
 
 
 def jambonz_update(data: object, at: str = "$") -> list[Command]:
@@ -72,18 +63,6 @@ def _tag(value: object, at: str) -> Command:
 
 def _record(value: object, at: str) -> Command:
     return tape_of(value if isinstance(value, dict) else {}, at)
-
-
-def tape_of(record: Mapping[str, Any], at: str) -> Tape:
-    """What jambonz's ``record`` wants: our own recording, for SIPREC is not spoken here."""
-    if record.get("siprecServerURL"):
-        raise BadAnswer(
-            f"{at}.siprecServerURL", "SIPREC is not spoken; without a server the call is recorded here"
-        )
-    action = record.get("action")
-    if action not in TAPINGS:
-        raise BadAnswer(f"{at}.action", f"{action!r} is not served; known are {', '.join(TAPINGS)}")
-    return Tape(TAPINGS[action])
 
 
 def _dtmf(value: object, at: str) -> Command:

@@ -292,7 +292,7 @@ class Config(Verb, frozen=True, kw_only=True, tag="config"):
     notify_events: bool | None = None
     reset: str | tuple[str, ...] = ()
     tts_stream: Any = None
-    record: Any = None
+    record: Data | None = None
     listen: Any = None
     stream: Any = None
     transcribe: Any = None
@@ -346,11 +346,29 @@ class Decline(Verb, frozen=True, kw_only=True, tag="sip:decline"):
     headers: Any = None
 
 
+class Refer(Verb, frozen=True, kw_only=True, tag="sip:refer"):
+    """Send the caller elsewhere."""
+
+    refer_to: Annotated[str, Meta(min_length=1)]
+    action_hook: HookSpec | None = None
+    referred_by: Any = None
+    referred_by_display_name: Any = None
+    event_hook: Any = None
+    headers: Any = None
+
+
+class Dtmf(Verb, frozen=True, kw_only=True, tag="dtmf"):
+    """Send the caller keys."""
+
+    dtmf: Annotated[str, Meta(pattern=r"^[0-9*#A-Dw]{1,64}$")]
+    duration: Any = None
+
+
 VERBS: dict[str, type[Verb]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
         Answer, Say, Play, Gather, Dial, Enqueue, Dequeue, Leave, Hangup, Pause, Redirect, Listen, Stream,
-        Tag, Config, Conference, Room, Decline,
+        Tag, Config, Conference, Room, Decline, Refer, Dtmf,
     )
 }  # fmt: skip
 """All that are served, by their names."""
@@ -367,10 +385,11 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "listen": ("transcribe", "finishOnKey"),
     "stream": ("transcribe", "finishOnKey"),
     "config": (
-        "ttsStream", "record", "listen", "stream", "transcribe", "amd", "sipRequestWithinDialogHook",
+        "ttsStream", "listen", "stream", "transcribe", "amd", "sipRequestWithinDialogHook",
         "referHook",
     ),
     "redirect": ("statusHook",),
+    "sip:refer": ("referredBy", "referredByDisplayName", "eventHook", "headers"),
     "conference": _IN_ROOMS,
     "room": _IN_ROOMS,
 }  # fmt: skip

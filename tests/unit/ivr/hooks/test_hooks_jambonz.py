@@ -355,4 +355,29 @@ def test_what_is_wrong_is_told_with_its_json_path(answer: Any, where: str) -> No
 def test_an_unknown_verb_tells_which_are_known() -> None:
     with pytest.raises(BadAnswer, match="there is no verb 'shout'; known are answer, say, play"):
         jambonz.read(b'[{"verb": "shout"}]')
-    assert len(VERBS) == 18
+    assert len(VERBS) == 20
+
+
+def test_config_says_what_is_done_with_the_recording() -> None:
+    verbs = [
+        {"verb": "config", "record": {"action": "startCallRecording"}},
+        {"verb": "config", "record": {"action": "pauseCallRecording"}, "synthesizer": {"language": "en"}},
+    ]
+    assert [verb(Defaults()).tape for verb in jambonz.program(verbs)] == ["start", "pause"]  # type: ignore[union-attr]
+    for record, where in (
+        ({}, "$[0].record.action"),
+        (
+            {"action": "startCallRecording", "siprecServerURL": "sip:a@example.com"},
+            "$[0].record.siprecServerURL",
+        ),
+    ):
+        with pytest.raises(BadAnswer) as caught:
+            jambonz.program([{"verb": "config", "record": record}])
+        assert caught.value.where == where
+
+
+async def test_a_caller_is_referred_and_the_hook_is_told() -> None:
+    refer = {"verb": "sip:refer", "referTo": "sip:bob@example.com", "actionHook": "/over"}
+    played = await drive({"/start": [refer], "/over": []}, "dial=sent")
+    told = played.app.told("/over")
+    assert (told["refer_status"], told["final_referred_call_status"]) == (202, 200)

@@ -117,7 +117,7 @@ class Maker:
             return
         dial = self.call(response.dial, frozenset({"number"}))
         if self.random.random() < 0.3:
-            self.call(dial.conference)
+            self.call(self.random.choice([dial.conference, dial.queue]))
             return
         for _ in range(self.random.randint(1, 3)):
             self.call(getattr(dial, self.random.choice(["number", "sip", "client"])))
@@ -138,6 +138,9 @@ class Maker:
     def redirect(self, response: TwiML) -> None:
         self.call(response.redirect)
 
+    def refer(self, response: TwiML) -> None:
+        self.call(self.call(response.refer).sip)
+
     def connect(self, response: TwiML) -> None:
         stream = self.call(self.call(response.connect).stream)
         for _ in range(self.random.randint(0, 3)):
@@ -156,6 +159,7 @@ VERBS = [
     "reject",
     "redirect",
     "connect",
+    "refer",
 ]
 SSML = ["break_", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say_as", "sub", "w"]
 

@@ -254,3 +254,44 @@ def test_what_is_wrong_is_told_with_line_and_column(document: str, where: str) -
         twiml.read(document.encode())
     assert caught.value.where == where
     assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "codes"),
+    [("dial=sent", "completed", ("202", "200")), ("dial=busy", "busy", ("486", None))],
+)
+async def test_a_caller_is_referred_and_the_action_is_told(
+    script: str, status: str, codes: tuple[str, str | None]
+) -> None:
+    played = await drive(
+        {
+            "/start": "<Response><Refer action='/over'><Sip>sip:bob@example.com</Sip></Refer></Response>",
+            "/over": "<Response><Say>Two</Say></Response>",
+        },
+        script,
+        kind="twiml",
+    )
+    told = played.app.told("/over")
+    assert told["ReferCallStatus"] == status
+    assert (told["ReferSipResponseCode"], told.get("NotifySipResponseCode")) == codes
+    assert played.failures == []
+
+
+async def test_keys_that_cannot_be_sent_cost_nobody_the_call() -> None:
+    played = await drive({"/start": "<Response><Play digits='w1W2'/><Say>Two</Say></Response>"}, kind="twiml")
+    assert played.session.said == ["Two"]
+    assert played.failures == []
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        ("<Response><Refer/></Response>", "1:11"),
+        ("<Response><Refer><Number>1</Number></Refer></Response>", "1:18"),
+        ("<Response><Play digits='x'/></Response>", "1:11"),
+    ],
+)
+def test_what_cannot_be_sent_is_told_with_its_place(document: str, where: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        twiml.read(document.encode())
+    assert caught.value.where == where
