@@ -183,8 +183,6 @@ class Place:
         name = name.strip()
         if not is_name(name):
             raise semantic(f"{name!r} is no name of a variable")
-        if name.startswith("_") or name.endswith("$"):  # §5.1
-            raise semantic(f"{name!r}: names with _ before them or $ behind them are VoiceXML's own")
         return name
 
     def assign(self, name: str, expression: str) -> None:

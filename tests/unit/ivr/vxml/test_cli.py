@@ -110,7 +110,7 @@ def test_a_secret_of_few_keys_is_masked_where_it_is_answered(tmp_path: Path) -> 
     [
         ("transfer busy", "'transfer busy': the document waits for an answer, not for a transfer"),
         ("keys 1x", "the script cannot be read: '1x' cannot be typed; keys are #*0123456789ABCD"),
-        ("transfer bussy", "the script cannot be read: 'bussy' is no outcome of a transfer; busy, connected"),
+        ("transfer bussy", "the script cannot be read: 'bussy' is no outcome of a transfer; bad"),
     ],
 )
 def test_a_script_that_cannot_be_done(tmp_path: Path, line: str, problem: str) -> None:

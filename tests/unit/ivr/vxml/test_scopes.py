@@ -13,6 +13,8 @@ from tests.unit.ivr.vxml.documents import outcome, run, vxml, words
         ("<form><block><var name='x' expr='1'/><exit expr='x'/></block></form>", 1),
         ("<form><block><var name='x' expr='1'/></block><block><exit expr='typeof x'/></block></form>", "undefined"),
         ("<form><block><var name='x'/><exit expr='x === undefined'/></block></form>", True),
+        # reserved by §5.1, and still what documents of Spring Web Flow submit
+        ("<form><block><var name='_eventId' expr='1'/><exit expr='_eventId'/></block></form>", 1),
         ("<form><block><var name='x' expr='1'/><var name='x'/><exit expr='x'/></block></form>", 1),
         ("<form><block><var name='x' expr='1'/><var name='x' expr='2'/><exit expr='x'/></block></form>", 2),
         ("<form><var name='x' expr='1'/><block><assign name='x' expr='x + 1'/></block><block><exit expr='x'/></block></form>", 2),

@@ -168,7 +168,8 @@ TRANSFER = "<form><transfer name='t' dest='tel:+14008123456' type='{}'><filled><
         ("consultation", "transfer connected", "connection.disconnect.transfer"), ("consultation", "transfer busy", "busy:number"),
         ("consultation", "transfer noanswer", "noanswer:number"),
         ("bridge", "transfer 404", "error.connection.baddestination"), ("bridge", "transfer 403", "error.connection.noauthorization"),
-        ("bridge", "transfer 480", "error.connection.noroute"), ("bridge", "transfer 503", "error.connection.noresource"),
+        ("bridge", "transfer 480", "noanswer:number"), ("bridge", "transfer 503", "network_busy:number"),
+        ("bridge", "transfer 502", "error.connection.noroute"), ("bridge", "transfer 500", "error.connection.noresource"),
     ],
 )  # fmt: skip
 def test_transfers(kind: str, deed: str, wanted: object) -> None:
