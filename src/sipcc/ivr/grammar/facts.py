@@ -37,7 +37,7 @@ class Facts:
                 stack.append(child)
         self.good = self._fixed(_matches)
         """What matches some input; VOID, say, matches none."""
-        self.empty = self._fixed(_may_be_empty) & self.good
+        self.empty = self._fixed(_may_be_empty)
         """What may match nothing."""
         self.weighted = any(_has_weight(node) for node in self._nodes.values())
         """Whether there are weights or probabilities that make one parse likelier than another."""
@@ -140,6 +140,8 @@ def _matches(node: Node, good: set[int]) -> bool:
 def _may_be_empty(node: Node, empty: set[int]) -> bool:
     if isinstance(node, Token):
         return False
+    if isinstance(node, Special):
+        return node.name != "VOID"
     if isinstance(node, Choice):
         return any(id(item) in empty for item in node.items)
     if isinstance(node, Repeat) and node.low == 0:

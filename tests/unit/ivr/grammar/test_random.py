@@ -11,6 +11,8 @@ from xml.sax.saxutils import escape
 import pytest
 from tests.unit.ivr.grammar.forms import abnf, load, xml
 
+from sipcc.ivr.grammar import Branch, Mark, Word, network, ways
+
 Shape: TypeAlias = tuple[Any, ...]
 """An expansion: its kind and what is in it."""
 
@@ -115,8 +117,55 @@ def language(rules: list[Shape]) -> Sentences:
         known = found
 
 
+Pieces: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def ends(one: Shape, pieces: Pieces, start: int) -> set[int]:
+    """Where `one` may end in the children of a tree when it begins at `start`."""
+    kind, *rest = one
+    if kind in ("null", "void"):
+        return {start} if kind == "null" else set()
+    if kind in ("word", "ref", "tag"):
+        name = NAMES[rest[0]] if kind == "ref" else rest[0]
+        return {start + 1} if pieces[start : start + 1] == ((kind, name),) else set()
+    if kind == "alt":
+        return set().union(*(ends(part, pieces, start) for part in rest))
+    if kind == "seq":
+        found = {start}
+        for part in rest:
+            found = {end for at in found for end in ends(part, pieces, at)}
+        return found
+    inner, low, high = rest
+    found, total = {start}, set() if low else {start}
+    for count in range(1, (low + len(pieces) + 1 if high is None else high) + 1):
+        found = {end for at in found for end in ends(inner, pieces, at)}
+        total |= found if count >= low else set()
+    return total
+
+
+def assert_derived(branch: Branch, rules: dict[str, Shape]) -> None:
+    """Each rule of a tree has the children that it may have."""
+    pieces = tuple(
+        ("word", child.text)
+        if isinstance(child, Word)
+        else ("tag", child.text)
+        if isinstance(child, Mark)
+        else ("ref", child.rule)
+        for child in branch.children
+    )
+    assert len(pieces) in ends(rules[branch.rule], pieces, 0), (str(branch), rules[branch.rule])
+    for child in branch.children:
+        if isinstance(child, Branch):
+            assert_derived(child, rules)
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_both_forms_match_what_the_sets_have(seed: int) -> None:
+def test_both_forms_match_what_the_sets_have(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed > 2:  # each choice is a long one, and each repeat has too many rounds to be written out
+        monkeypatch.setattr(network, "MANY", 2)
+        monkeypatch.setattr(network, "MAX_COPIES", 1)
+    if seed > 3:  # there is never time for the document's order
+        monkeypatch.setattr(ways, "ORDER_STEPS", -1000)
     chance = random.Random(seed)
     inputs = [words for length in range(LONGEST + 1) for words in itertools.product(WORDS, repeat=length)]
     for _ in range(GRAMMARS // 5):
@@ -132,6 +181,13 @@ def test_both_forms_match_what_the_sets_have(seed: int) -> None:
             if one is not None and two is not None:
                 assert one.words == two.words == words
                 assert str(one.tree) == str(two.tree)
+                assert_derived(one.tree, dict(named))
+                many = [match.tree for match in second.matches(words, limit=6)]
+                assert str(many[0]) == str(one.tree)
+                assert len({str(tree) for tree in many}) == len(many)
+                for tree in many:
+                    assert tree.words == words
+                    assert_derived(tree, dict(named))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -33,6 +33,11 @@ MATCHED = [
     ('<item repeat="2"><ruleref special="VOID"/></item>', "$VOID<2>", {"": None}),
     ('<item repeat="0-1"><ruleref special="VOID"/></item>a', "[$VOID] a", {"a": '$r["a"]'}),
     ('<item repeat="0"><ruleref special="VOID"/></item>a', "$VOID<0> a", {"a": '$r["a"]'}),
+    (
+        '<item repeat="1-2"><one-of><item>a</item><item><ruleref special="VOID"/></item></one-of></item>',
+        "(a | $VOID)<1-2>",
+        {"": None, "a": '$r["a"]', "a a": '$r["a", "a"]'},
+    ),
     ('<item repeat="0-0">a</item>b', "a<0-0> b", {"b": '$r["b"]', "a b": None}),
     ('<item repeat="3-3">a</item>', "a<3-3>", {"a a a": '$r["a", "a", "a"]', "a a": None}),
     ('<item repeat="02">a</item>', "a<02>", {"a a": '$r["a", "a"]', "a": None}),
