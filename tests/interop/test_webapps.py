@@ -9,10 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.interop.centre import Centre
 from tests.interop.conftest import Cast
 from tests.interop.programs import ROOT, Program, free_port, need, wait_until
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+from twilio.twiml.voice_response import VoiceResponse
+
+from sipcc.api.access import digest_of, token_of
 
 APPS = Path(__file__).with_name("apps")
 SDK = ROOT / "build" / "jambonz"
@@ -29,6 +35,15 @@ fallback = "hangup"
 [[numbers]]
 number = "4008200001"
 to = "webapp:bank"
+"""
+
+API = """
+[api]
+listen = "127.0.0.1:{port}"
+[[tokens]]
+name = "bank"
+role = "supervisor"
+digest = "{digest}"
 """
 
 Start = Callable[..., Centre]
@@ -133,4 +148,68 @@ def test_a_jambonz_application_hears_the_caller_and_speaks_with_it(
     assert done["call_status"] == "in-progress"
     (record,) = centre.cdrs(1)
     assert record["ended_by"] == "us"
+    centre.stop()
+
+
+def test_the_client_of_jambonz_commands_a_live_call(start: Start, cast: Cast, tmp_path: Path) -> None:
+    port, api = str(free_port()), free_port()
+    app = node("jambonz_webhook.mjs", tmp_path, port, "token-1234")
+    cast.add(app)
+    wait_until(lambda: "ready" in app.output or not app.running, 20, app.tail)
+    url, token = f"http://127.0.0.1:{port}", token_of(1)
+    extra = WEBAPP.format(url=f"{url}/call", kind="jambonz", status="")
+    centre = start(extra=API.format(port=api, digest=digest_of(token)) + extra)
+    carrier = cast.carrier(centre, "carrier_waits_pcmu", number="4008200001")
+    wait_until(lambda: bool(app.asked("/menu")), 20, app.tail)  # it waits in a queue without agents now
+    call = app.asked("/menu")[0]["call_sid"]
+    script = tmp_path / "jambonz_client.mjs"
+    script.write_text((APPS / "jambonz_client.mjs").read_text())
+    client = App("client", ["node", str(script), f"http://127.0.0.1:{api}", token, call, "/left"], tmp_path)
+    cast.add(client)
+    wait_until(lambda: not client.running, 20, client.tail)
+    assert client.asked("client"), client.tail()
+    (said,) = client.asked("client")
+    assert (said["listed"], said["status"]) == (call, "in-progress")
+    assert "whisper" in said["refused"]
+    carrier.succeed()
+    assert len(app.asked("/left")) == 1
+    (record,) = centre.cdrs(1)
+    assert record["ended_by"] == "us"
+    centre.stop()
+
+
+class Elsewhere(TwilioHttpClient):
+    """Twilio's own client, sent to our interface in place of theirs."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+
+    def request(self, method: str, url: str, *args: Any, **more: Any) -> Any:
+        return super().request(method, url.replace("https://api.twilio.com", self._place), *args, **more)
+
+
+def test_the_client_of_twilio_commands_a_live_call(start: Start, cast: Cast, tmp_path: Path) -> None:
+    port, api, token = str(free_port()), free_port(), token_of(2)
+    command = [sys.executable, str(APPS / "twilio_webhook.py"), port, "token-1234"]
+    app = App("app", command, tmp_path)
+    cast.add(app)
+    wait_until(lambda: "ready" in app.output or not app.running, 20, app.tail)
+    extra = WEBAPP.format(url=f"http://127.0.0.1:{port}/call", kind="twiml", status="")
+    centre = start(extra=API.format(port=api, digest=digest_of(token)) + extra)
+    carrier = cast.carrier(centre, "carrier_waits_pcmu", number="4008200001")
+    wait_until(lambda: bool(app.asked("/menu")), 20, app.tail)
+    call = app.asked("/menu")[0]["CallSid"]
+    client = Client("sipcc", token, http_client=Elsewhere(f"http://127.0.0.1:{api}"))
+    assert client.calls(call).fetch().status == "in-progress"
+    record = VoiceResponse()
+    record.record(action="/recorded", max_length=1, play_beep=False)
+    assert client.calls(call).update(twiml=record).sid == call
+    wait_until(lambda: bool(app.asked("/recorded")), 20, app.tail)
+    recorded = app.asked("/recorded")[0]
+    assert client.recordings(recorded["RecordingSid"]).fetch().account_sid == "sipcc"
+    sound = httpx.get(recorded["RecordingUrl"], auth=("sipcc", token))
+    assert (sound.status_code, sound.content[:4]) == (200, b"RIFF")
+    assert httpx.get(recorded["RecordingUrl"]).status_code == 401
+    carrier.succeed()  # what /recorded has answered is over, so the call is
     centre.stop()

@@ -25,6 +25,8 @@ FACTS = Facts(
 HEARD = (steps.Heard("balance", 0.93), steps.Heard("ballons", 0.5))
 DIAL = steps.Transfer(targets=("1001",))
 
+ROOM = model.Join(step=steps.Conference(name="team"))
+
 REPORTS: list[tuple[str, Report]] = [
     ("session-new", model.Started()),
     ("call-status", model.Ended()),
@@ -39,6 +41,13 @@ REPORTS: list[tuple[str, Report]] = [
     ("enqueue", model.Queued("sales", steps.Left(exit="answered", seconds=3.2, agent="alice"))),
     ("enqueue", model.Queued("sales", steps.Left(exit="timeout", seconds=30))),
     ("enqueue", model.Queued("sales", None)),
+    ("dequeue", model.Taken("sales", "complete", 3.0)),
+    ("dequeue", model.Taken("sales", "timeout")),
+    ("enqueue-wait", model.InQueue("sales", 2, 3, 4.5)),
+    ("conference-status", model.InRoom("join", "team", "c1", 2, 3.0, 1.7e9, 1, ROOM)),
+    ("conference-wait", model.InRoom("join", "team", "c1", 1, 0.0, 1.7e9, 0, ROOM)),
+    ("sip-refer", model.Referred(steps.Transferred(outcome="sent", status=202))),
+    ("sip-refer", model.Referred(steps.Transferred(outcome="busy", status=486))),
     *(
         ("dial", model.Dialled(DIAL, steps.Transferred(outcome=outcome)))
         for outcome in (
