@@ -53,6 +53,11 @@ unit: setup
 	$(PYTEST) $(SPREAD) $(QUICK)
 	$(PYTEST) -m alone $(QUICK_ALONE)
 
+# The same with every example: a run tries a part of some large sets.
+.PHONY: unit-full
+unit-full: setup
+	SIPCC_FULL=1 SIPCC_RACES=1000 $(PYTEST) $(SPREAD) --timeout 300 $(QUICK)
+
 # What strangers and accidents can do: the reliability catalogue; processes are killed KILL_ROUNDS times,
 # and under KILL_CALLS calls.
 KILL_ROUNDS ?= 20

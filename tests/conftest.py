@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+from sipcc import plugins
 from sipcc.testing.loop import VirtualClockLoop
 
 settings.register_profile(
@@ -21,6 +25,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # says something of the machine only
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sipcc"))
+
+
+@lru_cache(maxsize=100)
+def _installed(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    return entry_points(group=group)
+
+
+def installed(*, group: str) -> EntryPoints:
+    """The plug-ins of a group. To look for them is to read about all packages, at each start of a switch."""
+    return _installed(group, tuple(sys.path))
+
+
+plugins.entry_points = installed  # type: ignore[attr-defined]
 
 
 def pytest_asyncio_loop_factories(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+from asyncio import to_thread
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import copy, rmtree
+from tempfile import mkdtemp
 
 from sipcc import Event, Switch
 from sipcc.call import Handler
 from sipcc.ids import Ids
 from sipcc.ivr.services import Recogniser
 from sipcc.ivr.speech import Voice
+from sipcc.records.database import migrate, open_engine
 from sipcc.rtp import LocalEngine
 from sipcc.sip.transport.base import Address
 from sipcc.testing.audio import tone, write_wav
@@ -118,6 +123,18 @@ number = "4008000010"
 to = "dial:1003"
 """
 
+_migrated = Path(mkdtemp()) / "empty.db"
+atexit.register(rmtree, _migrated.parent)
+
+
+async def put_database(path: Path) -> None:
+    """Lay an empty database there, made by the migrations once for all centres of this process."""
+    if not await to_thread(_migrated.exists):
+        engine = open_engine(str(_migrated))
+        await migrate(engine)
+        await engine.dispose()
+    await to_thread(copy, _migrated, path)
+
 
 class Centre:
     """The switch and everybody around it; an async context manager."""
@@ -146,6 +163,7 @@ class Centre:
         (self.folder / "recordings").mkdir()
         write_wav(prompts / "welcome.wav", tone(WELCOME_HZ, 2.0))
         write_wav(prompts / "hold.wav", tone(MUSIC_HZ, 4.0))
+        await put_database(self.folder / "sipcc.db")
         path = self.folder / "sipcc.toml"
         path.write_text(self._config)
         self.switch = Switch.from_toml(path)

@@ -14,6 +14,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.samples import so_many
 
 from sipcc.ids import Ids
 from sipcc.rtp import CodecName, MediaSettings, PlayFile, PlaySilence, PlayTone, StreamParams, wire
@@ -619,7 +620,7 @@ load_codecs(())
 OPUS = make_encoder("opus", 48000).encode(np.zeros(160, dtype=np.int16))
 
 AllVerbs.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=so_many(120, 60),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from tests.samples import so_many
 from tests.unit.acd.test_floor_machine import AGENTS, FloorMachine
 
 from sipcc.acd.callback import Callbacks, CallbackSettings, CallbackState
@@ -153,6 +154,6 @@ class SteeredMachine(FloorMachine):
             assert len(self.floor.callbacks) == 0
 
 
-# about 10 s of processor time, most of it Hypothesis drawing
+# 150 are some 10 s of processor time, most of it Hypothesis drawing
 TestSteeredMachine = pytest.mark.timeout(120)(SteeredMachine.TestCase)
-TestSteeredMachine.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestSteeredMachine.settings = settings(max_examples=so_many(150, 40), stateful_step_count=60, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.samples import so_many
 from tests.unit.acd.floor_desk import overtaken
 
 from sipcc.acd import strategies
@@ -235,6 +236,6 @@ class FloorMachine(RuleBasedStateMachine):
         assert stuck == []
 
 
-# about 10 s of processor time, most of it Hypothesis drawing
+# 300 are some 10 s of processor time, most of it Hypothesis drawing
 TestFloorMachine = pytest.mark.timeout(120)(FloorMachine.TestCase)
-TestFloorMachine.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestFloorMachine.settings = settings(max_examples=so_many(300, 75), stateful_step_count=60, deadline=None)

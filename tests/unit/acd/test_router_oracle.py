@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.samples import so_many
 from tests.unit.acd import naive_router
 
 from sipcc.acd.effort import Effort
@@ -162,7 +163,7 @@ def agree(lines: Sequence[Line], agents: dict[str, Agent], *, bits: int) -> int:
     return len(expected)
 
 
-@settings(max_examples=400)
+@settings(max_examples=so_many(400, 100))
 @given(st.randoms(use_true_random=False), st.integers(0, 2**64 - 1))
 def test_random_floors(draw: Random, bits: int) -> None:
     agree(*floor(draw, most=8), bits=bits)

@@ -15,6 +15,8 @@ import pytest
 
 from sipcc.nursery import HANG_S, WATCH_S, Nursery
 
+pytestmark = pytest.mark.realtime
+
 SCRIPT = """
 import mmap, os, select, signal, socket, struct, sys, time
 from sipcc.lifeline import Lifeline
@@ -71,9 +73,11 @@ class Stage:
 
     def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
         give_up_at = time.monotonic() + seconds
+        ready = select.poll()  # select() takes only numbers below 1024, and this process may have more
+        ready.register(self.nursery, select.POLLIN)
         while not condition():
             assert time.monotonic() < give_up_at
-            select.select([self.nursery], [], [], WATCH_S)
+            ready.poll(WATCH_S * 1000)
             self.nursery.work(now=time.monotonic())
             self.nursery.watch(now=time.monotonic())
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.samples import so_many
 from tests.unit.config.files import assert_wrong, written
 
 from sipcc.config import Config, check, load, load_records
@@ -528,7 +529,7 @@ def test_load_records_needs_nothing_else(tmp_path: Path) -> None:
 JUNK = st.sampled_from([0, -1, 2**70, 1.5, True, "", "x", "env:X", "file:/", [], [1], [[]], {}, {"name": 1}])
 
 
-@settings(max_examples=150)
+@settings(max_examples=so_many(150, 40))
 @given(st.data())
 def test_whatever_stands_there_is_a_finding(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

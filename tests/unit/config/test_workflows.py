@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.samples import so_many
 
 from sipcc.acd.model import Agent
 from sipcc.acd.settings import AgentSettings, QueueSettings, WorkflowSettings
@@ -271,7 +272,7 @@ CENTRE = Config(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=so_many(150, 60), deadline=None)
 @given(DOCUMENTS)
 def test_any_json_is_told_of_or_walked_to_its_end(data: Any) -> None:
     flow = WorkflowSettings(name="calls", json=json.dumps(data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.samples import so_many
 
 from sipcc.errors import LocalProtocolError
 from sipcc.sip.message import Request
@@ -190,7 +191,7 @@ def test_a_boundary_that_stands_in_a_part_is_not_taken() -> None:
         build([], boundary="zz\r\n9")
 
 
-@settings(max_examples=300)
+@settings(max_examples=so_many(300, 100))
 @given(
     st.text(max_size=60),
     st.lists(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.samples import so_many
 
 from sipcc.sip.build import response
 from sipcc.sip.framing import Limits
@@ -507,7 +508,7 @@ def test_who_cannot_be_answered(data: bytes) -> None:
 # -- made messages --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=so_many(300, 100))
 @given(st.data())
 def test_mutations_raise_nothing_but_bad_message(data: st.DataObject) -> None:
     raw = bytearray(GOOD)

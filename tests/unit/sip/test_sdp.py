@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.samples import so_many
 
 from sipcc.errors import LocalProtocolError, ParseError
 from sipcc.sip.sdp import (
@@ -193,7 +194,7 @@ def test_connection_of_a_multicast_group() -> None:
     assert str(sdp.media[0].connection) == "IN IP4 224.2.1.1/127/3"
 
 
-@settings(max_examples=200)
+@settings(max_examples=so_many(200, 80))
 @given(st.data())
 def test_mutations_raise_nothing_but_parse_error(data: st.DataObject) -> None:
     raw = bytearray(OFFER)
