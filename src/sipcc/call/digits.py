@@ -95,10 +95,10 @@ class LengthMatcher:
     def check(self, digits: str) -> Answer:
         """The verdict on `digits` by their number and kind."""
         if len(digits) > self.maximum or not self._allowed.issuperset(digits):
-            return Answer.NO
+            return _NO
         if len(digits) < self.minimum:
-            return Answer.PARTIAL
-        return Answer.FINAL if len(digits) == self.maximum else Answer.MATCH
+            return _PARTIAL
+        return _FINAL if len(digits) == self.maximum else _MATCH
 
 
 class OptionsMatcher:
@@ -116,8 +116,8 @@ class OptionsMatcher:
     def check(self, digits: str) -> Answer:
         """The verdict on `digits` by membership and by prefix."""
         if digits in self._beginnings:
-            return Answer.MATCH if digits in self.options else Answer.PARTIAL
-        return Answer.FINAL if digits in self.options else Answer.NO
+            return _MATCH if digits in self.options else _PARTIAL
+        return _FINAL if digits in self.options else _NO
 
 
 def matcher_for(digits: int | tuple[int, int], *, allowed: str, terminators: str) -> LengthMatcher:
@@ -190,6 +190,11 @@ class State(enum.Enum):
     DECIDED = "decided"
 
 
+# To look a member up in its class costs as much as a call, and a key would look up a dozen.
+_NO, _PARTIAL, _MATCH, _FINAL = Answer
+_PROMPT, _WAITING, _BEGUN, _MATCHED, _CLOSING, _DECIDED = State
+
+
 class _Rule(NamedTuple):
     timer: Literal["timeout", "interdigit", "termtimeout"] | None
     expiry: Outcome
@@ -197,17 +202,17 @@ class _Rule(NamedTuple):
 
 
 _RULES: Final[dict[State, _Rule]] = {
-    State.PROMPT: _Rule(None, "noinput", "nomatch"),
-    State.WAITING: _Rule("timeout", "noinput", "nomatch"),
-    State.PARTIAL: _Rule("interdigit", "nomatch", "nomatch"),
-    State.MATCHED: _Rule("interdigit", "match", "match"),
-    State.CLOSING: _Rule("termtimeout", "match", "match"),
+    _PROMPT: _Rule(None, "noinput", "nomatch"),
+    _WAITING: _Rule("timeout", "noinput", "nomatch"),
+    _BEGUN: _Rule("interdigit", "nomatch", "nomatch"),
+    _MATCHED: _Rule("interdigit", "match", "match"),
+    _CLOSING: _Rule("termtimeout", "match", "match"),
 }
 
 _AFTER: Final[dict[Answer, State]] = {
-    Answer.PARTIAL: State.PARTIAL,
-    Answer.MATCH: State.MATCHED,
-    Answer.FINAL: State.CLOSING,
+    _PARTIAL: _BEGUN,
+    _MATCH: _MATCHED,
+    _FINAL: _CLOSING,
 }
 
 
@@ -223,7 +228,7 @@ class Collector:
         self.barged = False
         """The prompt must stop now, or must not be started."""
         self.result: Collected | None = None
-        self.state = State.PROMPT
+        self.state = _PROMPT
         self._settings = settings
         self._matcher = matcher
         self._buffer = buffer
@@ -257,7 +262,7 @@ class Collector:
         if prompt_playing and not self._open:
             self._buffer.flush()
         if not prompt_playing:
-            self._enter(State.WAITING, at=now)
+            self._enter(_WAITING, at=now)
         if self._buffer.held is not None:
             self._barge_in()
         if self._buffer.presses:
@@ -271,8 +276,8 @@ class Collector:
             return
         self._prompt = False
         self._opens_at = None
-        if self.state is State.PROMPT:
-            self._enter(State.WAITING, at=now)
+        if self.state is _PROMPT:
+            self._enter(_WAITING, at=now)
         self._deliver()
 
     def key_began(self, digit: str, *, now: float) -> None:
@@ -302,7 +307,7 @@ class Collector:
         """The caller speaks: what it says may be the answer."""
         self.expire(now=now)
         self._spoken = True
-        if self.state is State.WAITING:
+        if self.state is _WAITING:
             self._timer_at = None
 
     @property
@@ -387,22 +392,22 @@ class Collector:
         while presses and self._decided is None and self._started_at is not None:
             self._barge_in()
             digit = presses[0].digit
-            if self.state is State.CLOSING and digit not in self._settings.terminators:
+            if self.state is _CLOSING and digit not in self._settings.terminators:
                 self._decide("match")
                 return
             presses.popleft()
             self._collect(digit, at=at)
 
     def _collect(self, digit: str, *, at: float) -> None:
-        answer = Answer.NO if self.state is State.CLOSING else self._matcher.check(self._digits + digit)
-        if answer is Answer.NO and digit in self._settings.terminators:
+        answer = _NO if self.state is _CLOSING else self._matcher.check(self._digits + digit)
+        if answer is _NO and digit in self._settings.terminators:
             self._end_with(digit)
             return
         self._digits += digit
-        if answer is Answer.NO:
+        if answer is _NO:
             self._decide("nomatch")
             return
-        if answer is Answer.FINAL and self._settings.termtimeout == 0:
+        if answer is _FINAL and self._settings.termtimeout == 0:
             self._decide("match")
         else:
             self._enter(_AFTER[answer], at=at)
@@ -411,7 +416,7 @@ class Collector:
         if self._digits:
             outcome = _RULES[self.state].terminator
         else:
-            empty_is_right = self._matcher.check("") in (Answer.MATCH, Answer.FINAL)
+            empty_is_right = self._matcher.check("") in (_MATCH, _FINAL)
             outcome = "match" if empty_is_right else "nomatch"
         self._decide(outcome, terminator)
 
@@ -419,7 +424,7 @@ class Collector:
         self._decided = Collected(
             outcome=outcome, digits=self._digits, ended_with=ended_with, secret=self._settings.secret
         )
-        self.state, self._timer_at = State.DECIDED, None
+        self.state, self._timer_at = _DECIDED, None
         self._deliver()
 
     def _deliver(self) -> None:
