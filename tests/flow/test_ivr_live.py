@@ -420,7 +420,7 @@ class Reader:
             raise SipccError("no voice")
         return str(self.folder / "prompts" / "two.wav")
 
-    async def path_of(self, url: str) -> str:
+    async def path_of(self, sound: Audio) -> str:
         raise SipccError("not there")
 
 

@@ -111,7 +111,7 @@ class _Composer:
         return list(FALLBACK)
 
     async def _sound(self, item: Audio) -> list[PlayItem]:
-        path = await self._fetched(item.source)
+        path = await self._fetched(item)
         if path is None:
             played: list[PlayItem] = []
             for each in item.fallback:
@@ -119,12 +119,13 @@ class _Composer:
             return played
         return [PlayFile(path, max(0, round(item.offset * 1000)))]
 
-    async def _fetched(self, source: str) -> str | None:
+    async def _fetched(self, sound: Audio) -> str | None:
         """The file of a sound; None for one that cannot be had."""
+        source = sound.source
         if source.startswith(("http://", "https://", "file://")):
             sounds = self._services.sounds
             try:
-                return None if sounds is None else await sounds.path_of(source)
+                return None if sounds is None else await sounds.path_of(sound)
             except SipccError as error:
                 _log.warning("ivr.sound_missing", call_id=self._call.id, error=str(error))
                 return None

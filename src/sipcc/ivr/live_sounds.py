@@ -13,9 +13,17 @@ from urllib.parse import urlsplit
 from sipcc import private
 from sipcc.errors import SipccError
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchRequest
+from sipcc.ivr.steps import Audio
 
 LIMIT_BYTES = 256 * 1024 * 1024
 """So much is kept; what was not asked for longest goes first."""
+
+
+def request_of(sound: Audio) -> FetchRequest:
+    """What is asked for to get a sound."""
+    return FetchRequest(
+        url=sound.source, timeout=sound.timeout, max_age=sound.max_age, max_stale=sound.max_stale
+    )
 
 
 class Sounds:
@@ -30,13 +38,13 @@ class Sounds:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    async def path_of(self, url: str) -> str:
-        """The file of what stands at `url`.
+    async def path_of(self, sound: Audio) -> str:
+        """The file of what stands at the URL of a sound.
 
         Raises:
             SipccError: it cannot be had, cannot be stored, or is no sound that we can play.
         """
-        fetched = await self._fetcher.fetch(FetchRequest(url=url))
+        fetched = await self._fetcher.fetch(request_of(sound))
         return await asyncio.get_running_loop().run_in_executor(
             None, self._keep, fetched.body, _ending(fetched)
         )

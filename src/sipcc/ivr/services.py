@@ -13,7 +13,7 @@ import msgspec
 from sipcc.call import Call, Destination, Handler
 from sipcc.call.treatments import plain_handler
 from sipcc.errors import LocalProtocolError
-from sipcc.ivr.steps import Enqueue, Heard, Left, Listen, Stream, Streamed
+from sipcc.ivr.steps import Audio, Enqueue, Heard, Left, Listen, Stream, Streamed
 
 if TYPE_CHECKING:
     from sipcc.ivr.live import LiveSession
@@ -34,8 +34,8 @@ class TextReader(Protocol):
 class SoundSource(Protocol):
     """Fetches sounds; `sipcc.ivr.live_sounds.Sounds` does."""
 
-    async def path_of(self, url: str) -> str:
-        """The path of a sound file with what stands at `url`.
+    async def path_of(self, sound: Audio) -> str:
+        """The path of a file with the sound that stands at a URL.
 
         Raises:
             SipccError: it cannot be had.

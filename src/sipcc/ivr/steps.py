@@ -52,6 +52,12 @@ class Audio(msgspec.Struct, frozen=True, tag="audio"):
     fallback: tuple[Spoken, ...] = ()
     offset: float = 0.0
     """Where in the sound to begin."""
+    timeout: float | None = None
+    """Seconds in which a URL must have been fetched; None for the usual."""
+    max_age: float | None = None
+    """The oldest kept copy that will do; None for any that is fresh."""
+    max_stale: float | None = None
+    """How far beyond its freshness a kept copy may be; None not at all."""
 
 
 class Silence(msgspec.Struct, frozen=True, tag="silence"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from sipcc.call import Call
 from sipcc.ivr.events import ContextGiven
 from sipcc.ivr.services import Services
-from sipcc.ivr.steps import Enqueue, Left
+from sipcc.ivr.steps import Audio, Enqueue, Left
 from sipcc.switch.bots import stream
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class _Sounds:
     def __init__(self, treatments: Treatments) -> None:
         self._treatments = treatments
 
-    async def path_of(self, url: str) -> str:
-        """The file of what stands at `url`."""
-        return await self._treatments.sounds.path_of(url)
+    async def path_of(self, sound: Audio) -> str:
+        """The file of what stands at its URL."""
+        return await self._treatments.sounds.path_of(sound)
 
 
 class _Waiting:

@@ -7,6 +7,7 @@
 | ``say-as`` | `Value`, or a `Text` where it is none; see `sipcc.ivr.speech.sayas.say_as` |
 | ``sub`` | `Text` of its ``alias`` |
 | ``audio`` | `Audio` of its ``src``; what stands in it is its fallback; ``clipBegin`` is its offset |
+| | its ``fetchtimeout``, ``maxage`` and ``maxstale`` say how it is fetched |
 | ``mark`` | `Mark` |
 | ``voice``, ``lang``, ``xml:lang`` | the voice (``name``) and the language of what is in them |
 | ``p``, ``s`` | what is in them, with a short silence after a paragraph |
@@ -244,7 +245,15 @@ def _audio(element: _Open) -> Audio:
         urljoin(element.base, source) if element.base and source else source,
         fallback=tuple(element.items),
         offset=begin or 0.0,
+        timeout=seconds_of(element.attributes.get("fetchtimeout", "")),
+        max_age=_whole(element.attributes.get("maxage", "")),
+        max_stale=_whole(element.attributes.get("maxstale", "")),
     )
+
+
+def _whole(seconds: str) -> float | None:
+    seconds = seconds.strip()
+    return float(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
 
 
 def break_seconds(attributes: Mapping[str, str]) -> float:

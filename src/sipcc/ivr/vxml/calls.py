@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 from urllib.parse import urljoin
@@ -130,6 +131,9 @@ _REFUSALS: Final = {
 
 SCHEMES: Final = frozenset({"tel", "sip", "sips"})
 
+_SEPARATORS: Final = re.compile(r"[-.() ]")
+"""What may stand in a telephone number for people (RFC 3966 §5.1.1)."""
+
 
 async def transfer(machine: Machine, place: Place, element: Element, scope: Scope, name: str) -> None:
     """Connect the caller with somebody (VoiceXML 2.0 §2.3.7, 2.1 §8).
@@ -149,7 +153,8 @@ async def transfer(machine: Machine, place: Place, element: Element, scope: Scop
     await machine.flush()
     # A transfer is modal: only its own grammars are listened to.
     own = [one for one in await active_grammars(machine, place, element) if one.owner is element]
-    step = _step(machine, place, element, mode, rest if scheme.lower() == "tel" else target)
+    number = _SEPARATORS.sub("", rest.partition(";")[0])
+    step = _step(machine, place, element, mode, number if scheme.lower() == "tel" else target)
     if mode != "blind":
         step = msgspec.structs.replace(step, **_ends(machine, place, own))
     outcome = await machine.verb(machine.session.transfer(step))

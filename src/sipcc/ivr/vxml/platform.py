@@ -12,9 +12,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from sipcc.ivr.fetch import Fetched, Fetcher, FetchError, FetchRequest
+from sipcc.ivr.fetch import Fetched, Fetcher, FetchError
 from sipcc.ivr.flows.script import Act, Asked, HangUp, Keys, Say, Silence, Wait
 from sipcc.ivr.keywatch import KeyWatch
+from sipcc.ivr.live_sounds import request_of
 from sipcc.ivr.sim import SimSession
 from sipcc.ivr.simcaller import SimCaller
 from sipcc.ivr.steps import (
@@ -325,7 +326,7 @@ class Caller(SimSession):
         if not isinstance(item, Audio) or not item.source or "://" not in item.source:
             return [item]
         try:
-            await self._fetcher.fetch(FetchRequest(url=item.source))
+            await self._fetcher.fetch(request_of(item))
         except (FetchError, ValueError):
             return [one for inner in item.fallback for one in await self._sound(inner)]
         return [item]

@@ -13,7 +13,7 @@ from sipcc.ivr.vxml.errors import semantic
 from sipcc.ivr.vxml.foreach import rounds
 from sipcc.ivr.vxml.machine import RECORDING, Machine
 from sipcc.ivr.vxml.parse import Element
-from sipcc.ivr.vxml.properties import flag, seconds
+from sipcc.ivr.vxml.properties import DEFAULTS, flag, seconds
 from sipcc.ivr.vxml.scope import Place
 
 BARE: Final = frozenset({"audio", "value", "enumerate"})
@@ -24,6 +24,10 @@ _MARKUP: Final = frozenset(
      "prosody", "s", "say-as", "sentence", "sub", "voice"}
 )  # fmt: skip
 """What `SsmlBuilder` knows to say as it stands."""
+
+
+_FETCHING: Final = {"fetchtimeout": "fetchtimeout", "maxage": "audiomaxage", "maxstale": "audiomaxstale"}
+"""Attributes of <audio>, and the properties that hold without them."""
 
 
 def selected(prompts: Iterable[Element], count: int, place: Place) -> list[Element]:
@@ -144,11 +148,21 @@ class _Speech:
             source = self._place.text(expression)
         assert source is not None  # <audio> has either, by the check of documents
         if not source.startswith(RECORDING):
-            self._inside(element, {"src": urljoin(self._place.base_of(element), source.strip())})
+            url = urljoin(self._place.base_of(element), source.strip())
+            self._inside(element, {**self._fetching(), **element.attributes, "src": url})
         elif path := self._machine.recordings.get(source, ""):
             self._inside(element, {"src": path})
         else:
             self._add(element.children)
+
+    def _fetching(self) -> dict[str, str]:
+        """What properties say of how sounds are fetched, other than by default."""
+        found = {}
+        for attribute, name in _FETCHING.items():
+            value = self._machine.property(self._place, name)
+            if value != DEFAULTS.get(name, ""):
+                found[attribute] = value
+        return found
 
     def _enumerate(self, element: Element) -> None:
         template = (

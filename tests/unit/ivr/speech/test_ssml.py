@@ -42,6 +42,11 @@ from sipcc.ivr.steps import Audio, Mark, Silence, Text, Value
             [Audio("a.wav", (Audio("b.wav", (Text("c"),)),))],
         ),
         ('<audio src="a.wav" clipBegin="2s"/>', [Audio("a.wav", (), 2.0)]),
+        (
+            '<audio src="a.wav" fetchtimeout="500ms" maxage="60" maxstale="0"/>',
+            [Audio("a.wav", timeout=0.5, max_age=60.0, max_stale=0.0)],
+        ),
+        ('<audio src="a.wav" fetchtimeout="soon" maxage="old"/>', [Audio("a.wav")]),
         ('<speak xml:base="http://example.com/x/"><audio src="a.wav"/></speak>', [Audio("http://example.com/x/a.wav")]),
         ('<metadata><x>no</x></metadata><lexicon uri="l"/>yes', [Text("yes")]),
         ("<phoneme ph='x'>tomato</phoneme> <w>soup</w>", [Text("tomato soup")]),

@@ -288,6 +288,21 @@ def test_times_and_targets_of_a_transfer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("dest", "target"),
+    [
+        ("tel:+86-400-812-3456", "+864008123456"),
+        ("tel:(400)812.3456;ext=7", "4008123456"),
+        ("TEL:4008123456", "4008123456"),
+        ("sip:sales-desk@example.com", "sip:sales-desk@example.com"),
+    ],
+)
+def test_whom_a_transfer_calls(dest: str, target: str) -> None:
+    step = run(f"<form><transfer dest='{dest}' bridge='true'/></form>").question
+    assert isinstance(step, Transfer)
+    assert step.targets == (target,)
+
+
+@pytest.mark.parametrize(
     ("dest", "event"),
     [("nonsense", "error.connection.baddestination"), ("mailto:a@example.com", "error.unsupported.uri")],
 )

@@ -256,3 +256,36 @@ def test_prompts_that_were_cut_before_they_began_were_not_heard() -> None:
     late = run(body)
     late.say("yes")
     assert late.prompts == ["One two three four five.", "Six seven."]
+
+
+@pytest.mark.parametrize(
+    ("more", "property_", "heard"),
+    [
+        ("", "", "slow.wav"),
+        ("fetchtimeout='1s'", "", "instead"),
+        ("fetchtimeout='4s'", "", "slow.wav"),
+        ("", "<property name='fetchtimeout' value='1s'/>", "instead"),
+        ("fetchtimeout='4s'", "<property name='fetchtimeout' value='1s'/>", "slow.wav"),
+    ],
+)
+def test_a_sound_that_takes_too_long_gives_way_to_its_content(more: str, property_: str, heard: str) -> None:
+    body = f"<form>{property_}<block><audio src='slow.wav' {more}>instead</audio></block></form>"
+    seconds = lambda request: 3.0 if request.target.endswith(".wav") else 0.0  # noqa: E731
+    assert run(body, more={"slow.wav": "RIFF"}, fetch_seconds=seconds).prompts == [heard]
+
+
+@pytest.mark.parametrize(
+    ("more", "property_", "ages"),
+    [
+        ("", "", (None, None)),
+        ("maxage='10' maxstale='20'", "", (10.0, 20.0)),
+        (
+            "maxage='10'",
+            "<property name='audiomaxage' value='5'/><property name='audiomaxstale' value='6'/>",
+            (10.0, 6.0),
+        ),
+    ],
+)
+def test_how_old_a_sound_may_be(more: str, property_: str, ages: tuple[float | None, float | None]) -> None:
+    sim = run(f"<form>{property_}<block><audio src='a.wav' {more}/></block></form>", more={"a.wav": "RIFF"})
+    assert (sim.requests[-1].max_age, sim.requests[-1].max_stale) == ages
