@@ -256,6 +256,22 @@ async def test_a_key_is_the_answer_though_the_caller_is_listened_to(tmp_path: Pa
     assert ear.cancelled == 1
 
 
+async def test_who_typed_in_vain_is_listened_to(tmp_path: Path) -> None:
+    async def act(caller: FakeCall) -> None:
+        await caller.press("1")
+        await asyncio.sleep(2)
+        caller.media.say(np.concatenate([tone(300, 3.0), audio.silence(30)]))
+
+    step = Gather(
+        prompts=named("welcome", bargein="off"),
+        listen=BILL,
+        keys=OptionsMatcher({"1"}),
+        collect=CollectSettings(deaf=True),
+    )
+    answer = await asked(tmp_path, step, Scripted("bill"), act)
+    assert (answer.outcome, answer.heard) == ("speech", (Heard("bill"),))
+
+
 async def test_a_hot_word_cuts_and_other_words_do_not(tmp_path: Path) -> None:
     async def act(caller: FakeCall) -> None:
         caller.media.say(np.concatenate([tone(300, 3.0), audio.silence(30)]))

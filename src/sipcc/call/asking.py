@@ -140,11 +140,12 @@ class _Asking(Generic[H]):
             self._driver.pump()
 
     def _on_key(self, event: DigitBegan | DigitEnded) -> None:
-        self._deafen()
         if isinstance(event, DigitBegan):
             self._collector.key_began(event.digit, now=self._now())
         else:
             self._collector.key_ended(event.digit, now=self._now())
+        if self._collector.touched:  # and not dropped
+            self._deafen()
         self._driver.pump()
 
     def _flush(self) -> None:
