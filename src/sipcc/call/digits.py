@@ -347,7 +347,8 @@ class Collector:
         held = self._buffer.held
         if held is None or self._started_at is None or self._decided is not None:
             return self._timer_at
-        return max(held[1], self._started_at) + self._settings.interdigit
+        began = held[1] if held[1] > self._started_at else self._started_at
+        return began + self._settings.interdigit
 
     def _enter(self, state: State, *, at: float) -> None:
         """Be in `state`, whose timer starts now."""

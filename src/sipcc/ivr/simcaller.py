@@ -85,9 +85,8 @@ class SimCaller:
 
     def _plan(self, now: float) -> None:
         """Go through acts until one does something, or waits for what nobody can foresee."""
-        while self._next < len(self._acts) and not self.due:
-            act = self._acts[self._next]
-            free_at = self._after(act, now)
+        while not self.due and self._next < len(self._acts):
+            free_at = self._after(self._acts[self._next], now)
             if free_at is None:
                 return
             self._free_at = free_at
@@ -95,33 +94,32 @@ class SimCaller:
 
     def _after(self, act: Act, now: float) -> float | None:
         """When `act` is over; None while it cannot begin."""
+        free = self._free_at if self._free_at > now else now
         match act:
             case Asked():
                 wanted = self._open == "question" or (act.anything and self._open)
                 if not wanted or self._used == self._turn:
                     return None
                 self._used = self._turn
-                heard = self._hears[-1].ends if act.to_the_end and self._hears else now
-                return max(self._free_at, now, heard)
+                return max(free, self._hears[-1].ends) if act.to_the_end and self._hears else free
             case Keys():
-                return self._press(act, max(self._free_at, now))
+                return self._press(act, free)
             case Wait():
                 return self._free_at + act.seconds
             case At():
                 return max(self._free_at, act.seconds)
             case HeardPrompt():
-                return self._end_of(act.name, max(self._free_at, now))
+                return self._end_of(act.name, free)
             case Silence():
                 present = self._open and self._used == self._turn
-                return None if present else max(self._free_at, now)
+                return None if present else free
             case Say():
                 seconds = seconds_of_text(act.text) if act.seconds is None else act.seconds
-                began = max(self._free_at, now)
-                self.due.append(Deed(began, "voice", say=act, seconds=seconds))
-                return began + seconds
+                self.due.append(Deed(free, "voice", say=act, seconds=seconds))
+                return free + seconds
             case HangUp():
-                self.due.append(Deed(max(self._free_at, now), "hangup"))
-                return max(self._free_at, now)
+                self.due.append(Deed(free, "hangup"))
+                return free
 
     def _press(self, act: Keys, at: float) -> float:
         if self._next and type(self._acts[self._next - 1]) is Keys:

@@ -41,11 +41,12 @@ def played_until(soundings: Sequence[Sounding], start: float, until: float) -> P
     if not soundings:
         return _NOTHING
     ends = soundings[-1].ends
+    stopped = until if until < ends else ends
     reached: Reached | None = None
     for sounding in soundings:
         if isinstance(sounding.item, Mark) and sounding.began <= until:
-            reached = Reached(sounding.item.name, min(until, ends) - sounding.began)
-    return Played(complete=until >= ends, seconds=min(until, ends) - start, reached=reached)
+            reached = Reached(sounding.item.name, stopped - sounding.began)
+    return Played(complete=until >= ends, seconds=stopped - start, reached=reached)
 
 
 class SimQuestion:
