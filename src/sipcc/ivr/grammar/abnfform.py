@@ -34,7 +34,7 @@ from sipcc.ivr.textread import EncodingError, text_of
 
 T = TypeVar("T")
 
-_HEADER = re.compile(r"#ABNF[ \t]+([^\s;]+)(?:[ \t]+([^\s;]+))?[ \t]*;")
+_HEADER = re.compile(r"#ABNF ([^\s;]+)(?: ([^\s;]+))?;")
 _SPACE = re.compile(r"(?:\s+|//[^\r\n]*|/\*.*?\*/)+", re.DOTALL)
 _PLAIN = r"[^\s;=|*+<>()\[\]{}/$!\"]+"
 _LEXER = re.compile(
@@ -118,6 +118,8 @@ class _Reader:
             if not reference.uri and reference.name not in document.rules:
                 message = f"there is no rule ${reference.name}"
                 raise GrammarError(message, url=document.url, line=reference.line, column=reference.column)
+        for rule in document.rules.values():
+            _speak(rule.body, document.language)
         return document
 
     # -- pieces --------------------------------------------------------------------------------------------

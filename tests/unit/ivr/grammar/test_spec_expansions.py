@@ -151,7 +151,7 @@ def test_languages() -> None:
             assert match is not None
             words = [child for child in match.tree.children if isinstance(child, Word)]
             assert [word.language for word in words[1:]] == languages
-            assert words[0].language in ("", "en-US")
+            assert words[0].language == "en-US"
 
 
 def test_a_language_stands_before_the_repeat() -> None:

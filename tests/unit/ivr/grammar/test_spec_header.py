@@ -84,6 +84,13 @@ def test_encodings_that_need_no_name(codec: str) -> None:
         "#JSGF V1.0;",
         "#ABNF 1.0 UTF-8 UTF-16;",
         "#ABNF 1.0 UTF-8",
+        "#ABNF  1.0;",
+        "#ABNF\t1.0;",
+        "#ABNF 1.0  UTF-8;",
+        "#ABNF 1.0 ;",
+        "#ABNF 1.0 UTF-8 ;",
+        "#ABNF\n1.0;",
+        "#ABNF /* x */ 1.0;",
     ],
 )
 def test_wrong_first_lines(begin: str) -> None:
@@ -295,4 +302,3 @@ def test_a_pin_with_keys() -> None:
 def test_what_is_read_although_it_is_not_quite_right() -> None:
     assert load(xml("a").replace('xmlns="http://www.w3.org/2001/06/grammar" ', "")).accepts("a")
     assert load("#ABNF 1.0; language en; root $r; $r = a;").accepts("a")
-    assert load("#ABNF  1.0  UTF-8 ; language en; root $r; $r = a;").accepts("a")
