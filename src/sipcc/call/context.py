@@ -10,6 +10,7 @@ import msgspec
 
 from sipcc.bus import Bus
 from sipcc.call.diskwatch import DiskWatch
+from sipcc.call.events import Decision
 from sipcc.call.limits import CallLimits
 from sipcc.call.numbering import Numbering
 from sipcc.call.recording import Finisher
@@ -117,6 +118,10 @@ class CallContext:
     """Told when a user's own call (placed by it, or rung for no queue) begins and ends."""
     on_agent_busy: Callable[[str, str, bool], None] = lambda agent, dialog, began: None
     """The same for an agent who is rung by name at a number that is no user's."""
+
+    def decided(self, call: str, what: str, why: str) -> None:
+        """Tell why a call, by its id, goes on where it does."""
+        self.bus.emit(Decision(at=self.clock.now(), call=call, what=what, why=why))
 
     def agent_at(self, leg: Leg) -> str | None:
         """The agent whom a leg reaches: by a queue, by name, or as the one at that user's phone."""

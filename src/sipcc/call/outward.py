@@ -80,8 +80,8 @@ def _tell(
         hint=verdict.hint,
     )
     what = f"blocked: {number}" + (f" over {trunk}" if trunk else "")
+    context.decided(call.id, what, f"{verdict.why}: {verdict.hint}")
     for event in (
-        events.Decision(at=at, call=call.id, what=what, why=f"{verdict.why}: {verdict.hint}"),
         events.DialBlocked(
             at=at, call=call.id, user=attempt.who, trunk=trunk, number=number, why=verdict.why
         ),
@@ -109,6 +109,5 @@ def shown_to(call: Call, target: Target) -> Presentation:
         caller_id=target.caller_id,
     )
     if shown.why:
-        at, what = context.clock.now(), f"shown as {shown.from_.uri.user}"
-        context.bus.emit(events.Decision(at=at, call=call.id, what=what, why=shown.why))
+        context.decided(call.id, f"shown as {shown.from_.uri.user}", shown.why)
     return shown

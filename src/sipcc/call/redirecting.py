@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sipcc.call import events
 from sipcc.errors import ParseError
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Redirection:
 
 def _tell(call: Call, what: str, leg: Leg, why: str = "") -> None:
     why = why or f"{leg.id} answered {leg.end_status}"
-    call.context.bus.emit(events.Decision(at=call.context.clock.now(), call=call.id, what=what, why=why))
+    call.context.decided(call.id, what, why)
 
 
 def _key(uri: SipUri) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sipcc.call import events
 from sipcc.call.context import Waypoint
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
@@ -113,11 +112,7 @@ def _is_ours(context: CallContext, referral: Referral) -> bool:
 def tell_refused(call: Call, leg: Leg, status: int, why: str) -> None:
     """Log a REFER that is not done, and tell of it."""
     _log.info("call.transfer_refused", call_id=call.id, leg=leg.id, status=status, why=why)
-    call.context.bus.emit(
-        events.Decision(
-            at=call.context.clock.now(), call=call.id, what=f"transfer: refused with {status}", why=why
-        )
-    )
+    call.context.decided(call.id, f"transfer: refused with {status}", why)
 
 
 def is_early(leg: Leg) -> bool:

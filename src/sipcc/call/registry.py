@@ -185,8 +185,7 @@ class Calls:
         )
 
     def _decided(self, call_id: str, what: str, why: str) -> None:
-        at = self._context.clock.now()
-        self._context.bus.emit(events.Decision(at=at, call=call_id, what=what, why=why))
+        self._context.decided(call_id, what, why)
 
     async def _run(
         self, call: Call, session: InviteSession, route: Route[Handler], arrivals: _Arrival

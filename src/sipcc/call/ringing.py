@@ -413,8 +413,7 @@ class _Race:
         self._told.add(leg.id)
 
     def _decided(self, what: str, why: str) -> None:
-        call = self._call
-        call.context.bus.emit(events.Decision(at=call.context.clock.now(), call=call.id, what=what, why=why))
+        self._call.context.decided(self._call.id, what, why)
 
     def leg_held(self, leg: Leg, *, held: bool, by_us: bool = False) -> None:
         """Hold means nothing before the conversation."""

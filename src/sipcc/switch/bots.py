@@ -80,7 +80,7 @@ class Bots:
         to = Destination.parse(bot.fallback)
         await session.call.free()
         session.log("bot.fell_back", bot=bot.name, why=why)
-        self._host.decided(session.call, f"bot {bot.name}: {to}", why)
+        session.call.context.decided(session.id, f"bot {bot.name}: {to}", why)
         tell_context(session, result, to)
         await session.go(to)
 
@@ -99,4 +99,4 @@ class Bots:
     def _tell(self, bot: BotSettings, call: Call, result: Streamed, to: Destination) -> None:
         """Tell why the call goes on there."""
         why = result.ended_by if not result.to else f"{result.ended_by}: {result.to}"
-        self._host.decided(call, f"bot {bot.name}: {to}", why)
+        call.context.decided(call.id, f"bot {bot.name}: {to}", why)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler, NumberSettings, Route, Routes
 from sipcc.call.caller import ANONYMOUS
-from sipcc.call.events import CallScreened, Decision
+from sipcc.call.events import CallScreened
 from sipcc.call.screening import Screening, ScreeningVerdict
 from sipcc.clock import Clock
 from sipcc.config import Config
@@ -101,7 +101,7 @@ class Reception:
                 self._tell_screened(call, verdict)
         if passed:
             self._screening.forgive(identity.number)
-            self._decided(call, "screening: the key was pressed", verdict.detail)
+            call.context.decided(call.id, "screening: the key was pressed", verdict.detail)
         return passed
 
     async def _meets_challenge(self, call: Call) -> bool:
@@ -116,7 +116,7 @@ class Reception:
     def _tell_screened(self, call: Call, verdict: ScreeningVerdict) -> None:
         to = self._config.screening.to
         missed = ", and the key was not pressed" if verdict.challenge else ""
-        self._decided(call, f"screening: {to}", verdict.detail + missed)
+        call.context.decided(call.id, f"screening: {to}", verdict.detail + missed)
         self._bus.emit(
             CallScreened(
                 at=self._clock.now(),
@@ -158,9 +158,11 @@ class Reception:
             region = call.variables["region"]
             text, chosen = handlers.get(region, ("", otherwise))
             if text:
-                self._decided(call, f"region: {text}", f"the caller's number is of {region}")
+                call.context.decided(call.id, f"region: {text}", f"the caller's number is of {region}")
             else:
-                self._decided(call, "region: none of the number's", f"the caller's is {region or 'unknown'}")
+                call.context.decided(
+                    call.id, "region: none of the number's", f"the caller's is {region or 'unknown'}"
+                )
             await chosen(call)
 
         return handler
@@ -169,10 +171,7 @@ class Reception:
         async def handler(call: Call) -> None:
             verdict = calendar.is_open(self._clock.wall_of(self._clock.now()))
             state = "open" if verdict.open else "closed"
-            self._decided(call, f"calendar {calendar.name}: {state}", verdict.detail)
+            call.context.decided(call.id, f"calendar {calendar.name}: {state}", verdict.detail)
             await (opened if verdict.open else closed)(call)
 
         return handler
-
-    def _decided(self, call: Call, what: str, why: str) -> None:
-        self._bus.emit(Decision(at=self._clock.now(), call=call.id, what=what, why=why))

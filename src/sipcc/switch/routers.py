@@ -21,7 +21,6 @@ from sipcc.acd.planning import before
 from sipcc.acd.steering import Only
 from sipcc.bus import Bus
 from sipcc.call import Call, Destination, Handler
-from sipcc.call.events import Decision
 from sipcc.config import Config
 from sipcc.errors import ConfigError
 from sipcc.log import get_logger
@@ -172,8 +171,7 @@ class CallRouter:
         return self.default
 
     def _decided(self, call: Call, where: Assignment, why: str) -> None:
-        at = asyncio.get_running_loop().time()
-        self._host.bus.emit(Decision(at=at, call=call.id, what=f"router {self.name}: {where}", why=why))
+        call.context.decided(call.id, f"router {self.name}: {where}", why)
 
     async def _run(self, function: Callable[[Any], Any], argument: Any) -> Any:
         if inspect.iscoroutinefunction(function):

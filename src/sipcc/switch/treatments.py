@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipcc.bus import Bus
-from sipcc.call import Call, Destination, Handler
-from sipcc.call.events import Decision
+from sipcc.call import Destination, Handler
 from sipcc.call.treatments import plain_handler
 from sipcc.clock import Clock
 from sipcc.config import Config
@@ -67,7 +66,7 @@ class Treatments:
         self.services = live_services(self, speaking)
         """What live sessions are given."""
         self.menus = Menus(self)
-        self.workflows = Workflows(config, acd=acd, queueing=queueing, bus=bus, clock=clock)
+        self.workflows = Workflows(config, acd=acd, queueing=queueing, clock=clock)
         self.routers = Routers(self, posts)
         self.flows = Flows(self, flows)
         self.live_apps = live_apps
@@ -78,10 +77,6 @@ class Treatments:
         self.surveys = Surveys(self)
         self._mailboxes = {box.name: box for box in config.mailboxes}
         self.bots = Bots(self)
-
-    def decided(self, call: Call, what: str, why: str) -> None:
-        """Tell why a call goes on where it does."""
-        self.bus.emit(Decision(at=self.clock.now(), call=call.id, what=what, why=why))
 
     @property
     def fetcher(self) -> HttpFetcher:

@@ -63,7 +63,7 @@ class VoiceXml:
         ended = await run(session, fetcher.session(), url, settings, self._library)
         if ended.reason in ("error", "limit") and not call.ended:
             why = f"{ended.event}: {ended.message}" if ended.event else ended.message
-            host.decided(call, f"vxml {name}: {settings.fallback}", why)
+            call.context.decided(call.id, f"vxml {name}: {settings.fallback}", why)
             await host.handler_of(Destination.parse(settings.fallback))(call)
         elif ended.reason != "transfer" and not call.ended:  # who was sent elsewhere may still go through us
             await call.hangup()

@@ -9,9 +9,7 @@ from typing import Any
 from sipcc.acd import Acd, Agent, QueueResult
 from sipcc.acd.model import Journey
 from sipcc.acd.workflow import Leg, Walk, Workflow
-from sipcc.bus import Bus
 from sipcc.call import Call, Handler
-from sipcc.call.events import Decision
 from sipcc.clock import Clock
 from sipcc.config import Config
 from sipcc.config.workflows import read_workflows
@@ -26,20 +24,19 @@ _NOT_TAKEN = frozenset({"full", "no_agent", "timed_out"})
 class Workflows:
     """The handlers of workflows."""
 
-    def __init__(self, config: Config, *, acd: Acd, queueing: Queueing, bus: Bus, clock: Clock) -> None:
+    def __init__(self, config: Config, *, acd: Acd, queueing: Queueing, clock: Clock) -> None:
         """Read every workflow.
 
         Args:
             config: Has them.
             acd: Where calls wait.
             queueing: What becomes of calls that leave a queue for somewhere else.
-            bus: Hears of every choice.
             clock: The loop's.
 
         Raises:
             ConfigError: one cannot be read.
         """
-        self._acd, self._queueing, self._bus, self._clock = acd, queueing, bus, clock
+        self._acd, self._queueing, self._clock = acd, queueing, clock
         self.workflows: Mapping[str, Workflow] = read_workflows(config)
         """By their names. Those that are put here count for calls that come later."""
 
@@ -75,9 +72,11 @@ class Workflows:
         now = self._clock.now()
         leg = walk.next(now - began, self._team, now=now)
         for label, why in walk.passed:
-            self._decided(call, f"{label}: passed over", why)
+            call.context.decided(call.id, f"{label}: passed over", why)
         if leg is not None:
-            self._decided(call, f"{leg.label}: queue:{leg.queue}", f"{now - began:g} s after it began")
+            call.context.decided(
+                call.id, f"{leg.label}: queue:{leg.queue}", f"{now - began:g} s after it began"
+            )
         return leg
 
     def _team(self, queue: str) -> Sequence[Agent]:
@@ -91,12 +90,11 @@ class Workflows:
 
     def _tell_filter(self, call: Call, workflow: Workflow, walk: Walk) -> None:
         if walk.expression:
-            self._decided(call, f"workflow {workflow.name}: filter {walk.filter}", walk.expression)
+            call.context.decided(call.id, f"workflow {workflow.name}: filter {walk.filter}", walk.expression)
         else:
-            self._decided(call, f"workflow {workflow.name}: default_filter", "no filter takes this call")
-
-    def _decided(self, call: Call, what: str, why: str) -> None:
-        self._bus.emit(Decision(at=self._clock.now(), call=call.id, what=what, why=why))
+            call.context.decided(
+                call.id, f"workflow {workflow.name}: default_filter", "no filter takes this call"
+            )
 
 
 def _goes_on(result: QueueResult, leg: Leg) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ class FakeCall:
     def __init__(self, **variables: Any) -> None:
         self.id, self.caller, self.caller_name, self.called = "c1", "13800138000", "Chen", "4008123456"
         self.trunk, self.language = None, "en"
-        self.variables = variables
+        self.variables, self.context = variables, SimpleNamespace(decided=lambda *told: None)
 
 
 class Desk:
