@@ -401,4 +401,6 @@ def _table(answer: Answer | None, name: str) -> Mapping[str, object]:
 
 def _number(table: Mapping[str, object], name: str, default: float) -> float:
     value = table.get(name)
+    if value is None:
+        return default
     return float(value) if isinstance(value, int | float) else default

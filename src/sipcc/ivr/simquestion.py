@@ -71,18 +71,24 @@ class SimQuestion:
         """The timer that decided, or empty."""
         self._step = step
         self._caller = caller
-        self._buffer = buffer
         self._soundings = soundings
         self._start = now
         self._ends = soundings[-1].ends if soundings else now
         self._playing = self._ends > now
-        self._keys_from = _cut_from(starts, "keys", now)
         self._starts = starts
         self._voice: _Voice | None = None
         self._hushes_at = inf
         """When the recogniser begins to hear the voice."""
         self._decides_at = inf
         self._cut = False
+        keys_from, settings = _cut_from(starts, "keys", now), step.collect
+        if settings.bargein is not (keys_from is not None):
+            settings = msgspec.structs.replace(settings, bargein=keys_from is not None)
+        own = buffer if step.keys is not None else DigitBuffer()
+        self._collector = Collector(settings, step.keys or NoKeys(), own)
+        self._typed = buffer if step.keys is None else self._collector
+        """Where the caller's keys go."""
+        self._opens_after = 0.0 if keys_from is None else keys_from - now
 
     def run(self) -> Gathered:
         """Let time pass until there is an answer.
@@ -91,8 +97,8 @@ class SimQuestion:
             HungUp: the caller hung up instead.
             TimeUp: there was none up to `until`.
         """
-        self._begin()
         collector, caller = self._collector, self._caller
+        collector.start(prompt_playing=self._playing, now=self.now, opens_after=self._opens_after)
         while True:
             if self._playing and collector.barged:
                 self._stop()
@@ -116,18 +122,6 @@ class SimQuestion:
             answer = what()
             if answer is not None:
                 return answer
-
-    def _begin(self) -> None:
-        step, settings = self._step, self._step.collect
-        by_keys = self._keys_from is not None
-        if settings.bargein is not by_keys:
-            settings = msgspec.structs.replace(settings, bargein=by_keys)
-        buffer = self._buffer if step.keys is not None else DigitBuffer()
-        self._collector = Collector(settings, step.keys or NoKeys(), buffer)
-        self._typed = self._buffer if step.keys is None else self._collector
-        """Where the caller's keys go."""
-        opens_after = 0.0 if self._keys_from is None else self._keys_from - self._start
-        self._collector.start(prompt_playing=self._playing, now=self.now, opens_after=opens_after)
 
     def _run_out(self) -> NoReturn:
         """There is no more time."""
