@@ -373,3 +373,30 @@ async def test_a_caller_is_sent_keys(tmp_path: Path) -> None:
         await caller.hears(WELCOME_HZ)
         assert caller.media.digits == "1#"
         await caller.ended()
+
+
+async def test_a_caller_who_goes_while_a_hook_takes_its_time_is_gone_at_once(tmp_path: Path) -> None:
+    net = Net({"/start": [GATHER]}, slow="/got")
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        await caller.press("42")
+        await asyncio.sleep(0.5)
+        await caller.hangup()
+        await asyncio.sleep(0.5)
+        assert not list(centre.switch.live_apps)
+        assert net.told("/status")["call_status"] == "completed"
+        await asyncio.sleep(5.0)
+    assert not [event for event in centre.events if isinstance(event, Decision) and "webapp" in event.what]
+
+
+async def test_a_call_that_went_to_the_fallback_takes_no_orders_for_its_application(tmp_path: Path) -> None:
+    net = Net({"/start": [GATHER]}, slow="/got")
+    async with centre_with(tmp_path, net) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(WELCOME_HZ)
+        assert len(list(centre.switch.live_apps)) == 1
+        await caller.press("42")
+        await caller.hears(MUSIC_HZ, 8.0)
+        assert not list(centre.switch.live_apps)
+        await caller.hangup()

@@ -59,6 +59,7 @@ class WebApps:
         socket = app.url.startswith(("ws:", "wss:"))
 
         def failed(kind: str, why: str) -> None:
+            remove()
             call.context.decided(call.id, f"webapp {app.name}: {app.fallback}", f"{kind}: {why}")
 
         runner = Runner(
@@ -73,6 +74,7 @@ class WebApps:
             hands=_CallHands(call),
             rooms=host.live_apps.rooms,
             kind=app.kind,
+            quiet=app.quiet,
             secret_keys=app.secret_keys,
         )
         remove = host.live_apps.add(call.id, runner)

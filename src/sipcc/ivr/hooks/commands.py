@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from sipcc.errors import CallEnded, LocalProtocolError, SipccError
-from sipcc.ivr.hooks.door import Command, Door, Finish
-from sipcc.ivr.session import Session
+from sipcc.ivr.hooks.door import Command, Door, Finish, HookFailed
 from sipcc.tasks import TaskScope
 
 MAX_WAITING = 100
@@ -71,16 +70,21 @@ class Commands:
             self.open = False
         return said
 
-    async def wait(self, session: Session) -> Command:
-        """Wait for a command, with nothing else to do; raises CallEnded when the caller hangs up."""
-        over = asyncio.Event()
-        session.on_hangup(over.set)
-        gone = self._tasks.spawn(over.wait(), name="gone")
-        await asyncio.wait({self.next(), gone}, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not self.next().done():
+    async def wait(self, gone: asyncio.Event, limit: float) -> Command:
+        """Wait for a command, with nothing else to do, for `limit` seconds at most.
+
+        Raises:
+            CallEnded: the caller is `gone`.
+            HookFailed: nothing was said.
+        """
+        leaving = self._tasks.spawn(gone.wait(), name="gone")
+        await asyncio.wait({self.next(), leaving}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if self.next().done():
+            return self.take() or Finish()
+        if gone.is_set():
             raise CallEnded("the caller has hung up")
-        return self.take() or Finish()
+        raise HookFailed("slow", f"the application left the caller with nothing for {limit:g} s")
 
     def close(self) -> None:
         """Nothing is waited for any more."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
-from sipcc.errors import SipccError
+from sipcc.errors import CallEnded, SipccError
 from sipcc.tasks import TaskScope
 
 _T = TypeVar("_T")
@@ -48,3 +48,19 @@ async def meanwhile(
         main.cancel()
         other.cancel()
         await asyncio.wait({main, other})
+
+
+async def while_there(tasks: TaskScope, doing: Coroutine[Any, Any, _T], gone: asyncio.Event) -> _T:
+    """What `doing` comes to; raises CallEnded when the caller is `gone` before that."""
+    main = tasks.spawn(caught(doing), name="asking")
+    leaving = tasks.spawn(gone.wait(), name="gone")
+    try:
+        await asyncio.wait({main, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not main.done():
+            raise CallEnded("the caller has hung up")
+        result: _T = unpacked(main.result())
+        return result
+    finally:
+        main.cancel()
+        leaving.cancel()
+        await asyncio.wait({main, leaving})

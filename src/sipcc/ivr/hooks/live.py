@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from sipcc.errors import LocalProtocolError
-from sipcc.ivr.hooks.door import Command, Keys, Mute, Tape, Taping
+from sipcc.ivr.hooks.door import Command, Deed, Keys, Mute, Tape, Taping
 from sipcc.ivr.hooks.model import Facts
 from sipcc.ivr.hooks.rooms import Rooms
 
@@ -49,15 +49,33 @@ class NoHands:
         raise LocalProtocolError("nothing is recorded here")
 
 
-def carry_out(deed: Mute | Keys | Tape, hands: Hands) -> None:
-    """Do what a command wants; raises LocalProtocolError when that is not possible now."""
-    match deed:
-        case Mute():
-            hands.mute(deed.muted)
-        case Keys():
-            hands.press(deed.keys)
-        case Tape():
-            hands.tape(deed.wanted)
+class Deeds:
+    """Does what commands want that cut nothing."""
+
+    def __init__(
+        self, hands: Hands, tag: Callable[[dict[str, str]], None], remark: Callable[[str], None]
+    ) -> None:
+        """`tag` puts something into the call's record, `remark` writes to the log what cannot be done."""
+        self._hands, self._tag, self._remark = hands, tag, remark
+
+    def do(self, deed: Deed) -> None:
+        """Do it; raises LocalProtocolError when that is not possible now."""
+        match deed:
+            case Mute():
+                self._hands.mute(deed.muted)
+            case Keys():
+                self._hands.press(deed.keys)
+            case Tape():
+                self._hands.tape(deed.wanted)
+            case _:
+                self._tag(deed.data)
+
+    def try_to(self, deed: Deed) -> None:
+        """Do it if it is possible."""
+        try:
+            self.do(deed)
+        except LocalProtocolError as error:
+            self._remark(str(error))
 
 
 async def press(keys: str, do: Callable[[Keys], None], wait: Callable[[float], Awaitable[None]]) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -28,12 +28,11 @@ from sipcc.ivr.hooks.door import (
     Finish,
     Follow,
     HookFailed,
-    Note,
     Replace,
     Tape,
 )
-from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked
-from sipcc.ivr.hooks.live import Hands, NoHands, carry_out, press
+from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked, while_there
+from sipcc.ivr.hooks.live import Deeds, Hands, NoHands, press
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
@@ -42,6 +41,8 @@ from sipcc.ivr.hooks.sounds import breakable, hidden
 from sipcc.ivr.hooks.waiting import Lines, Pastime
 from sipcc.ivr.session import Session
 from sipcc.tasks import TaskScope
+
+_T = TypeVar("_T")
 
 MAX_HOOKS = 1000
 """Questions to an application in one call."""
@@ -68,6 +69,7 @@ class Runner:
         hands: Hands | None = None,
         rooms: Rooms | None = None,
         kind: Literal["jambonz", "twiml"] = "jambonz",
+        quiet: float = 300.0,
         secret_keys: bool = False,
     ) -> None:
         """Make one for a call.
@@ -84,10 +86,13 @@ class Runner:
             hands: Does what is no step; None where there is no real call.
             rooms: The conferences of all applications; None for some of its own.
             kind: The language of the application.
+            quiet: How long the application may leave the caller with nothing, in seconds.
             secret_keys: Whether answers by keys are shown nowhere.
         """
-        self._permit, self._secret_keys = permit, secret_keys
-        self._sayer, self._hands = Sayer(session, door, permit), hands or NoHands()
+        self._permit, self._secret_keys, self._quiet = permit, secret_keys, quiet
+        self._gone = asyncio.Event()
+        self._sayer = Sayer(session, door, permit)
+        self._deeds = Deeds(hands or NoHands(), self._tag, self._remark)
         self.kind = kind
         """The language of the application."""
         pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults)
@@ -108,8 +113,9 @@ class Runner:
     async def run(self) -> None:
         """Let the application have the call until it is over, or until it goes elsewhere."""
         self._began = self._session.now()
+        self._session.on_hangup(self._gone.set)
         try:
-            await self._through(await self._door.start(self._facts()))
+            await self._through(await self._there(self._door.start(self._facts())))
         except (Over, CallEnded):
             pass
         except SipccError as error:  # also a queue that is not there, and whatever else it wants in vain
@@ -126,6 +132,10 @@ class Runner:
         self._on_failed(kind, str(error))
         with suppress(CallEnded):
             await self._session.go(self._fallback)
+
+    async def _there(self, asking: Coroutine[Any, Any, _T]) -> _T:
+        """What the application answers, unless the caller goes meanwhile."""
+        return await while_there(self._tasks, asking, self._gone)
 
     def _facts(self, *, over: bool = False) -> Facts:
         answered = self._session.answered
@@ -149,7 +159,7 @@ class Runner:
             if todo:
                 changed = await self._listening(self._verb(todo.popleft()))
             elif self._commands.open:
-                changed = await self._commands.wait(self._session)
+                changed = await self._commands.wait(self._gone, self._quiet)
             else:
                 changed = Finish()
             if changed is None:
@@ -173,7 +183,7 @@ class Runner:
                     break
                 command = self._commands.take()
                 if isinstance(command, Deed):
-                    self._quietly(command)
+                    self._deeds.try_to(command)
                 elif command is not None:
                     return command
             new = unpacked(doing.result())
@@ -195,22 +205,9 @@ class Runner:
         """
         for command in commands:
             if isinstance(command, Deed):
-                self._deed(command)
+                self._deeds.do(command)
             else:
                 self._commands.put(command)
-
-    def _deed(self, deed: Deed) -> None:
-        if isinstance(deed, Note):
-            self._tag(deed.data)
-        else:
-            carry_out(deed, self._hands)
-
-    def _quietly(self, deed: Deed) -> None:
-        """Do what the application has said; the log tells when it cannot be done."""
-        try:
-            self._deed(deed)
-        except LocalProtocolError as error:
-            self._session.log("webapp.remark", application=self._application, what=str(error))
 
     async def _follow(self, command: Command) -> Program | None:
         """What a command leads to."""
@@ -223,7 +220,7 @@ class Runner:
                 await self._hang_up()
                 raise Over
             case _:
-                self._quietly(command)
+                self._deeds.try_to(command)
                 return None
 
     async def _verb(self, verb: Verb) -> Program | None:
@@ -281,13 +278,13 @@ class Runner:
                 self._tag(action.data)
             case model.Press():
                 await self._answer()
-                await press(action.keys, self._quietly, self._session.wait)
+                await press(action.keys, self._deeds.try_to, self._session.wait)
             case model.Configure():
                 self._defaults = action.change(self._defaults)
                 if action.tape is not None:
-                    self._quietly(Tape(action.tape))
+                    self._deeds.try_to(Tape(action.tape))
             case model.Remark():
-                self._session.log("webapp.remark", application=self._application, what=action.text)
+                self._remark(action.text)
             case model.Reject():
                 self._ours = True
                 await self._session.reject(action.status)
@@ -299,6 +296,9 @@ class Runner:
     async def _hang_up(self) -> None:
         self._ours = True
         await self._session.hangup()
+
+    def _remark(self, what: str) -> None:
+        self._session.log("webapp.remark", application=self._application, what=what)
 
     def _tag(self, data: dict[str, str]) -> None:
         self._tags |= data
@@ -320,8 +320,11 @@ class Runner:
         self._idle_hooks += 1
         if self._hooks > MAX_HOOKS or self._idle_hooks > MAX_IDLE_HOOKS:
             raise HookFailed("loop", f"{self._idle_hooks} questions in a row did nothing with the caller")
+        if self._gone.is_set():  # it is told what came of the last verb, and no more
+            await self._aside(hook, report)
+            raise CallEnded("the caller has hung up")
         if delay is None:
-            return await self._door.ask(hook, self._facts(), report)
+            return await self._there(self._door.ask(hook, self._facts(), report))
         return await self._patiently(hook, report, delay)
 
     async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:

@@ -29,6 +29,9 @@ class WebAppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     retries: Annotated[int, Meta(ge=0, le=10)] = 1
     """How often it is asked again when it cannot be reached or answers with a status from 500 on; for a
     WebSocket, how often the connection is made again."""
+    quiet: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    """Seconds for which an application at a WebSocket may leave a caller with nothing to do or to hear; then
+    the caller goes to `fallback`."""
     fallback: Annotated[str, Meta(min_length=1)]
     """The destination of callers when it is too slow, dead, or answers what cannot be carried out."""
     user: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -109,6 +110,13 @@ TO_FILE = json.dumps([{"verb": "play", "url": "file:///etc/passwd"}]).encode()
         (answering(http(b"<html>")), ["unreadable"]),
         (answering(http(b"", "500 Internal Server Error")), ["status"]),
         (answering(http(b"", "302 Found", "Location: http://10.1.2.3/\r\n")), ["refused"]),
+        (answering(http(b"", "301 Moved Permanently", "Location: /call\r\n")), ["status"]),
+        (
+            answering(http(gzip.compress(b" " * 50_000_000), more="Content-Encoding: gzip\r\n")),
+            ["unreadable"],
+        ),
+        (answering(http(b"{}", more="Content-Encoding: gzip\r\n")), ["unreadable"]),
+        (answering(http(b"RIFF....WAVE", more="Content-Type: audio/wav\r\n")), ["unreadable"]),
         (answering(http(INSIDE)), ["refused"]),
         (answering(http(TO_FILE)), ["unreadable"]),
     ],

@@ -39,6 +39,7 @@ async def drive(
         account="sipcc",
         application="bank",
         on_failed=lambda kind, why: failures.append(kind),
+        quiet=settings.quiet,
     )
     await asyncio.wait_for(runner.run(), 30)
     return Result(session, peer, app, failures)
@@ -231,3 +232,32 @@ async def test_an_application_is_told_of_verbs_when_it_wants_to_know() -> None:
         {"event": "starting", "name": "hangup"},
         {"event": "finished", "name": "hangup"},
     ]
+
+
+@pytest.mark.parametrize("first", [[], [{"verb": "say", "text": "One moment"}], None])
+async def test_an_application_that_leaves_a_caller_with_nothing_loses_it(first: object) -> None:
+    result = await drive(table(session_new=first), quiet=5.0)
+    assert result.failures == ["slow"]
+    assert "enqueue" in [line.what for line in result.session.lines]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "command", "command": "mute:status", "data": {"mute_status": "mute"}},
+        {"type": "command", "command": "dtmf", "data": {"digit": "1"}},
+        {"type": "command", "command": "record", "data": {"action": "startCallRecording"}},
+        {"type": "command", "command": "tag", "data": {"a": "b"}},
+    ],
+)
+async def test_what_cannot_be_done_at_once_cuts_nothing(message: dict[str, Any]) -> None:
+    def answer(peer: Peer, sent: dict[str, Any]) -> None:
+        if sent["type"] == "session:new":
+            peer.ack(sent, [{"verb": "gather", "actionHook": "/got"}, {"verb": "say", "text": "Two"}])
+        elif sent.get("hook") == "/got":
+            peer.say(message)
+            peer.ack(sent, [{"verb": "say", "text": "One"}, *HANGUP])
+
+    result = await drive(answer)
+    assert result.session.said == ["One"]
+    assert result.failures == []
