@@ -164,9 +164,11 @@ class CallVerbs(CallLegs):
         await asyncio.shield(transfer.decided)
 
     async def refer(
-        self, target: str, *, replaces: Leg | Replaces | None = None, timeout: float = 60.0
+        self, target: str, *, replaces: Leg | Replaces | None = None, timeout: float = 60.0, carry: str = ""
     ) -> int:
         """Send the caller to `target` by REFER, and out of our hands; if it does not take that, by us.
+
+        `carry` are headers of the INVITE that the caller's phone shall send, as a URI has them.
 
         A caller that knows no REFER (no such method in its Allow, 405, 501, 603 ...) is connected with
         `target` by `transfer`, so the result is the same but for our staying in between.
@@ -178,6 +180,8 @@ class CallVerbs(CallLegs):
         leg = self.leg
         if leg.state is LegState.ANSWERED and leg.allows("REFER"):
             uri = target if ":" in target else f"sip:{target}@{self.context.domain}"
+            if carry:
+                uri += f"{'&' if '?' in uri else '?'}{carry}"
             status = await leg.refer(uri, replaces=replaces, timeout=timeout)
             if 200 <= status < 300:
                 leg.hangup("transferred")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -67,7 +68,8 @@ async def _tried(call: Call, way: Coroutine[Any, Any, _T]) -> _T | Transferred:
 
 async def _send(call: Call, step: Transfer) -> Transferred:
     """Send the caller away, and stay in between only when its phone knows no REFER."""
-    status = await call.refer(step.targets[0], timeout=step.timeout)
+    carry = f"User-to-User={quote(_user_to_user(step.data), safe='')}" if step.data else ""
+    status = await call.refer(step.targets[0], timeout=step.timeout, carry=carry)
     if 200 <= status < 300:
         return Transferred(outcome="sent", status=status)
     await call.free()
@@ -129,6 +131,7 @@ async def _ring(session: LiveSession, step: Transfer) -> Leg:
 
 async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
     call = session.call
+    more = (("User-to-User", _user_to_user(step.data)),) if step.data else ()
     accept = None
     if step.accept:
         score = await session.compose(step.accept)
@@ -139,10 +142,21 @@ async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
         places = waypoint.places if waypoint is not None else call.context.locator.locate(target)
         asked = accept if step.screen is None else _screening(session, step.screen, target)
         found += [
-            replace(place, accept=asked or place.accept, caller_id=step.caller or place.caller_id)
+            replace(
+                place,
+                accept=asked or place.accept,
+                caller_id=step.caller or place.caller_id,
+                headers=place.headers + more,
+                instead=tuple(replace(other, headers=other.headers + more) for other in place.instead),
+            )
             for place in places
         ]
     return found
+
+
+def _user_to_user(data: str) -> str:
+    """The value of a User-to-User header (RFC 7433 §4.1)."""
+    return f"{data.encode('utf-8', 'replace').hex()};encoding=hex"
 
 
 def _screening(

@@ -270,6 +270,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     caller: str = ""
     """The number that is shown; empty for the caller's."""
+    data: str = ""
+    """What the application of the other side is told, as ``User-to-User`` (RFC 7433) of INVITE or REFER."""
 
 
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):

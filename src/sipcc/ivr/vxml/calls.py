@@ -12,7 +12,7 @@ import msgspec
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import Json, Scope
 from sipcc.ivr.steps import Audio, Gathered, Prompt, Record, Recorded, Transfer, Transferred
-from sipcc.ivr.vxml.errors import Thrown
+from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, active_grammars
 from sipcc.ivr.vxml.inputs import LAST_RESULT, Result, judge, listen_for, modes_of
 from sipcc.ivr.vxml.machine import Machine
@@ -131,6 +131,9 @@ _REFUSALS: Final = {
 
 SCHEMES: Final = frozenset({"tel", "sip", "sips"})
 
+LONGEST_AAI: Final = 500
+"""Characters that an application may tell the one on the other side: a SIP message must stay one datagram."""
+
 _SEPARATORS: Final = re.compile(r"[-.() ]")
 """What may stand in a telephone number for people (RFC 3966 §5.1.1)."""
 
@@ -189,6 +192,8 @@ def _step(machine: Machine, place: Place, element: Element, mode: Mode, target: 
     expression = element.get("aaiexpr")
     aai = element.get("aai") if expression is None else place.text(expression)
     if aai:
+        if len(aai) > LONGEST_AAI:
+            raise semantic(f"aai has more than {LONGEST_AAI} characters")
         machine.session.tag("aai", aai)
     return Transfer(
         targets=(target,),
@@ -196,6 +201,7 @@ def _step(machine: Machine, place: Place, element: Element, mode: Mode, target: 
         timeout=seconds(wait, "connecttimeout") if wait is not None else 30.0,
         max_time=longest or None,
         waiting=waiting,
+        data=aai or "",
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from sipcc.ivr.js import UNDEFINED
 from sipcc.ivr.speech.ssml import SsmlBuilder
-from sipcc.ivr.steps import BargeIn, Prompt
+from sipcc.ivr.steps import Audio, BargeIn, Prompt
 from sipcc.ivr.vxml.errors import semantic
 from sipcc.ivr.vxml.foreach import rounds
 from sipcc.ivr.vxml.machine import RECORDING, Machine
@@ -115,7 +115,11 @@ class _Speech:
         self._machine.step(element)
         match element.tag:
             case "value":
-                self._builder.text(self._place.text(element.attributes["expr"]))
+                text = self._place.text(element.attributes["expr"])
+                if path := self._machine.recordings.get(text):
+                    self._builder.add(Audio(path))
+                else:
+                    self._builder.text(text)
             case "audio":
                 self._audio(element)
             case "mark":

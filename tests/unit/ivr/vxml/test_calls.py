@@ -45,12 +45,12 @@ def test_a_recording_without_a_voice() -> None:
 
 
 def test_a_recording_can_be_played_and_sent() -> None:
-    body = """<form><record name="m"/><block><prompt>You said <audio expr="m"/></prompt>
+    body = """<form><record name="m"/><block><prompt>You said <audio expr="m"/>. <value expr="m"/></prompt>
       <submit next="save.vxml" namelist="m" method="post" enctype="multipart/form-data"/></block></form>"""
     sim = run(body, more={"save.vxml": vxml("<form><block>Saved.</block></form>")})
     sim.say("hello")
-    assert sim.prompts == ["You said", "Saved."]
-    assert sim.spoken[0].audio[0].endswith(".wav")
+    assert sim.prompts == ["You said .", "Saved."]
+    assert [url[-4:] for url in sim.spoken[0].audio] == [".wav", ".wav"]
     parts = sim.requests[-1].parts
     assert parts is not None
     name, file, content, kind = parts[0]
@@ -245,6 +245,15 @@ def test_what_no_grammar_of_the_transfer_has_changes_nothing(kind: str) -> None:
     )
     sim.say("1", after=2)
     assert sim.value in ("connection.disconnect.transfer", ["far_end_disconnect", 3600, None, None])
+
+
+def test_what_the_other_side_is_told() -> None:
+    for more in ("aai='a=1'", "aaiexpr=\"'a=' + 1\""):
+        step = run(transferring("type='bridge'", more)).question
+        assert isinstance(step, Transfer)
+        assert step.data == "a=1"
+    sim = run(transferring("type='bridge'", f"aai='{'x' * 501}'"))
+    assert sim.logs == ["error.semantic"]
 
 
 def test_the_sound_of_the_ringing_is_heard_and_may_be_missing() -> None:
