@@ -256,6 +256,23 @@ async def test_a_key_is_the_answer_though_the_caller_is_listened_to(tmp_path: Pa
     assert ear.cancelled == 1
 
 
+@pytest.mark.parametrize(("at", "answered"), [(0.3, 0.3), (2.6, 4.0)])
+async def test_a_prompt_between_others_may_not_be_cut(tmp_path: Path, at: float, answered: float) -> None:
+    """Three prompts of two seconds each; the caller speaks for three seconds."""
+
+    async def act(caller: FakeCall) -> None:
+        await asyncio.sleep(at)
+        caller.media.say(np.concatenate([tone(300, 3.0), audio.silence(30)]))
+
+    prompts = tuple(Prompt(items=(Named("welcome"),), bargein=cut) for cut in ("any", "off", "any"))
+    step = Gather(
+        prompts=prompts, listen=BILL, keys=OptionsMatcher({"1"}), collect=CollectSettings(deaf=True)
+    )
+    answer = await asked(tmp_path, step, Scripted("bill"), act)
+    assert (answer.outcome, answer.barged) == ("speech", True)
+    assert answered - 0.1 < answer.played.seconds < answered + 0.6
+
+
 async def test_who_typed_in_vain_is_listened_to(tmp_path: Path) -> None:
     async def act(caller: FakeCall) -> None:
         await caller.press("1")

@@ -40,10 +40,10 @@ class Question(Generic[H]):
     """Which keys are right. With None keys answer nothing, and are kept for whoever asks next."""
     settings: CollectSettings = field(default_factory=CollectSettings)
     """Its `bargein` is not looked at."""
-    keys_after: float | None = 0.0
-    """Seconds of the prompt that no key may cut; None for all of it."""
-    voice_after: float | None = 0.0
-    """Seconds of the prompt in which the caller is not listened to; None for all of it."""
+    keys_turns: tuple[float, ...] = (0.0,)
+    """The seconds of the prompt in which it opens to keys, closes again, and so on; none for never."""
+    voice_turns: tuple[float, ...] = (0.0,)
+    """The same for the voice: while it is closed, the caller is not listened to."""
     listen: Callable[[Callable[[], None]], Coroutine[None, None, H]] | None = None
     """Waits for what the caller says; it calls what it is given when the caller begins to speak."""
     hotword: bool = False
@@ -66,7 +66,7 @@ async def ask(
 ) -> Collected:
     """Play `items` to the caller of `call` and collect keys until `matcher` or a timer has decided."""
     question: Question[None] = Question(
-        items=items, matcher=matcher, settings=settings, keys_after=0.0 if settings.bargein else None
+        items=items, matcher=matcher, settings=settings, keys_turns=(0.0,) if settings.bargein else ()
     )
     collected = (await ask_for(call, question)).collected
     assert collected is not None  # nothing else can answer
@@ -87,7 +87,7 @@ class _Asking(Generic[H]):
         self._now = call.context.clock.now
         self._by_keys = question.matcher is not None
         self._collector = Collector(
-            replace(question.settings, bargein=question.keys_after is not None),
+            replace(question.settings, bargein=bool(question.keys_turns)),
             question.matcher or NoKeys(),
             call.digits if self._by_keys else DigitBuffer(),
         )
@@ -96,6 +96,8 @@ class _Asking(Generic[H]):
         self._heard: H | None = None
         self._ear: asyncio.Task[None] | None = None
         self._ear_timer: asyncio.TimerHandle | None = None
+        self._ear_turns: list[float] = []
+        """When the ear opens or closes after that, the next moment last."""
         self._playing = self._cut = self._deaf = False
         self._driver = Driver(self._collector, self._flush)
 
@@ -122,12 +124,14 @@ class _Asking(Generic[H]):
 
     def _start(self, items: Sequence[PlayItem]) -> None:
         collector, question = self._collector, self._question
-        collector.start(prompt_playing=bool(items), now=self._now(), opens_after=question.keys_after or 0.0)
+        opens_after, *turns = question.keys_turns or (0.0,)
+        collector.start(prompt_playing=bool(items), now=self._now(), opens_after=opens_after, turns=turns)
         if items and collector.result is None and not collector.barged:
             self._playing = True
             self._call.player.start(items, on_end=self._prompt_ended)
-            if question.voice_after is not None:
-                self._ear_timer = self._loop.call_later(question.voice_after, self._open_ear)
+            began = self._loop.time()
+            self._ear_turns = [began + after for after in reversed(question.voice_turns)]
+            self._plan_ear()
             return
         if items:
             collector.prompt_ended(now=self._now())  # typed ahead: nothing is played at all
@@ -158,10 +162,27 @@ class _Asking(Generic[H]):
 
     # -- the voice ----------------------------------------------------------------------------------
 
+    def _plan_ear(self) -> None:
+        """Open or close the ear when the prompt says so next."""
+        if self._ear_turns and not self._deaf:
+            self._ear_timer = self._loop.call_at(self._ear_turns.pop(), self._turn_ear)
+
+    def _turn_ear(self) -> None:
+        if self._ear is None:
+            self._listen_now()
+        else:
+            self._ear.cancel()
+            self._ear = None
+        self._plan_ear()
+
     def _open_ear(self) -> None:
-        """Listen from now on, unless a key is the answer already."""
+        """Listen from now on: the prompt is over."""
         if self._ear_timer is not None:
             self._ear_timer.cancel()
+        self._listen_now()
+
+    def _listen_now(self) -> None:
+        """Listen, unless a key is the answer already."""
         listen = self._question.listen
         if listen is not None and self._ear is None and not self._deaf and not self._collector.touched:
             self._ear = asyncio.ensure_future(self._listen(listen))

@@ -33,8 +33,8 @@ Further rules:
   match, PARTIAL in nomatch, no key in noinput. It stops even a prompt without barge-in.
 - With `bargein` off, what was typed before the prompt is discarded; what is typed while it plays is
   collected, but the result is held back until the prompt was heard to its end. With `deaf` it is dropped.
-- A prompt may be open to keys only from some second on (`Collector.start`). Until then it counts as one
-  without barge-in; what was typed in it cuts it in that second.
+- A prompt may be open to keys only from some second on, and be closed again later (`Collector.start`). While
+  it is closed it counts as one without barge-in; what was typed in it cuts it once it opens.
 - With nomatch the buffer is flushed: what was typed before the caller hears of the error does not
   answer the next question. With `resync` it is kept: what was typed behind the wrong key does.
 - A caller who speaks (`voice_began`) is not one who says nothing: there is no noinput any more.
@@ -43,7 +43,7 @@ Further rules:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -240,25 +240,35 @@ class Collector:
         """When `max_time` is over."""
         self._prompt = False
         self._open = settings.bargein
-        self._opens_at: float | None = None
+        self._turn_at: float | None = None
+        """When the prompt opens or closes next."""
+        self._turns: list[float] = []
+        """When it does so after that, the next moment last."""
         self._spoken = False
         self._decided: Collected | None = None
         self._unheard: set[str] = set()  # keys that went down while nobody listened
 
-    def start(self, *, prompt_playing: bool, now: float, opens_after: float = 0.0) -> None:
+    def start(
+        self, *, prompt_playing: bool, now: float, opens_after: float = 0.0, turns: Sequence[float] = ()
+    ) -> None:
         """Begin.
 
         Args:
             prompt_playing: a prompt plays, or will as soon as this returns.
             now: seconds of the clock.
             opens_after: how many seconds of the prompt no key may cut; where `bargein` is off, none may.
+            turns: seconds of the prompt, later than that, in which it closes, opens, and so on.
         """
         self._started_at = now
         if self._settings.max_time is not None:
             self._cap_at = now + self._settings.max_time
         self._prompt = prompt_playing
-        if self._open and prompt_playing and opens_after > 0:
-            self._open, self._opens_at = False, now + opens_after
+        if self._open and prompt_playing:
+            self._turns = [now + after for after in reversed(turns)]
+            if opens_after > 0:
+                self._open = False
+                self._turns.append(now + opens_after)
+            self._turn_at = self._turns.pop() if self._turns else None
         if prompt_playing and not self._open:
             self._buffer.flush()
         if not prompt_playing:
@@ -275,7 +285,7 @@ class Collector:
         if not self._prompt:  # it has been cut, perhaps just now
             return
         self._prompt = False
-        self._opens_at = None
+        self._turn_at = None
         if self.state is _PROMPT:
             self._enter(_WAITING, at=now)
         self._deliver()
@@ -328,15 +338,15 @@ class Collector:
         due = self._timer_at if self._buffer.held is None else self._own_deadline()
         if self._cap_at is not None and (due is None or self._cap_at < due):
             due = self._cap_at
-        if self._opens_at is not None and (due is None or self._opens_at < due):
-            due = self._opens_at
+        if self._turn_at is not None and (due is None or self._turn_at < due):
+            due = self._turn_at
         return due
 
     def expire(self, *, now: float) -> None:
         """Do what is due at `now`; each thing counts at the moment when it was due."""
         while (due := self.deadline) is not None and due <= now:
-            if due == self._opens_at:
-                self._open_up()
+            if due == self._turn_at:
+                self._turn()
             elif due == self._own_deadline():
                 self._run_out(at=due)
             else:
@@ -359,9 +369,10 @@ class Collector:
         else:
             self._timer_at = at + float(getattr(self._settings, timer))
 
-    def _open_up(self) -> None:
-        self._open, self._opens_at = True, None
-        if self.touched:
+    def _turn(self) -> None:
+        self._open = not self._open
+        self._turn_at = self._turns.pop() if self._turns else None
+        if self._open and self.touched:
             self._barge_in()
             self._deliver()
 
@@ -379,14 +390,14 @@ class Collector:
         if self._decided is None:
             self._decide(_RULES[self.state].expiry)
         self.barged = self.barged or self._prompt
-        self._prompt, self._opens_at = False, None
+        self._prompt, self._turn_at = False, None
         self._deliver()
 
     def _barge_in(self) -> None:
         if self._prompt and self._open:
             self.barged = True
             self._prompt = False
-            self._opens_at = None
+            self._turn_at = None
 
     def _drain(self, *, at: float) -> None:
         presses = self._buffer.presses

@@ -211,8 +211,8 @@ class LiveSession:
                 items=score.items,
                 matcher=step.keys,
                 settings=step.collect,
-                keys_after=score.keys_after,
-                voice_after=score.voice_after,
+                keys_turns=score.keys_turns,
+                voice_turns=score.voice_turns,
                 listen=ear,
                 hotword=score.hotword,
             )

@@ -39,7 +39,7 @@ class PartySession:
         """Ask for keys."""
         score = await compose(self._call, self._services, step.prompts)
         question: Question[Understood] = Question(
-            items=score.items, matcher=step.keys, settings=step.collect, keys_after=score.keys_after
+            items=score.items, matcher=step.keys, settings=step.collect, keys_turns=score.keys_turns
         )
         self._check()
         asked = await ask_for(self._party, question)

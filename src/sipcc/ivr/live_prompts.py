@@ -11,14 +11,11 @@ from sipcc.call import Call
 from sipcc.errors import SipccError
 from sipcc.ivr.prompts import FALLBACK
 from sipcc.ivr.services import Services
-from sipcc.ivr.steps import Audio, Mark, Named, Prompt, Reached, Silence, Spoken, Text, Value
+from sipcc.ivr.steps import Audio, Mark, Named, Prompt, Reached, Silence, Spoken, Text, Value, turns_of
 from sipcc.log import get_logger
 from sipcc.rtp.flow import PlayFile, PlayItem, PlaySilence, PlayTone
 
 _log = get_logger("sipcc.ivr.live")
-
-BY_KEYS = frozenset({"keys", "any"})
-BY_VOICE = frozenset({"speech", "any"})
 
 
 class Score(msgspec.Struct, kw_only=True):
@@ -27,10 +24,10 @@ class Score(msgspec.Struct, kw_only=True):
     items: list[PlayItem] = []
     marks: list[tuple[str, float]] = []
     """Name and place of each mark, in seconds from the beginning."""
-    keys_after: float | None = 0.0
-    """How many seconds no key may cut; None for all."""
-    voice_after: float | None = 0.0
-    """How many seconds the caller is not listened to; None for all."""
+    keys_turns: tuple[float, ...] = (0.0,)
+    """The seconds in which keys may cut, may not, and so on; none for never."""
+    voice_turns: tuple[float, ...] = (0.0,)
+    """The same for the voice."""
     hotword: bool = False
 
     def reached(self, seconds: float) -> Reached | None:
@@ -59,16 +56,14 @@ class _Composer:
     async def run(self) -> Score:
         score = self._score
         spoken = [prompt for prompt in self._prompts if prompt.items]
-        opens: dict[str, float | None] = {"keys": None if spoken else 0.0, "voice": None if spoken else 0.0}
+        starts: list[tuple[Prompt, float]] = []
         for prompt in spoken:
-            if prompt.bargein in BY_KEYS and opens["keys"] is None:
-                opens["keys"] = self._at
-            if prompt.bargein in BY_VOICE and opens["voice"] is None:
-                opens["voice"] = self._at
-            score.hotword = score.hotword or (prompt.hotword and prompt.bargein in BY_VOICE)
+            starts.append((prompt, self._at))
+            score.hotword = score.hotword or (prompt.hotword and prompt.bargein in ("speech", "any"))
             for item in prompt.items:
                 await self._add(item)
-        score.keys_after, score.voice_after = opens["keys"], opens["voice"]
+        if starts:
+            score.keys_turns, score.voice_turns = turns_of(starts, "keys"), turns_of(starts, "speech")
         return score
 
     async def _add(self, item: Spoken) -> None:

@@ -12,6 +12,7 @@ from sipcc.call.asking import Question, ask_for
 from sipcc.call.digits import CollectSettings, LengthMatcher
 from sipcc.call.message import MessageLimits, record_message
 from sipcc.errors import CallEnded
+from sipcc.ivr.live_coding import recoded
 from sipcc.ivr.live_listening import MESSAGES as MESSAGES
 from sipcc.ivr.live_listening import listener
 from sipcc.ivr.live_prompts import Score
@@ -96,7 +97,7 @@ async def _announce(session: LiveSession, step: Record) -> str:
         items=[*score.items, *beep],
         matcher=_ANY_KEY,
         settings=CollectSettings(timeout=0.0, terminators=""),
-        keys_after=score.keys_after,
+        keys_turns=score.keys_turns,
     )
     asked = await call.unless_ended(ask_for(call, question))
     if asked.barged and step.early and asked.collected is not None:
@@ -112,12 +113,8 @@ def _finish(path: str, coding: Coding) -> tuple[str, int]:
     """The recording in the wanted coding, and its size; 0 when there is none."""
     written = Path(path)
     try:
-        if coding != "wav" and written.exists():
-            from sipcc.rtp.files import write_bare
-
-            wave, written = written, written.with_suffix(f".{coding}")
-            write_bare(str(wave), str(written))
-            wave.unlink()
+        if written.exists():
+            written = Path(recoded(path, coding))
         return str(written), written.stat().st_size
     except (OSError, RuntimeError):
         return path, 0

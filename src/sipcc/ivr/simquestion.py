@@ -16,7 +16,7 @@ import msgspec
 from sipcc.call.asking import NoKeys
 from sipcc.call.digits import Collected, Collector, DigitBuffer
 from sipcc.ivr.simcaller import Deed, SimCaller, Sounding
-from sipcc.ivr.steps import Gather, Gathered, Heard, Listen, Mark, Played, Prompt, Reached
+from sipcc.ivr.steps import Gather, Gathered, Heard, Listen, Mark, Played, Prompt, Reached, turns_of
 
 
 class HungUp(Exception):
@@ -81,14 +81,15 @@ class SimQuestion:
         """When the recogniser begins to hear the voice."""
         self._decides_at = inf
         self._cut = False
-        keys_from, settings = _cut_from(starts, "keys", now), step.collect
-        if settings.bargein is not (keys_from is not None):
-            settings = msgspec.structs.replace(settings, bargein=keys_from is not None)
+        keys_turns, settings = turns_of(starts, "keys") if starts else (now,), step.collect
+        if settings.bargein is not bool(keys_turns):
+            settings = msgspec.structs.replace(settings, bargein=bool(keys_turns))
         own = buffer if step.keys is not None else DigitBuffer()
         self._collector = Collector(settings, step.keys or NoKeys(), own)
         self._typed = buffer if step.keys is None else self._collector
         """Where the caller's keys go."""
-        self._opens_after = 0.0 if keys_from is None else keys_from - now
+        after = [at - now for at in keys_turns] or [0.0]
+        self._opens_after, self._turns = after[0], after[1:]
 
     def run(self) -> Gathered:
         """Let time pass until there is an answer.
@@ -98,7 +99,9 @@ class SimQuestion:
             TimeUp: there was none up to `until`.
         """
         collector, caller = self._collector, self._caller
-        collector.start(prompt_playing=self._playing, now=self.now, opens_after=self._opens_after)
+        collector.start(
+            prompt_playing=self._playing, now=self.now, opens_after=self._opens_after, turns=self._turns
+        )
         while True:
             if self._playing and collector.barged:
                 self._stop()
@@ -188,8 +191,7 @@ class SimQuestion:
         began, ends = self.now, self.now + deed.seconds
         if self._playing:
             # The recogniser is deaf while a prompt plays that no voice may cut.
-            opens = _cut_from(self._starts, "speech", self._start)
-            began = max(began, self._ends if opens is None else opens)
+            began = self._open_from(began)
             if ends <= began:
                 return
         voice = _Voice(began, ends, deed.say.text, deed.say.confidence)
@@ -204,6 +206,14 @@ class SimQuestion:
         self._voice = voice
         patience = listen.complete_timeout if right else listen.incomplete_timeout
         self._decides_at = min(ends + patience, voice.began + listen.max_time)
+
+    def _open_from(self, at: float) -> float:
+        """When the voice is heard first that begins at some moment of the prompts."""
+        turns = turns_of(self._starts, "speech")
+        for opens, closes in zip(turns[::2], (*turns[1::2], self._ends), strict=False):
+            if at < closes:
+                return max(at, opens)
+        return self._ends
 
     def _hush(self) -> None:
         """A voice is heard: prompts that it may cut stop, and nobody waits for a first key any more."""
@@ -251,13 +261,3 @@ _TIMERS = {
 
 def _right(listen: Listen, voice: _Voice) -> bool:
     return voice.sure >= listen.confidence and (listen.accepts is None or listen.accepts(voice.text))
-
-
-def _cut_from(starts: Sequence[tuple[Prompt, float]], by: str, now: float) -> float | None:
-    """From when on prompts may be cut by keys or by speech; None for never."""
-    if not starts:
-        return now
-    for prompt, at in starts:
-        if prompt.bargein in (by, "any"):
-            return at
-    return None

@@ -81,13 +81,22 @@ BargeIn: TypeAlias = Literal["off", "keys", "speech", "any"]
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """What is said in one piece. Prompts of one step follow each other without a gap.
 
-    From the first prompt on that may be cut, a key or a voice cuts all that is left.
+    Each is cut, or not, as it says itself; what cuts one cuts all that come after it.
     """
 
     items: tuple[Spoken, ...]
     bargein: BargeIn = "any"
     hotword: bool = False
     """True: the voice cuts only when what was said is one of the answers that are waited for."""
+
+
+def turns_of(starts: Iterable[tuple[Prompt, float]], by: Literal["keys", "speech"]) -> tuple[float, ...]:
+    """When prompts that start at some moments open to keys or to the voice, close again, and so on."""
+    turns: list[float] = []
+    for prompt, at in starts:
+        if (prompt.bargein in (by, "any")) is not bool(len(turns) % 2):
+            turns.append(at)
+    return tuple(turns)
 
 
 def prompts(items: Iterable[Spoken], *, bargein: BargeIn = "any") -> tuple[Prompt, ...]:
@@ -145,7 +154,9 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 0.0
     """What is surer than this counts, from 0 to 1."""
     record: bool = False
-    """Whether what is said is wanted as a file, if the recogniser can keep one."""
+    """Whether what is said is wanted as a file."""
+    coding: Coding = "wav"
+    """How that is written."""
 
     def takes(self, heard: Heard) -> bool:
         """Whether this is sure enough, and one of the answers."""

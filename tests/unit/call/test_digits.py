@@ -280,6 +280,32 @@ class TestBargeIn:
         press(core, "3", at=4.0)
         assert outcome(core) == ("match", "3", "")
 
+    def test_a_prompt_may_be_closed_again(self):
+        core = collector(LengthMatcher(1), deaf=True, timeout=5)
+        core.start(prompt_playing=True, now=0.0, opens_after=1.0, turns=(2.0, 3.0))
+        press(core, "1", at=0.5)
+        press(core, "2", at=2.5)
+        assert (core.barged, core.touched, core.deadline) == (False, False, 3.0)
+        press(core, "3", at=3.5)
+        assert (core.barged, outcome(core)) == (True, ("match", "3", ""))
+
+    def test_what_is_typed_while_it_is_closed_cuts_it_when_it_opens(self):
+        core = collector(LengthMatcher(1))
+        core.start(prompt_playing=True, now=0.0, turns=(2.0, 4.0))
+        press(core, "1", at=2.5)
+        assert (core.barged, core.result, core.deadline) == (False, None, 4.0)
+        core.expire(now=4.0)
+        assert (core.barged, outcome(core)) == (True, ("match", "1", ""))
+
+    def test_a_prompt_that_ends_closed_is_open_then(self):
+        core = collector(LengthMatcher(1), deaf=True, timeout=5)
+        core.start(prompt_playing=True, now=0.0, turns=(2.0,))
+        press(core, "1", at=2.5)
+        core.prompt_ended(now=4.0)
+        assert (core.result, core.deadline) == (None, 9.0)
+        press(core, "2", at=5.0)
+        assert outcome(core) == ("match", "2", "")
+
     def test_a_deaf_question_hears_keys_once_a_prompt_may_be_cut(self):
         core = collector(LengthMatcher(1), deaf=True)
         core.start(prompt_playing=True, now=0.0, opens_after=2.0)

@@ -51,6 +51,31 @@ def test_keys_behind_such_a_prompt_cut_the_next_one() -> None:
     assert sim.value == "two"
 
 
+MIXED = "<prompt>A sentence that may well be cut.</prompt><prompt bargein='false'>Another one, which nobody may cut at all.</prompt><prompt>A third one, which may be cut.</prompt>"
+SECOND_S = 3.0
+"""In the second of them."""
+THIRD_S = 6.5
+
+
+@pytest.mark.parametrize(
+    ("after", "wanted", "heard"), [(0.5, "one", 1), (SECOND_S, "silent", 3), (THIRD_S, "one", 3)]
+)
+def test_each_prompt_says_itself_whether_it_may_be_cut(after: float, wanted: str, heard: int) -> None:
+    """§4.1.5: the attribute counts while its prompt plays; what cuts one cuts those behind it as well."""
+    sim = run(
+        f"<form><field name='f'>{MIXED}{KEY}<filled><exit expr='f'/></filled><noinput><exit expr=\"'silent'\"/></noinput></field></form>"
+    )
+    starts = [spoke.seconds for spoke in sim.spoken]
+    assert len(starts) == 3
+    sim.press("1", after=after)
+    assert (sim.value, len(sim.prompts)) == (wanted, heard)
+    spoken = run(
+        f"<form><field name='f'>{MIXED}{KEY}<filled><exit expr='f'/></filled><noinput><exit expr=\"'silent'\"/></noinput></field></form>"
+    )
+    spoken.say("one", after=after, seconds=0.4)
+    assert (spoken.value, len(spoken.prompts)) == (wanted, heard)
+
+
 @pytest.mark.parametrize(
     ("body", "deeds", "wanted"),
     [
