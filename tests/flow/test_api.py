@@ -16,6 +16,7 @@ from sipcc import Switch
 from sipcc.api import Role, TokenSettings, digest_of
 from sipcc.api.app import make_api
 from sipcc.config import load
+from sipcc.ivr.speech.voice import Voice
 
 TOKENS = {
     role: TokenSettings(
@@ -47,8 +48,8 @@ class Client:
 
 
 @asynccontextmanager
-async def client(folder: Path, *, extra: str = "") -> AsyncIterator[Client]:
-    async with Centre(folder, extra=extra) as centre:
+async def client(folder: Path, *, extra: str = "", voice: Voice | None = None) -> AsyncIterator[Client]:
+    async with Centre(folder, extra=extra, voice=voice) as centre:
         app = make_api(centre.switch, list(TOKENS.values()))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example.com") as http:

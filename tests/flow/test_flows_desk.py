@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tests.flow.centre import WELCOME_HZ
 from tests.flow.test_api import Client, client, until
+from tests.flow.tone_voice import ToneVoice
 
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.events import FlowOverridden, FlowTrialEnded, NodeEntered
 from sipcc.ivr.flows.trial import ENOUGH
+from sipcc.switch.console import Console
 
 SHOP = """
 [[numbers]]
@@ -70,7 +72,7 @@ async def test_an_emergency_is_announced_before_the_flow(tmp_path: Path) -> None
 
 
 async def test_callers_go_elsewhere_until_it_is_over(tmp_path: Path) -> None:
-    async with client(tmp_path, extra=SHOP) as api:
+    async with client(tmp_path, extra=SHOP, voice=ToneVoice({"We are closed today.": 700.0})) as api:
         await api.post("/flows/shop/override", order("o1", to="queue:sales"))
         caller = await api.centre.carrier.call("4008120018")
         await until(lambda: bool(api.centre.told("QueueJoined")))
@@ -111,6 +113,24 @@ async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
             said = await api.post(path, {**body, "request_id": f"r{number}"}, role=role)
             assert said.status_code == status, (path, body)
         assert (await view(api))["override"] is None
+
+
+async def test_a_text_that_no_voice_reads_is_refused(tmp_path: Path) -> None:
+    voice = ToneVoice({"We are closed.": 700.0})
+    async with client(tmp_path, extra=SHOP, voice=voice) as api:
+        said = await api.post("/flows/shop/override", order("o1", prompt="Nobody can say this."))
+        assert said.status_code == 409
+        assert "no voice reads it: that word is not known" in said.json()["message"]
+        assert (await view(api))["override"] is None
+        said = await api.post("/flows/shop/override", order("o2", prompt="We are closed."))
+        assert said.json()["override"]["prompt"] == "We are closed."
+        assert voice.said == [("We are closed.", "en")]
+        switch = api.centre.switch
+        console = Console(tmp_path / "socket", switch.tracing.trace, switch.desk())
+        answer = await console._answer(
+            b'{"command": "override_flow", "name": "shop", "seconds": 60, "prompt": "Nor this."}'
+        )
+        assert answer.error == "no voice reads it: that word is not known"
 
 
 async def test_an_override_outlives_the_process_but_not_the_flow(tmp_path: Path) -> None:

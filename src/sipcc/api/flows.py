@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -41,7 +41,8 @@ async def override(
 ) -> Response[FlowView]:
     """Have callers who come to a flow hear something first, or go elsewhere; 409 for what cannot be."""
 
-    def act(desk: FlowsDesk, by: str) -> FlowView:
+    async def act(desk: FlowsDesk, by: str) -> FlowView:
+        await desk.try_voice(name, data.prompt)
         return desk.override(name, seconds=data.seconds, prompt=data.prompt, to=data.to, by=by)
 
     return await _done(request, data, act)
@@ -72,13 +73,16 @@ async def rollback(
 
 
 async def _done(
-    request: Request[Any, Any, Any], data: FlowOrder | Done, act: Callable[[FlowsDesk, str], FlowView]
+    request: Request[Any, Any, Any],
+    data: FlowOrder | Done,
+    act: Callable[[FlowsDesk, str], FlowView | Awaitable[FlowView]],
 ) -> Response[Any]:
     desk, by = office_of(request).centre.flow_desk, bearer_of(request).name
 
-    def acted() -> FlowView:
+    async def acted() -> FlowView:
         try:
-            return act(desk, by)
+            done = act(desk, by)
+            return await done if isinstance(done, Awaitable) else done
         except UnknownFlow as error:
             raise NotFoundException(str(error)) from error
 

@@ -95,6 +95,10 @@ class FlowsDesk(Protocol):
         """How each stands now."""
         ...
 
+    async def try_voice(self, name: str, prompt: str) -> None:
+        """See that a voice can read what callers of one are to hear."""
+        ...
+
     def override(self, name: str, *, seconds: float, prompt: str, to: str, by: str) -> FlowView:
         """Have callers of one hear something first, or go elsewhere."""
         ...

@@ -248,6 +248,10 @@ class Console:
             self._clients.discard(writer)
 
     async def _answer(self, line: bytes) -> Answer:
+        try:
+            await self._try_voice(line)
+        except SipccError as error:
+            return Answer(error=str(error))
         if self._reload is None:
             return self.answer(line)
         try:
@@ -258,6 +262,13 @@ class Console:
             return Answer(reloaded=await self._reload())
         except SipccError as error:
             return Answer(error=f"{error}; the configuration before stays in force")
+
+    async def _try_voice(self, line: bytes) -> None:
+        """See that a voice can read what callers of a flow are to hear."""
+        with contextlib.suppress(msgspec.MsgspecError):
+            question: Question = _question.decode(line)
+            if isinstance(question, OverrideFlow):
+                await self._desk.flows.try_voice(question.name, question.prompt)
 
     def answer(self, line: bytes) -> Answer:
         """The answer to one line that changes no settings."""

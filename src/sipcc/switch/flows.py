@@ -28,7 +28,8 @@ from sipcc.ivr.flows.traffic import FlowTraffic
 from sipcc.ivr.flows.trial import Trial, begin
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
-from sipcc.ivr.steps import Named, Stream
+from sipcc.ivr.speech.voice import SpeechError
+from sipcc.ivr.steps import Named, Stream, Text
 from sipcc.switch.missing import missing
 from sipcc.switch.openinghours import LONGEST_S
 
@@ -224,6 +225,28 @@ class FlowDesk:
         self._shelf.note(name, made)
         self._told(name, made)
         return self._view(flow)
+
+    async def try_voice(self, name: str, prompt: str) -> None:
+        """See that a voice can read the text of an override; it is ready for the first caller then.
+
+        Raises:
+            UnknownFlow: there is no flow of that name.
+            LocalProtocolError: it cannot, in none of the flow's languages.
+        """
+        flow = self._flow(name)
+        said = heard((prompt,)) if prompt else ()
+        text = next((item.text for item in said if isinstance(item, Text)), "")
+        if not text.strip() or "{" in text or "}" in text:
+            return
+        voice, errors = flow.head.voice, []
+        languages = flow.head.languages or (self._switch.config.ivr.language,)
+        for language in languages:
+            try:
+                await self._switch.speaking.speaker.speak(text, language=language, voice=voice)
+            except SpeechError as error:
+                errors.append(error)
+        if len(errors) == len(languages):
+            raise LocalProtocolError(f"no voice reads it: {errors[0]}")
 
     def clear(self, name: str, *, by: str = "") -> FlowView:
         """Have a flow go as it is written again; without an override nothing happens.
