@@ -121,6 +121,7 @@ SHELLS = {
     "ivr/flows/values.py",
     "ivr/hooks/commands.py",
     "ivr/hooks/errands.py",
+    "ivr/hooks/progress.py",
     "ivr/hooks/rooms.py",
     "ivr/hooks/run.py",
     "ivr/hooks/ws.py",

@@ -13,6 +13,7 @@ from tests.flow.test_webapps import LINE, ONE_HZ, Net, centre_with
 
 from sipcc.testing.audio import tone, write_wav
 from sipcc.testing.fakecall import NotSeenError
+from sipcc.testing.phone import Answer, Decline
 
 CONFIRM = [
     {"verb": "gather", "numDigits": 1, "timeout": 3, "actionHook": "/key", "play": {"url": "prompt:one"}}
@@ -127,3 +128,66 @@ async def test_twiml_whispers_to_one_number_and_the_other_answers_as_it_is(tmp_p
         await caller.hangup()
     whispered = net.told("/whisper/one")
     assert (whispered["Direction"], whispered["ParentCallSid"]) == ("outbound-dial", whispered["CallSid"])
+
+
+async def test_how_the_calls_go_on_is_told(tmp_path: Path) -> None:
+    number = (
+        "<Client statusCallback='/progress' statusCallbackEvent='initiated ringing answered completed'>1002"
+        "</Client>"
+    )
+    net = Net(
+        {
+            "/start": f"<Response><Dial timeout='8' action='/over'>{number}"
+            "<Client statusCallback='/other'>1003</Client></Dial></Response>",
+            "/progress": "<Response><Play>prompt:nothing</Play></Response>",  # of which nobody hears
+            "/other": "",
+            "/over": "<Response><Play>prompt:welcome</Play></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        phone = await centre.phone("1002", Answer(after=2.0))
+        await centre.phone("1003", Answer(after=20.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(AGENT_HZ["1002"], 8.0)
+        await asyncio.sleep(3.0)
+        await (await phone.next_call()).hangup()
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    told = [sent for path, sent in net.asked if path == "/progress"]
+    assert [sent["CallStatus"] for sent in told] == ["initiated", "ringing", "in-progress", "completed"]
+    (other,) = [sent for path, sent in net.asked if path == "/other"]
+    assert (other["CallStatus"], other["To"]) == ("canceled", "1003")
+    over = net.told("/over")
+    first, last = told[0], told[-1]
+    assert (first["ParentCallSid"], first["Direction"], first["To"]) == (
+        over["CallSid"],
+        "outbound-dial",
+        "1002",
+    )
+    assert len({sent["CallSid"] for sent in told}) == 1
+    assert first["CallSid"] != over["CallSid"]
+    assert 3 <= int(last["CallDuration"]) <= 6
+    assert "CallDuration" not in first
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [(Decline(486), "busy"), (Decline(503), "failed"), (Answer(after=30.0), "no-answer")],
+)
+async def test_calls_of_which_nothing_comes_are_told(tmp_path: Path, behaviour: Any, status: str) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Dial timeout='3'><Client statusCallback='/progress'>1002</Client></Dial>"
+            "</Response>",
+            "/progress": "",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        await centre.phone("1002", behaviour)
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await caller.ended()
+        await asyncio.sleep(1.0)
+        assert not list(centre.switch.live_apps)
+    (told,) = [sent for path, sent in net.asked if path == "/progress"]
+    assert (told["CallStatus"], told["CallDuration"]) == (status, "0")

@@ -50,7 +50,7 @@ DIAL = [{"verb": "dial", "target": [{"type": "user", "name": "1002"}], "actionHo
 
 
 def path_of(centre: Centre) -> str:
-    (facts,) = [app.facts for app in centre.switch.live_apps]
+    (facts,) = [app.facts() for app in centre.switch.live_apps]
     return f"/v1/Accounts/sipcc/Calls/{facts.call}"
 
 
@@ -131,7 +131,7 @@ async def test_a_twiml_call_is_sent_elsewhere_given_a_document_and_ended(tmp_pat
     async with live(tmp_path, net, kind="twiml") as (centre, calls):
         caller = await centre.carrier.call(LINE)
         await caller.hears(MUSIC_HZ)
-        (facts,) = [app.facts for app in centre.switch.live_apps]
+        (facts,) = [app.facts() for app in centre.switch.live_apps]
         path = f"/2010-04-01/Accounts/sipcc/Calls/{facts.call}.json"
         assert (await calls.ask("GET", path)).json()["status"] == "in-progress"
         said = await calls.ask("POST", path, data={"Url": "/one", "Method": "GET"})

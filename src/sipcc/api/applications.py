@@ -59,7 +59,7 @@ def _told(
         return Response(problem, status_code=400)
     app.tell(commands)
     names = [type(command).__name__.lower() for command in commands]
-    _log.info("api.call_updated", by=bearer_of(request).name, call_id=app.facts.call, what=",".join(names))
+    _log.info("api.call_updated", by=bearer_of(request).name, call_id=app.facts().call, what=",".join(names))
     return None
 
 
@@ -69,7 +69,7 @@ def _told(
 @get(f"{JAMBONZ}/Calls", guards=COMMANDING)
 async def calls(request: Request[Any, Any, Any], account: FromPath[str]) -> list[dict[str, Any]]:
     """The live calls that jambonz applications of an account drive."""
-    facts = [app.facts for app in office_of(request).centre.live_apps if app.kind == "jambonz"]
+    facts = [app.facts() for app in office_of(request).centre.live_apps if app.kind == "jambonz"]
     return [payload(one, Ended()) for one in facts if one.account == account]
 
 
@@ -78,7 +78,7 @@ async def call_info(
     request: Request[Any, Any, Any], account: FromPath[str], call: FromPath[str]
 ) -> dict[str, Any]:
     """One of them."""
-    return payload(_found(request, "jambonz", account, call).facts, Ended())
+    return payload(_found(request, "jambonz", account, call).facts(), Ended())
 
 
 @put(f"{JAMBONZ}/Calls/{{call:str}}", guards=COMMANDING, status_code=202)
@@ -120,7 +120,7 @@ async def twilio_call(
     request: Request[Any, Any, Any], account: FromPath[str], call: FromPath[str]
 ) -> dict[str, Any]:
     """A live call that a TwiML application drives."""
-    return _call_json(_found(request, "twiml", account, call.removesuffix(".json")).facts)
+    return _call_json(_found(request, "twiml", account, call.removesuffix(".json")).facts())
 
 
 @post(f"{TWILIO}/Calls/{{call:str}}", guards=COMMANDING_BASIC, status_code=200)
@@ -130,7 +130,7 @@ async def twilio_change(
     """Send a call to another document, give it one, or end it."""
     app = _found(request, "twiml", account, call.removesuffix(".json"))
     form = {name: str(value) for name, value in (await request.form()).items()}
-    facts = app.facts
+    facts = app.facts()
     refused = _told(request, app, lambda: twilio_update(form, answered=facts.status == "in-progress"))
     return refused or Response(_call_json(facts), status_code=200)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sipcc.call import Call, Destination, Handler
+from sipcc.call.events import LegAnswered, LegEnded, LegRinging, LegStarted
 from sipcc.errors import LocalProtocolError
+from sipcc.events import Event
 from sipcc.ivr.live import LiveSession
 from sipcc.switch.dequeue import QueueDesk
 from sipcc.switch.missing import missing
@@ -15,6 +18,7 @@ from sipcc.switch.missing import missing
 if TYPE_CHECKING:
     from sipcc.ivr.fetchhttp import HttpFetcher
     from sipcc.ivr.hooks.door import Taping
+    from sipcc.ivr.hooks.live import LegNews
     from sipcc.ivr.hooks.settings import WebAppSettings
     from sipcc.switch.treatments import Treatments
 
@@ -89,6 +93,34 @@ class _CallHands:
 
     def __init__(self, call: Call) -> None:
         self._call = call
+
+    def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
+        """Tell of the calls that are made for the caller."""
+        from sipcc.ivr.hooks.live import LegNews
+
+        call, bus = self._call.id, self._call.context.bus
+
+        def take(event: Event) -> None:
+            match event:
+                case LegStarted() if event.call == call:
+                    listen(LegNews(event.leg, "initiated", target=event.target))
+                case LegRinging() if event.call == call:
+                    listen(LegNews(event.leg, "ringing"))
+                case LegAnswered() if event.call == call:
+                    listen(LegNews(event.leg, "answered"))
+                case LegEnded() if event.call == call:
+                    ours = event.ended_by == "us"
+                    listen(LegNews(event.leg, "completed", status=event.sip_status, by_us=ours))
+
+        kinds = (LegStarted, LegRinging, LegAnswered, LegEnded)
+        for kind in kinds:
+            bus.on(kind, take)
+
+        def stop() -> None:
+            for kind in kinds:
+                bus.off(kind, take)
+
+        return stop
 
     def mute(self, muted: bool) -> None:
         """Let whoever it speaks with not hear it, or hear it again."""

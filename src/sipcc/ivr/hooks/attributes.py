@@ -24,11 +24,10 @@ IDLE: dict[str, frozenset[str]] = {
         " enhanced",
         "Record": "trim recordingStatusCallbackEvent recordingConfigurationId transcribe transcribeCallback",
         "Dial": f"{_RECORDINGS} ringTone sequential recordingTrack referUrl referMethod events passports",
-        "Number": f"{_CALLBACKS} {_MACHINES} byoc sendDigits",
-        "Sip": f"{_CALLBACKS} {_MACHINES} username password",
+        "Number": f"{_MACHINES} byoc sendDigits",
+        "Sip": f"{_MACHINES} username password",
         "Uri": "priority weight username password",
         "Headers": "name value",
-        "Client": _CALLBACKS,
         "Conference": f"{_RECORDINGS} beep record region coach eventCallbackUrl jitterBufferSize"
         " participantLabel",
         "Enqueue": "maxQueueSize",

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from sipcc.errors import LocalProtocolError
 from sipcc.ivr.hooks.door import Command, Deed, Keys, Mute, Tape, Taping
-from sipcc.ivr.hooks.model import Facts
+from sipcc.ivr.hooks.model import CallEvent, Facts
 from sipcc.ivr.hooks.rooms import Rooms
 
 KEY_S = 0.25
 """Seconds for a key that is sent, and the silence after it."""
+
+
+class LegNews(NamedTuple):
+    """Something has happened to a call that was made for the caller."""
+
+    leg: str
+    event: CallEvent
+    target: str = ""
+    """The SIP URI that is rung, when it begins."""
+    status: int = 0
+    """The final SIP status, when it is over."""
+    by_us: bool = False
+    """Whether it was us who ended it."""
 
 
 class Hands(Protocol):
@@ -32,6 +45,10 @@ class Hands(Protocol):
         """Start, stop, pause or resume the recording."""
         ...
 
+    def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
+        """Have `listen` told of the calls that are made for the caller, until what is returned is called."""
+        ...
+
 
 class NoHands:
     """Where there is no real call."""
@@ -47,6 +64,10 @@ class NoHands:
     def tape(self, wanted: Taping) -> None:
         """Refuse."""
         raise LocalProtocolError("nothing is recorded here")
+
+    def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
+        """Nobody is called here."""
+        return lambda: None
 
 
 class Deeds:
@@ -92,7 +113,6 @@ class LiveApp(Protocol):
     kind: Literal["jambonz", "twiml"]
     """The language of the application."""
 
-    @property
     def facts(self) -> Facts:
         """What is known of the call."""
         ...
@@ -130,4 +150,4 @@ class LiveApps:
     def find(self, kind: Literal["jambonz", "twiml"], account: str, call: str) -> LiveApp | None:
         """Who drives that call in that language, for that account; None when nobody does."""
         app = self._apps.get(call)
-        return app if app is not None and (app.kind, app.facts.account) == (kind, account) else None
+        return app if app is not None and (app.kind, app.facts().account) == (kind, account) else None

@@ -120,6 +120,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Told as well when the recording is there; what it answers does not matter."""
 
 
+CallEvent: TypeAlias = Literal["initiated", "ringing", "answered", "completed"]
+"""What happens to a call that is made for a caller."""
+
+CallStatus: TypeAlias = Literal[
+    "initiated", "ringing", "in-progress", "completed", "busy", "no-answer", "failed", "canceled"
+]
+"""How such a call stands, in Twilio's words."""
+
+
+class Watch(NamedTuple):
+    """Who is told how a call goes on, and of what."""
+
+    hook: Hook
+    events: frozenset[CallEvent]
+
+
 class Dial(msgspec.Struct, frozen=True, kw_only=True):
     """Connect the caller with somebody."""
 
@@ -130,6 +146,8 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     confirm: dict[str, Hook] = {}
     """By target of the step: says what whoever answers there hears before the two talk."""
+    watches: dict[str, Watch] = {}
+    """By target of the step: is told how the call there goes on."""
 
 
 class Refer(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,6 +364,19 @@ class Dialled(NamedTuple):
     result: steps.Transferred
 
 
+class Called(NamedTuple):
+    """How a call stands that was made for a caller."""
+
+    leg: str
+    target: str
+    status: CallStatus
+    seconds: float | None
+    """The conversation, at its end."""
+    wall: float
+    number: int
+    """Counts what was told of this dialling."""
+
+
 class Referred(NamedTuple):
     """How sending the caller elsewhere came out."""
 
@@ -379,6 +410,7 @@ Report: TypeAlias = (
     | Taken
     | Dialled
     | Referred
+    | Called
     | InQueue
     | Queued
     | steps.Gathered

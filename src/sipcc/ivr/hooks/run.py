@@ -34,6 +34,7 @@ from sipcc.ivr.hooks.door import (
 from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked, while_there
 from sipcc.ivr.hooks.live import Deeds, Hands, NoHands, press
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
+from sipcc.ivr.hooks.progress import Progress
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
 from sipcc.ivr.hooks.screening import screen_by
@@ -92,7 +93,8 @@ class Runner:
         self._permit, self._secret_keys, self._quiet = permit, secret_keys, quiet
         self._gone = asyncio.Event()
         self._sayer = Sayer(session, door, permit)
-        self._deeds = Deeds(hands or NoHands(), self._tag, self._remark)
+        self._hands = hands or NoHands()
+        self._deeds = Deeds(self._hands, self._tag, self._remark)
         self.kind = kind
         """The language of the application."""
         pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults)
@@ -115,7 +117,7 @@ class Runner:
         self._began = self._session.now()
         self._session.on_hangup(self._gone.set)
         try:
-            await self._through(await self._there(self._door.start(self._facts())))
+            await self._through(await self._there(self._door.start(self.facts())))
         except (Over, CallEnded):
             pass
         except SipccError as error:  # also a queue that is not there, and whatever else it wants in vain
@@ -123,7 +125,7 @@ class Runner:
         finally:
             self._commands.close()
             await self._tasks.join()
-            await self._door.tell(self._facts(over=True))
+            await self._door.tell(self.facts(over=True))
             await self._door.close()
 
     async def _fall_back(self, error: SipccError) -> None:
@@ -137,7 +139,8 @@ class Runner:
         """What the application answers, unless the caller goes meanwhile."""
         return await while_there(self._tasks, asking, self._gone)
 
-    def _facts(self, *, over: bool = False) -> Facts:
+    def facts(self, *, over: bool = False) -> Facts:
+        """What is known of the call."""
         answered = self._session.answered
         return Facts(
             call=self._session.id,
@@ -192,11 +195,6 @@ class Runner:
             doing.cancel()
             await asyncio.wait({doing})
 
-    @property
-    def facts(self) -> Facts:
-        """What is known of the call."""
-        return self._facts()
-
     def tell(self, commands: Sequence[Command]) -> None:
         """Have something else done, from outside.
 
@@ -227,11 +225,11 @@ class Runner:
         """Carry out one verb, and tell of it if the application wants to know."""
         if not (self._defaults.telling and isinstance(verb, NamedVerb)):
             return await self._do(verb)
-        await self._door.note(self._facts(), "starting", verb)
+        await self._door.note(self.facts(), "starting", verb)
         try:
             return await self._do(verb)
         finally:
-            await self._door.note(self._facts(), "finished", verb)
+            await self._door.note(self.facts(), "finished", verb)
 
     async def _do(self, verb: Verb) -> Program | None:
         """Carry out one verb; a program is what comes in place of the rest."""
@@ -308,7 +306,7 @@ class Runner:
     async def _answer(self) -> None:
         if not self._session.answered:
             await self._session.answer()
-            self._tasks.spawn(self._door.tell(self._facts()), name="status")
+            self._tasks.spawn(self._door.tell(self.facts()), name="status")
 
     async def _hook(
         self, hook: Hook | None, report: Report, delay: model.Delay | None = None
@@ -324,12 +322,12 @@ class Runner:
             await self._aside(hook, report)
             raise CallEnded("the caller has hung up")
         if delay is None:
-            return await self._there(self._door.ask(hook, self._facts(), report))
+            return await self._there(self._door.ask(hook, self.facts(), report))
         return await self._patiently(hook, report, delay)
 
     async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:
         """Ask a hook, and let the caller hear something while it takes its time."""
-        asking = self._door.ask(hook, self._facts(), report, delay.give_up)
+        asking = self._door.ask(hook, self.facts(), report, delay.give_up)
         try:
             return await meanwhile(self._tasks, asking, self._sayer.fill(delay, self._defaults))
         except HookFailed:
@@ -381,7 +379,7 @@ class Runner:
         """Tell a hook something of which no answer is wanted."""
         if hook is not None:
             with suppress(HookFailed, BadAnswer):
-                await self._door.apart().ask(hook, self._facts(), report)
+                await self._door.apart().ask(hook, self.facts(), report)
 
     async def _dial(self, dial: model.Dial) -> Program | None:
         self._tag(dial.tags)
@@ -390,10 +388,11 @@ class Runner:
         step = msgspec.structs.replace(dial.step, waiting=await self._sayer.here(dial.step.waiting))
         if dial.confirm:
             log = partial(self._session.log, "webapp.confirm_failed", application=self._application)
-            facts, permit, defaults = self._facts(), self._permit, self._defaults
+            facts, permit, defaults = self.facts(), self._permit, self._defaults
             screen = screen_by(dial.confirm, self._door, facts, permit=permit, defaults=defaults, log=log)
             step = msgspec.structs.replace(step, screen=screen)
-        result = await self._session.transfer(step)
+        with Progress(self._session, self._hands, dial.watches, self._aside, self._tasks):
+            result = await self._session.transfer(step)
         return await self._hook(dial.hook, model.Dialled(step, result))
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:

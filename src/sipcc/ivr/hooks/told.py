@@ -199,6 +199,8 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
             }
         case model.Referred():
             return _referred(report.result)
+        case model.Called():
+            return _called(facts, report)
         case model.Taken():
             complete = report.result == "complete"
             return {
@@ -230,6 +232,22 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
             }
         case _:
             return {}
+
+
+def _called(facts: Facts, report: model.Called) -> dict[str, str]:
+    duration = {} if report.seconds is None else {"CallDuration": str(round(report.seconds))}
+    return {
+        "CallSid": report.leg,
+        "ParentCallSid": facts.call,
+        "CallStatus": report.status,
+        "Direction": "outbound-dial",
+        "To": report.target,
+        "Called": report.target,
+        "CallbackSource": "call-progress-events",
+        "SequenceNumber": str(report.number),
+        "Timestamp": format_datetime(datetime.fromtimestamp(report.wall, UTC)),
+        **duration,
+    }
 
 
 def _referred(result: steps.Transferred) -> dict[str, str]:

@@ -198,6 +198,8 @@ def _dial(element: Element) -> list[Action]:
     targets = [_target(child) for child in children]
     whispers = [hook_of(child, "url") for child in children]
     confirm = {target: hook for target, hook in zip(targets, whispers, strict=True) if hook is not None}
+    told = [_watch(child) for child in children]
+    watches = {target: watch for target, watch in zip(targets, told, strict=True) if watch is not None}
     if element.text.strip():
         targets.insert(0, element.text.strip())
     if not targets:
@@ -211,7 +213,7 @@ def _dial(element: Element) -> list[Action]:
         caller=attributes.get("callerId", ""),
     )
     first = not flag_of(element, "answerOnBridge", False)
-    return [model.Dial(step=step, hook=hook, answer_first=first, confirm=confirm)]
+    return [model.Dial(step=step, hook=hook, answer_first=first, confirm=confirm, watches=watches)]
 
 
 _RECORDED = {"true", "record-from-answer", "record-from-answer-dual"}
@@ -227,12 +229,25 @@ def _recorded(element: Element) -> bool:
     return True
 
 
+def _watch(element: Element) -> model.Watch | None:
+    """Who is told how the call to a Number, Sip or Client goes on; of its end, unless more is asked for."""
+    hook = hook_of(element, "statusCallback", "statusCallbackMethod")
+    if hook is None:
+        return None
+    words = element.attributes.get("statusCallbackEvent", "completed").split()
+    known = frozenset[model.CallEvent](get_args(model.CallEvent))
+    for word in words:
+        if word not in known:
+            raise wrong(element, f"statusCallbackEvent={word!r} is not one of {', '.join(sorted(known))}")
+    return model.Watch(hook, known & set(words))
+
+
 def _target(element: Element) -> str:
     if element.tag not in ("Number", "Sip", "Client"):
         raise wrong(
             element, f"{element.tag} cannot be dialled; Number, Sip, Client, Queue and Conference can"
         )
-    attributes_of(element, "url method")
+    attributes_of(element, "url method statusCallback statusCallbackMethod statusCallbackEvent")
     target = element.text.strip()
     for child in element.elements():
         # a SIP address or an identity may stand in an element of its own, with what goes along

@@ -241,6 +241,10 @@ def test_what_is_read_without_effect_is_remarked() -> None:
         ("<Response><Connect><Room>a</Room></Connect></Response>", "1:20"),
         ("<Response><Connect><Stream/></Connect></Response>", "1:20"),
         ("<Response><Connect><Stream url='x'><Parameter/></Stream></Connect></Response>", "1:36"),
+        (
+            "<Response><Dial><Sip statusCallback='/x' statusCallbackEvent='up'>a@b</Sip></Dial></Response>",
+            "1:17",
+        ),
         ("<Response><Reject reason='tired'/></Response>", "1:11"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><Response/>', "1:13"),
         ("<?xml version='1.0' encoding='none'?><Response/>", "1:1"),

@@ -1,0 +1,101 @@
+"""How the calls to whom an application dials go on, for hooks that want to be told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from sipcc.ivr.hooks.live import Hands, LegNews
+from sipcc.ivr.hooks.model import Called, CallStatus, Hook, Report, Watch
+from sipcc.ivr.session import Session
+from sipcc.ivr.steps import failure_of
+from sipcc.tasks import TaskScope
+
+LINGER_S = 5.0
+"""Seconds in which the ends of calls are told after the dialling is over."""
+
+_FAILED: dict[str, CallStatus] = {"busy": "busy", "noanswer": "no-answer"}
+
+
+class Progress:
+    """Follows the calls of one Dial; a context manager around it, after which only ends are told."""
+
+    def __init__(
+        self,
+        session: Session,
+        hands: Hands,
+        watches: Mapping[str, Watch],
+        tell: Callable[[Hook, Report], Coroutine[Any, Any, None]],
+        tasks: TaskScope,
+    ) -> None:
+        """`tell` tells a hook something, and takes no answer."""
+        self._session, self._hands, self._watches = session, hands, watches
+        self._tell, self._tasks = tell, tasks
+        self._legs: dict[str, tuple[str, Watch, float | None]] = {}
+        self._count = 0
+        self._answered = False
+        self._dialled, self._ended = asyncio.Event(), asyncio.Event()
+
+    def __enter__(self) -> None:
+        if self._watches:
+            self._tasks.spawn(self._follow(self._hands.watch(self._take)), name="progress")
+
+    def __exit__(self, *exc: object) -> None:
+        self._dialled.set()
+
+    async def _follow(self, stop: Callable[[], None]) -> None:
+        try:
+            await self._dialled.wait()
+            async with asyncio.timeout(LINGER_S):
+                while self._legs:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            pass
+        finally:
+            stop()
+
+    def _take(self, news: LegNews) -> None:
+        now = self._session.now()
+        if news.event == "initiated":
+            watched = self._watched(news.target)
+            if watched is not None and not self._dialled.is_set():
+                self._legs[news.leg] = (*watched, None)
+                self._say(news, "initiated")
+        elif news.leg not in self._legs:
+            return
+        elif news.event == "ringing":
+            self._say(news, "ringing")
+        elif news.event == "answered":
+            target, watch, _ = self._legs[news.leg]
+            self._legs[news.leg] = target, watch, now
+            self._answered = True
+            self._say(news, "in-progress")
+        else:
+            since = self._legs[news.leg][2]
+            self._say(news, self._outcome(news, since), 0.0 if since is None else now - since)
+            del self._legs[news.leg]
+            self._ended.set()
+
+    def _outcome(self, news: LegNews, since: float | None) -> CallStatus:
+        if since is not None:
+            return "completed"
+        if news.by_us:
+            return "canceled" if self._answered else "no-answer"
+        return _FAILED.get(failure_of(news.status), "failed")
+
+    def _watched(self, uri: str) -> tuple[str, Watch] | None:
+        """Which target is rung at a URI, and who wants to know."""
+        user = uri.partition(":")[2].partition("@")[0]
+        for target, watch in self._watches.items():
+            if user == target or uri.startswith(target):
+                return target, watch
+        return next(iter(self._watches.items())) if len(self._watches) == 1 else None
+
+    def _say(self, news: LegNews, status: CallStatus, seconds: float | None = None) -> None:
+        target, watch, _ = self._legs[news.leg]
+        if news.event in watch.events:
+            report = Called(news.leg, target, status, seconds, self._session.wall(), self._count)
+            self._count += 1
+            self._tasks.spawn(self._tell(watch.hook, report), name="call-status")
