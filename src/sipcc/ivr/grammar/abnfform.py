@@ -256,7 +256,7 @@ class _Reader:
                 break
             self._step()
         self._depth -= 1
-        if len(items) == 1:
+        if len(items) == 1 and weights[0] is None:
             return items[0]
         return Choice(tuple(items), tuple(weights))
 

@@ -56,20 +56,14 @@ class Facts:
         return frozenset(found)
 
     def _circular(self) -> frozenset[int]:
+        """Rules that lead to others without end, and are led to so: those on circles and between circles."""
         rules = [node for node in self._nodes.values() if isinstance(node, Rule)]
-        alone = {id(rule): self._alone(rule) for rule in rules}
-        found = set()
-        for rule in rules:
-            seen: set[int] = set()
-            stack = list(alone[id(rule)])
-            while stack:
-                one = stack.pop()
-                if one not in seen:
-                    seen.add(one)
-                    stack += alone[one]
-            if id(rule) in seen:
-                found.add(id(rule))
-        return frozenset(found)
+        onward = {id(rule): self._alone(rule) for rule in rules}
+        back: dict[int, set[int]] = {id(rule): set() for rule in rules}
+        for one, others in onward.items():
+            for other in others:
+                back[other].add(one)
+        return frozenset(_without_dead_ends(onward, back) & _without_dead_ends(back, onward))
 
     def _alone(self, rule: Rule) -> set[int]:
         """The rules of which `rule` may consist, with nothing besides that has words."""
@@ -87,6 +81,19 @@ class Facts:
             elif isinstance(node, Choice | Repeat):
                 stack += children(node)
         return found
+
+
+def _without_dead_ends(onward: dict[int, set[int]], back: dict[int, set[int]]) -> set[int]:
+    """Those from which one can go on for ever."""
+    left = {one: len(others) for one, others in onward.items()}
+    work = [one for one, count in left.items() if not count]
+    while work:
+        one = work.pop()
+        for before in back[one]:
+            left[before] -= 1
+            if not left[before]:
+                work.append(before)
+    return {one for one, count in left.items() if count}
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -120,6 +120,10 @@ class Grammar:
         """Whether it does not match."""
         return self._fed(said, rule) is None
 
+    def prepare(self) -> None:
+        """Make now what the first match would make; a long grammar takes some tenths of a second for it."""
+        self.chart().networks.prepare()
+
     def _fed(self, said: str | Sequence[str], rule: str | None) -> Chart | None:
         """A chart that has taken in all of it, or None when it does not match."""
         chart = self.chart(rule)
@@ -250,10 +254,14 @@ async def load_grammar(
             language=language,
         )
         loader.known[url] = document
+        loader.size = len(source)
     if name:
         _reachable(document, name)
     await loader.link(document)
-    return Grammar(document, name)
+    grammar = Grammar(document, name)
+    if loader.size > LONG and grammar.rule:
+        await asyncio.to_thread(grammar.prepare)
+    return grammar
 
 
 def _reachable(document: Document, name: str) -> Rule:
@@ -277,6 +285,8 @@ class _Loader:
         self, fetcher: Fetcher | None, request: Callable[[str], FetchRequest], language: str
     ) -> None:
         self.known: dict[str, Document] = {}
+        self.size = 0
+        """Bytes of all documents."""
         self._fetcher = fetcher
         self._request = request
         self._language = language
@@ -293,6 +303,7 @@ class _Loader:
             fetched = await self._fetcher.fetch(self._request(url))
             if len(fetched.body) > MAX_GRAMMAR_BYTES:
                 raise GrammarError(f"it is longer than {MAX_GRAMMAR_BYTES} bytes", url=url)
+            self.size += len(fetched.body)
             self.known[url] = await _parsed(
                 fetched.body,
                 url=fetched.url,

@@ -36,6 +36,8 @@ MAX_PLACES = 500_000
 """Places of all networks of a grammar."""
 MANY = 24
 """Moves from which on those are looked up that begin with the word that comes."""
+MAX_FIRST = 100
+"""Words that a rule begins with, up to which it is called only before one of them."""
 MAX_LOOKS = 30
 """Rules that begin with one another, behind which the first word of the outermost is looked for."""
 NEVER: Final = -1e9
@@ -153,6 +155,23 @@ class Networks:
             raise GrammarError(f"the repeats of the grammar make more than {MAX_PLACES} places")
         return Place(network)
 
+    def prepare(self) -> None:
+        """Make now all that a match may need."""
+        seen: set[int] = set()
+        stack = [self.start(self.of(self.root))] if id(self.root) in self.facts.good else []
+        while stack:
+            place = stack.pop()
+            if id(place) in seen:
+                continue
+            seen.add(id(place))
+            if len(place.moves) >= MANY:
+                self.ahead(place)
+                self.moves(place, None)
+            for move in place.moves:
+                stack.append(move.target)
+                if move.callee is not None:
+                    stack.append(self.start(move.callee))
+
     # -- looking ahead -------------------------------------------------------------------------------------
 
     def ahead(self, place: Place) -> Ahead:
@@ -184,7 +203,7 @@ class Networks:
 
     def _call_ahead(self, found: Ahead, move: Move, callee: Network) -> None:
         first = self._first(callee)
-        if first is None:
+        if first is None or len(first) > MAX_FIRST:
             found.calls.append(move)
         else:
             for word in first:
@@ -202,7 +221,7 @@ class Networks:
 
     def _words(self, place: Place) -> frozenset[str] | None:
         ahead = self.ahead(place)
-        if ahead.final or ahead.any or ahead.calls or len(ahead.calls_on) > 1_000:
+        if ahead.final or ahead.any or ahead.calls:
             return None
         found = frozenset(ahead.words) | frozenset(ahead.calls_on)
         for one in ahead.crossroads:
@@ -328,9 +347,24 @@ class _Builder:
             cost = _log(1.0 if weight is None else weight)
             if isinstance(item, Token):
                 ends.append(self._token(item, at, cost, end))
+            elif isinstance(item, Sequence) and item.items and id(item) in self._facts.good:
+                ends.append(self._phrase(item.items, at, cost, end))
             elif id(item) in self._facts.good:
                 ends.append(self.build(item, self._each(at, cost=cost)))
         return self._joined(ends, end)
+
+    def _phrase(self, items: tuple[Expansion, ...], at: _At, cost: float, end: Place) -> _At:
+        """A sequence with few places: lists of names have thousands of them."""
+        first, *rest = items
+        if not isinstance(first, Token):
+            at, rest = self._each(at, cost=cost), [*items]
+        else:
+            at = self._token(first, at, cost, None if rest else end)
+        for number, item in enumerate(rest, 1):
+            if isinstance(item, Token) and number == len(rest):
+                return self._token(item, at, target=end)
+            at = self.build(item, at)
+        return at
 
     def _joined(self, ends: list[_At], on: Place | None = None) -> _At:
         """One place for all."""
@@ -351,7 +385,7 @@ class _Builder:
         if id(item) not in self._facts.good:
             return at
         may_be_empty = id(item) in self._facts.empty
-        if may_be_empty and not is_seen(item):
+        if may_be_empty and not is_seen(item) and (node.probability is None or low > MAX_WORDS):
             low = 0  # rounds of nothing are not seen
         if low > MAX_WORDS:
             if not may_be_empty:

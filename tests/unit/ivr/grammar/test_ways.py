@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
+import random
+from typing import Any, TypeAlias
+
 import pytest
 from tests.unit.ivr.grammar.forms import abnf, load, tree, xml
+
+Shape: TypeAlias = tuple[Any, ...]
+"""An expansion: its kind and what is in it."""
+Told: TypeAlias = set[tuple[int, float, tuple[str, ...]]]
+"""Where something may end, how likely that is, and what stands in the tree."""
+
+GRAMMARS = int(os.environ.get("SIPCC_GRAMMARS", "150"))
+"""How many are made; a long run has 10,000."""
 
 
 @pytest.mark.parametrize(
@@ -93,3 +106,111 @@ def test_as_many_ways_as_are_asked_for() -> None:
     first = grammar.match("a " * 5)
     assert first is not None
     assert str(grammar.matches("a " * 5)[0].tree) == str(first.tree)
+
+
+def shape(chance: random.Random, depth: int, rule: int) -> Shape:
+    """An expansion of rule 0, 1 or 2, which refers only to rules behind it."""
+    kind = chance.choice(["word", "word", "tag", "ref"] + ["alt", "rep", "seq"] * (2 if depth else 0))
+    if kind == "word":
+        return ("word", chance.choice("ab"))
+    if kind == "tag" or (kind == "ref" and rule == 2):
+        return ("tag", str(chance.randrange(100)))
+    if kind == "ref":
+        return ("ref", chance.randrange(rule + 1, 3))
+    if kind == "rep":
+        low = chance.randrange(3)
+        high = chance.choice([None, low, low + 1, low + 2])
+        return ("rep", shape(chance, depth - 1, rule), low, high, chance.choice([None, 0.25, 0.5, 0.75]))
+    parts = [shape(chance, depth - 1, rule) for _ in range(chance.randint(1, 3))]
+    return (kind, parts, [chance.choice([None, 0.5, 2, 4]) for _ in parts])
+
+
+def written(one: Shape) -> str:
+    kind, first, *rest = one
+    if kind == "alt":
+        weighted = zip(first, rest[0], strict=True)
+        return "(" + " | ".join(f"/{weight or 1}/ {written(part)}" for part, weight in weighted) + ")"
+    if kind == "seq":
+        return "(" + " ".join(written(part) for part in first) + ")"
+    if kind == "rep":
+        low, high, likely = rest
+        count = f"{low}-" if high is None else f"{low}-{high}"
+        return f"({written(first)})<{count}{f' /{likely}/' if likely else ''}>"
+    return {"word": f"{first}", "tag": f"{{{first}}}", "ref": f"$r{first}"}[kind]
+
+
+def ways_of(one: Shape, words: str, at: int, rules: list[Shape]) -> Told:
+    """All ways to match `words` from a place on, found by trying."""
+    kind, first, *rest = one
+    if kind == "word":
+        return {(at + 1, 0.0, (f'"{first}"',))} if words[at : at + 1] == first else set()
+    if kind == "tag":
+        return {(at, 0.0, (f"{{{first}}}",))}
+    if kind == "ref":
+        inner = ways_of(rules[first], words, at, rules)
+        return {(end, cost, (f"$r{first}[{', '.join(text)}]",)) for end, cost, text in inner}
+    if kind == "alt":
+        return {
+            (end, cost + math.log(weight or 1), text)
+            for part, weight in zip(first, rest[0], strict=True)
+            for end, cost, text in ways_of(part, words, at, rules)
+        }
+    if kind == "seq":
+        found: Told = {(at, 0.0, ())}
+        for part in first:
+            found = joined(found, part, words, rules)
+        return found
+    return rounds(first, *rest, words=words, at=at, rules=rules)
+
+
+def joined(before: Told, part: Shape, words: str, rules: list[Shape]) -> Told:
+    return {
+        (end, cost + more, text + added)
+        for at, cost, text in before
+        for end, more, added in ways_of(part, words, at, rules)
+    }
+
+
+def rounds(
+    item: Shape, low: int, high: int | None, likely: float | None, *, words: str, at: int, rules: list[Shape]
+) -> Told:
+    go, stop = (math.log(likely), math.log(1 - likely)) if likely else (0.0, 0.0)
+    found: Told = {(at, 0.0, ())}
+    for _ in range(low):
+        found = joined(found, item, words, rules)
+    total: Told = set()
+    count = low
+    while found:
+        last = high is not None and count >= high
+        total |= {(end, cost + (0.0 if last else stop), text) for end, cost, text in found}
+        if last:
+            break
+        found = {
+            (end, cost + go, text)
+            for start, before, written in found
+            for end, cost, text in joined({(start, before, written)}, item, words, rules)
+            if end > start
+        }
+        count += 1
+    return total
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likeliest_way_of_all(seed: int) -> None:
+    """Grammars made at random: all their trees, and the best, against ways that are found by trying."""
+    chance = random.Random(seed)
+    for _ in range(GRAMMARS // 3):
+        rules = [shape(chance, 3, rule) for rule in range(3)]
+        source = abnf("".join(f"$r{number} = {written(rule)};\n" for number, rule in enumerate(rules)))
+        grammar = load(source.replace("root $r;", "root $r0;"))
+        for words in ("", "a", "b", "ab", "aab", "aba"):
+            right: dict[str, float] = {}
+            for end, cost, text in ways_of(rules[0], words, 0, rules):
+                if end == len(words):
+                    one = f"$r0[{', '.join(text)}]"
+                    right[one] = max(cost, right.get(one, -math.inf))
+            if len(right) <= 40:
+                found = [str(match.tree) for match in grammar.matches(list(words), limit=400)]
+                assert set(found) == set(right), (source, words)
+                costs = [right[one] for one in found]
+                assert costs == pytest.approx(sorted(costs, reverse=True)), (source, words, found)
