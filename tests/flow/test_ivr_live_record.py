@@ -245,6 +245,20 @@ async def test_what_was_said_is_kept_as_a_file_when_that_is_wanted(tmp_path: Pat
     assert (await asked(tmp_path / "again", secret, Scripted("bill"), speaks)).recording == ""
 
 
+def bare(path: Path) -> audio.Samples:
+    """What is in a file of A-law, which stands there alone."""
+    assert not list(path.parent.glob("*.wav"))
+    return g711.decode(path.read_bytes(), "PCMA")
+
+
+async def test_what_was_said_may_be_kept_as_bare_g711(tmp_path: Path) -> None:
+    step = Gather(prompts=named("welcome"), listen=Listen(record=True, coding="alaw"))
+    answer = await asked(tmp_path, step, Scripted("bill"), speaks)
+    assert answer.recording.endswith(".alaw")
+    said = bare(Path(answer.recording))
+    assert [round(hz) for hz in audio.find_tones(said, count=1)] == [300]
+
+
 async def test_a_key_is_the_answer_though_the_caller_is_listened_to(tmp_path: Path) -> None:
     async def act(caller: FakeCall) -> None:
         await caller.press("1")

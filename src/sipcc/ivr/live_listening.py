@@ -13,8 +13,9 @@ import msgspec
 
 from sipcc.call.message import save_sound
 from sipcc.errors import SipccError
+from sipcc.ivr.live_coding import recoded
 from sipcc.ivr.services import Understood
-from sipcc.ivr.steps import Listen
+from sipcc.ivr.steps import Coding, Listen
 from sipcc.log import get_logger
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def listener(session: LiveSession, step: Listen, score: Score, *, secret: bool) 
                     _log.warning("ivr.not_understood", call_id=session.id, error=str(error))
                     understood = Understood(outcome="nomatch")
             if understood.outcome == "match" or not score.hotword:
-                return understood if said is None else await _with_file(session, understood, said)
+                return (
+                    understood if said is None else await _with_file(session, understood, said, step.coding)
+                )
 
     return listen
 
@@ -86,15 +89,23 @@ class _Said:
             self.frames.append(frame)
 
 
-async def _with_file(session: LiveSession, understood: Understood, said: _Said) -> Understood:
+async def _with_file(session: LiveSession, understood: Understood, said: _Said, coding: Coding) -> Understood:
     """Keep what was said as a file, unless the recogniser has done so."""
-    if understood.recording or not said.frames:
+    if not understood.recording and not said.frames:
         return understood
+
+    def keep() -> str:
+        path = understood.recording
+        if not path:
+            path = str(Path(context.recordings) / MESSAGES / f"{name}.wav")
+            save_sound(path, b"".join(said.frames))
+        return recoded(path, coding)
+
     context = session.call.context
-    path = str(Path(context.recordings) / MESSAGES / f"{context.ids.uid('said')}.wav")
+    name = context.ids.uid("said")
     try:
-        await asyncio.get_running_loop().run_in_executor(None, save_sound, path, b"".join(said.frames))
-    except OSError as error:
+        path = await asyncio.get_running_loop().run_in_executor(None, keep)
+    except (OSError, RuntimeError) as error:
         _log.warning("ivr.not_kept", call_id=session.id, error=str(error))
         return understood
     return msgspec.structs.replace(understood, recording=path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,13 +10,13 @@ import msgspec
 from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import UNDEFINED, Json
-from sipcc.ivr.steps import Gather, Gathered, Heard, Listen
+from sipcc.ivr.steps import Coding, Gather, Gathered, Heard, Listen
 from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, number
-from sipcc.ivr.vxml.recordings import coding_of
+from sipcc.ivr.vxml.recordings import coding_of, milliseconds_of
 from sipcc.ivr.vxml.scope import Place
 from sipcc.ivr.vxml.secrets import stars
 from sipcc.ivr.vxml.signals import Note
@@ -147,6 +145,7 @@ def _matcher(matchers: Sequence[Matcher]) -> Matcher:
 def listen_for(machine: Machine, place: Place, grammars: Sequence[Active]) -> Listen:
     """How answers in words to some grammars are listened to in a place."""
     best = number(machine.property(place, "maxnbest"), "maxnbest")
+    kept = _kept_as(machine, place)
     return Listen(
         language=place.element.language,
         hints=tuple(active.source.text for active in grammars if isinstance(active.source, Phrase)),
@@ -156,16 +155,16 @@ def listen_for(machine: Machine, place: Place, grammars: Sequence[Active]) -> Li
         max_time=machine.seconds(place, "maxspeechtimeout"),
         best=max(int(best), 1),
         confidence=_level(machine, place),
-        record=_keeps(machine, place),
+        record=kept is not None,
+        coding=kept or "wav",
     )
 
 
-def _keeps(machine: Machine, place: Place) -> bool:
-    """Whether what is said is recorded, in a type that can be asked for (VoiceXML 2.1 §7.1)."""
-    keeps = flag(machine.property(place, "recordutterance"), "recordutterance")
-    if keeps:
-        coding_of(machine.property(place, "recordutterancetype"))
-    return keeps
+def _kept_as(machine: Machine, place: Place) -> Coding | None:
+    """How what is said is recorded (VoiceXML 2.1 §7.1); None when it is not."""
+    if not flag(machine.property(place, "recordutterance"), "recordutterance"):
+        return None
+    return coding_of(machine.property(place, "recordutterancetype"))
 
 
 def _level(machine: Machine, place: Place) -> float:
@@ -185,7 +184,7 @@ def _results(machine: Machine, place: Place, gathered: Gathered, grammars: Seque
     most = max(int(number(machine.property(place, "maxnbest"), "maxnbest")), 1)
     level = _level(machine, place)
     marks = _marks(gathered)
-    if gathered.recording and _keeps(machine, place):
+    if gathered.recording and _kept_as(machine, place) is not None:
         marks |= _recording(machine, gathered.recording)
     found: list[Result] = []
     right = [active for active in grammars if active.by_keys is by_keys]
@@ -223,13 +222,8 @@ def _nothing(gathered: Gathered) -> dict[str, Json]:
 def _recording(machine: Machine, path: str) -> dict[str, Json]:
     """What was said, as a recording (VoiceXML 2.1 §9)."""
     body = machine.read_file(path)
-    try:
-        with wave.open(io.BytesIO(body)) as sound:
-            duration = round(1000 * sound.getnframes() / sound.getframerate())
-    except (wave.Error, EOFError, ZeroDivisionError):
-        duration = 0
     handle = machine.keep_recording(path)
-    return {"recording": handle, "recordingsize": len(body), "recordingduration": duration}
+    return {"recording": handle, "recordingsize": len(body), "recordingduration": milliseconds_of(path, body)}
 
 
 def _marks(gathered: Gathered) -> dict[str, Json]:

@@ -162,7 +162,7 @@ class Caller(SimSession):
             unheard = [spoke for at, spoke in self._asked if at in cut]
             self.spoken = [spoke for spoke in self.spoken if not any(spoke is one for one in unheard)]
         if gathered.heard and step.listen is not None and step.listen.record:
-            path, _ = self._silence(1.0)
+            path, _ = self._silence(1.0, step.listen.coding)
             gathered = msgspec.structs.replace(gathered, recording=path)
         if alternatives and gathered.heard:
             others = tuple(Heard(text, sure) for text, sure in alternatives)

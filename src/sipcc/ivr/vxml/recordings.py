@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from pathlib import PurePath
 from typing import Final
 
@@ -34,3 +36,15 @@ def coding_of(media_type: str) -> Coding:
 def media_type_of(path: str) -> str:
     """The type of a recording by the ending of its file's name."""
     return _TYPES.get(PurePath(path).suffix, "audio/x-wav")
+
+
+def milliseconds_of(path: str, body: bytes) -> int:
+    """How long a recording is; 0 when that cannot be told."""
+    if PurePath(path).suffix in _TYPES:
+        return len(body) // 8
+    try:
+        with wave.open(io.BytesIO(body)) as sound:
+            seconds: float = sound.getnframes() / sound.getframerate()
+            return round(1000 * seconds)
+    except (wave.Error, EOFError, ZeroDivisionError):
+        return 0

@@ -189,13 +189,25 @@ def test_bases_of_urls_are_put_together_once() -> None:
     assert sim.requests[-1].target == BASE + "b/c/x.wav"
 
 
-def test_recordings_of_answers() -> None:
+@pytest.mark.parametrize(
+    ("kind", "size", "file"),
+    [
+        ("audio/x-wav", 16044, "r.wav"),
+        ("audio/basic", 8000, "r.ulaw"),
+        ("audio/x-alaw-basic", 8000, "r.alaw"),
+    ],
+)
+def test_recordings_of_answers(kind: str, size: int, file: str) -> None:
     about = "application.lastresult$"
-    body = f"""<property name="recordutterance" value="true"/><form><field name="a">{YES}
-      <filled><exit expr="[{about}.recording == a$.recording, a$.recordingsize > 0, a$.recordingduration]"/></filled></field></form>"""
-    sim = run(body)
+    body = f"""<property name="recordutterance" value="true"/><property name="recordutterancetype" value="{kind}"/>
+      <form><field name="a">{YES}<filled><log expr="{about}.recording == a$.recording"/>
+      <log expr="a$.recordingsize"/><log expr="a$.recordingduration"/><var name="r" expr="a$.recording"/>
+      <submit next="save.vxml" namelist="r" method="post" enctype="multipart/form-data"/></filled></field></form>"""
+    sim = run(body, more={"save.vxml": "<vxml version='2.1'><form/></vxml>"})
     sim.say("yes")
-    assert sim.value == [True, True, 1000]
+    assert sim.logs == ["true", str(size), "1000"]
+    [(_, given, content, media_type)] = sim.requests[-1].parts or ()
+    assert (given, len(content), media_type) == (file, size, kind)
 
 
 def test_speech_that_is_too_long() -> None:
