@@ -50,6 +50,7 @@ class Ear:
     """The receiving end of one leg's audio."""
 
     __slots__ = (
+        "_as_sent",
         "_buffer",
         "_codec",
         "_concealed",
@@ -63,6 +64,8 @@ class Ear:
         "_rate",
         "_ratio",
         "_recent",
+        "bare",
+        "hole",
         "put",
     )
 
@@ -82,6 +85,11 @@ class Ear:
         self._pending: Frame = b""
         self._recent: deque[Frame] = deque(maxlen=3)
         self._plain = False
+        self.hole: tuple[int, int] | None = None
+        """From and to which sample the last frame is of what was lost,"""
+        self.bare: Frame | None = None
+        """and what it is without all that was made up or blended; None where nothing was."""
+        self._as_sent: Frame | None = None
 
     def configure(self, codec: CodecName, clock_rate_hz: int = SAMPLE_RATE_HZ) -> None:
         """Set what the payloads are; a change drops what is queued in the old codec."""
@@ -123,6 +131,7 @@ class Ear:
             payload = self._buffer.whole(now)
             if payload is not None:
                 self._recent.append(payload)
+                self.hole = self.bare = None
                 return payload
         return self._take_slowly(now)
 
@@ -171,6 +180,7 @@ class Ear:
 
     def _take_slowly(self, now: float) -> Frame | None:
         buffer = self._buffer
+        self.hole = self.bare = None
         frame: Frame | None
         if not buffer.begin(now):
             frame = self._wait()
@@ -196,25 +206,43 @@ class Ear:
         if self._noise is not None:
             return self._make_noise(FRAME_SAMPLES)
         if self._concealer is not None:
+            self._lose()
             return self._conceal(FRAME_SAMPLES, b"", [])
         return None
+
+    def _lose(self) -> None:
+        """Nothing of this frame has come."""
+        self.hole, self.bare = (0, FRAME_SAMPLES), self._silence(FRAME_SAMPLES)
 
     def _gather(self) -> Frame | None:
         """The next 160 samples of the line; None when there is nothing in them."""
         parts: list[Frame] = []
+        bare: list[Frame] = []
+        self.hole = self.bare = None
         have = len(self._pending)
         sounds = have > 0
+        marred = False
         if have:
             parts.append(self._pending)
+            bare.append(self._pending)
         while have < FRAME_SAMPLES:
             piece = self._buffer.advance((FRAME_SAMPLES - have) * self._ratio)
+            if piece.kind == "lost":
+                end = min(have + piece.units // self._ratio, FRAME_SAMPLES)
+                self.hole = (self.hole[0] if self.hole is not None else have, end)
+            self._as_sent = None
             samples = self._render(piece, parts)
             if samples is None:
                 samples = self._silence(piece.units // self._ratio)
             else:
                 sounds = True
             parts.append(samples)
+            as_sent = self._silence(len(samples)) if piece.kind == "lost" else self._as_sent
+            bare.append(samples if as_sent is None else as_sent)
+            marred = marred or as_sent is not None
             have += len(samples)
+        if marred:
+            self.bare = self._join(bare)[:FRAME_SAMPLES]
         joined = self._join(parts)
         self._pending = joined[FRAME_SAMPLES:]
         return joined[:FRAME_SAMPLES] if sounds else None
@@ -249,6 +277,7 @@ class Ear:
         if law:
             samples = piece.payload[piece.skip :]
             if self._concealer is not None:
+                self._as_sent = samples
                 samples = g711.encode(self._concealer.rejoin(g711.decode(samples, law)), law)
         else:
             decoded = self._decode(piece.payload)
@@ -258,6 +287,7 @@ class Ear:
                 decoded = np.append(decoded, np.zeros(count - len(decoded), dtype=np.int16))
             samples = decoded[piece.skip // self._ratio : count]
             if self._concealer is not None:
+                self._as_sent = samples
                 samples = self._concealer.rejoin(samples)
         self._concealer = self._noise = None
         self._lost = 0
@@ -321,6 +351,7 @@ class Ear:
         if now - buffer.wanted_at < patience:
             return self._gather()
         buffer.adjusted(now)
+        self._lose()
         return self._conceal(FRAME_SAMPLES, b"", [])
 
     def _is_quiet(self, frame: Frame) -> bool:

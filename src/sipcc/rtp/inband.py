@@ -8,12 +8,12 @@ now and then, but not `HITS` in a row.
 
 How long a tone must last follows from the blocks: one counts when 60 % of it are tone, so 40 ms make three
 blocks or more wherever they lie, and 23 ms two at most (ITU-T Q.24). Four blocks without end a key, so a
-hole of 10 ms, or a lost frame, does not, and a pause of 40 ms does.
+hole of 10 ms does not, and a pause of 40 ms does. What `sipcc.rtp.keyear` is told was lost is judged there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,18 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ, ms_of_samples
+from sipcc.rtp.frame import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from sipcc.rtp.keyear import BLOCK, HOP, KeyEar
 from sipcc.rtp.tones import HIGH_HZ, KEYPAD, LOW_HZ
 
 CNG_HZ = 1100.0
 CED_HZ = 2100.0
 
-BLOCK = 128
-HOP = 80
-HITS = 3
-"""Blocks in a row that make a key."""
-MISSES = 4
-"""Blocks without that end it."""
 FAX_HITS = 40
 """Blocks of a fax tone that make one: 0.4 s of the 0.5 s that CNG sounds (T.30 §4.2)."""
 FAX_MISSES = 4
@@ -51,6 +46,7 @@ _TWIST_HIGH = np.float32(10 ** (5.5 / 10))  # high group stronger
 _TWIST_LOW = np.float32(10 ** (9.5 / 10))  # low group stronger
 _PEAK = np.float32(10 ** (6.5 / 10))
 _SHARE = np.float32(0.6)
+_HOLED = np.float32(0.5)  # the same of a block about a hole: two of them must do for a key
 _GLANCE = np.float32(0.3)  # share below which a block is not looked at: a dial tone may hold the rest
 _HARMONIC = np.float32(0.3)
 _OFF_TUNE = np.float32(0.025)  # of the frequency: 1.5 % must work, 3.5 % must not
@@ -64,6 +60,7 @@ _CHECKS_HZ = (*(2 * tone for tone in (*LOW_HZ, *HIGH_HZ)), *_DIAL_HZ)
 _CNG, _CED = 8, 9
 
 Floats = npt.NDArray[np.float32]
+Hole = tuple[int, int]
 _Ints = npt.NDArray[np.intp]
 
 
@@ -105,55 +102,24 @@ ToneEvent = ToneBegan | ToneEnded
 class _Ear:
     """What one leg's tones have come to. Places count the samples since the slot was added."""
 
-    __slots__ = ("code", "fax", "first", "fresh", "hits", "last", "misses", "place", "sounding", "stirred")
+    __slots__ = ("fax", "hole_from", "hole_to", "key", "place")
 
     def __init__(self) -> None:
         self.place = 0
-        self.code = -1
-        """The key that is heard, or may be: its index in `KEYPAD`."""
-        self.hits = 0
-        """Blocks in a row, until the key is `sounding`."""
-        self.misses = 0
-        self.first = 0
-        self.last = -BLOCK
-        self.stirred = 0
-        """Where blocks that pass began to follow one another, of one key or of several."""
-        self.sounding = False
-        self.fresh: _Ear | None = None
-        """Another key that is heard while one sounds."""
+        self.key = KeyEar()
         self.fax: _Fax | None = None
+        self.hole_from = self.hole_to = -BLOCK
+        """The last stretch of which nothing has come."""
 
-    def hear(self, code: int, start: int) -> bool:
-        """Take a block that begins at `start`; True while there is anything to remember."""
-        if code >= 0 and code == self.code:
-            self.hits += 1
-            self.misses = 0
-            self.last = start + BLOCK
-            self.fresh = None
-            return True
-        if self.sounding:
-            self.misses += 1
-            if code >= 0:
-                if self.fresh is None:
-                    self.fresh = _Ear()
-                self.fresh.hear(code, start)
-            elif self.fresh is not None and not self.fresh.hear(-1, start):
-                self.fresh = None
-            return True
-        self.code = code
-        if code < 0:
-            return False
-        if start > self.last:
-            self.stirred = start
-        self.hits = 1
-        self.misses = 0
-        self.first, self.last = start, start + BLOCK
-        return True
+    def lose(self, start: int, end: int) -> None:
+        """Nothing has come from sample `start` to `end` of this frame."""
+        if self.place + start != self.hole_to:
+            self.hole_from = self.place + start
+        self.hole_to = self.key.hole_to = self.place + end
 
-    @property
-    def duration_ms(self) -> int:
-        """How long the key sounded: N blocks passed, 80 apart, the outer ones with 60 % of tone or more."""
-        return ms_of_samples((self.last - self.first - BLOCK) + HOP + 26)
+    def is_blind(self, start: int) -> bool:
+        """Whether a block overlaps that."""
+        return start < self.hole_to and start + BLOCK > self.hole_from
 
 
 class _Fax:
@@ -179,6 +145,8 @@ class ToneBank:
         self._alert: npt.NDArray[np.bool_] = np.zeros(capacity, dtype=np.bool_)
         self._faxes: npt.NDArray[np.bool_] = np.zeros(capacity, dtype=np.bool_)
         self._ears: list[_Ear | None] = [None] * capacity
+        self._holed: set[int] = set()
+        """Slots of which a frame was lost of late."""
         self._free = list(range(capacity - 1, -1, -1))
         self._room: Floats = np.zeros((0, FRAME_SAMPLES + _TAIL), dtype=np.float32)
         self._blocks: Floats = np.zeros((0, 2, BLOCK), dtype=np.float32)
@@ -208,17 +176,18 @@ class ToneBank:
             return []
         self._ears[slot] = None
         self._free.append(slot)
-        return [ToneEnded(slot, KEYPAD[ear.code], ear.duration_ms)] if ear.sounding else []
+        key = ear.key
+        return [ToneEnded(slot, KEYPAD[key.code], key.duration_ms)] if key.sounding else []
 
     def key(self, slot: int) -> str | None:
         """The key that sounds in a slot now."""
         ear = self._ears[slot]
-        return KEYPAD[ear.code] if ear is not None and ear.sounding else None
+        return KEYPAD[ear.key.code] if ear is not None and ear.key.sounding else None
 
     def stirs(self, slot: int) -> bool:
         """True while a key sounds in a slot, or something that may become one."""
         ear = self._ears[slot]
-        return ear is not None and ear.code >= 0
+        return ear is not None and ear.key.code >= 0
 
     def span(self, slot: int, *, suspected: bool = False) -> tuple[int, int] | None:
         """From and to which sample of the slot the key reaches that sounds now, with a margin.
@@ -228,21 +197,31 @@ class ToneBank:
         ear = self._ears[slot]
         if ear is None:
             return None
+        key = ear.key
         if suspected:
-            last = ear.last if ear.fresh is None else ear.fresh.last
-            return (ear.stirred - _MARGIN, last + _MARGIN) if last > 0 else None
-        return (ear.first - _MARGIN, ear.last + _MARGIN) if ear.sounding else None
+            last = key.last if key.fresh is None else key.fresh.last
+            return (key.stirred - _MARGIN, last + _MARGIN) if last > 0 else None
+        return (key.first - _MARGIN, key.last + _MARGIN) if key.sounding else None
 
     def place(self, slot: int) -> int:
         """Samples that a slot has heard."""
         ear = self._ears[slot]
         return ear.place if ear is not None else 0
 
-    def hear(self, slots: Sequence[int], frames: Pcm) -> list[ToneEvent]:
-        """Take one frame of each of `slots`, the rows of `frames` (n, 160); what began and ended."""
+    def hear(
+        self, slots: Sequence[int], frames: Pcm, holes: Mapping[int, Hole] | None = None
+    ) -> list[ToneEvent]:
+        """Take one frame of each of `slots`, the rows of `frames` (n, 160); what began and ended.
+
+        `holes` says by row from and to which sample of a frame nothing has come: there it is silent.
+        """
         count = len(slots)
         if not count:
             return []
+        for row, (start, end) in (holes or {}).items():
+            if (ear := self._ears[slots[row]]) is not None:
+                ear.lose(start, end)
+                self._holed.add(slots[row])
         rows = np.asarray(slots, dtype=np.intp)
         blocks = self._cut(rows, frames)
         flat = blocks.reshape(2 * count, BLOCK)
@@ -260,7 +239,10 @@ class ToneBank:
         chosen = np.flatnonzero(look)
         if len(chosen):
             before = self._before[rows[chosen]]
-            seen = _Look(power[chosen], energy[chosen], sums[chosen], before, blocks[chosen], keyed[chosen])
+            unsure = self._unsure(rows[chosen].tolist()) if self._holed else None
+            seen = _Look(
+                power[chosen], energy[chosen], sums[chosen], before, blocks[chosen], keyed[chosen], unsure
+            )
             self._judge(rows[chosen].tolist(), seen.keys().tolist(), seen.faxes().tolist(), events)
         self._before[rows] = sums[:, 1]
         for slot in slots:
@@ -268,6 +250,18 @@ class ToneBank:
             if ear is not None:
                 ear.place += FRAME_SAMPLES
         return events
+
+    def _unsure(self, slots: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Of which blocks (n, 2) it is not known how far the phase has turned: there is a hole in it."""
+        unsure = np.zeros((len(slots), 2), dtype=np.bool_)
+        for row, slot in enumerate(slots):
+            if slot in self._holed and (ear := self._ears[slot]) is not None:
+                start = ear.place - _TAIL
+                before, first, second = (ear.is_blind(start + step * HOP) for step in (-1, 0, 1))
+                unsure[row] = before or first, first or second
+                if start > ear.hole_to + BLOCK:
+                    self._holed.discard(slot)
+        return unsure
 
     def _cut(self, rows: _Ints, frames: Pcm) -> Floats:
         """The two blocks of each row (n, 2, 128), and remember the tails."""
@@ -302,17 +296,16 @@ class ToneBank:
     def _hear_key(self, slot: int, code: int, start: int, events: list[ToneEvent]) -> bool:
         ear = self._ears[slot]
         assert ear is not None
-        alert = ear.hear(code, start)
-        fresh = ear.fresh
-        if ear.sounding and (ear.misses >= MISSES or (fresh is not None and fresh.hits >= HITS)):
-            events.append(ToneEnded(slot, KEYPAD[ear.code], ear.duration_ms))
-            after = fresh if fresh is not None else _Ear()
-            after.place, after.fax = ear.place, ear.fax
-            self._ears[slot] = ear = after
-            alert = ear.code >= 0
-        if not ear.sounding and ear.hits >= HITS:
-            ear.sounding = True
-            events.append(ToneBegan(slot, KEYPAD[ear.code]))
+        key, blind = ear.key, code < 0 and ear.is_blind(start)
+        if not blind and key.parts(code, start):
+            key = ear.key = _next(slot, key, KeyEar(), events)
+        alert = key.hear(code, start, blind=blind)
+        if key.sounding and key.is_over:
+            key = ear.key = _next(slot, key, key.fresh or KeyEar(), events)
+            alert = key.code >= 0
+        if not key.sounding and key.is_key:
+            key.sounding = True
+            events.append(ToneBegan(slot, KEYPAD[key.code]))
         return alert
 
     @staticmethod
@@ -348,6 +341,13 @@ class ToneBank:
         self._free = list(range(2 * old - 1, old - 1, -1))
 
 
+def _next(slot: int, before: KeyEar, key: KeyEar, events: list[ToneEvent]) -> KeyEar:
+    """The key before is over."""
+    events.append(ToneEnded(slot, KEYPAD[before.code], before.duration_ms))
+    key.follow(before)
+    return key
+
+
 class _Look:
     """The closer look at the blocks of a few legs, (n, 2) of them."""
 
@@ -359,6 +359,7 @@ class _Look:
         before: Floats,
         blocks: Floats,
         keyed: npt.NDArray[np.bool_],
+        unsure: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         count = len(_TONES_HZ)
         self._power, self._energy, self._keyed, self._blocks = power, energy, keyed, blocks
@@ -373,6 +374,9 @@ class _Look:
         # Nothing to compare with: the tone begins in this block.
         earlier = np.abs(ahead) ** 2
         self._new: npt.NDArray[np.bool_] = earlier < 0.1 * power
+        if unsure is not None:
+            self._new |= unsure[:, :, None]
+        self._share: Floats | np.float32 = _SHARE if unsure is None else np.where(unsure, _HOLED, _SHARE)
 
     def keys(self) -> npt.NDArray[Any]:
         """The key of each block (n, 2), -1 for none."""
@@ -398,7 +402,7 @@ class _Look:
             & (high < low * _TWIST_HIGH)
             & (low < high * _TWIST_LOW)
             & (peaks == 2)
-            & (both > _SHARE * (energy - dial))
+            & (both > self._share * (energy - dial))
             & (harmonics < _HARMONIC * both)
             & np.take_along_axis(tuned, rows[:, :, None], axis=2)[:, :, 0]
             & np.take_along_axis(tuned, columns[:, :, None] + 4, axis=2)[:, :, 0]

@@ -230,7 +230,12 @@ class Listener:
         """Take what each of `sessions` said in this tick, and put what may be heard of it in its place."""
         bank = self._bank
         slots = [session.keying.slot for session in sessions]
-        events = bank.hear(slots, _matrix(sessions))
+        holes = {
+            row: hole
+            for row, session in enumerate(sessions)
+            if session.queueing and (hole := session.ear.hole) is not None
+        }
+        events = bank.hear(slots, _matrix(sessions), holes)
         if events:
             by_slot = dict(zip(slots, sessions, strict=True))
             for event in events:
@@ -267,8 +272,14 @@ def _matrix(sessions: Sequence[Session]) -> Pcm:
         [
             (row, said, session.law)
             for row, session in enumerate(sessions)
-            if (said := session.said) is not None and len(said) == FRAME_SAMPLES
+            if (said := _as_sent(session)) is not None and len(said) == FRAME_SAMPLES
         ],
         rows,
     )
     return rows
+
+
+def _as_sent(session: Session) -> bytes | Pcm | None:
+    """What a leg said, without what its ear has made up."""
+    bare = session.ear.bare if session.queueing else None
+    return session.said if bare is None else bare
