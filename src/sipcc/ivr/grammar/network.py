@@ -385,7 +385,7 @@ class _Builder:
         if id(item) not in self._facts.good:
             return at
         may_be_empty = id(item) in self._facts.empty
-        if may_be_empty and not is_seen(item) and (node.probability is None or low > MAX_WORDS):
+        if may_be_empty and not is_seen(item) and (low > MAX_WORDS or not self._facts.weighted):
             low = 0  # rounds of nothing are not seen
         if low > MAX_WORDS:
             if not may_be_empty:

@@ -54,6 +54,8 @@ GRAMMARS = int(os.environ.get("SIPCC_GRAMMARS", "150"))
             "a",
             '$r[$x["a"]]',
         ),
+        ("", "(/.5/ a {1}) | a {2}", "a", '$r["a", {2}]'),
+        ("", "/4/ ([b]<0-2 /.75/>)<2-> | {t}", "", "$r[{t}]"),
         # repeats: a further round against an end
         (
             '<item repeat="0-" repeat-prob=".1">a<tag>1</tag></item><item repeat="0-">a</item>',
