@@ -400,3 +400,22 @@ async def test_a_call_that_went_to_the_fallback_takes_no_orders_for_its_applicat
         await caller.hears(MUSIC_HZ, 8.0)
         assert not list(centre.switch.live_apps)
         await caller.hangup()
+
+
+async def test_what_is_heard_in_a_queue_leaves_the_place_of_the_program_as_it_was(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/start": "<Response><Redirect>/deep/menu</Redirect></Response>",
+            "/deep/menu": "<Response><Enqueue waitUrl='/wait/one' action='left'>sales</Enqueue></Response>",
+            "/wait/one": "<Response><Redirect>two</Redirect></Response>",
+            "/wait/two": "<Response><Play>prompt:one</Play><Leave/></Response>",
+            "/deep/left": "<Response><Play>prompt:welcome</Play></Response>",
+        }
+    )
+    async with centre_with(tmp_path, net, kind="twiml") as centre:
+        write_wav(tmp_path / "prompts" / "one.wav", tone(ONE_HZ, 1.0))
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(ONE_HZ)
+        await caller.hears(WELCOME_HZ)
+        await caller.ended()
+    assert net.told("/deep/left")["QueueResult"] == "leave"

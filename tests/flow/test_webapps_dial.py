@@ -191,3 +191,22 @@ async def test_calls_of_which_nothing_comes_are_told(tmp_path: Path, behaviour: 
         assert not list(centre.switch.live_apps)
     (told,) = [sent for path, sent in net.asked if path == "/progress"]
     assert (told["CallStatus"], told["CallDuration"]) == (status, "0")
+
+
+@pytest.mark.parametrize(("after", "status", "shortest"), [(1.0, "completed", 2), (30.0, "no-answer", 0)])
+async def test_a_caller_who_hangs_up_in_a_dial_is_told_of(
+    tmp_path: Path, after: float, status: str, shortest: int
+) -> None:
+    dial = {"verb": "dial", "target": [{"type": "user", "name": "1002"}], "actionHook": "/over"}
+    net = Net({"/start": [dial], "/over": [{"verb": "play", "url": "prompt:welcome"}]})
+    async with centre_with(tmp_path, net) as centre:
+        await centre.phone("1002", Answer(after=after))
+        caller = await centre.carrier.call(LINE)
+        await caller.answered()
+        await asyncio.sleep(4.0)
+        await caller.hangup()
+        await asyncio.sleep(1.0)
+        assert not list(centre.switch.live_apps)
+    over = net.told("/over")
+    assert over["dial_call_status"] == status
+    assert shortest <= over["duration"] <= shortest + 2

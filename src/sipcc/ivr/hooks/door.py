@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from sipcc.errors import TransportError
@@ -118,6 +119,10 @@ class Door(Protocol):
 
         The place of its documents, from which URLs are completed, is not that of the program.
         """
+        ...
+
+    def keep_place(self) -> Callable[[], None]:
+        """Have the place of the program's documents put back by what is returned."""
         ...
 
     async def close(self) -> None:

@@ -91,6 +91,15 @@ class HttpDoor:
         """A door that begins at the present document, and goes on by itself."""
         return copy(self)
 
+    def keep_place(self) -> Callable[[], None]:
+        """Have the present document put back by what is returned."""
+        document = self._document
+
+        def put_back() -> None:
+            self._document = document
+
+        return put_back
+
     async def close(self) -> None:
         """Nothing stays open."""
 

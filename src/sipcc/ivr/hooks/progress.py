@@ -9,7 +9,7 @@ from typing import Any
 from sipcc.ivr.hooks.live import Hands, LegNews
 from sipcc.ivr.hooks.model import Called, CallStatus, Hook, Report, Watch
 from sipcc.ivr.session import Session
-from sipcc.ivr.steps import failure_of
+from sipcc.ivr.steps import Transferred, failure_of
 from sipcc.tasks import TaskScope
 
 LINGER_S = 5.0
@@ -34,12 +34,20 @@ class Progress:
         self._tell, self._tasks = tell, tasks
         self._legs: dict[str, tuple[str, Watch, float | None]] = {}
         self._count = 0
-        self._answered = False
+        self._talk: tuple[str, float] | None = None
+        """Who has answered, and since when."""
         self._dialled, self._ended = asyncio.Event(), asyncio.Event()
 
-    def __enter__(self) -> None:
-        if self._watches:
-            self._tasks.spawn(self._follow(self._hands.watch(self._take)), name="progress")
+    def __enter__(self) -> Progress:
+        self._tasks.spawn(self._follow(self._hands.watch(self._take)), name="progress")
+        return self
+
+    @property
+    def left(self) -> Transferred:
+        """What came of it for a caller who has hung up."""
+        if self._talk is None:
+            return Transferred(outcome="noanswer", status=487)
+        return Transferred(outcome="far_end", seconds=self._session.now() - self._talk[1])
 
     def __exit__(self, *exc: object) -> None:
         self._dialled.set()
@@ -58,6 +66,10 @@ class Progress:
 
     def _take(self, news: LegNews) -> None:
         now = self._session.now()
+        if news.event == "answered":
+            self._talk = news.leg, now
+        elif news.event == "completed" and self._talk is not None and not news.by_us:
+            self._talk = None if self._talk[0] == news.leg else self._talk
         if news.event == "initiated":
             watched = self._watched(news.target)
             if watched is not None and not self._dialled.is_set():
@@ -70,7 +82,6 @@ class Progress:
         elif news.event == "answered":
             target, watch, _ = self._legs[news.leg]
             self._legs[news.leg] = target, watch, now
-            self._answered = True
             self._say(news, "in-progress")
         else:
             since = self._legs[news.leg][2]
@@ -82,7 +93,7 @@ class Progress:
         if since is not None:
             return "completed"
         if news.by_us:
-            return "canceled" if self._answered else "no-answer"
+            return "no-answer" if self._talk is None else "canceled"
         return _FAILED.get(failure_of(news.status), "failed")
 
     def _watched(self, uri: str) -> tuple[str, Watch] | None:

@@ -97,7 +97,7 @@ class Runner:
         self._deeds = Deeds(self._hands, self._tag, self._remark)
         self.kind = kind
         """The language of the application."""
-        pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults)
+        pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults, door.keep_place)
         self._lines = Lines(session, desk or NoDesk(), pastime)
         self._session, self._door, self._fallback = session, door, fallback
         self._account, self._application, self._on_failed = account, application, on_failed
@@ -165,10 +165,7 @@ class Runner:
                 changed = await self._commands.wait(self._gone, self._quiet)
             else:
                 changed = Finish()
-            if changed is None:
-                continue
-            new = await self._follow(changed)
-            if new is None:
+            if changed is None or (new := await self._follow(changed)) is None:
                 continue
             if isinstance(changed, Replace) and changed.later:
                 todo.extend(new)
@@ -391,8 +388,12 @@ class Runner:
             facts, permit, defaults = self.facts(), self._permit, self._defaults
             screen = screen_by(dial.confirm, self._door, facts, permit=permit, defaults=defaults, log=log)
             step = msgspec.structs.replace(step, screen=screen)
-        with Progress(self._session, self._hands, dial.watches, self._aside, self._tasks):
-            result = await self._session.transfer(step)
+        with Progress(self._session, self._hands, dial.watches, self._aside, self._tasks) as progress:
+            try:
+                result = await self._session.transfer(step)
+            except CallEnded:
+                await self._aside(dial.hook, model.Dialled(step, progress.left))
+                raise
         return await self._hook(dial.hook, model.Dialled(step, result))
 
     async def _enqueue(self, enqueue: model.Enqueue) -> Program | None:

@@ -87,10 +87,11 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
             }
         case model.Queued():
             left = report.result
+            word = queue_result(left)
             return {
                 "queue_sid": f"queue:{facts.account}:{report.queue}",
                 "queue_time": int(left.seconds) if left is not None else 0,
-                "queue_result": queue_result(left),
+                "queue_result": "error" if word == "queue-full" else word,
             }
         case _:
             return {}
@@ -135,11 +136,22 @@ def dial_status(result: steps.Transferred) -> DialStatus:
             return "completed"
 
 
-def queue_result(left: steps.Left | None) -> Literal["bridged", "hangup", "leave"]:
-    """How a caller left a queue, in the words of both; None for one who hung up."""
+QueueResult = Literal["bridged", "hangup", "leave", "error", "queue-full"]
+
+
+def queue_result(left: steps.Left | None) -> QueueResult:
+    """How a caller left a queue, in Twilio's words; None for one who hung up."""
     if left is None:
         return "hangup"
-    return "bridged" if left.exit == "answered" else "leave"
+    return _LEFT.get(left.exit, "leave")
+
+
+_LEFT: dict[str, QueueResult] = {
+    "answered": "bridged",
+    "full": "queue-full",
+    "closed": "error",
+    "failed": "error",
+}
 
 
 # -- Twilio ------------------------------------------------------------------------------------------------

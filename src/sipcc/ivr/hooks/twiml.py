@@ -194,7 +194,9 @@ def _dial(element: Element) -> list[Action]:
     if rooms:
         if len(children) > 1 or element.text.strip():
             raise wrong(rooms[0], f"{rooms[0].tag} stands alone in Dial")
-        return [_conference(rooms[0], hook, element)]
+        idle = [f"Dial.{name}" for name in _NOT_IN_ROOMS if name in element.attributes]
+        remarks: list[Action] = [model.Remark(f"without effect: {', '.join(idle)}")] if idle else []
+        return [*remarks, _conference(rooms[0], hook, element)]
     targets = [_target(child) for child in children]
     whispers = [hook_of(child, "url") for child in children]
     confirm = {target: hook for target, hook in zip(targets, whispers, strict=True) if hook is not None}
@@ -216,6 +218,8 @@ def _dial(element: Element) -> list[Action]:
     return [model.Dial(step=step, hook=hook, answer_first=first, confirm=confirm, watches=watches)]
 
 
+_NOT_IN_ROOMS = ("hangupOnStar", "callerId", "record", "answerOnBridge")
+"""What a Dial does with a call and not with a Conference or Queue."""
 _RECORDED = {"true", "record-from-answer", "record-from-answer-dual"}
 _RECORDED_RINGING = {"record-from-ringing", "record-from-ringing-dual"}
 

@@ -26,6 +26,7 @@ class Pastime:
         ask: Callable[[Hook, Report], Awaitable[Program | None]],
         do: Callable[[model.Verb], Awaitable[Program | None]],
         defaults: Callable[[], model.Defaults],
+        keep_place: Callable[[], Callable[[], None]],
     ) -> None:
         """Make it.
 
@@ -34,14 +35,17 @@ class Pastime:
             ask: Asks a hook.
             do: Carries out a verb, as always.
             defaults: What verbs have that do not say themselves.
+            keep_place: Keeps the place of the documents that were left for this.
         """
         self._session, self._ask, self._do, self._defaults = session, ask, do, defaults
+        self._keep_place = keep_place
 
     async def go_on(self, hook: Hook, where: str, report: Callable[[], Report]) -> bool:
         """Play until there is nothing to play, which an error is too; False when the caller shall leave.
 
         `where` is the queue or conference, for the log.
         """
+        put_back = self._keep_place()
         try:
             while True:  # until an agent answers, the conference begins, or the caller leaves otherwise
                 began = self._session.now()
@@ -54,6 +58,8 @@ class Pastime:
         except (HookFailed, BadAnswer) as error:
             self._session.log("webapp.wait_failed", queue=where, why=str(error))
             return True
+        finally:
+            put_back()
 
     async def through(self, program: Program) -> bool:
         """Carry out a program; False when it wants the caller to leave."""

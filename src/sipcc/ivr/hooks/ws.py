@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
@@ -121,6 +122,10 @@ class WsDoor:
     def apart(self) -> WsDoor:
         """This one: all names are of one application."""
         return self
+
+    def keep_place(self) -> Callable[[], None]:
+        """There is only one."""
+        return lambda: None
 
     async def close(self) -> None:
         """Close the connection: the call is over."""

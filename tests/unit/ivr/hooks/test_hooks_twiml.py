@@ -7,7 +7,21 @@ from tests.unit.ivr.hooks.webapp import BASE, drive
 
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import twiml
-from sipcc.ivr.hooks.model import Action, Ask, BadAnswer, Defaults, Dial, Join, Record, Remark, Say, Stream
+from sipcc.ivr.hooks.model import (
+    Action,
+    Ask,
+    BadAnswer,
+    Defaults,
+    Dial,
+    Facts,
+    Join,
+    Queued,
+    Record,
+    Remark,
+    Say,
+    Stream,
+)
+from sipcc.ivr.hooks.told import parameters, payload
 
 HANGUP = "<Response><Hangup/></Response>"
 
@@ -299,3 +313,30 @@ def test_what_cannot_be_sent_is_told_with_its_place(document: str, where: str) -
     with pytest.raises(BadAnswer) as caught:
         twiml.read(document.encode())
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("left", "jambonz_word", "twilio_word"),
+    [
+        (steps.Left(exit="answered"), "bridged", "bridged"),
+        (steps.Left(exit="full"), "error", "queue-full"),
+        (steps.Left(exit="failed"), "error", "error"),
+        (steps.Left(exit="timed_out"), "leave", "leave"),
+        (None, "hangup", "hangup"),
+    ],
+)
+def test_how_a_queue_was_left_is_told_in_both_words(
+    left: steps.Left | None, jambonz_word: str, twilio_word: str
+) -> None:
+    facts, report = (
+        Facts(call="c", caller="1", dialled="2", account="a", application="b"),
+        Queued("sales", left),
+    )
+    assert payload(facts, report)["queue_result"] == jambonz_word
+    assert parameters(facts, report)["QueueResult"] == twilio_word
+
+
+def test_what_has_no_effect_in_a_conference_is_remarked() -> None:
+    document = b"<Response><Dial hangupOnStar='true'><Conference>a</Conference></Dial></Response>"
+    remark, _ = (verb(Defaults()) for verb in twiml.read(document))
+    assert remark == Remark("without effect: Dial.hangupOnStar")
