@@ -168,9 +168,9 @@ def _attributes(element: Element) -> Iterator[str]:
             yield f"<{element.tag}> has both {present[0]} and {present[1]}"
         elif len(present) < rule.fewest:
             yield f"<{element.tag}> needs one of {', '.join(rule.attributes)}"
-    for name, values in _CHOSEN.items():
-        value = element.attributes.get(name)
-        if value is not None and value not in values:
+    for name, value in element.attributes.items():
+        values = _CHOSEN.get(name)
+        if values is not None and value not in values:
             yield f"{name}={value!r} in <{element.tag}> is none of {', '.join(values)}"
 
 
