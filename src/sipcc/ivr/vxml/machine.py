@@ -170,6 +170,8 @@ class Machine:
         prompts, _ = self.take_prompts()
         if prompts and not self.final:
             await self.verb(self.session.play(prompts))
+            if prompts[-1].bargein == "off":  # §4.1.5: what is typed ahead of it is deleted
+                self.session.forget_keys()
 
     async def verb(self, step: Awaitable[_T]) -> _T:
         """Carry out a step; a caller who hangs up in it is an event."""

@@ -42,6 +42,22 @@ def test_keys_typed_ahead_of_such_a_prompt_are_dropped() -> None:
     assert sim.value == "oneone"
 
 
+@pytest.mark.parametrize(("cut", "asked"), [("false", True), ("true", False)])
+def test_keys_typed_ahead_of_such_a_prompt_that_is_played_before_a_fetch_are_dropped(
+    cut: str, asked: bool
+) -> None:
+    """§4.1.8: with fetchaudio, what waits is played while there is no question."""
+    sim = run(
+        f"<form><field name='e'>{KEY}</field><block><prompt bargein='{cut}'>Please wait.</prompt><goto next='two.vxml' fetchaudio='a.wav'/></block></form>",
+        more={
+            "two.vxml": vxml(f"<form><field name='f'>{KEY}<filled><exit expr='f'/></filled></field></form>")
+        },
+    )
+    sim.press("12")
+    assert (sim.waiting == "input") is asked
+    assert asked or sim.value == "two"
+
+
 def test_keys_behind_such_a_prompt_cut_the_next_one() -> None:
     sim = run(
         f"<form><field name='f'><prompt bargein='false'>No.</prompt><prompt>A long sentence that may well be cut by a key.</prompt>{KEY}"
