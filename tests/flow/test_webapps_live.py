@@ -15,6 +15,9 @@ from tests.flow.test_api import TOKENS, until
 from tests.flow.test_webapps import LINE, Net, centre_with
 
 from sipcc.api.app import make_api
+from sipcc.errors import LocalProtocolError
+from sipcc.ivr.hooks.door import Follow
+from sipcc.ivr.hooks.model import Hook
 from sipcc.testing.audio import tone, write_wav
 
 ONE_HZ = 500.0
@@ -185,3 +188,49 @@ async def test_a_recording_is_fetched_at_the_url_that_the_application_was_told(t
                 "supervisor",
                 "audio",
             )
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("jambonz", {"content": b"{"}),
+        ("jambonz", {"content": b"[" * 30_000}),
+        ("jambonz", {"json": [1, 2]}),
+        ("jambonz", {"json": {"call_hook": 5}}),
+        ("jambonz", {"json": {"dtmf": {"digit": "1" * 5000}}}),
+        ("twiml", {"content": b"\xff\xfe{"}),
+        ("twiml", {"json": {"Status": "completed"}}),
+        ("twiml", {"data": {"Twiml": "<Response>" * 5000}}),
+        ("twiml", {"data": {"Url": ["/a", "/b"], "Status": "completed"}}),
+        ("twiml", {"files": {"Url": ("x.txt", b"/one")}}),
+    ],
+)
+async def test_broken_orders_are_refused_without_harm(
+    tmp_path: Path, kind: str, more: dict[str, Any]
+) -> None:
+    start: Any = QUEUE if kind == "jambonz" else "<Response><Enqueue>sales</Enqueue></Response>"
+    async with live(tmp_path, Net({"/start": start}), kind=kind) as (centre, calls):
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        (facts,) = [app.facts() for app in centre.switch.live_apps]
+        way, root = ("PUT", "/v1") if kind == "jambonz" else ("POST", "/2010-04-01")
+        said = await calls.ask(way, f"{root}/Accounts/sipcc/Calls/{facts.call}", **more)
+        assert said.status_code in (400, 413), said.text
+        assert said.json()["message"]
+        await caller.hears(MUSIC_HZ)
+        await caller.hangup()
+
+
+async def test_a_call_that_gets_more_orders_than_it_can_do_refuses_the_rest(tmp_path: Path) -> None:
+    net = Net({"/start": QUEUE, "/one": ONE})
+    async with live(tmp_path, net, kind="jambonz") as (centre, calls):
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        (app,) = centre.switch.live_apps
+        follow = Follow(Hook("/one"))
+        with pytest.raises(LocalProtocolError):
+            app.tell([follow] * 200)
+        await caller.hears(ONE_HZ)
+        said = await calls.ask("DELETE", path_of(centre))
+        assert said.status_code == 204
+        await caller.ended()

@@ -129,9 +129,15 @@ async def twilio_change(
 ) -> Response[Any]:
     """Send a call to another document, give it one, or end it."""
     app = _found(request, "twiml", account, call.removesuffix(".json"))
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    facts = app.facts()
-    refused = _told(request, app, lambda: twilio_update(form, answered=facts.status == "in-progress"))
+    form, facts = await request.form(), app.facts()
+
+    def wanted() -> Sequence[Command]:
+        for name, value in form.items():
+            if not isinstance(value, str):
+                raise BadAnswer(name, "a text is needed, not a file")
+        return twilio_update(dict(form), answered=facts.status == "in-progress")
+
+    refused = _told(request, app, wanted)
     return refused or Response(_call_json(facts), status_code=200)
 
 

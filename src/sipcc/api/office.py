@@ -124,6 +124,10 @@ def _on_gone(_: Request[Any, Any, Any], error: Gone) -> Response[Problem]:
     return _refusal(410, Problem(error="gone", message=str(error), oldest=error.oldest))
 
 
+def _on_depth(_: Request[Any, Any, Any], error: RecursionError) -> Response[Problem]:
+    return _refusal(400, Problem(error="invalid", message="the body is nested too deep", path="$"))
+
+
 def _on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     _log.error("api.failed", path=request.url.path, exc_info=error)
     return _refusal(500, Problem(error="failed", message="a fault on our side; the log tells more"))
@@ -134,6 +138,7 @@ REFUSALS: dict[type[Exception] | int, Callable[..., Response[Problem]]] = {
     LocalProtocolError: _on_conflict,
     RequestIdReused: _on_reused,
     Gone: _on_gone,
+    RecursionError: _on_depth,
     Exception: _on_fault,
 }
 """How each error is answered."""
