@@ -30,6 +30,7 @@ from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.live import LiveSession
 from sipcc.ivr.speech.voice import SpeechError
 from sipcc.ivr.steps import Named, Stream, Text
+from sipcc.switch.flowplaces import FlowPlace, FlowPlaces, fits, take_up
 from sipcc.switch.missing import missing
 from sipcc.switch.openinghours import LONGEST_S
 
@@ -66,20 +67,34 @@ class Flows:
         """
         if name not in self.playables:
             raise missing("flow", name, self.playables)
-        return partial(self._go_through, name)
+        return partial(self._go_through, name, None)
+
+    def resumed(self, place: FlowPlace, call: str) -> Handler | None:
+        """The treatment of a call with a place from an earlier process; None when that is not there now."""
+        name = place.flow.removeprefix("flow:")
+        return partial(self._go_through, name, place) if fits(place, self.choose(name, call)) else None
+
+    @property
+    def places(self) -> FlowPlaces:
+        """Where calls are."""
+        return self._desk.places
 
     def choose(self, name: str, call: str) -> Playable | None:
         """The flow of that name for a call, by its id; None when there is none."""
         trial = self.trials.get(name)
         return self.playables.get(name) if trial is None else trial.choose(call)
 
-    async def _go_through(self, name: str, call: Call) -> None:
+    async def _go_through(self, name: str, place: FlowPlace | None, call: Call) -> None:
         flow = self.choose(name, call.id)
         assert flow is not None  # names stay as long as these flows
         session = LiveSession(call, self._treatments.services)
         fallen: list[Event] = []
-        run = Run(session, self._desk.services(lambda other: self.choose(other, call.id), fallen))
-        override = self._desk.override_of(flow.name)
+        services = self._desk.services(lambda other: self.choose(other, call.id), fallen)
+        services.tell = self._desk.places.watching(f"flow:{name}", flow, session, services.tell)
+        run = Run(session, services)
+        override = self._desk.override_of(flow.name) if place is None else None
+        if place is not None:
+            take_up(place, session)
         if override is not None and override.prompt:
             run.say(heard((override.prompt,)), bargein="off")
             await run.speak()
@@ -88,8 +103,9 @@ class Flows:
             return
         try:
             with self._desk.traffic.passing(flow.name, flow.version):
-                ending = await run.through(flow)
+                ending = await run.through(flow, place.node if place is not None else "")
                 await run.speak()
+            self._desk.places.over(call.id)
         finally:
             self._judge(flow, fell=bool(fallen))
         await run.leave(flow, ending)
@@ -114,6 +130,7 @@ class FlowDesk:
         """Put back the overrides that the process before has left."""
         self._switch = switch
         self.traffic = FlowTraffic()
+        self.places = FlowPlaces(switch.shelves, switch.bus)
         self.lookups = Lookups(self._function, lambda: switch.treatments.fetcher)
         self._shelf = switch.shelves.shelf("flows", FlowOverride)
         self._overrides = {name: left for name, left in self._shelf.left.items() if self._wall() < left.until}

@@ -13,6 +13,7 @@ from sipcc.ivr.flows.menus import PREFIX, flows_of_menus, told
 from sipcc.ivr.flows.model import Flow
 from sipcc.ivr.flows.run import FlowServices, Run, playable
 from sipcc.ivr.live import LiveSession
+from sipcc.switch.flowplaces import FlowPlace, fits, take_up
 from sipcc.switch.missing import missing
 
 if TYPE_CHECKING:
@@ -44,9 +45,16 @@ class Menus:
         flow = self._flows.get(PREFIX + name)
         if flow is None:
             raise missing("menu", name, [known.removeprefix(PREFIX) for known in self._flows])
-        return partial(self._go_through, flow)
+        return partial(self._go_through, flow, None)
 
-    async def _go_through(self, flow: Flow, call: Call) -> None:
+    def resumed(self, place: FlowPlace) -> Handler | None:
+        """The treatment of a call with a place from an earlier process; None when that is not there now."""
+        flow = self._flows.get(place.flow)
+        if flow is None or not fits(place, playable(flow)):
+            return None
+        return partial(self._go_through, flow, place)
+
+    async def _go_through(self, flow: Flow, place: FlowPlace | None, call: Call) -> None:
         bus = self._treatments.bus
 
         def tell(event: Event) -> None:
@@ -55,9 +63,12 @@ class Menus:
                 bus.emit(shown)
 
         session = LiveSession(call, self._treatments.services)
-        run = Run(session, FlowServices(tell=tell))
-        menus = playable(flow)
+        places, menus = self._treatments.flows.places, playable(flow)
+        run = Run(session, FlowServices(tell=places.watching(flow.name, menus, session, tell)))
+        if place is not None:
+            take_up(place, session)
         await session.answer()
-        ending = await run.through(menus)
+        ending = await run.through(menus, place.node if place is not None else "")
         await run.speak()
+        places.over(call.id)
         await run.leave(menus, ending)

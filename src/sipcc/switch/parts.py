@@ -107,6 +107,7 @@ def go_on(switch: Switch, left: Mapping[str, SavedCall], journal: Journal[SavedC
     trunks = {trunk.name: trunk for trunk in switch.config.trunks}
     lost_calls = switch.calls.resume(left, trunks, treatment=switch.returning.treatment)
     switch.returning.keeping.taken_up(left.keys() - set(lost_calls))
+    switch.flow_desk.places.taken_up(left.keys() - set(lost_calls))
     for lost in lost_calls:
         if journal is not None:
             journal.over(lost)

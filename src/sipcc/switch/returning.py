@@ -1,4 +1,4 @@
-"""Callers of queues whose calls outlived their process: they go on where they were."""
+"""Callers whose calls outlived their process: those of queues, flows and menus go on where they were."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class Returning:
         """
         self.keeping = Keeping(switch.acd, switch.shelves, bus=switch.bus, clock=switch.clock)
         self._acd, self._queueing, self._programs = switch.acd, switch.queueing, programs
+        self._switch = switch
         switch.bus.on(CallEndedEvent, lambda event: self.keeping.call_over(event.call))
 
     def treatment(self, call: Call, peer: Leg | None, handler: Handler | None) -> Handler | None:
-        """What a call that was taken up goes on with; None when no queue had it.
+        """What a call that was taken up goes on with; None when neither a queue nor a flow had it.
 
         Args:
             call: The call.
@@ -37,8 +38,19 @@ class Returning:
         if peer is not None:
             entry_id = self.keeping.talk_of(call.id)
             return self._talk(entry_id, peer) if entry_id else None
+        if handler in self._programs:
+            return None
         queue = self.keeping.queue_of(call.id)
-        return self._queueing.handler(queue) if queue and handler not in self._programs else None
+        return self._queueing.handler(queue) if queue else self._in_flow(call)
+
+    def _in_flow(self, call: Call) -> Handler | None:
+        treatments = self._switch.treatments
+        place = treatments.flows.places.left.get(call.id)
+        if place is None:
+            return None
+        if place.flow.startswith("menu:"):
+            return treatments.menus.resumed(place)
+        return treatments.flows.resumed(place, call.id)
 
     def _talk(self, entry_id: str, peer: Leg) -> Handler:
         async def handler(call: Call) -> None:

@@ -159,8 +159,8 @@ class Run:
 
     # -- flows ----------------------------------------------------------------------------------------
 
-    async def through(self, flow: Playable) -> Ending:
-        """Take the call through `flow` to its end.
+    async def through(self, flow: Playable, begin: str = "") -> Ending:
+        """Take the call through `flow` to its end, from the node `begin` on; empty for its start.
 
         Raises:
             CallEnded: the caller hung up.
@@ -173,7 +173,7 @@ class Run:
                 raise FlowFault(f"flows call each other deeper than {MAX_DEPTH}")
             if flow.program is not None:
                 return await self._program(flow.program)
-            return await self._graph(flow)
+            return await self._graph(flow, begin)
         finally:
             self._depth -= 1
             self.playable, self.node = before, node
@@ -220,12 +220,12 @@ class Run:
             return found
         return await self._refuse()
 
-    async def _graph(self, here: Playable) -> Ending:
+    async def _graph(self, here: Playable, begin: str) -> Ending:
         flow = here.flow
         assert flow is not None
         if self._depth == 1 and flow.head.languages:
             self.session.language = nearest_language(self.session.language, flow.head.languages)
-        name = flow.start
+        name = begin or flow.start
         way: list[str] = []
         while True:
             node = flow.nodes[name]
