@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import wave
@@ -204,6 +205,8 @@ class Caller(SimSession):
         self._do(deed, (), after=max(after - length, 0.0))
         # Who says no word and ends the recording somehow has spoken all the while.
         recorded = await super().record(msgspec.structs.replace(step, speech=False))
+        if recorded.key and self._sim.due and self._sim.due[0].what == "up":
+            self._sim.due.popleft()  # of the key that ended it, which answers nothing
         if not recorded.path:
             return recorded
         path, size = self._silence(recorded.seconds, step.coding)
@@ -326,11 +329,16 @@ class Caller(SimSession):
         if not isinstance(item, Audio) or not item.source or "://" not in item.source:
             return [item]
         try:
-            await self._fetcher.fetch(request_of(item))
+            fetched = await self._fetcher.fetch(request_of(item))
+            if not _NO_SOUND.search(fetched.media_type):
+                return [item]
         except (FetchError, ValueError):
-            return [one for inner in item.fallback for one in await self._sound(inner)]
-        return [item]
+            pass
+        return [one for inner in item.fallback for one in await self._sound(inner)]
 
+
+_NO_SOUND: Final = re.compile(r"html$|xml$|json$|script$")
+"""Types of what is there, and can be played by nobody."""
 
 _QUIET: Final = {"ulaw": b"\xff", "alaw": b"\xd5"}
 """Silence in G.711."""

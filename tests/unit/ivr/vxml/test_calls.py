@@ -109,6 +109,14 @@ def test_keys_for_others_end_a_recording_that_is_not_modal(modal: str, value: ob
     assert sim.value == value
 
 
+def test_what_is_typed_behind_the_end_of_a_recording_answers_what_comes_next() -> None:
+    body = f"""<form><record name="m"/><field name="a">{words("1", mode="dtmf")}
+      <filled><exit expr="m$.termchar + a"/></filled></field></form>"""
+    sim = run(body)
+    sim.press("#1", after=2)
+    assert sim.value == "#1"
+
+
 def test_hanging_up_before_a_recording_leaves_none() -> None:
     body = """<form><catch event="connection.disconnect.hangup"><log expr="typeof m"/></catch>
       <record name="m"><prompt>Speak at last, please.</prompt></record></form>"""

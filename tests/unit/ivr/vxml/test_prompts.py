@@ -16,7 +16,7 @@ def items(prompt: str, **more: object) -> tuple[object, ...]:
     return tuple(item for one in sim.question.prompts for item in one.items)
 
 
-SOUND = {"hello.wav": "RIFF", "bye.wav": "RIFF"}
+SOUND = {"hello.wav": "RIFF", "bye.wav": "RIFF", "page.html": "<html/>"}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,8 @@ SOUND = {"hello.wav": "RIFF", "bye.wav": "RIFF"}
         ),
         ("<prompt><audio src='lost.wav'>no <value expr='1'/></audio></prompt>", (Text("no 1"),)),
         ("<prompt><audio src='lost.wav'><audio src='bye.wav'/></audio></prompt>", (Audio(BASE + "bye.wav"),)),
+        ("<prompt><audio src='page.html'>no sound</audio></prompt>", (Text("no sound"),)),
+        ("<prompt><audio expr=\"''\">no sound</audio></prompt>", (Text("no sound"),)),
         ("<prompt>a <audio expr=\"'hello' + '.wav'\"/></prompt>", (Text("a"), Audio(BASE + "hello.wav"))),
         ("<prompt>a <audio expr='undefined'>never</audio></prompt>", (Text("a"),)),
         ("<prompt xml:base='sub/'><audio src='../hello.wav'/></prompt>", (Audio(BASE + "hello.wav"),)),
