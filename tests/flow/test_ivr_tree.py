@@ -124,7 +124,7 @@ async def test_a_tree_of_ten_levels_is_walked_and_each_prompt_is_the_right_one(
         assert centre.ways() == Counter([way_of(keys)])
 
 
-# Keys in the sound survive any lost packet; what two in a row may hide is told in tests/unit/rtp/test_inband_loss.py.
+# Keys in the sound survive any lost packet; tests/unit/rtp/test_inband_loss.py has what two may hide.
 @pytest.mark.parametrize("way", ["info", "inband"])
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_burst_by_other_ways_reaches_its_leaf(tmp_path: Path, way: str, seed: int) -> None:

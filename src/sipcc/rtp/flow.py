@@ -349,7 +349,7 @@ class MediaPort(Protocol):
     def listen_voice(self, on: bool) -> None:
         """Tell by `VoiceBegan` when somebody begins to speak, as soon as its packets come.
 
-        Only where these are G.711: other codecs are decoded by the clock, and `tap` tells of them.
+        Other codecs than G.711 are decoded for it until then.
         """
         ...
 

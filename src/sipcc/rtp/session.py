@@ -87,7 +87,7 @@ class Session(PortState):
             receive_other(self, payload_type, data[start:end], ssrc, sequence, timestamp, now)
             return
         payload = data[start:end]
-        if self.onset is not None and self.receiving and self.onset.hears(payload, self.law):
+        if self.onset is not None and self.receiving and self.onset.hears(payload, self.coding):
             self.onset = None
             self.owner.emit(VoiceBegan(self.id))
         if self.recorder is not None and self.receiving and not self.keying.covered:

@@ -9,15 +9,17 @@ frames within a window that is one longer: a click of 20 ms is none.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sipcc.rtp.codec import g711
+from sipcc.errors import SipccError
 from sipcc.rtp.codec.g711 import Pcm
-from sipcc.rtp.flow import Law
-from sipcc.rtp.frame import FRAME_SAMPLES
+from sipcc.rtp.frame import FRAME_SAMPLES, Coding
+
+if TYPE_CHECKING:
+    from sipcc.rtp.codec.base import Decoder
 
 _QUIETEST_DB: Final = -65.0
 """The floor never falls below this: comfort noise and silence are alike."""
@@ -87,17 +89,37 @@ class VoiceDetector:
 
 
 class VoiceOnset:
-    """Hears that somebody begins to speak, in packets of G.711 as they come: no jitter buffer waits."""
+    """Hears that somebody begins to speak, in packets as they come: no jitter buffer waits.
+
+    Other codecs than G.711 are decoded here once more, from the moment that somebody listens until the voice
+    is heard; a packet that comes out of turn spoils no more than itself.
+    """
 
     def __init__(self) -> None:
         self._detector = VoiceDetector()
+        self._coding: Coding | None = None
+        self._decoder: Decoder | None = None
+        self._rest: Pcm = np.zeros(0, dtype=np.int16)
 
-    def hears(self, payload: bytes, law: Law | None) -> bool:
-        """Take a packet; whether somebody speaks. In another codec than G.711 nobody ever does."""
-        if law is None:
+    def hears(self, payload: bytes, coding: Coding) -> bool:
+        """Take a packet; whether somebody speaks. In a codec that is not on this machine nobody ever does."""
+        if coding != self._coding:
+            self._coding, self._decoder = coding, _decoder_of(coding)
+        if self._decoder is None:
             return False
-        samples = g711.decode(payload, law)
+        samples = np.concatenate([self._rest, self._decoder.decode(payload)])
+        whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = samples[whole:]
         found = False
-        for at in range(0, len(samples), FRAME_SAMPLES):
+        for at in range(0, whole, FRAME_SAMPLES):
             found = self._detector.push_samples(samples[at : at + FRAME_SAMPLES]) or found
         return found
+
+
+def _decoder_of(coding: Coding) -> Decoder | None:
+    from sipcc.rtp.codec.base import make_decoder
+
+    try:
+        return make_decoder(*coding)
+    except (KeyError, SipccError):
+        return None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tests.speech import need_speech, speak
 
-from sipcc.rtp.codec import g711
+from sipcc.rtp.codec import g711, make_encoder
+from sipcc.rtp.flow import CodecName
 from sipcc.rtp.vad import VoiceDetector, VoiceOnset
 
 RATE = 8000
@@ -76,8 +77,23 @@ def test_packets_of_any_length_and_either_law_tell_the_onset_once_they_have_it()
     at = np.arange(RATE // 5) / RATE
     voice = (8000 * np.sin(2 * np.pi * 200 * at)).astype(np.int16)
     for law in ("PCMU", "PCMA"):
-        onset = VoiceOnset()
-        assert not onset.hears(g711.encode(np.zeros(480, dtype=np.int16), law), law)
-        assert not onset.hears(g711.encode(voice[:160], law), law)
-        assert onset.hears(g711.encode(voice[160:480], law), law)
-    assert not VoiceOnset().hears(b"\x00" * 160, None)
+        onset, coding = VoiceOnset(), (law, RATE)
+        assert not onset.hears(g711.encode(np.zeros(480, dtype=np.int16), law), coding)
+        assert not onset.hears(g711.encode(voice[:160], law), coding)
+        assert onset.hears(g711.encode(voice[160:480], law), coding)
+    assert not VoiceOnset().hears(b"\x00" * 160, ("PCMU", 1))  # no such codec
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "packets"), [("G722", 8000, 3), ("L16", 16000, 3), ("opus", 48000, 4)]
+)
+def test_other_codecs_tell_the_onset_from_their_packets_too(
+    name: CodecName, rate_hz: int, packets: int
+) -> None:
+    at = np.arange(RATE) / RATE
+    voice = (8000 * np.sin(2 * np.pi * 200 * at)).astype(np.int16)
+    encoder, onset, coding = make_encoder(name, rate_hz), VoiceOnset(), (name, rate_hz)
+    for _ in range(10):
+        assert not onset.hears(encoder.encode(np.zeros(160, np.int16)), coding)
+    heard = [onset.hears(encoder.encode(voice[start : start + 160]), coding) for start in range(0, RATE, 160)]
+    assert heard.index(True) < packets
