@@ -55,6 +55,9 @@ class Script:
     bargein: bool
     opens: int = 0
     """How many ticks of the prompt no key may cut, where `bargein` is on."""
+    turns: tuple[int, ...] = ()
+    """Ticks after that in which it closes, opens, and so on."""
+    deaf: bool = False
     resync: bool = False
     voice: int | None = None
     """When the caller begins to speak."""
@@ -124,9 +127,9 @@ class Oracle:
         self.feed(0)
 
     def count_down(self, tick: int) -> None:
-        if self.playing and self.s.bargein and not self.open and tick == self.s.opens:
-            self.open = True
-            if self.digits or self.down is not None or self.verdict is not None:
+        if self.playing and self.s.bargein and tick in (self.s.opens, *self.s.turns):
+            self.open = not self.open
+            if self.open and (self.digits or self.down is not None or self.verdict is not None):
                 self.cut(tick)
                 self.hand_out(tick)
         # Everything that is due in this tick happens before its keys; zero-length timers cascade.
@@ -177,6 +180,9 @@ class Oracle:
             self.heard.barged_at = tick
 
     def key_down(self, index: int, digit: str, tick: int) -> None:
+        if self.s.deaf and self.playing and not self.open and tick >= 0:
+            self.ignore_up.add(index)
+            return
         self.down, self.down_index, self.down_left = digit, index, self.s.interdigit
         if tick >= 0 and self.verdict is None:
             self.cut(tick)
@@ -243,6 +249,7 @@ def run_collector(script: Script, *, punctual: bool) -> Heard:
         max_time=None if script.max_time is None else script.max_time * TICK,
         bargein=script.bargein,
         resync=script.resync,
+        deaf=script.deaf,
     )
     buffer = DigitBuffer()
     core = Collector(settings, script.matcher, buffer)
@@ -285,7 +292,10 @@ def run_collector(script: Script, *, punctual: bool) -> Heard:
         if tick >= 0 and due_before(now):
             return heard
         if kind == "start":
-            core.start(prompt_playing=script.prompt > 0, now=now, opens_after=script.opens * TICK)
+            turns = [turn * TICK for turn in script.turns]
+            core.start(
+                prompt_playing=script.prompt > 0, now=now, opens_after=script.opens * TICK, turns=turns
+            )
         elif kind == "voice":
             core.voice_began(now=now)
         elif kind == "stop":
@@ -317,6 +327,10 @@ def random_script(rng: random.Random) -> Script:
         keys.append((rng.choice("0112222334*##"), at, at + held))
         at += held + rng.choice([1, 1, 2, 4, 10, 30, 47, 48, 49, 80])
     max_time = rng.choice([None, None, None, 30, 90])
+    opens = rng.choice([0, 0, 0, 3, 20, 39, 40, 60, 200])
+    turns = sorted(
+        {opens + rng.choice([1, 2, 17, 20, 36, 40, 60]) for _ in range(rng.choice([0, 0, 1, 2, 3]))}
+    )
     return Script(
         keys=keys,
         prompt=rng.choice([0, 0, 5, 40, 120]),
@@ -329,7 +343,9 @@ def random_script(rng: random.Random) -> Script:
         max_time=max_time,
         terminators=rng.choice(["#", "#", "", "*#"]),
         bargein=rng.random() < 0.7,
-        opens=rng.choice([0, 0, 0, 3, 20, 39, 40, 60, 200]),
+        opens=opens,
+        turns=tuple(turns),
+        deaf=rng.random() < 0.3,
         resync=rng.random() < 0.3,
         voice=None if max_time is None else rng.choice([None, None, 0, 4, 25, 41, 70]),
     )
