@@ -12,7 +12,9 @@ from tests.flow.centre import AGENT_HZ, CALLER_HZ, Centre
 
 from sipcc.ivr.speech.recognise import Said, ScriptedRecogniser
 from sipcc.rtp.codec import g711
-from sipcc.testing.audio import tone, write_wav
+from sipcc.rtp.files import seconds_of
+from sipcc.rtp.flow import PlayFile
+from sipcc.testing.audio import silence, tone, write_wav
 from sipcc.testing.fakecall import FakeCall
 from sipcc.testing.phone import Answer, Behaviour, Decline, Ignore
 
@@ -339,4 +341,52 @@ async def test_bare_g711_is_played_and_recorded(tmp_path: Path, law: g711.Law, m
         await heard(caller, "good")
         if made == "by the caller":
             await caller.hears(CALLER_HZ, timeout=4)
+        await caller.ended()
+
+
+# -- recordings ----------------------------------------------------------------------------------------------
+
+RECORD = f"""<property name="timeout" value="2s"/><form><catch event="connection.disconnect.hangup"><log>gone</log></catch>
+  <record name="m" finalsilence="1s" maxtime="4s" beep="true">{keys("7")}<noinput>{says("noinput")}<exit/></noinput>
+  <filled><if cond="m$.termchar == '5'">{says("good")}<elseif cond="m$.utterance == '7'"/>{says("again")}
+  <elseif cond="m$.maxtime"/>{says("more")}<else/>{says("other")}</if></filled></record></form>"""
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [("5", "good"), ("7", "again"), ("speaks on", "more"), ("stops", "other"), ("says nothing", "noinput")],
+)
+async def test_what_ends_a_recording(tmp_path: Path, way: str, name: str) -> None:
+    async with Page(tmp_path, RECORD) as centre:
+        caller = await centre.call()
+        if way == "stops":
+            caller.media.say(np.concatenate([tone(CALLER_HZ, 2.5), silence(30)]))
+        elif way == "says nothing":
+            caller.media.say(silence(30))
+        elif way in "57":
+            await asyncio.sleep(2)
+            await caller.press(way, duration_ms=60, gap_ms=60)
+        await heard(caller, name)
+        await caller.ended()
+
+
+async def test_who_hangs_up_in_a_recording_leaves_it(tmp_path: Path) -> None:
+    async with Page(tmp_path, RECORD) as centre:
+        caller = await centre.call()
+        await asyncio.sleep(2.5)
+        await caller.hangup()
+        await asyncio.sleep(1)
+    [file] = (tmp_path / "recordings" / "messages").glob("*.wav")
+    assert 1.5 < seconds_of(PlayFile(str(file))) < 2.6
+
+
+async def test_a_key_before_a_word_is_no_recording(tmp_path: Path) -> None:
+    """It is no noinput either: the form goes on, and asks again (§2.3.6)."""
+    body = f"""<form><record name="m" maxtime="2s"><prompt count="1">{says("ask", "ask", "ask")}</prompt>
+      <prompt count="2">{says("again")}</prompt><filled>{says("good")}</filled></record></form>"""
+    async with Page(tmp_path, body) as centre:
+        caller = await centre.call()
+        await heard(caller, "ask")
+        await caller.press("5", duration_ms=60, gap_ms=60)
+        await heard(caller, "again", "good")
         await caller.ended()
