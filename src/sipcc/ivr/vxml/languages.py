@@ -9,13 +9,17 @@ from sipcc.ivr.say import base_language
 from sipcc.ivr.vxml.errors import Thrown
 
 _CODES = (
-    "af am an ar as az ba be bg bn bpy bs ca chr cmn cs cv cy da de el en eo es et eu fa fi fr ga gd "
-    "gn grc gu hak haw he hi hr ht hu hy hyw ia id io is it ja jbo ka kk kl kn ko kok ku ky la lb "
-    "lfn lt ltg lv mi mk ml mr ms mt my nb nci ne nl no nog om or pa pap pl pt qu quc ro ru sd shn "
-    "si sk sl smj sq sr sv sw ta te th tk tn tr tt ug uk ur uz vi yue zh"
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da "
+    "de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz "
+    "ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln "
+    "lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi "
+    "pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th "
+    "ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu bpy chr cmn fil grc "
+    "hak haw hyw jbo kok lfn ltg nci nog pap quc shn smj yue"
 )
 LANGUAGES: Final = frozenset(_CODES.split())
-"""Those that espeak-ng reads, by their codes of ISO 639; what holds where nobody says which there are."""
+"""Those with a code of ISO 639-1, and the others that espeak-ng reads: what holds where nobody says which
+there are, so that what no language is called is found."""
 
 
 def known(language: str, among: Iterable[str]) -> bool:

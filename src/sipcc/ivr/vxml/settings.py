@@ -23,7 +23,7 @@ class VxmlSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Of documents that say none, such as ``zh-CN``; empty takes the call's."""
     languages: list[str] = []
     """Those that voices and recogniser have, such as ``["zh", "en"]``: a prompt or a grammar in another is
-    the event ``error.unsupported.language``. Empty: those that espeak-ng reads."""
+    the event ``error.unsupported.language``. Empty: all that have a code of two letters (ISO 639-1)."""
     properties: dict[str, str] = {}
     """Values in place of VoiceXML's defaults, such as ``timeout = "4s"``."""
     steps: Annotated[int, Meta(ge=50, le=1_000_000)] = 1000

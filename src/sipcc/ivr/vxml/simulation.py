@@ -63,7 +63,7 @@ class Simulation:
         dialled: The number that it called, ``session.connection.local.uri``.
         connection: More of ``session.connection``.
         properties: Values in place of VoiceXML's defaults.
-        languages: Those that can be spoken and understood; without any, those that espeak-ng reads.
+        languages: Those that can be spoken and understood; without any, all that have a code of two letters.
         limits: What one call may use.
         parse_limits: How large documents may be.
         library: Keeps documents that were read, for many simulations of the same ones.
