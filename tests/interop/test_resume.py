@@ -26,8 +26,8 @@ QUEUE = "4008123450"
 class Talk:
     """A caller and an agent who talk through a daemon whose media are carried by a worker."""
 
-    def __init__(self, folder: Path) -> None:
-        self.centre = Centre(folder, workers=1)
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        self.centre = Centre(folder, workers=1, extra=extra)
         self.family = Family(self.centre.config)
         self.server = Address("127.0.0.1", self.centre.port)
         self.carrier = FakeCarrier("carrier", CARRIER, server=self.server, tone_hz=CALLER_HZ)
@@ -152,6 +152,47 @@ async def test_who_is_in_a_menu_begins_it_again(tmp_path: Path) -> None:
         await talk.kill_control()
         await caller.hears(WELCOME_HZ)
         await caller.press("1")
+        agent = await talk.phone.next_call()
+        await agent.answered()
+        await talk.hear(caller, agent)
+        await caller.hangup()
+        assert await agent.ended(timeout=5) == "peer"
+
+
+FLOW = """
+[[numbers]]
+number = "4008123457"
+to = "flow:shop"
+[[flows]]
+name = "shop"
+fallback = "hangup"
+[flows.nodes.first]
+type = "menu"
+prompt = "hello"
+options = { "1" = "second" }
+into = "chosen"
+[flows.nodes.second]
+type = "menu"
+prompt = "hello"
+options = { "5" = "where" }
+[flows.nodes.where]
+type = "switch"
+when = [["chosen == 1", "queue:sales"]]
+else = "hangup"
+"""
+
+
+async def test_who_is_in_a_flow_is_asked_the_same_again(tmp_path: Path) -> None:
+    """What was answered before is still known: key 5 is none of the first question's."""
+    async with Talk(tmp_path, FLOW) as talk:
+        caller = await talk.carrier.call("4008123457")
+        await caller.answered()
+        await caller.hears(WELCOME_HZ)
+        await caller.press("1")
+        await asyncio.sleep(0.5)
+        await talk.kill_control()
+        await caller.hears(WELCOME_HZ)
+        await caller.press("5")
         agent = await talk.phone.next_call()
         await agent.answered()
         await talk.hear(caller, agent)
