@@ -43,7 +43,9 @@ async def transfer(session: LiveSession, step: Transfer) -> Transferred:
     """
     call = session.call
     await call.free()
-    if step.mode == "blind" and len(step.targets) == 1 and not step.accept:
+    refers = call.leg.state is LegState.ANSWERED and call.leg.allows("REFER")
+    alone = len(step.targets) == 1 and not step.accept
+    if step.mode == "blind" and alone and (refers or not step.data):
         return await _tried(call, _send(call, step))
     async with Wish(session, step) as wish:
         leg = await _tried(call, _ring_or(session, step, wish))
