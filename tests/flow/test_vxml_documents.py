@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, Centre
+from tests.flow.tone_voice import ToneVoice
 
 from sipcc.ivr.speech.recognise import Said, ScriptedRecogniser
 from sipcc.rtp.codec import g711
@@ -59,13 +60,19 @@ def keys(*answers: str) -> str:
 class Page(Centre):
     """A centre with one document, and a sound for each word that it may say."""
 
-    def __init__(self, folder: Path, body: str, ears: ScriptedRecogniser | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        body: str,
+        ears: ScriptedRecogniser | None = None,
+        voice: ToneVoice | None = None,
+    ) -> None:
         app = folder / "app"
         app.mkdir()
         (app / "start.vxml").write_text(page(body), encoding="utf-8")
         for name, hz in HZ.items():
             write_wav(app / f"{name}.wav", tone(hz, 0.6))
-        super().__init__(folder, extra=CONFIG.format(folder=folder), recogniser=ears)
+        super().__init__(folder, extra=CONFIG.format(folder=folder), recogniser=ears, voice=voice)
 
     async def call(self) -> FakeCall:
         caller = await self.carrier.call(NUMBER)
@@ -346,6 +353,34 @@ async def test_bare_g711_is_played_and_recorded(tmp_path: Path, law: g711.Law, m
         if made == "by the caller":
             await caller.hears(CALLER_HZ, timeout=4)
         await caller.ended()
+
+
+MENU = "<menu dtmf='true'>{}<choice next='#a'>tea</choice><choice next='#b'>coffee</choice></menu>"
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        ("<form><block>Two and <value expr='1 + 1'/></block></form>", ("Two and 2",)),
+        (MENU.format("<prompt>Say <enumerate/></prompt>"), ("Say tea; coffee;",)),
+        (MENU.format("<prompt><enumerate>Press <value expr='_dtmf'/> for <value expr='_prompt'/>.</enumerate></prompt>"), ("Press 1 for tea. Press 2 for coffee.",)),
+        ("<form><block><prompt>Dear <emphasis>you</emphasis>! <sub alias='Doctor'>Dr.</sub></prompt></block></form>", ("Dear you! Doctor",)),
+        ("<form><block><prompt>One <s xml:lang='zh-CN'>二</s> three</prompt></block></form>", ("One", "二", "three")),
+        ("<form><block><audio src='lost.wav'>instead <value expr=\"'of it'\"/></audio></block></form>", ("instead of it",)),
+        ("<form><block><prompt><foreach item='x' array=\"['a', 'b']\"><value expr='x'/><break time='300ms'/></foreach></prompt></block></form>", ("a", "b")),
+        (f"<form><field name='a'>{keys('1')}<prompt>Long.<mark name='m'/>Longer.</prompt><filled><value expr='a$.markname'/></filled></field></form>", ("Long.", "Longer.", "m")),
+        (f"<property name='timeout' value='1s'/><form><field name='a'>{keys('1')}<prompt>first</prompt><prompt count='2'>second</prompt><noinput>nothing <reprompt/></noinput></field></form>", ("first", "nothing", "second")),
+    ],
+)  # fmt: skip
+async def test_texts_that_are_heard(tmp_path: Path, body: str, texts: tuple[str, ...]) -> None:
+    words = {text: 500.0 + 150 * at for at, text in enumerate(texts)}
+    async with Page(tmp_path, body, voice=ToneVoice(words)) as centre:
+        caller = await centre.call()
+        for text, hz in words.items():
+            if text == "m":
+                await caller.press("1", duration_ms=60, gap_ms=60)
+            await caller.hears(hz, timeout=8)
+        await caller.hangup()
 
 
 # -- recordings ----------------------------------------------------------------------------------------------
