@@ -263,12 +263,12 @@ class Collector:
         if self._settings.max_time is not None:
             self._cap_at = now + self._settings.max_time
         self._prompt = prompt_playing
-        if self._open and prompt_playing:
+        if self._open and prompt_playing and (turns or opens_after > 0):
             self._turns = [now + after for after in reversed(turns)]
             if opens_after > 0:
                 self._open = False
                 self._turns.append(now + opens_after)
-            self._turn_at = self._turns.pop() if self._turns else None
+            self._turn_at = self._turns.pop()
         if prompt_playing and not self._open:
             self._buffer.flush()
         if not prompt_playing:

@@ -88,8 +88,9 @@ class SimQuestion:
         self._collector = Collector(settings, step.keys or NoKeys(), own)
         self._typed = buffer if step.keys is None else self._collector
         """Where the caller's keys go."""
-        after = [at - now for at in keys_turns] or [0.0]
-        self._opens_after, self._turns = after[0], after[1:]
+        opens, *turns = keys_turns or (now,)
+        self._opens_after = opens - now
+        self._turns = [at - now for at in turns] if turns else ()
 
     def run(self) -> Gathered:
         """Let time pass until there is an answer.
