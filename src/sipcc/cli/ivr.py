@@ -18,6 +18,7 @@ from sipcc.errors import ConfigError, SipccError
 from sipcc.ivr.flows.check import check_flows
 from sipcc.ivr.flows.graph import Graph, dot, graph_of, mermaid
 from sipcc.ivr.flows.graphsvg import svg
+from sipcc.ivr.flows.menus import PREFIX, counts_in
 from sipcc.ivr.flows.script import ScriptError, parse_script
 from sipcc.ivr.flows.simulate import simulate
 from sipcc.ivr.flows.walk import Coverage, WalkReport
@@ -225,6 +226,8 @@ def graph(
     """
     read = source.read((flow,), must=True)
     counts = counted(source, since, url, token) if live or url else None
+    if counts is not None and read.flow.name.startswith(PREFIX):
+        counts = counts_in(read.flow, counts)
     defects = check_flows(read.flows, read.world, all_flows=read.complete)
     drawn: Graph = graph_of(read.flow, defects, counts)
     text = _FORMATS[form](drawn)

@@ -23,6 +23,7 @@ import msgspec
 
 from sipcc.events import Event
 from sipcc.ivr.events import MenuEntered, MenuLeft, NodeEntered, NodeLeft, Reason
+from sipcc.ivr.flows.counts import Counts, NodeCounts
 from sipcc.ivr.flows.model import Flow, FlowHead, Node, Phrase, Retry
 from sipcc.ivr.flows.nodes import Language, Menu
 from sipcc.ivr.settings import IvrSettings, MenuSettings, listed
@@ -156,3 +157,19 @@ def _destination(flow: Flow, node: str, edge: str) -> str:
     if target.destination is not None:
         return str(target.destination)
     return PREFIX + target.node.removesuffix(_LANGUAGE)
+
+
+def counts_in(flow: Flow, counts: Counts) -> Counts:
+    """What callers did in menus, by the nodes and options of `flow`, one of `flows_of_menus`."""
+    found: dict[tuple[str, str], NodeCounts] = {}
+    for name, node in flow.nodes.items():
+        of_menu = counts.get((PREFIX + name, name))
+        if of_menu is None or not isinstance(node, Menu):
+            continue
+        written = {f"options.{keys}": f"options.{option}" for keys, option in node.choices().items()}
+        edges: dict[str, int] = {}
+        for edge, times in of_menu.edges.items():
+            edge = written.get(edge, edge)
+            edges[edge] = edges.get(edge, 0) + times
+        found[flow.name, name] = msgspec.structs.replace(of_menu, flow=flow.name, edges=edges)
+    return found

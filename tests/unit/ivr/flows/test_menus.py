@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sipcc.call.destination import Destination
+from sipcc.call.events import CallEndedEvent
 from sipcc.errors import CallEnded
 from sipcc.events import Event
-from sipcc.ivr.events import FlowFellBack, MenuEntered, MenuLeft
+from sipcc.ivr.events import FlowFellBack, MenuEntered, MenuLeft, Reason
 from sipcc.ivr.flows.check import check_flows
+from sipcc.ivr.flows.counts import CountsFold
 from sipcc.ivr.flows.graph import graph_of, mermaid
-from sipcc.ivr.flows.menus import firsts, flows_of_menus, told
+from sipcc.ivr.flows.menus import counts_in, firsts, flows_of_menus, told
 from sipcc.ivr.flows.model import Flow
 from sipcc.ivr.flows.run import MAX_ANSWERS, FlowServices, Run, playable
 from sipcc.ivr.settings import IvrSettings, MenuSettings
@@ -233,6 +235,28 @@ def test_a_flow_has_the_menus_that_its_first_one_leads_to() -> None:
     last = [menu("last", {"1": "echo"}), *CIRCLE, menu("third", {"1": "menu:last"}, then="menu:main")]
     assert firsts(flows_of_menus(last, IvrSettings())) == ["menu:third"]
     assert firsts(flows_of_menus(CIRCLE, IvrSettings())) == ["menu:main"]
+
+
+def test_what_callers_did_is_drawn() -> None:
+    flow = flows_of_menus([menu("main", {"1,2": "menu:more"}), menu("more", {"1": "echo"})], IvrSettings())
+    fold = CountsFold()
+    at = {"at": 1.0}
+    for call, keys in enumerate(["1", "2", ""]):
+        fold.apply(MenuEntered(**at, call=str(call), menu="main"))
+        reason: Reason = "option" if keys else "noinput"
+        to = "menu:more" if keys else "queue:help"
+        fold.apply(
+            MenuLeft(**at, call=str(call), menu="main", reason=reason, keys=keys, destination=to, retries=0)
+        )
+    fold.apply(MenuEntered(**at, call="0", menu="more"))
+    fold.apply(CallEndedEvent(**at, call="0", cause="normal", sip_status=None, ended_by="caller"))
+    fold.apply(CallEndedEvent(**at, call="1", cause="normal", sip_status=None, ended_by="caller"))
+    counts = counts_in(flow["menu:main"], fold.counts())
+    main, more = counts["menu:main", "main"], counts["menu:main", "more"]
+    assert (main.entries, main.edges, main.ended, main.timed_out) == (3, {"options.1,2": 2, "retry": 1}, 0, 1)
+    assert (more.entries, more.edges, more.ended) == (1, {}, 1)
+    drawn = mermaid(graph_of(flow["menu:main"], (), counts))
+    assert '|"1,2 (2)"|' in drawn
 
 
 def test_menus_are_checked_and_drawn_as_flows_are() -> None:
