@@ -354,11 +354,13 @@ to = "bot:restless"
 class Site:
     """A centre with bots in its configuration."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, bot: Work) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, bot: Work, config: str = CONFIG
+    ) -> None:
         self.wires: list[Wire] = []
         self.asked: list[Asked] = []
         monkeypatch.setattr("sipcc.ivr.bots.links.connect", dialler(bot, self.wires, self.asked))
-        self.centre = Centre(folder, config=CONFIG + BOTS)
+        self.centre = Centre(folder, config=config + BOTS)
 
     def told(self, *kinds: str) -> list[str]:
         return [type(event).__name__ for event in self.centre.events if type(event).__name__ in kinds]
@@ -393,6 +395,28 @@ async def test_an_agent_knows_what_the_bot_found_out_before_its_phone_rings(
     assert given.queue == "sales"
     assert given.context == {"order": "12", "transcript": "asks for a refund"}
     assert site.told("BotLeft", "ContextGiven", "OfferMade") == ["BotLeft", "ContextGiven", "OfferMade"]
+
+
+async def test_the_phone_that_rings_is_told_what_the_bot_found_out_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bot(wire: Wire) -> None:
+        await wire.hears(Started)
+        wire.extends(type="queue", queue="sales", transcript="x" * 200, context={"order": "12"})
+        await wire.until_stopped()
+
+    settings = '[calls]\nagent_context = 100\nagent_context_url = "https://crm.example.com/{{call}}"\n'
+    async with Site(tmp_path, monkeypatch, bot, CONFIG + settings) as centre:
+        phone = await centre.phone("1001", Answer(after=1.0))
+        caller = await centre.carrier.call("4008000101")
+        await caller.hears(AGENT_HZ["1001"], timeout=10)
+        await caller.hangup()
+    [invite] = phone.seen("INVITE", "in")
+    [joined] = centre.told("BotJoined")
+    assert isinstance(joined, BotJoined)
+    known = b'{"order":"12"}'.hex()
+    assert f"User-To-User: {known};encoding=hex".encode() in invite.data
+    assert f"Call-Info: <https://crm.example.com/{joined.call}>;purpose=info".encode() in invite.data
 
 
 @pytest.mark.parametrize("number", ["4008000101", "4008000102"])

@@ -110,3 +110,10 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     and the hosts of ``[toll] hosts``, at most five in a row; ``refuse`` takes it for a refusal."""
     relay_info: bool = True
     """True passes INFO requests that hold no key to the other party of a conversation."""
+    agent_context: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    """So many bytes of what flows and bots have found out of a caller are sent to the phone of an agent whom
+    a queue rings, as JSON in ``User-to-User`` (RFC 7433); what does not fit is left out. 0 sends none. Only
+    phones of ours get it, no numbers outside."""
+    agent_context_url: Annotated[str, msgspec.Meta(pattern=r'^(https?://[^\s<>"]+)?$')] = ""
+    """Where an agent's phone or screen finds all of it: sent to the same phones as ``Call-Info``. ``{call}``
+    in it is the id of the call, as in ``https://crm.example.com/calls/{call}``; empty sends none."""

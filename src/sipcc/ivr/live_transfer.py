@@ -13,6 +13,7 @@ from sipcc.call.accepting import Acceptance, Party
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.ringing import Target
+from sipcc.call.usertouser import user_to_user
 from sipcc.errors import CallEnded, LocalProtocolError, SipccError, TransactionTimeout
 from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.live_listening import Listener, listener
@@ -70,7 +71,7 @@ async def _tried(call: Call, way: Coroutine[Any, Any, _T]) -> _T | Transferred:
 
 async def _send(call: Call, step: Transfer) -> Transferred:
     """Send the caller away, and stay in between only when its phone knows no REFER."""
-    carry = f"User-to-User={quote(_user_to_user(step.data), safe='')}" if step.data else ""
+    carry = f"User-to-User={quote(user_to_user(step.data), safe='')}" if step.data else ""
     status = await call.refer(step.targets[0], timeout=step.timeout, carry=carry)
     if 200 <= status < 300:
         return Transferred(outcome="sent", status=status)
@@ -133,7 +134,7 @@ async def _ring(session: LiveSession, step: Transfer) -> Leg:
 
 async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
     call = session.call
-    more = (("User-to-User", _user_to_user(step.data)),) if step.data else ()
+    more = (("User-to-User", user_to_user(step.data)),) if step.data else ()
     accept = None
     if step.accept:
         score = await session.compose(step.accept)
@@ -154,11 +155,6 @@ async def _places(session: LiveSession, step: Transfer) -> list[Target | str]:
             for place in places
         ]
     return found
-
-
-def _user_to_user(data: str) -> str:
-    """The value of a User-to-User header (RFC 7433 §4.1)."""
-    return f"{data.encode('utf-8', 'replace').hex()};encoding=hex"
 
 
 def _screening(

@@ -14,6 +14,7 @@ from sipcc.call import Call, Leg, Target
 from sipcc.call.accepting import Acceptance
 from sipcc.call.cause import cause_of_status
 from sipcc.errors import CallEnded, CallRejected, TransactionTimeout
+from sipcc.sip.session_api import HeaderList
 from sipcc.switch.places import Places
 
 TELLING = ("declined", "busy", "no_answer", "failed", "cancelled", "unreachable")
@@ -34,7 +35,9 @@ def places_at(contact: ContactSettings, agent: AgentSettings, places: Places) ->
 class ContactRace:
     """The places of one agent, rung for one offer."""
 
-    def __init__(self, places: Places, call: Call, agent: AgentSettings) -> None:
+    def __init__(self, places: Places, call: Call, agent: AgentSettings, *, told: HeaderList = ()) -> None:
+        """`told` are headers for phones of ours."""
+        self._told = tuple(told)
         self._places = places
         self._call = call
         self._agent = agent
@@ -74,7 +77,10 @@ class ContactRace:
                 task.add_done_callback(_drop)
 
     async def _ring(self, contact: ContactSettings, timeout: float) -> RingOutcome:
-        targets = places_at(contact, self._agent, self._places)
+        targets = [
+            msgspec.structs.replace(place, headers=(*place.headers, *self._told)) if place.user else place
+            for place in places_at(contact, self._agent, self._places)
+        ]
         if not targets:
             return NOBODY_THERE
         try:

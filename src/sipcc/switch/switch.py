@@ -15,6 +15,7 @@ from sipcc.acd import Acd, QueueHandle
 from sipcc.call import CallContext, Calls, Handler
 from sipcc.call.numbering import Numbering
 from sipcc.call.trunkroutes import TrunkRoutes
+from sipcc.call.usertouser import context_headers
 from sipcc.clock import LoopClock
 from sipcc.config import Config, load
 from sipcc.config.regions import read_regions
@@ -296,7 +297,11 @@ class Switch(Application):
 
     def _build_calls(self) -> None:
         config = self.config
-        phones = AgentPhones(self.places, self.liveness)
+        phones = AgentPhones(
+            self.places,
+            self.liveness,
+            tell=lambda call: context_headers(call.id, self.talks.context(call.id), self.config.calls),
+        )
         self.acd = Acd(
             agents=config.agents,
             queues=config.queues,
