@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.flow.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.flow.test_transports import PORTS, everywhere
+from tests.samples import so_many
 from tests.unit.sip.test_transport_stun import mapped, message
 
 from sipcc.errors import TransactionTimeout
@@ -28,7 +29,7 @@ REGISTERED_FOR = 600
 LONGEST: dict[TransportName, float] = {"udp": STUN_EVERY + 1.0, "tcp": PING_EVERY + PATIENCE + 1.0,
                                        "wss": PING_EVERY + PATIENCE + 1.0}  # fmt: skip
 """Seconds to the next keep-alive, to see that it is not answered, and to register."""
-HOURS = 24
+HOURS = so_many(24, 10)
 
 
 class HomeWorker:
