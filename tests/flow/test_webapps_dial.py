@@ -210,3 +210,23 @@ async def test_a_caller_who_hangs_up_in_a_dial_is_told_of(
     over = net.told("/over")
     assert over["dial_call_status"] == status
     assert shortest <= over["duration"] <= shortest + 2
+
+
+@pytest.mark.parametrize("both", [True, False])
+async def test_keys_in_the_conversation_are_told(tmp_path: Path, both: bool) -> None:
+    capture: Any = ["*1", "*2"] if both else {"parentCall": ["*1"], "childCall": ["*2"]}
+    dial = {"verb": "dial", "target": [{"type": "user", "name": "1002"}], "dtmfHook": "/keys"}
+    net = Net({"/start": [dial | {"dtmfCapture": capture}], "/keys": []})
+    async with centre_with(tmp_path, net) as centre:
+        phone = await centre.phone("1002")
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(AGENT_HZ["1002"])
+        rung = await phone.next_call()
+        await caller.press("5*1")
+        await rung.press("*2")
+        await caller.press("*2")
+        await rung.hears(CALLER_HZ)  # nothing is cut by them
+        await rung.hangup()
+        await caller.ended()
+    told = [sent["dtmf"] for path, sent in net.asked if path == "/keys"]
+    assert told == (["*1", "*2", "*2"] if both else ["*1", "*2"])

@@ -164,6 +164,8 @@ class CallLegs(CallState):
         talk = self._conversation
         if talk is None or talk.parted or leg not in (talk.caller, talk.peer):
             return
+        if self.on_talk_key is not None:
+            self.on_talk_key(leg, digit)
         other = talk.other(leg)
         if other.state is not LegState.ANSWERED:
             return

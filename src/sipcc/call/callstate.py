@@ -105,6 +105,8 @@ class CallState(CallerFacts):
         """What the caller hears while parties ring, as long as they do."""
         self.supervisors: list[Supervision] = []
         """Who listens, whispers or talks in from calls of their own."""
+        self.on_talk_key: Callable[[Leg, str], None] | None = None
+        """Told each key that either party of a conversation presses, but for secret ones."""
         self.on_offer: Callable[[Leg, Request], Awaitable[int]] | None = None
         """Asked about each re-INVITE and UPDATE of a party: 200 takes it, a refusal refuses it; it may
         take its time. None agrees to whatever our codecs allow."""

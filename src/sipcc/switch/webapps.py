@@ -94,6 +94,16 @@ class _CallHands:
     def __init__(self, call: Call) -> None:
         self._call = call
 
+    def hear_keys(self, listen: Callable[[bool, str], None]) -> Callable[[], None]:
+        """Tell of the keys in the caller's conversation."""
+        call = self._call
+        call.on_talk_key = lambda leg, key: listen(leg is call.leg, key)
+
+        def stop() -> None:
+            call.on_talk_key = None
+
+        return stop
+
     def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
         """Tell of the calls that are made for the caller."""
         from sipcc.ivr.hooks.live import LegNews

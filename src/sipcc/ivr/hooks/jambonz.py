@@ -11,10 +11,10 @@ import msgspec
 from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
 from sipcc.ivr import steps
 from sipcc.ivr.hooks import model, verbs
-from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Program, bargein_of
+from sipcc.ivr.hooks.model import MAX_VERBS, BadAnswer, Defaults, Program
 from sipcc.ivr.hooks.parts import hook_of, listen_of, seconds_of, tape_of, texts, times_of, voice_of
 from sipcc.ivr.hooks.signing import basic
-from sipcc.ivr.hooks.sounds import sound, speech
+from sipcc.ivr.hooks.sounds import bargein_of, sound, speech
 
 NEVER = 3600.0
 """Seconds that stand for a time that never runs out."""
@@ -85,9 +85,9 @@ def _verb(entry: object, at: str, choose: Choose) -> model.Verb:
 
 
 def _refuse(name: str, entry: Mapping[str, Any], at: str) -> None:
-    for refused in verbs.REFUSED.get(name, ()):
+    for refused, cure in verbs.REFUSED.get(name, {}).items():
         if entry.get(refused) not in (None, False):
-            raise BadAnswer(f"{at}.{refused}", f"{refused} of {name} is not served")
+            raise BadAnswer(f"{at}.{refused}", f"{refused} of {name} is not served; {cure}")
     targets = entry.get("target") if name == "dial" else None
     for index, target in enumerate(targets if isinstance(targets, list) else ()):
         if isinstance(target, dict):
@@ -235,6 +235,7 @@ def _dial(written: verbs.Dial, at: str, choose: Choose) -> model.Verb:
         hook=hook_of(written.action_hook),
         answer_first=not written.answer_on_bridge,
         tags=texts(written.tag),
+        capture=_capture_of(written, at),
         confirm={
             target: hook
             for target, one in zip(targets, written.target, strict=True)
@@ -242,6 +243,27 @@ def _dial(written: verbs.Dial, at: str, choose: Choose) -> model.Verb:
         },
     )
     return lambda defaults: dial
+
+
+def _capture_of(written: verbs.Dial, at: str) -> model.Capture | None:
+    """Keys in the conversation of which the application is told."""
+    hook, keys = hook_of(written.dtmf_hook), written.dtmf_capture
+    if hook is None or keys is None:
+        if keys:
+            raise BadAnswer(f"{at}.dtmfHook", "dtmfCapture needs dtmfHook, which is told")
+        return None
+    sides = (
+        {"": keys}
+        if isinstance(keys, tuple)
+        else {".parentCall": keys.parent_call, ".childCall": keys.child_call}
+    )
+    for side, options in sides.items():
+        for index, option in enumerate(options):
+            if not option or len(option) > 16 or not KEYS.issuperset(option):
+                where = f"{at}.dtmfCapture{side}[{index}]"
+                raise BadAnswer(where, f"{option!r} is not made of keys of a telephone")
+    both = keys if isinstance(keys, tuple) else ()
+    return model.Capture(hook, sides.get(".parentCall", both), sides.get(".childCall", both))
 
 
 def _target(target: verbs.Target, at: str) -> str:

@@ -45,6 +45,10 @@ class Hands(Protocol):
         """Start, stop, pause or resume the recording."""
         ...
 
+    def hear_keys(self, listen: Callable[[bool, str], None]) -> Callable[[], None]:
+        """Have `listen` told each key of a conversation, True for the caller's; what is returned ends it."""
+        ...
+
     def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
         """Have `listen` told of the calls that are made for the caller, until what is returned is called."""
         ...
@@ -64,6 +68,10 @@ class NoHands:
     def tape(self, wanted: Taping) -> None:
         """Refuse."""
         raise LocalProtocolError("nothing is recorded here")
+
+    def hear_keys(self, listen: Callable[[bool, str], None]) -> Callable[[], None]:
+        """Nobody talks here."""
+        return lambda: None
 
     def watch(self, listen: Callable[[LegNews], None]) -> Callable[[], None]:
         """Nobody is called here."""

@@ -13,7 +13,7 @@ import msgspec
 
 from sipcc.errors import SipccError
 from sipcc.ivr import steps
-from sipcc.ivr.steps import BargeIn, Prompt
+from sipcc.ivr.steps import Prompt
 
 MAX_VERBS = 200
 """Verbs in one answer; more are refused."""
@@ -136,6 +136,16 @@ class Watch(NamedTuple):
     events: frozenset[CallEvent]
 
 
+class Capture(NamedTuple):
+    """Keys in a conversation of which a hook is told; what it answers does not matter."""
+
+    hook: Hook
+    caller: tuple[str, ...]
+    """Those of the caller,"""
+    party: tuple[str, ...]
+    """and of whom it talks to."""
+
+
 class Dial(msgspec.Struct, frozen=True, kw_only=True):
     """Connect the caller with somebody."""
 
@@ -146,6 +156,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     confirm: dict[str, Hook] = {}
     """By target of the step: says what whoever answers there hears before the two talk."""
+    capture: Capture | None = None
     watches: dict[str, Watch] = {}
     """By target of the step: is told how the call there goes on."""
 
@@ -270,26 +281,9 @@ class Configure(NamedTuple):
 
 
 Action: TypeAlias = (
-    Answer
-    | Say
-    | Ask
-    | Record
-    | Dial
-    | Refer
-    | Press
-    | Enqueue
-    | Take
-    | Join
-    | Stream
-    | Leave
-    | Pause
-    | Redirect
-    | Hangup
-    | Reject
-    | Tag
-    | Remark
-    | Configure
-)
+    Answer | Say | Ask | Record | Dial | Refer | Press | Enqueue | Take | Join | Stream | Leave
+    | Pause | Redirect | Hangup | Reject | Tag | Remark | Configure
+)  # fmt: skip
 
 Verb: TypeAlias = Callable[[Defaults], Action]
 """A verb that was read: it is made into what is done when its turn has come, by what holds then."""
@@ -364,6 +358,12 @@ class Dialled(NamedTuple):
     result: steps.Transferred
 
 
+class Captured(NamedTuple):
+    """Keys that somebody has pressed in a conversation."""
+
+    keys: str
+
+
 class Called(NamedTuple):
     """How a call stands that was made for a caller."""
 
@@ -411,6 +411,7 @@ Report: TypeAlias = (
     | Dialled
     | Referred
     | Called
+    | Captured
     | InQueue
     | Queued
     | steps.Gathered
@@ -437,10 +438,3 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     parent: str = ""
     """The call of the caller, for a call to somebody who was called for it."""
-
-
-def bargein_of(keys: bool, speech: bool) -> BargeIn:
-    """Which of the two may cut a prompt, in the words of the steps."""
-    if keys:
-        return "any" if speech else "keys"
-    return "speech" if speech else "off"

@@ -1,4 +1,4 @@
-"""How the calls to whom an application dials go on, for hooks that want to be told."""
+"""How the calls to whom an application dials go on, and which keys are pressed in them, for its hooks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from sipcc.call.digits import OptionsMatcher
 from sipcc.ivr.hooks.live import Hands, LegNews
-from sipcc.ivr.hooks.model import Called, CallStatus, Hook, Report, Watch
+from sipcc.ivr.hooks.model import Called, CallStatus, Capture, Captured, Hook, Report, Watch
+from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.session import Session
 from sipcc.ivr.steps import Transferred, failure_of
 from sipcc.tasks import TaskScope
@@ -23,9 +25,9 @@ class Progress:
 
     def __init__(
         self,
+        watches: Mapping[str, Watch],
         session: Session,
         hands: Hands,
-        watches: Mapping[str, Watch],
         tell: Callable[[Hook, Report], Coroutine[Any, Any, None]],
         tasks: TaskScope,
     ) -> None:
@@ -110,3 +112,35 @@ class Progress:
             report = Called(news.leg, target, status, seconds, self._session.wall(), self._count)
             self._count += 1
             self._tasks.spawn(self._tell(watch.hook, report), name="call-status")
+
+
+class Capturing:
+    """Tells a hook of keys in the conversation of one Dial; a context manager around it."""
+
+    def __init__(
+        self,
+        capture: Capture | None,
+        session: Session,
+        hands: Hands,
+        tell: Callable[[Hook, Report], Coroutine[Any, Any, None]],
+        tasks: TaskScope,
+    ) -> None:
+        """`tell` tells a hook something, and takes no answer; without `capture` nothing is told."""
+        self._session, self._hands, self._capture = session, hands, capture
+        self._tell, self._tasks = tell, tasks
+        sides = {} if capture is None else {True: capture.caller, False: capture.party}
+        self._watches = {side: KeyWatch(OptionsMatcher(keys)) for side, keys in sides.items() if keys}
+        self._stop: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> None:
+        if self._watches:
+            self._stop = self._hands.hear_keys(self._take)
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop()
+
+    def _take(self, of_caller: bool, key: str) -> None:
+        watch, capture = self._watches.get(of_caller), self._capture
+        keys = "" if watch is None else watch.push(key, now=self._session.now())
+        if keys and capture is not None:
+            self._tasks.spawn(self._tell(capture.hook, Captured(keys)), name="captured")

@@ -34,7 +34,7 @@ from sipcc.ivr.hooks.door import (
 from sipcc.ivr.hooks.errands import Over, caught, meanwhile, unpacked, while_there
 from sipcc.ivr.hooks.live import Deeds, Hands, NoHands, press
 from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, Program, Report, Verb
-from sipcc.ivr.hooks.progress import Progress
+from sipcc.ivr.hooks.progress import Capturing, Progress
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
 from sipcc.ivr.hooks.screening import screen_by
@@ -388,7 +388,8 @@ class Runner:
             facts, permit, defaults = self.facts(), self._permit, self._defaults
             screen = screen_by(dial.confirm, self._door, facts, permit=permit, defaults=defaults, log=log)
             step = msgspec.structs.replace(step, screen=screen)
-        with Progress(self._session, self._hands, dial.watches, self._aside, self._tasks) as progress:
+        ours = self._session, self._hands, self._aside, self._tasks
+        with Progress(dial.watches, *ours) as progress, Capturing(dial.capture, *ours):
             try:
                 result = await self._session.transfer(step)
             except CallEnded:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from sipcc.call.digits import KEYS, CollectSettings, LengthMatcher
-from sipcc.ivr.hooks.model import BadAnswer, Interrupting, bargein_of
+from sipcc.ivr.hooks.model import BadAnswer, Interrupting
 from sipcc.ivr.hooks.xmltree import Element, wrong
 from sipcc.ivr.speech.ssml import SsmlBuilder, SsmlError, feed, read_ssml
-from sipcc.ivr.steps import Audio, Gather, Listen, Named, Prompt, Spoken, Text
+from sipcc.ivr.steps import Audio, BargeIn, Gather, Listen, Named, Prompt, Spoken, Text
 from sipcc.ivr.xmlread import XmlError
 
 PROMPT = "prompt:"
@@ -116,6 +116,13 @@ def mute(prompts: tuple[Prompt, ...], limit: float) -> Gather:
         prompts=tuple(msgspec.structs.replace(prompt, bargein="off") for prompt in prompts),
         collect=CollectSettings(timeout=0.0, max_time=limit),
     )
+
+
+def bargein_of(keys: bool, speech: bool) -> BargeIn:
+    """Which of the two may cut a prompt, in the words of the steps."""
+    if keys:
+        return "any" if speech else "keys"
+    return "speech" if speech else "off"
 
 
 def breakable(prompts: tuple[Prompt, ...], by: Interrupting, listen: Listen, limit: float | None) -> Gather:

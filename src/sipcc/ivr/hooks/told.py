@@ -63,6 +63,8 @@ def _jambonz_result(facts: Facts, report: Report) -> dict[str, Any]:
                 "dial_sip_status": 200 if status == "completed" else report.result.status or _SIP[status],
                 "duration": int(report.result.seconds),
             }
+        case model.Captured():
+            return {"dtmf": report.keys}
         case model.Referred():
             result = report.result
             accepted = {"refer_status": 202, "final_referred_call_status": 200}

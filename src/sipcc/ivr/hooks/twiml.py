@@ -23,8 +23,8 @@ from sipcc.ivr.hooks.attributes import (
     keys_of,
     number_of,
 )
-from sipcc.ivr.hooks.model import MAX_VERBS, Action, Hook, Program, bargein_of
-from sipcc.ivr.hooks.sounds import marked, sound
+from sipcc.ivr.hooks.model import MAX_VERBS, Action, Hook, Program
+from sipcc.ivr.hooks.sounds import bargein_of, marked, sound
 from sipcc.ivr.hooks.xmltree import Element, parse, wrong
 from sipcc.ivr.steps import Prompt, Spoken
 

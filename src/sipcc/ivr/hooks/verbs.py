@@ -93,6 +93,13 @@ class BargeInSpec(_Written, frozen=True, kw_only=True):
     min_bargein_word_count: Any = None
 
 
+class Captured(_Written, frozen=True, kw_only=True):
+    """Keys of either party in a conversation."""
+
+    parent_call: tuple[str, ...] = ()
+    child_call: tuple[str, ...] = ()
+
+
 class Target(_Written, frozen=True, kw_only=True):
     """Whom to dial."""
 
@@ -190,8 +197,8 @@ class Dial(Verb, frozen=True, kw_only=True, tag="dial"):
     confirm_hook: HookSpec | None = None
     on_hold_hook: Any = None
     refer_hook: Any = None
-    dtmf_capture: Any = None
-    dtmf_hook: Any = None
+    dtmf_capture: tuple[str, ...] | Captured | None = None
+    dtmf_hook: HookSpec | None = None
     headers: Any = None
     proxy: Any = None
     listen: Any = None
@@ -373,24 +380,59 @@ VERBS: dict[str, type[Verb]] = {
 }  # fmt: skip
 """All that are served, by their names."""
 
-_IN_ROOMS = ("speakOnlyTo", "record", "listen", "stream", "distributeDtmf")
+_LISTEN = "use the verb listen"
+_OWN_EARS = "use the verb listen, with a recogniser of yours"
+_TRUNK = "leave it out, and set it in [[trunks]]"
+_REFER = "leave it out: transfers that phones ask for are carried out"
+_IN_ROOMS = {
+    "speakOnlyTo": "leave it out; supervisors whisper over HTTP",
+    "record": "leave it out; calls are recorded as the settings say",
+    "listen": _LISTEN,
+    "stream": _LISTEN,
+    "distributeDtmf": "leave it out; keys are heard as tones",
+}
+_IN_LISTEN = {"transcribe": _OWN_EARS, "finishOnKey": "end it by the program, or by maxLength"}
 
-REFUSED: dict[str, tuple[str, ...]] = {
-    "gather": ("partialResultHook",),
-    "dial": (
-        "onHoldHook", "referHook", "dtmfCapture", "dtmfHook", "headers", "proxy", "listen",
-        "stream", "transcribe", "amd", "dub",
-    ),
-    "target": ("headers", "from", "auth", "overrideTo", "proxy"),
-    "listen": ("transcribe", "finishOnKey"),
-    "stream": ("transcribe", "finishOnKey"),
-    "config": (
-        "ttsStream", "listen", "stream", "transcribe", "amd", "sipRequestWithinDialogHook",
-        "referHook",
-    ),
-    "redirect": ("statusHook",),
-    "sip:refer": ("referredBy", "referredByDisplayName", "eventHook", "headers"),
+REFUSED: dict[str, dict[str, str]] = {
+    "gather": {"partialResultHook": f"leave it out, or {_OWN_EARS}"},
+    "dial": {
+        "onHoldHook": "leave it out: who is on hold hears the music of the settings",
+        "referHook": _REFER,
+        "headers": _TRUNK,
+        "proxy": _TRUNK,
+        "listen": _LISTEN,
+        "stream": _LISTEN,
+        "transcribe": _OWN_EARS,
+        "amd": "leave it out; confirmHook makes sure that a person has answered",
+        "dub": "leave it out; say it before the dial",
+    },
+    "target": {
+        "headers": _TRUNK,
+        "from": "use callerId of dial",
+        "auth": _TRUNK,
+        "overrideTo": "use number",
+        "proxy": _TRUNK,
+    },
+    "listen": _IN_LISTEN,
+    "stream": _IN_LISTEN,
+    "config": {
+        "ttsStream": "use say, or the verb listen for speech of yours",
+        "listen": _LISTEN,
+        "stream": _LISTEN,
+        "transcribe": _OWN_EARS,
+        "amd": "leave it out; confirmHook of dial makes sure that a person has answered",
+        "sipRequestWithinDialogHook": "leave it out; requests are passed on to the other party",
+        "referHook": _REFER,
+    },
+    "redirect": {"statusHook": "set status_url of the application"},
+    "sip:refer": {
+        "referredBy": "leave it out",
+        "referredByDisplayName": "leave it out",
+        "eventHook": "use actionHook, which is told the end",
+        "headers": "leave it out",
+    },
     "conference": _IN_ROOMS,
     "room": _IN_ROOMS,
-}  # fmt: skip
-"""Properties that jambonz has and we have not: callers would be treated otherwise than is meant."""
+}
+"""Properties that jambonz has and we have not, by verb, each with what to do: callers would be treated
+otherwise than is meant."""

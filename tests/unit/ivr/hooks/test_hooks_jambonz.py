@@ -283,6 +283,8 @@ async def test_when_a_hook_never_answers_what_was_said_for_that_is_done() -> Non
     assert played.app.requests[-1].timeout == 5
 
 
+DIAL = {"verb": "dial", "target": [{"type": "user", "name": "1002"}]}
+
 # -- what is wrong -----------------------------------------------------------------------------------------
 
 
@@ -338,6 +340,9 @@ async def test_when_a_hook_never_answers_what_was_said_for_that_is_done() -> Non
             "$[0].statusEvents[1]",
         ),
         ([{"verb": "room", "name": "a", "maxParticipants": 0}], "$[0].maxParticipants"),
+        ([DIAL | {"dtmfCapture": ["*1"]}], "$[0].dtmfHook"),
+        ([DIAL | {"dtmfCapture": ["*1", "x"], "dtmfHook": "/k"}], "$[0].dtmfCapture[1]"),
+        ([DIAL | {"dtmfCapture": {"childCall": [""]}, "dtmfHook": "/k"}], "$[0].dtmfCapture.childCall[0]"),
         ([{"verb": "room", "name": "a", "record": {"action": "x"}}], "$[0].record"),
         ([{"verb": "sip:decline", "status": 200}], "$[0].status"),
         ([{"verb": "tag", "data": "x"}], "$[0].data"),
