@@ -124,7 +124,7 @@ class FlowSource:
         config = load(self.config, WithoutSecrets(os.environ)) if needed else None
         known = read_flows(config) if config is not None else {}
         menus = read_menus(config) if config is not None else {}
-        flows, chosen, findings = {**known, **{name: menus[name] for name in names if name in menus}}, [], []
+        flows, chosen, findings = {**known, **menus}, [], []
         for name in names:
             if name not in files:
                 if name not in flows:
@@ -142,11 +142,9 @@ class FlowSource:
             elif must:
                 first = next(finding for finding in findings if finding.severity == "error")
                 raise ConfigError(first.where, first.message, hint=first.hint)
-        if not names:
-            flows |= {name: menus[name] for name in firsts(menus)}
         return FlowsRead(
             flows=tuple(flows.values()),
-            chosen=tuple(dict.fromkeys(chosen)) if names else tuple(flows),
+            chosen=tuple(dict.fromkeys(chosen)) if names else (*known, *firsts(menus)),
             findings=tuple(findings),
             world=self._world(config),
             complete=config is not None and not any(flow.program for flow in config.flows),

@@ -162,6 +162,12 @@ def test_menus_are_flows_too(folder):
     assert "did you mean 'menu:main'?" in error
     config.write_text(CONFIG + MENUS.replace('"2" = "menu:more"', '"3" = "menu:more"'))
     assert "W13 menu:main.main.options: the numbers have a gap" in run("check", "-c", config).output
+    (folder / "bank.toml").write_text(BANK.replace('"0" = "queue:service"', '"0" = "menu:more"'))
+    config.write_text(CONFIG + MENUS)
+    output = run("sim", "bank", "-c", config, "--do", "keys 0", "--do", "keys 1", "--do", "keys 1").output
+    assert "menu:more.more > menu:more.main" in output
+    output = run("walk", "bank", "-c", config, "--walks", 50).output
+    assert "menu:more.more" in output or "nodes     6 of 6" in output
     before, _, _ = CONFIG.partition("[[flows]]")
     config.write_text(before + MENUS)
     assert "nodes     2 of 2" in run("walk", config, "--walks", 20).output

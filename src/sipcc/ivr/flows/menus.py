@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from sipcc.call.destination import Destination
 from sipcc.events import Event
 from sipcc.ivr.events import MenuEntered, MenuLeft, NodeEntered, NodeLeft, Reason
 from sipcc.ivr.flows.counts import Counts, NodeCounts
@@ -47,6 +48,13 @@ def flows_of_menus(menus: Iterable[MenuSettings], settings: IvrSettings) -> dict
     """
     by_name = {menu.name: menu for menu in menus}
     return {f"{PREFIX}{name}": _flow(name, by_name, settings) for name in by_name}
+
+
+def leads_into(destination: Destination) -> str:
+    """The name of the flow, or of that of menus, to which a destination leads; empty for something else."""
+    if str(destination.kind) == "flow":
+        return destination.argument
+    return str(destination) if str(destination.kind) == "menu" else ""
 
 
 def firsts(flows: Mapping[str, Flow]) -> list[str]:

@@ -21,6 +21,7 @@ from sipcc.call.destination import Destination
 from sipcc.errors import CallEnded
 from sipcc.events import Event
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
+from sipcc.ivr.flows.menus import leads_into
 from sipcc.ivr.flows.model import Flow
 from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Sent, playable, run_flow
 from sipcc.ivr.flows.script import Script
@@ -144,7 +145,7 @@ class Simulated:
         return self.flow if name == self.flow.name else self.world.flows.get(name)
 
     async def _go(self, _: Session, destination: Destination) -> bool:
-        found = self._find(destination.argument) if str(destination.kind) == "flow" else None
+        found = self._find(leads_into(destination))
         if found is None:
             return False
         self.flow = found

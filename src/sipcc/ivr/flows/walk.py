@@ -19,6 +19,7 @@ import msgspec
 from sipcc.events import Event
 from sipcc.ivr.events import NodeEntered
 from sipcc.ivr.flows.connecting import Bot, Dial, Queue, Record, Transfer
+from sipcc.ivr.flows.menus import leads_into
 from sipcc.ivr.flows.model import Flow, Node
 from sipcc.ivr.flows.nodes import Gather, Hours, Http, Lookup, Menu, Question, Survey
 from sipcc.ivr.flows.run import playable
@@ -189,13 +190,9 @@ def _called(flows: Mapping[str, Flow], start: str) -> list[str]:
                 found.append(node.calls)
         for way in Ways(flows[name]).all:
             to = way.target.destination
-            if (
-                to is not None
-                and str(to.kind) == "flow"
-                and to.argument in flows
-                and to.argument not in found
-            ):
-                found.append(to.argument)
+            other = leads_into(to) if to is not None else ""
+            if other in flows and other not in found:
+                found.append(other)
     return found
 
 
