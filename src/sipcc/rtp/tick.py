@@ -21,7 +21,7 @@ from sipcc.rtp.rooms import Room, mix
 from sipcc.rtp.session import Session
 from sipcc.rtp.streaming import StreamPlayer
 
-ANSWER_MS = 8
+ANSWER_MS = 10
 """So long after the tick in which a tapped leg was heard the stream that plays to it is sent."""
 RESERVE_S = 0.005
 """Its ear waits so much longer than is needed; with more it is looked at earlier in the 20 ms."""
