@@ -7,8 +7,10 @@ the words, with a further factor for numbers of that many bits. `MAX_STEPS` and 
 
 from __future__ import annotations
 
+from sipcc.ivr.grammar.builder import MAX_WORDS
 from sipcc.ivr.grammar.model import GrammarError
-from sipcc.ivr.grammar.network import MAX_WORDS, Move, Network, Networks, Place
+from sipcc.ivr.grammar.network import Networks
+from sipcc.ivr.grammar.places import Move, Network, Place
 
 MAX_STEPS = 100_000
 """Steps of one match; a step takes about a microsecond."""
@@ -44,7 +46,7 @@ class Chart:
         self._work: list[tuple[Place, int]] = []
         self._steps = 0
         self._word = ""
-        if id(networks.root) in networks.facts.good:
+        if networks.facts.matches(networks.root):
             self._begin(self.root)
             self._run()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sipcc.ivr.grammar.model import (
     Choice,
@@ -20,8 +20,12 @@ from sipcc.ivr.grammar.model import (
 Node: TypeAlias = Expansion | Rule
 
 
+NEVER: Final = 1 << 60
+"""So many of its parts a node needs that cannot be what is asked."""
+
+
 class Facts:
-    """Facts of all nodes below a rule; nodes are told by their ids."""
+    """Facts of all nodes below a rule, which are told by their ids."""
 
     def __init__(self, root: Rule) -> None:
         self._nodes: dict[int, Node] = {}
@@ -33,26 +37,46 @@ class Facts:
                 continue
             self._nodes[id(node)] = node
             for child in children(node):
-                self._above.setdefault(id(child), []).append(node)
-                stack.append(child)
-        self.good = self._fixed(_matches)
-        """What matches some input; VOID, say, matches none."""
-        self.empty = self._fixed(_may_be_empty)
-        """What may match nothing."""
+                if not is_plain(child):
+                    self._above.setdefault(id(child), []).append(node)
+                    stack.append(child)
+        self._good = self._fulfilled(_needs_to_match)
+        self._empty = self._fulfilled(_needs_to_be_empty)
         self.weighted = any(_has_weight(node) for node in self._nodes.values())
         """Whether there are weights or probabilities that make one parse likelier than another."""
         self.circular = self._circular()
         """Ids of the rules that may come back to themselves without any word in between."""
 
-    def _fixed(self, test: Callable[[Node, set[int]], bool]) -> frozenset[int]:
-        """The nodes that fulfil `test`, which knows those that do so far."""
-        found: set[int] = set()
-        work = list(self._nodes.values())
-        while work:
-            node = work.pop()
-            if id(node) not in found and test(node, found):
-                found.add(id(node))
-                work += self._above.get(id(node), [])
+    def matches(self, node: Node) -> bool:
+        """Whether `node` matches some input; VOID, say, matches none."""
+        return id(node) in self._good or is_plain(node)
+
+    def may_be_empty(self, node: Node) -> bool:
+        """Whether `node` may match nothing."""
+        return id(node) in self._empty
+
+    def size(self, node: Expansion, limit: int) -> int:
+        """How many expansions `node` is when its repeats are written out, counted to `limit`."""
+        found, stack = 0, [node]
+        while stack and found < limit:
+            one = stack.pop()
+            found += 1
+            if isinstance(one, Sequence | Choice):
+                stack += one.items
+            elif isinstance(one, Repeat):
+                copies = copies_of(one.low, one.high, self.may_be_empty(one.item))
+                found += copies * self.size(one.item, limit)
+        return min(found, limit)
+
+    def _fulfilled(self, needs: Callable[[Node], int]) -> frozenset[int]:
+        """The nodes of which as many parts are fulfilled as `needs` says."""
+        left = {key: needs(node) for key, node in self._nodes.items()}
+        found = [key for key, count in left.items() if not count]
+        for key in found:  # it grows
+            for node in self._above.get(key, ()):
+                left[id(node)] -= 1
+                if not left[id(node)]:
+                    found.append(id(node))
         return frozenset(found)
 
     def _circular(self) -> frozenset[int]:
@@ -75,7 +99,7 @@ class Facts:
                 assert node.rule is not None, "the grammar is not linked"
                 found.add(id(node.rule))
             elif isinstance(node, Sequence):
-                filled = [item for item in node.items if id(item) not in self.empty]
+                filled = [item for item in node.items if not self.may_be_empty(item)]
                 if len(filled) < 2:
                     stack += filled or node.items
             elif isinstance(node, Choice | Repeat):
@@ -121,39 +145,43 @@ def is_seen(node: Expansion) -> bool:
     return False
 
 
-def size_of(node: Expansion, limit: int) -> int:
-    """How many expansions there are in `node`, counted to `limit`."""
-    found, stack = 0, [node]
-    while stack and found < limit:
-        one = stack.pop()
-        found += 1
-        if isinstance(one, Sequence | Choice):
-            stack += one.items
-        elif isinstance(one, Repeat):
-            found += (one.low if one.high is None else one.high) * size_of(one.item, limit)
-    return min(found, limit)
+def copies_of(low: int, high: int | None, may_be_empty: bool) -> int:
+    """How often what is repeated is written out; once more for what may be nothing, where it must not be."""
+    if high is not None:
+        return high
+    return low + 1 if may_be_empty else max(low, 1)
 
 
-def _matches(node: Node, good: set[int]) -> bool:
-    if isinstance(node, Special):
-        return node.name != "VOID"
-    if isinstance(node, Choice):
-        return any(id(item) in good for item in node.items)
-    if isinstance(node, Repeat) and node.low == 0:
-        return True
-    return all(id(child) in good for child in children(node))
-
-
-def _may_be_empty(node: Node, empty: set[int]) -> bool:
+def is_plain(node: Node) -> bool:
+    """Whether it is a token, or a sequence of tokens: long lists have thousands of these."""
     if isinstance(node, Token):
-        return False
-    if isinstance(node, Special):
-        return node.name != "VOID"
-    if isinstance(node, Choice):
-        return any(id(item) in empty for item in node.items)
-    if isinstance(node, Repeat) and node.low == 0:
         return True
-    return all(id(child) in empty for child in children(node))
+    return (
+        isinstance(node, Sequence) and bool(node.items) and all(isinstance(one, Token) for one in node.items)
+    )
+
+
+def _needs_to_match(node: Node) -> int:
+    if isinstance(node, Special):
+        return NEVER if node.name == "VOID" else 0
+    if isinstance(node, Choice):
+        return 0 if any(is_plain(item) for item in node.items) else 1
+    if isinstance(node, Repeat) and node.low == 0:
+        return 0
+    return sum(not is_plain(child) for child in children(node))
+
+
+def _needs_to_be_empty(node: Node) -> int:
+    if isinstance(node, Token):
+        return NEVER
+    if isinstance(node, Special):
+        return NEVER if node.name == "VOID" else 0
+    if isinstance(node, Choice):
+        return 1
+    if isinstance(node, Repeat) and node.low == 0:
+        return 0
+    below = children(node)
+    return NEVER if any(is_plain(child) for child in below) else len(below)
 
 
 def _has_weight(node: Node) -> bool:

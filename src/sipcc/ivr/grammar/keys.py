@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipcc.call.digits import Answer, Matcher
+from sipcc.ivr.grammar.builder import MAX_WORDS
 from sipcc.ivr.grammar.chart import Chart
 from sipcc.ivr.grammar.model import GrammarError
-from sipcc.ivr.grammar.network import MAX_WORDS
 
 
 class KeyMatcher:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sipcc.ivr.grammar.chart import Chart
 from sipcc.ivr.grammar.model import GrammarError, Reference
-from sipcc.ivr.grammar.network import ANY, Move, Network, Place
+from sipcc.ivr.grammar.places import ANY, Move, Network, Place
 from sipcc.ivr.grammar.tree import Branch, Mark, Word
 
 MAX_STEPS = 150_000
@@ -133,8 +133,8 @@ class _Finder:
             self._most //= WEIGHTED_SHARE
         self._order_steps = 0
 
-    def _spend(self) -> None:
-        self._steps += 1
+    def _spend(self, steps: int = 1) -> None:
+        self._steps += steps
         if self._steps > self._most:
             raise _TooLong
 
@@ -210,6 +210,7 @@ class _Finder:
             if not rest:
                 continue
             inner = yield self.ways_of(callee, at, after)
+            self._spend(len(inner) * len(rest))
             for one in inner:
                 part = _Part(callee, move.reference, one)
                 found += [Way(move.cost + one.cost + way.cost, part, way) for way in rest]

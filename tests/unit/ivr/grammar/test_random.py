@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import pytest
 from tests.unit.ivr.grammar.forms import abnf, load, xml
 
-from sipcc.ivr.grammar import Branch, Mark, Word, network, ways
+from sipcc.ivr.grammar import Branch, Mark, Word, builder, network, ways
 
 Shape: TypeAlias = tuple[Any, ...]
 """An expansion: its kind and what is in it."""
@@ -163,7 +163,7 @@ def assert_derived(branch: Branch, rules: dict[str, Shape]) -> None:
 def test_both_forms_match_what_the_sets_have(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if seed > 2:  # each choice is a long one, and each repeat has too many rounds to be written out
         monkeypatch.setattr(network, "MANY", 2)
-        monkeypatch.setattr(network, "MAX_COPIES", 1)
+        monkeypatch.setattr(builder, "MAX_COPIES", 1)
     if seed > 3:  # there is never time for the document's order
         monkeypatch.setattr(ways, "ORDER_STEPS", -1000)
     chance = random.Random(seed)

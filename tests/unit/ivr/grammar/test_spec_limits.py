@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tests.unit.ivr.grammar.forms import abnf, load, tree, xml
 
@@ -10,6 +12,8 @@ from sipcc.ivr.grammar import GrammarError
 DIGIT = "(0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9)"
 NAMES = "; ".join(f"$x{number} = name{number} | {{t}} other{number}" for number in range(300))
 CHAINS = "; ".join(f"$x{number} = {{t}} name{number} [please]" for number in range(300))
+DOUBLED = "$r = $a0; " + "".join(f"$a{n} = $a{n + 1} $a{n + 1}; " for n in range(30)) + "$a30 = a;"
+CHAIN = "$r = $a0; " + "".join(f"$a{n} = $a{n + 1}; " for n in range(2_000)) + "$a2000 = a;"
 ITEMS = " | ".join(f"$x{number}" for number in range(300))
 
 
@@ -38,6 +42,7 @@ ITEMS = " | ".join(f"$x{number}" for number in range(300))
     ],
 )
 def test_long_input_is_matched(rules: str, word: str, count: int) -> None:
+    count = int(os.environ.get("SIPCC_GRAMMAR_WORDS", count))  # a long run has 500
     match = load(abnf(rules)).match([word] * count)
     assert match is not None
     assert match.words == (word,) * count
@@ -59,6 +64,31 @@ def test_a_match_has_an_end() -> None:
     with pytest.raises(GrammarError, match="more than 1000 words"):
         load(abnf("a<1->")).match(["a"] * 1001)
     assert load(abnf("a<1->")).accepts(["a"] * 1000)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said", "expected"),
+    [
+        ("(" * 90 + "a" + ")<1->" * 90, "a " * 100, True),
+        ("(" * 90 + "a" + ")<0->" * 90, "a " * 100, True),
+        ("[" * 90 + "a" + "]" * 90, "a", True),
+        ("(" * 20 + "a" + ")<2>" * 20, "a " * 100, False),
+        (" ".join("[a]" for _ in range(2_000)), "a " * 20, None),
+        (" ".join(f"[w{number}]" for number in range(5_000)), "w1 w300 w4999", True),
+        (" ".join(["$GARBAGE"] * 50) + " a", "x " * 100 + "a", True),
+        ("a | " * 20_000 + "b", "b", True),
+        (DOUBLED, "a " * 90, False),
+        (CHAIN, "a", True),
+        ("$r = /9/ $r $r | /9/ $r | a | $NULL;", "a " * 30, True),
+    ],
+)  # fmt: skip
+def test_grammars_that_would_be_huge_when_written_out(rules: str, said: str, expected: bool | None) -> None:
+    """Each is matched or refused at once; None: whether it takes too many steps does not matter."""
+    grammar = load(abnf(rules))
+    try:
+        assert grammar.accepts(said) is (expected is not False)
+    except GrammarError:
+        assert expected is None
 
 
 def test_long_lists_of_what_does_not_begin_with_a_token() -> None:
