@@ -13,12 +13,25 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 HEADER = struct.Struct(">BBHII")
 SAID = struct.Struct(">II")
 PERIOD_S = 0.020
 IN_HAND = 2
 """Packets that die with a worker at most: read from the kernel, and not sent yet when the blow fell."""
+
+CROWDED = 0.5
+"""A machine is crowded when for so much of the time somebody had to wait for a processor."""
+
+
+def waited_s() -> float:
+    """For how long somebody on this machine had to wait for a processor; 0.0 when the kernel does not say."""
+    try:
+        first = Path("/proc/pressure/cpu").read_text().split("\n", 1)[0]
+    except OSError:
+        return 0.0
+    return float(first.rpartition("=")[2]) / 1e6
 
 
 @dataclass
@@ -114,6 +127,8 @@ class Traffic:
         self._period = period_s
         self.paused = 0.0
         """The longest time for which the probe itself did not run: the machine's share of a gap."""
+        self.crowded = False
+        """Whether other programs kept the processors busy over the last blow."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtp-probe", daemon=True)
 
@@ -146,6 +161,15 @@ class Traffic:
         """The longest gap of any party in seconds, and how many packets were lost in all."""
         heard = [party.heard for party in self.parties if party.heard.numbers]
         return max(one.longest_gap() for one in heard), sum(one.lost() for one in heard)
+
+    def may_lose(self, gap: float, oldest_s: float) -> int:
+        """How many packets a blow may cost: those that were in hand.
+
+        A successor drops what has waited for longer than `oldest_s`. It must be there before; on a crowded
+        machine it may come later, and then all that was said in the `gap` may be lost.
+        """
+        late = self.crowded and gap > oldest_s
+        return IN_HAND + (round(len(self.parties) * gap / self._period) if late else 0)
 
     def unbroken(self) -> int:
         """How many parties heard one stream: one SSRC, and each sequence number once, without a hole."""

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from tests.faults.rtp_probe import IN_HAND, Party, Traffic
+from tests.faults.rtp_probe import Party, Traffic
 from tests.faults.test_kill import LIVE_S, settings, strike, tell, until
 
 from sipcc import stun
@@ -19,6 +19,7 @@ from sipcc.rtp import BrowserParams, SrtpKeys, StreamParams, WorkerPool
 from sipcc.rtp.dtls import DtlsEndpoint, make_identity
 from sipcc.rtp.port import EnginePort
 from sipcc.rtp.srtp import Shield
+from sipcc.rtp.worker import OLDEST_S
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(120)]
 
@@ -154,8 +155,8 @@ async def test_srtp_goes_on_over_the_wraps_of_its_numbers(suite: str) -> None:
         await asyncio.sleep(0.3)
         assert all(min(party.heard.sequences) < begun[index] for index, party in enumerate(traffic.parties))
         for number in range(ROUNDS):
-            _, lost = await strike(traffic, pool, signal.SIGKILL, what=f"{suite}, round {number + 1}")
-            assert lost <= IN_HAND
+            gap, lost = await strike(traffic, pool, signal.SIGKILL, what=f"{suite}, round {number + 1}")
+            assert lost <= traffic.may_lose(gap, OLDEST_S)
             assert traffic.unbroken() >= len(traffic.parties) - lost
 
 
@@ -169,8 +170,8 @@ async def test_browsers_hear_on_without_another_handshake() -> None:
         await until(lambda: all(browser.shield is not None for browser in browsers))
         for number in range(ROUNDS):
             answered = [browser.answered for browser in browsers]
-            _, lost = await strike(traffic, pool, signal.SIGKILL, what=f"browsers, round {number + 1}")
-            assert lost <= IN_HAND
+            gap, lost = await strike(traffic, pool, signal.SIGKILL, what=f"browsers, round {number + 1}")
+            assert lost <= traffic.may_lose(gap, OLDEST_S)
             assert traffic.unbroken() >= len(browsers) - lost
             assert [browser.handshakes for browser in browsers] == [1] * len(browsers)
             assert all(now.answered > before + 2 for now, before in zip(browsers, answered, strict=True))
