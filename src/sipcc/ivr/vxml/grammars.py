@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from sipcc.call.digits import Answer, Matcher, OptionsMatcher
+from sipcc.call.digits import Matcher, OptionsMatcher
 from sipcc.ivr.fetch import FetchError, FetchRequest
 from sipcc.ivr.grammar import Grammar, GrammarError, Match, load_grammar, spoken
 from sipcc.ivr.grammar.builtin import SCHEME, builtin
@@ -177,14 +177,6 @@ class Keys:
     def matcher(self) -> Matcher | None:
         """For keys."""
         return self._matcher
-
-
-class NoKeys:
-    """Takes no key: whoever types gets nomatch."""
-
-    def check(self, digits: str) -> Answer:
-        """The verdict."""
-        return Answer.NO if digits else Answer.PARTIAL
 
 
 _UNIVERSALS: Final[dict[str, tuple[str, ...]]] = {

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
+from sipcc.call.asking import NoKeys
 from sipcc.call.digits import CollectSettings, Matcher
 from sipcc.ivr.grammar import AnyMatcher
 from sipcc.ivr.js import UNDEFINED, Json
 from sipcc.ivr.steps import Coding, Gather, Gathered, Heard, Listen
 from sipcc.ivr.vxml.errors import Thrown, semantic
-from sipcc.ivr.vxml.grammars import Active, NoKeys, Phrase, active_grammars
+from sipcc.ivr.vxml.grammars import Active, Phrase, active_grammars
 from sipcc.ivr.vxml.machine import Machine
 from sipcc.ivr.vxml.parse import Element
 from sipcc.ivr.vxml.properties import flag, number

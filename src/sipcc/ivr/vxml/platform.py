@@ -260,9 +260,9 @@ class Caller(SimSession):
         talked = max(after - ring, 0.0)
         if talked and step.mode != "bridge":
             return await super().transfer(step)
-        if isinstance(deed, Said) and (listen := step.listen) is not None and listen.accepts is not None:
+        if isinstance(deed, Said) and step.listen is not None:
             heard = Heard(deed.text, deed.confidence)
-            if heard.confidence >= listen.confidence and listen.accepts(heard.text):
+            if step.listen.takes(heard):
                 self._pass(self.now() + after)
                 return Transferred(outcome="near_end", seconds=talked, heard=(heard,))
         if isinstance(deed, Pressed) and step.keys is not None and not talked:
@@ -368,10 +368,7 @@ def _judged(gathered: Gathered, others: tuple[Heard, ...], step: Gather) -> Gath
     """The answer with its alternatives; one of them may be right where the first is not."""
     heard = (*gathered.heard, *others)
     listen = step.listen
-    right = listen is not None and any(
-        one.confidence >= listen.confidence and (listen.accepts is None or listen.accepts(one.text))
-        for one in heard
-    )
+    right = listen is not None and any(map(listen.takes, heard))
     return msgspec.structs.replace(gathered, heard=heard, outcome="speech" if right else gathered.outcome)
 
 
