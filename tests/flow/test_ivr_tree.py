@@ -138,6 +138,24 @@ async def test_a_burst_by_other_ways_reaches_its_leaf(tmp_path: Path, way: str, 
         assert centre.ways() == Counter([way_of(keys)])
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_phone_that_sends_each_key_in_all_three_ways_at_once_presses_it_once(
+    tmp_path: Path, seed: int
+) -> None:
+    keys = some_keys(random.Random(f"all {seed}"))
+    async with Tree(tmp_path, seed=seed) as centre:
+        caller = await centre.carrier.call(NUMBER)
+        await caller.answered()
+        centre.lose(0.05)
+        caller.media.say(key_sound(keys, duration_ms=50, gap_ms=50))
+        caller.media.press(keys, duration_ms=50, gap_ms=50)
+        infos = asyncio.ensure_future(type_by("info", caller, keys))
+        assert await caller.ended(40) == "peer"
+        infos.cancel()
+        await asyncio.gather(infos, return_exceptions=True)
+        assert centre.ways() == Counter([way_of(keys)])
+
+
 async def test_bursts_of_ten_keys_at_5_percent_loss_reach_their_leaves(tmp_path: Path) -> None:
     chance = random.Random("bursts")
     async with Tree(tmp_path) as centre:
