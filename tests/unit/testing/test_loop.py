@@ -23,7 +23,7 @@ async def test_an_hour_passes_at_once() -> None:
     real, virtual = time.monotonic(), loop.time()
     await asyncio.sleep(3600)
     assert loop.time() - virtual == 3600
-    assert time.monotonic() - real < 1
+    assert time.monotonic() - real < 60  # a machine that is busy with others may stop us for seconds
 
 
 async def test_timers_fire_in_order_at_their_exact_time() -> None:
