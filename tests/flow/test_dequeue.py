@@ -145,3 +145,33 @@ async def test_a_queue_that_is_not_there_is_told_with_its_place(tmp_path: Path) 
         await caller.ended()
     (decided,) = [event for event in of(centre, Decision) if "webapp" in event.what]
     assert decided.why.startswith("unreadable: $[0].name")
+
+
+async def test_who_waited_hears_something_before_the_two_talk(tmp_path: Path) -> None:
+    net = Net(
+        {
+            "/desk": "<Response><Dial action='/taken'><Queue url='/whisper'>sales</Queue></Dial></Response>",
+            "/whisper": "<Response><Play>prompt:welcome</Play></Response>",
+            "/taken": "<Response><Hangup/></Response>",
+        }
+    )
+    async with centre_with(
+        tmp_path, net, more=MORE.replace("fallback", 'kind = "twiml"\nfallback')
+    ) as centre:
+        caller = await centre.carrier.call(LINE)
+        await caller.hears(MUSIC_HZ)
+        other = await centre.carrier.call("4008000201", caller="13900139000", tone_hz=DESK_HZ)
+        await caller.hears(WELCOME_HZ)
+        await caller.hears(DESK_HZ)
+        await caller.hangup()
+        await other.ended()
+        second = await centre.carrier.call(LINE)
+        await second.hears(MUSIC_HZ)
+        third = await centre.carrier.call("4008000201", caller="13900139000", tone_hz=DESK_HZ)
+        await second.hears(WELCOME_HZ)
+        await second.hangup()  # in the middle of it
+        await third.ended()
+        assert centre.switch.acd.invariants() == []
+    whispered = net.told("/whisper")
+    assert (whispered["From"], whispered["QueueSid"]) == ("13800138000", "sales")
+    assert whispered["DequeingCallSid"] == net.told("/taken")["CallSid"]

@@ -25,7 +25,7 @@ class CallerCommands(CallbackDesk):
         return self.leave(entry_id, exit_)
 
     def take(
-        self, queue: str, meet: Callable[[Caller], Coroutine[Any, Any, Talk]], *, call: str = ""
+        self, queue: str, meet: Callable[[Caller, float], Coroutine[Any, Any, Talk]], *, call: str = ""
     ) -> bool:
         """Let somebody who is no agent speak with the first caller of a queue; its exit is ``answered``.
 
@@ -33,8 +33,8 @@ class CallerCommands(CallbackDesk):
 
         Args:
             queue: Whose line.
-            meet: The conversation: called for the caller when it has heard the last of the queue. When it
-                returns, the stay is over.
+            meet: The conversation: called for the caller, and the seconds of its wait, when it has heard the
+                last of the queue. When it returns, the stay is over.
             call: The call of the caller who is wanted; empty for whoever is first.
 
         Returns:

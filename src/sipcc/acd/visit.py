@@ -142,7 +142,7 @@ class Visit:
         self._shown = show
         self._leg: AgentLeg | None = None
         self._entry: Entry | None = None
-        self._meet: Callable[[Caller], Coroutine[Any, Any, Talk]] | None = None
+        self._meet: Callable[[Caller, float], Coroutine[Any, Any, Talk]] | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._show: asyncio.Task[None] | None = None
 
@@ -151,7 +151,7 @@ class Visit:
         self._leg = leg
         self._wake()
 
-    def taken(self, entry: Entry, meet: Callable[[Caller], Coroutine[Any, Any, Talk]]) -> None:
+    def taken(self, entry: Entry, meet: Callable[[Caller, float], Coroutine[Any, Any, Talk]]) -> None:
         """Somebody who is no agent speaks with the caller."""
         self._entry, self._meet = entry, meet
         self._wake()
@@ -175,7 +175,7 @@ class Visit:
                 await self._decided
             if self._meet is not None and self._entry is not None:
                 await cut(self._show, call)
-                return await self.go_on(self._entry, self._meet(call))
+                return await self.go_on(self._entry, self._meet(call, self._entry.waited(now=host.now())))
             if self._leg is not None:
                 await cut(self._show, call)
                 if call.ended:

@@ -30,7 +30,7 @@ class WebApps:
         """Take the applications of the configuration of `host`."""
         self._host = host
         self._apps = {app.name: app for app in host.config.webapps}
-        self._desk = QueueDesk(host.acd)
+        self._desk = QueueDesk(host.acd, host.services)
 
     def handler(self, name: str) -> Handler:
         """The treatment of calls that are sent to the application called `name`.

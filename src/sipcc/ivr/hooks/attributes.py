@@ -31,7 +31,7 @@ IDLE: dict[str, frozenset[str]] = {
         "Conference": f"{_RECORDINGS} beep record region coach eventCallbackUrl jitterBufferSize"
         " participantLabel",
         "Enqueue": "maxQueueSize",
-        "Queue": "url method reservationSid postWorkActivitySid",
+        "Queue": "reservationSid postWorkActivitySid",
         "Stream": f"{_CALLBACKS} name connectorName track audioFormat sampleRate",
     }.items()
 }

@@ -189,6 +189,8 @@ class Take(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for one; None for ever."""
     call: str = ""
     """That of the one who is wanted; empty for whoever is first."""
+    whisper: Hook | None = None
+    """Says what the one who waited hears before the two talk."""
     hook: Hook | None = None
 
 
@@ -351,6 +353,14 @@ class Taken(NamedTuple):
     """The conversation."""
 
 
+class Dequeued(NamedTuple):
+    """A caller is taken out of a queue by another call, after so many seconds."""
+
+    queue: str
+    seconds: float
+    by: str
+
+
 class Dialled(NamedTuple):
     """How dialling came out."""
 
@@ -402,23 +412,9 @@ class Queued(NamedTuple):
 
 
 Report: TypeAlias = (
-    Started
-    | Ended
-    | Redirected
-    | Joined
-    | InRoom
-    | Taken
-    | Dialled
-    | Referred
-    | Called
-    | Captured
-    | InQueue
-    | Queued
-    | steps.Gathered
-    | steps.Played
-    | steps.Recorded
-    | steps.Streamed
-)
+    Started | Ended | Redirected | Joined | InRoom | Taken | Dequeued | Dialled | Referred | Called
+    | Captured | InQueue | Queued | steps.Gathered | steps.Played | steps.Recorded | steps.Streamed
+)  # fmt: skip
 """What an application is told."""
 
 

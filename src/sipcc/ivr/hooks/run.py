@@ -37,7 +37,7 @@ from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, NamedVerb, P
 from sipcc.ivr.hooks.progress import Capturing, Progress
 from sipcc.ivr.hooks.rooms import Conferencing, Rooms
 from sipcc.ivr.hooks.saying import Sayer
-from sipcc.ivr.hooks.screening import screen_by
+from sipcc.ivr.hooks.screening import Surroundings, screen_by, whisper_by
 from sipcc.ivr.hooks.sounds import breakable, hidden
 from sipcc.ivr.hooks.waiting import Lines, Pastime
 from sipcc.ivr.session import Session
@@ -96,7 +96,6 @@ class Runner:
         self._hands = hands or NoHands()
         self._deeds = Deeds(self._hands, self._tag, self._remark)
         self.kind = kind
-        """The language of the application."""
         pastime = Pastime(session, self._hook, self._verb, lambda: self._defaults, door.keep_place)
         self._lines = Lines(session, desk or NoDesk(), pastime)
         self._session, self._door, self._fallback = session, door, fallback
@@ -136,7 +135,6 @@ class Runner:
             await self._session.go(self._fallback)
 
     async def _there(self, asking: Coroutine[Any, Any, _T]) -> _T:
-        """What the application answers, unless the caller goes meanwhile."""
         return await while_there(self._tasks, asking, self._gone)
 
     def facts(self, *, over: bool = False) -> Facts:
@@ -323,7 +321,6 @@ class Runner:
         return await self._patiently(hook, report, delay)
 
     async def _patiently(self, hook: Hook, report: Report, delay: model.Delay) -> Program | None:
-        """Ask a hook, and let the caller hear something while it takes its time."""
         asking = self._door.ask(hook, self.facts(), report, delay.give_up)
         try:
             return await meanwhile(self._tasks, asking, self._sayer.fill(delay, self._defaults))
@@ -384,9 +381,7 @@ class Runner:
             await self._answer()
         step = msgspec.structs.replace(dial.step, waiting=await self._sayer.here(dial.step.waiting))
         if dial.confirm:
-            log = partial(self._session.log, "webapp.confirm_failed", application=self._application)
-            facts, permit, defaults = self.facts(), self._permit, self._defaults
-            screen = screen_by(dial.confirm, self._door, facts, permit=permit, defaults=defaults, log=log)
+            screen = screen_by(dial.confirm, self._door, self.facts(), **self._surroundings())
             step = msgspec.structs.replace(step, screen=screen)
         ours = self._session, self._hands, self._aside, self._tasks
         with Progress(dial.watches, *ours) as progress, Capturing(dial.capture, *ours):
@@ -411,10 +406,15 @@ class Runner:
             await self._go(left.to)
         return await self._hook(enqueue.hook, model.Queued(queue, left))
 
+    def _surroundings(self) -> Surroundings:
+        log = partial(self._session.log, "webapp.confirm_failed", application=self._application)
+        return {"permit": self._permit, "defaults": self._defaults, "log": log}
+
     async def _take(self, take: model.Take) -> Program | None:
         await self._answer()
         try:
-            taken = await self._lines.take(take)
+            said = whisper_by(take, self._door, self.facts(), **self._surroundings())
+            taken = await self._lines.take(take, said)
         except (ConfigError, LocalProtocolError) as error:
             raise BadAnswer(take.at, str(error)) from error
         return await self._hook(take.hook, taken)

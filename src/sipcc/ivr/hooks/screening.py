@@ -8,13 +8,14 @@ when it is over, unless it has hung up.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import msgspec
 
 from sipcc.ivr.hooks import model
+from sipcc.ivr.hooks.desk import Whisper
 from sipcc.ivr.hooks.door import Door, HookFailed
-from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report
+from sipcc.ivr.hooks.model import BadAnswer, Defaults, Facts, Hook, Program, Report, Take
 from sipcc.ivr.hooks.saying import Sayer
 from sipcc.ivr.session import Speaker
 
@@ -30,14 +31,19 @@ class Log(Protocol):
         ...
 
 
+class Surroundings(TypedDict):
+    """What both have of the call: see `Screening`."""
+
+    permit: Callable[[str], Awaitable[None]] | None
+    defaults: Defaults
+    log: Log
+
+
 def screen_by(
     confirm: Mapping[str, Hook],
     door: Door,
     facts: Facts,
-    *,
-    permit: Callable[[str], Awaitable[None]] | None,
-    defaults: Defaults,
-    log: Log,
+    **ours: Unpack[Surroundings],
 ) -> Callable[[Speaker, str], Coroutine[Any, Any, bool]]:
     """What decides for a step `Transfer` who has the caller: `confirm` has the hooks of its targets.
 
@@ -48,10 +54,29 @@ def screen_by(
         if target not in confirm:
             return True
         there = msgspec.structs.replace(facts, dialled=target, parent=facts.call)
-        screening = Screening(speaker, door.apart(), there, permit=permit, defaults=defaults, log=log)
-        return await screening.decide(confirm[target])
+        screening = Screening(speaker, door.apart(), there, **ours)
+        return await screening.decide(confirm[target], model.Started())
 
     return screen
+
+
+def whisper_by(
+    take: Take,
+    door: Door,
+    facts: Facts,
+    **ours: Unpack[Surroundings],
+) -> Whisper | None:
+    """What one who waited hears before it talks to the call of `facts`; None for nothing."""
+    hook = take.whisper
+    if hook is None:
+        return None
+
+    async def whisper(speaker: Speaker, call: str, caller: str, seconds: float) -> None:
+        there = msgspec.structs.replace(facts, call=call, caller=caller)
+        screening = Screening(speaker, door.apart(), there, **ours)
+        await screening.decide(hook, model.Dequeued(take.queue, seconds, facts.call))
+
+    return whisper
 
 
 class Screening:
@@ -81,10 +106,13 @@ class Screening:
         self._sayer, self._log = Sayer(speaker, door, permit), log
         self._asked = 0
 
-    async def decide(self, hook: Hook) -> bool:
-        """Whether the party shall have the caller; raises CallEnded when it has hung up."""
+    async def decide(self, hook: Hook, first: Report) -> bool:
+        """Whether the party shall have the caller: `hook` is asked first, and told `first`.
+
+        Raises CallEnded when it has hung up.
+        """
         try:
-            todo = list(await self._ask(hook, model.Started()) or ())
+            todo = list(await self._ask(hook, first) or ())
             while todo:
                 action = todo.pop(0)(self._defaults)
                 if isinstance(action, model.Hangup | model.Reject):

@@ -228,6 +228,12 @@ def _twilio_result(facts: Facts, report: Report) -> dict[str, str]:
                 "DialCallDuration": str(round(report.seconds)),
                 "DialBridged": "false" if report.full else "true",
             }
+        case model.Dequeued():
+            return {
+                "QueueSid": report.queue,
+                "QueueTime": str(round(report.seconds)),
+                "DequeingCallSid": report.by,  # as Twilio writes it
+            }
         case model.InRoom():
             return _conference(facts, report)
         case model.InQueue():

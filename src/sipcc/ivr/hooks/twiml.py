@@ -268,11 +268,14 @@ def _target(element: Element) -> str:
 
 def _conference(element: Element, hook: Hook | None, dial: Element) -> Action:
     if element.tag == "Queue":
-        attributes_of(element)
+        attributes_of(element, "url method")
         if not element.text.strip():
             raise wrong(element, "the queue has no name")
+        whisper = hook_of(element, "url")
         timeout = number_of(dial, "timeout", 0) or None
-        return model.Take(queue=element.text.strip(), at=element.at, timeout=timeout, hook=hook)
+        return model.Take(
+            queue=element.text.strip(), at=element.at, timeout=timeout, whisper=whisper, hook=hook
+        )
     attributes_of(
         element,
         "muted startConferenceOnEnter endConferenceOnExit maxParticipants waitUrl waitMethod statusCallback"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from sipcc.ivr.hooks import model
-from sipcc.ivr.hooks.desk import Desk
+from sipcc.ivr.hooks.desk import Desk, Whisper
 from sipcc.ivr.hooks.door import HookFailed
 from sipcc.ivr.hooks.model import BadAnswer, Hook, Program, Report
 from sipcc.ivr.session import Session
@@ -95,9 +95,9 @@ class Lines:
             )
         return await self._session.enqueue(step)
 
-    async def take(self, take: model.Take) -> model.Taken:
-        """Let the caller speak with the first one of a line."""
-        return await self._desk.take(self._session, take)
+    async def take(self, take: model.Take, whisper: Whisper | None) -> model.Taken:
+        """Let the caller speak with the first one of a line, who hears `whisper` before."""
+        return await self._desk.take(self._session, take, whisper)
 
     async def _play(self, queue: str, hook: Hook, waiting: Waiting) -> None:
         """Play until the wait is over; an error leaves the caller to the queue's music."""
