@@ -224,6 +224,23 @@ async def test_a_key_calls_off_what_rings(tmp_path: Path, kind: str) -> None:
         await caller.ended()
 
 
+@pytest.mark.parametrize("key", ["9", ""])
+async def test_a_key_in_the_prompts_calls_it_off(tmp_path: Path, key: str) -> None:
+    inside = keys("9") + f"<prompt>{says('ask', 'ask', 'ask')}</prompt>"
+    async with Page(tmp_path, transfer("bridge='true'", inside=inside)) as centre:
+        agent = await centre.phone("1001")
+        caller = await centre.call()
+        await heard(caller, "ask")
+        if key:
+            await caller.press(key, duration_ms=60, gap_ms=60)
+            await heard(caller, "near_end_disconnect")
+            assert not agent.calls
+            await caller.ended()
+        else:
+            await caller.hears(AGENT_HZ["1001"], timeout=8)
+            await caller.hangup()
+
+
 async def test_a_caller_who_hangs_up_in_a_bridge(tmp_path: Path) -> None:
     async with Page(tmp_path, transfer("bridge='true'")) as centre:
         agent = await centre.phone("1001")

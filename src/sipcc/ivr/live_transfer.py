@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from sipcc.call.accepting import Acceptance, Party
+from sipcc.call.digits import CollectSettings
 from sipcc.call.leg import Leg
 from sipcc.call.legowner import LegState
 from sipcc.call.ringing import Target
@@ -18,7 +19,7 @@ from sipcc.errors import CallEnded, LocalProtocolError, SipccError, TransactionT
 from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.live_listening import Listener, listener
 from sipcc.ivr.live_prompts import Score
-from sipcc.ivr.steps import Heard, Transfer, Transferred, failure_of
+from sipcc.ivr.steps import Gather, Heard, Transfer, Transferred, failure_of
 from sipcc.log import get_logger
 from sipcc.rtp.events import DigitBegan, DigitEnded
 
@@ -44,6 +45,8 @@ async def transfer(session: LiveSession, step: Transfer) -> Transferred:
     """
     call = session.call
     await call.free()
+    if step.prompts and (ended := await _announce(session, step)) is not None:
+        return ended
     refers = call.leg.state is LegState.ANSWERED and call.leg.allows("REFER")
     alone = len(step.targets) == 1 and not step.accept
     if step.mode == "blind" and alone and (refers or not step.data):
@@ -55,6 +58,17 @@ async def transfer(session: LiveSession, step: Transfer) -> Transferred:
         if step.mode == "bridge":
             return await _talk(call, leg, step, wish)
     return await _leave_to(call, leg, step)
+
+
+async def _announce(session: LiveSession, step: Transfer) -> Transferred | None:
+    """Say what comes first; how it ended, when the caller called it off meanwhile."""
+    prompts = tuple(replace(prompt, hotword=True) for prompt in step.prompts)
+    settings = CollectSettings(timeout=0.0, deaf=True)
+    question = Gather(prompts=prompts, keys=step.keys, listen=step.listen, collect=settings, label="transfer")
+    said = await session.gather(question)
+    if said.outcome not in ("keys", "speech"):
+        return None
+    return Transferred(outcome="near_end", keys=said.keys, heard=said.heard)
 
 
 async def _tried(call: Call, way: Coroutine[Any, Any, _T]) -> _T | Transferred:

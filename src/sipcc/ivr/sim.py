@@ -152,6 +152,8 @@ class SimSession(SimCall):
     async def transfer(self, step: Transfer) -> Transferred:
         """Connect the caller with somebody, as ``dial`` says it goes."""
         self._verb()
+        if step.prompts:
+            await self.play(step.prompts)
         self._note("transfer", f"{step.mode} {', '.join(step.targets)}")
         self.handed_at = self._now if self.handed_at is None else self.handed_at
         plan = _table(self.found("dial"), "outcome")

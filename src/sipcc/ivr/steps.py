@@ -264,6 +264,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     """Users, numbers, SIP URIs; several ring at once, and the first that answers has the caller."""
     mode: Literal["blind", "bridge", "consultation"] = "bridge"
+    prompts: tuple[Prompt, ...] = ()
+    """What the caller hears first; `keys` and `listen` cut them where they allow, and end it all."""
     timeout: float = 30.0
     """For ringing."""
     max_time: float | None = None

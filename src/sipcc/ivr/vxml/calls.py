@@ -153,13 +153,16 @@ async def transfer(machine: Machine, place: Place, element: Element, scope: Scop
         raise Thrown("error.connection.baddestination", f"{target!r} is no URI")
     if scheme.lower() not in SCHEMES:
         raise Thrown("error.unsupported.uri", f"calls go to tel: and sip:, not to {scheme}:")
-    await machine.flush()
     # A transfer is modal: only its own grammars are listened to.
     own = [one for one in await active_grammars(machine, place, element) if one.owner is element]
     number = _SEPARATORS.sub("", rest.partition(";")[0])
     step = _step(machine, place, element, mode, number if scheme.lower() == "tel" else target)
     if mode != "blind":
         step = msgspec.structs.replace(step, **_ends(machine, place, own))
+    if step.keys is not None or step.listen is not None:
+        step = msgspec.structs.replace(step, prompts=machine.take_prompts()[0])
+    else:
+        await machine.flush()
     outcome = await machine.verb(machine.session.transfer(step))
     machine.heard_of()
     if outcome.outcome == "sent":

@@ -231,11 +231,13 @@ class Caller(SimSession):
 
     async def transfer(self, step: Transfer) -> Transferred:
         """Be connected with somebody."""
-        self.step = step
+        self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
         deed = await _Ask("transfer")
-        await self._ready(step.waiting)
         if not isinstance(deed, TransferEnds):
             return await self._acts(deed, step)
+        await super().play(step.prompts)
+        await self._ready(step.waiting)
+        step = msgspec.structs.replace(step, prompts=())
         outcome = deed.outcome
         if outcome in _CUT:
             return Transferred(outcome="failed", seconds=deed.seconds if outcome != "unknown" else 0.0)
@@ -252,26 +254,29 @@ class Caller(SimSession):
 
     async def _acts(self, deed: Deed | None, step: Transfer) -> Transferred:
         """The caller does something; it rings for five seconds, and then somebody is there for an hour."""
+        soundings, starts = self._schedule(step.prompts)
+        said = soundings[-1].ends - self.now() if soundings else 0.0
         ring = min(5.0, step.timeout)
         self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
         # Who says no moment acts at once when it goes, and else when the other one is there.
         given = getattr(deed, "after", None)
-        after = given if given is not None else 0.0 if isinstance(deed, HungUp) else ring + 1
-        talked = max(after - ring, 0.0)
+        after = given if given is not None else said if isinstance(deed, HungUp) else said + ring + 1
+        at, talked = self.now() + after, max(after - said - ring, 0.0)
+        heeded = after >= said or any(prompt.bargein != "off" and began <= at for prompt, began in starts)
+        if heeded and not (talked and step.mode != "bridge") and (ended := _wished(deed, step)) is not None:
+            if after > said:
+                await self._ready(step.waiting)
+            self._pass(at)
+            return msgspec.structs.replace(ended, seconds=talked)
+        if isinstance(deed, HungUp) and after < said:
+            self._pass(at)
+            self._gone()
+        self._pass(self.now() + said)
+        await self._ready(step.waiting)
+        step = msgspec.structs.replace(step, prompts=())
         if talked and step.mode != "bridge":
             return await super().transfer(step)
-        if isinstance(deed, Said) and step.listen is not None:
-            heard = Heard(deed.text, deed.confidence)
-            if step.listen.takes(heard):
-                self._pass(self.now() + after)
-                return Transferred(outcome="near_end", seconds=talked, heard=(heard,))
-        if isinstance(deed, Pressed) and step.keys is not None and not talked:
-            watch = KeyWatch(step.keys)
-            for key in deed.keys:
-                if keys := watch.push(key, now=self.now()):
-                    self._pass(self.now() + after)
-                    return Transferred(outcome="near_end", keys=keys)
-        self._do(deed, (), after)
+        self._do(deed if after >= said else Silent(), (), max(after - said, 0.0))
         return await super().transfer(step)
 
     def found(self, name: str) -> Any:
@@ -362,6 +367,19 @@ _REFUSED: Final = {
 }
 OUTCOMES: Final = _CUT | _TRANSFERS.keys() | _REFUSED.keys()
 """How a transfer may come out; a SIP status is one too."""
+
+
+def _wished(deed: Deed | None, step: Transfer) -> Transferred | None:
+    """That the caller wants a transfer to end, by words or keys that mean it."""
+    if isinstance(deed, Said) and step.listen is not None:
+        heard = Heard(deed.text, deed.confidence)
+        return Transferred(outcome="near_end", heard=(heard,)) if step.listen.takes(heard) else None
+    if isinstance(deed, Pressed) and step.keys is not None:
+        watch = KeyWatch(step.keys)
+        for key in deed.keys:
+            if keys := watch.push(key, now=0.0):
+                return Transferred(outcome="near_end", keys=keys)
+    return None
 
 
 def _judged(gathered: Gathered, others: tuple[Heard, ...], step: Gather) -> Gathered:

@@ -243,6 +243,31 @@ def test_the_caller_calls_it_off_or_parts_the_two(
     assert duration <= seconds <= duration + 1
 
 
+@pytest.mark.parametrize("mode", ["dtmf", "voice"])
+@pytest.mark.parametrize(
+    ("bargein", "state"), [("true", "near_end_disconnect"), ("false", "far_end_disconnect")]
+)
+def test_the_caller_calls_it_off_in_the_prompts(mode: str, bargein: str, state: str) -> None:
+    """Barge-in is as usual in the prompts before a transfer (§2.3.7)."""
+    prompt = f"<prompt bargein='{bargein}'>You are put through in a moment.</prompt>"
+    sim = run(
+        f"<form><transfer name='t' dest='tel:1' bridge='true' transferaudio='r.wav'>{prompt}{words('1', mode=mode)}{TOLD}</transfer></form>",
+        more={"r.wav": "RIFF"},
+    )
+    assert (sim.waiting, sim.prompts) == ("transfer", ["You are put through in a moment."])
+    sim.press("1", after=0.3) if mode == "dtmf" else sim.say("1", after=0.3)
+    assert isinstance(sim.value, list)
+    assert sim.value[0] == state
+    assert ("r.wav" in sim.prompts) is (bargein == "false"), "it rings, or it does not"
+
+
+@pytest.mark.parametrize("given", ["busy", "404", "connected", "unknown"])
+def test_prompts_that_may_be_cut_are_heard_once(given: str) -> None:
+    sim = run(transferring("type='bridge'", inside=words("1", mode="dtmf")))
+    sim.transfer(given)
+    assert sim.prompts == ["Please wait."]
+
+
 @pytest.mark.parametrize("kind", ["blind", "bridge"])
 def test_what_no_grammar_of_the_transfer_has_changes_nothing(kind: str) -> None:
     """It is modal: grammars of others are not listened to; and nothing calls a blind one off."""
