@@ -43,6 +43,25 @@ LITERALS = "language en-US; tag-format <semantics/1.0-literals>;"
         ("a {out = undefined}", "a", None),
         ("a {out = 1 // one\n}", "a", 1),
         ("$r = $r a {out = rules.r + 1} | a {out = 1};", "a a a", 3),
+        (
+            "$r = {out = typeof rules.x + typeof rules.latest();} $x; $x = a {out = 1;};",
+            "a",
+            "undefinedundefined",
+        ),
+        (
+            "$r = {out = [];} ($p {out.push(rules.p);})<1->; $p = {out = [];} (a {out.push(1);})<2>;",
+            "a a a a",
+            [[1, 1], [1, 1]],
+        ),
+        ("$r = {var v = 1;} $x {out = rules.x;}; $x = a {out = typeof v;};", "a", "undefined"),
+        ("$r = $x {rules.x.k = 2; out = rules.x;}; $x = a {out.j = 1;};", "a", {"j": 1, "k": 2}),
+        ("$r = [$x] b {out.v = rules.x ? rules.x : 'none';}; $x = a {out = 1;};", "b", {"v": "none"}),
+        ("$r = (a {out.x = 1;} | b {out.x = 2;}) c {out.y = 3;};", "b c", {"x": 2, "y": 3}),
+        ("$r = $x $y; $x = a {out = 1;}; $y = b;", "a b", "b"),
+        ("$r = b $x {out = rules.x;}; $x = a c;", "b a c", "a c"),
+        ("a {out = false;}", "a", False),
+        ("a {out = null;}", "a", None),
+        ("$r = $x {out = typeof meta.x.score + typeof meta.current().score;}; $x = a;", "a", "numbernumber"),
         ("$r = $a {out = rules.a.x.y}; $a = a {!{out.x = {y: [1, {z: '中'}]}}!};", "a", [1, {"z": "中"}]),
     ],
 )
@@ -122,3 +141,19 @@ def test_keys_are_one_text() -> None:
     match = load(abnf("(1|2|3)<3>", "mode dtmf;")).match("1 2 3")
     assert match is not None
     assert (match.meaning(), match.text, match.words) == ("123", "123", ("1", "2", "3"))
+
+
+def test_another_grammar_has_tags_of_its_own_format() -> None:
+    main = abnf("$r = $<o.gram> {out.v = rules.x;};", SCRIPT)
+    for tag_format, tag in (("semantics/1.0", "out = 'seven'"), ("semantics/1.0-literals", "seven")):
+        other = abnf(f"$x = a {{{tag}}};", f"language en; tag-format <{tag_format}>;").replace("$r", "$x")
+        match = load(main, {"http://example.com/g/o.gram": other}).match("a")
+        assert match is not None
+        assert match.meaning() == {"v": "seven"}
+
+
+def test_tags_of_the_header_run_in_their_order() -> None:
+    header = "{var x = 1;}; {!{var y = x + 1; function f(z) { return 3 * z; }}!};"
+    found = load(abnf("a {out = f(y);}", SCRIPT + header)).match("a")
+    assert found is not None
+    assert found.meaning() == 6
