@@ -14,12 +14,9 @@ NPM_AUDIOSOCKET := asterisk-audiosocket@0.1.0
 
 # Tests may keep what they compile, even where the environment forbids it: reading them is half of their time.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(BIN)/python -m pytest -q
-# What is on the virtual clock runs in two processes, each file in one of them; what is realtime and what
-# starts programs (marked `alone` by tests/conftest.py) one at a time, in one.
-SPREAD := -n 2 --dist loadfile -m "not alone"
+# Each file in one of two processes, and all that is realtime in the same one (tests/conftest.py).
+SPREAD := -n 2 --dist loadfile
 QUICK := tests/unit tests/flow
-QUICK_ALONE = $$(grep -rl --include="test_*.py" realtime $(QUICK) tests/rfc)
-REST := tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py
 
 .PHONY: ivr-full setup demo test unit faults interop interop-smoke bench bench-smoke fuzz fuzz-smoke lint format clean
 
@@ -45,13 +42,12 @@ demo: setup
 	$(BIN)/sipccd demo
 
 test: setup foreign lint bench-smoke fuzz-smoke
-	$(PYTEST) $(SPREAD) $(QUICK) $(REST)
-	$(PYTEST) -m alone $(QUICK_ALONE) tests/faults tests/examples tests/interop
+	$(PYTEST) $(SPREAD) $(QUICK) tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py
+	$(PYTEST) tests/faults tests/examples tests/interop
 
 # Each core by itself, and whole calls on the memory network: under two minutes on two processors.
 unit: setup
 	$(PYTEST) $(SPREAD) $(QUICK)
-	$(PYTEST) -m alone $(QUICK_ALONE)
 
 # The same with every example: a run tries a part of some large sets.
 .PHONY: unit-full

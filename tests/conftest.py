@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -48,15 +50,27 @@ def pytest_asyncio_loop_factories(
     return {"uvloop": uvloop.new_event_loop} if real else {"virtual": VirtualClockLoop}
 
 
-HERE = Path(__file__).parent
-FOLDERS_ALONE = ("faults", "examples", "interop")
-"""Suites that start programs and measure: two at a time take the processors from each other."""
+def pytest_collection_finish() -> None:
+    """Have the collector never look again at sixteen thousand tests and what they imported."""
+    gc.collect()
+    gc.freeze()
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what no other test may run beside."""
-    for item in items:
-        folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
-        if folder in FOLDERS_ALONE or item.get_closest_marker("realtime") is not None:
-            item.add_marker(pytest.mark.alone)
+@cache
+def _is_realtime(file: str) -> bool:
+    return "realtime" in Path(file).read_text()
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal each file to one process, and all that are realtime to the same one: these run one at a time."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Dealer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "realtime" if _is_realtime(str(config.rootpath / file)) else file
+
+    return Dealer(config, log)
