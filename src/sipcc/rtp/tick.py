@@ -85,6 +85,9 @@ class FrameClock:
             self.active += 1
         elif not ticking and group.pop(session.id, None) is not None:
             self.active -= 1
+            if not self.active:
+                for answers in self._answers:
+                    answers.clear()
 
     @property
     def deadline(self) -> float | None:
