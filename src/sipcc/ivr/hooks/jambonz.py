@@ -123,7 +123,7 @@ def _delay_of(written: verbs.DelaySpec | None, at: str, choose: Choose) -> model
         return None
     at = f"{at}.actionHookDelayAction"
     for index, entry in enumerate(written.actions):
-        if isinstance(entry, dict) and not _WHILE_WAITING & {*entry, entry.get("verb")}:
+        if isinstance(entry, dict) and not _WHILE_WAITING & {*entry, str(entry.get("verb"))}:
             raise BadAnswer(f"{at}.actions[{index}]", "only say, play and pause can fill the time")
     return model.Delay(
         after=written.no_response_timeout,

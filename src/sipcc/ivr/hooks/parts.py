@@ -96,6 +96,6 @@ def tape_of(record: Mapping[str, Any], at: str) -> Tape:
             f"{at}.siprecServerURL", "SIPREC is not spoken; without a server the call is recorded here"
         )
     action = record.get("action")
-    if action not in TAPINGS:
+    if not isinstance(action, str) or action not in TAPINGS:
         raise BadAnswer(f"{at}.action", f"{action!r} is not served; known are {', '.join(TAPINGS)}")
     return Tape(TAPINGS[action])

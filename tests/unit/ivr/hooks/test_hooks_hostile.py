@@ -21,7 +21,20 @@ JSON = [
     {"verb": "dial", "target": [{"type": "phone", "number": "1"}], "actionHook": {"url": "/x"}},
     {"verb": "config", "bargeIn": {"enable": True, "input": ["digits"]}, "reset": ["bargeIn"]},
     {"play": {"url": ["a", "b"], "loop": "forever", "seekOffset": 2}},
-    {"verb": "gather", "actionHookDelayAction": {"actions": [{"say": {"text": "x"}}]}},
+    {
+        "verb": "gather",
+        "actionHookDelayAction": {"actions": [{"say": {"text": "x"}}, {"verb": "pause", "length": 1}]},
+    },
+    {"verb": "config", "record": {"action": "startCallRecording"}},
+    {"verb": "conference", "name": "a", "statusHook": "/s", "statusEvents": ["join"], "maxParticipants": 3},
+    {"verb": "dial", "target": [{"type": "user", "name": "1"}], "dtmfHook": "/k", "dtmfCapture": ["*1"]},
+    {
+        "verb": "dial",
+        "target": [{"type": "user", "name": "1", "confirmHook": "/c"}],
+        "dtmfHook": "/k",
+        "dtmfCapture": {"childCall": ["*1"]},
+    },
+    {"verb": "sip:refer", "referTo": "sip:a@example.com"},
 ]
 XML = (
     "<Response><Gather input='dtmf speech' timeout='3'><Say loop='2'>a<break time='1s'/></Say></Gather>"

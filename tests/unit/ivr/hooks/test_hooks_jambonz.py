@@ -341,6 +341,10 @@ DIAL = {"verb": "dial", "target": [{"type": "user", "name": "1002"}]}
         ),
         ([{"verb": "room", "name": "a", "maxParticipants": 0}], "$[0].maxParticipants"),
         ([DIAL | {"dtmfCapture": ["*1"]}], "$[0].dtmfHook"),
+        (
+            [{"verb": "gather", "actionHookDelayAction": {"actions": [{"verb": ["say"]}]}}],
+            "$[0].actionHookDelayAction.actions[0]",
+        ),
         ([DIAL | {"dtmfCapture": ["*1", "x"], "dtmfHook": "/k"}], "$[0].dtmfCapture[1]"),
         ([DIAL | {"dtmfCapture": {"childCall": [""]}, "dtmfHook": "/k"}], "$[0].dtmfCapture.childCall[0]"),
         ([{"verb": "room", "name": "a", "record": {"action": "x"}}], "$[0].record"),

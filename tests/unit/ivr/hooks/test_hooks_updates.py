@@ -46,6 +46,9 @@ def test_jambonz(body: dict[str, Any], wanted: Command) -> None:
         ({"dtmf": {"digit": "x"}}, "$.dtmf.digit"),
         ({"dtmf": "1"}, "$.dtmf.digit"),
         ({"record": {"action": "erase"}}, "$.record.action"),
+        ({"record": {"action": ["startCallRecording"]}}, "$.record.action"),
+        ({"call_status": {"a": 1}}, "$.call_status"),
+        ({"mute_status": []}, "$.mute_status"),
         (
             {"record": {"action": "startCallRecording", "siprecServerURL": "sip:x@example.com"}},
             "$.record.siprecServerURL",
