@@ -21,7 +21,7 @@ class VxmlSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The destination of callers whose document failed or passed a limit."""
     language: str = ""
     """Of documents that say none, such as ``zh-CN``; empty takes the call's."""
-    languages: list[str] = []
+    languages: tuple[str, ...] = ()
     """Those that voices and recogniser have, such as ``["zh", "en"]``: a prompt or a grammar in another is
     the event ``error.unsupported.language``. Empty: all that have a code of two letters (ISO 639-1)."""
     properties: dict[str, str] = {}
