@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests import samples
 
 from sipcc import testing
 from sipcc.testing import audio, fakecall, link, media, network, party, phone
@@ -38,6 +39,7 @@ def test_verbs_that_the_page_names_are_there() -> None:
         phone,
         phone.FakePhone,
         testing,
+        samples,
     )
     text = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
     called = {name for code in re.findall(r"`([^`]+)`", text) for name in re.findall(r"(\w+)\(", code)}
