@@ -42,8 +42,8 @@ demo: setup
 	$(BIN)/sipccd demo
 
 test: setup foreign lint bench-smoke fuzz-smoke
-	$(PYTEST) $(SPREAD) $(QUICK) tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py
-	$(PYTEST) tests/faults tests/examples tests/interop
+	failed=0; $(PYTEST) tests/faults tests/examples tests/interop || failed=1; \
+	$(PYTEST) $(SPREAD) $(QUICK) tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py && exit $$failed
 
 # Each core by itself, and whole calls on the memory network: under two minutes on two processors.
 unit: setup
