@@ -49,6 +49,10 @@ async def test_a_join_after_a_crash_goes_by_the_call_that_began_first(
         visit = resumed(centre, first, kept(first), monkeypatch)
         assert (visit.began, again.began) == pytest.approx((first.began, second.began), abs=1e-3)
         assert (visit.interaction, again.interaction) == (first.id, second.id)
+        taken_up: Any = centre.told("CallResumed")[-1]
+        assert (taken_up.caller, taken_up.called) == (first.caller, first.called)
+        assert taken_up.at - taken_up.seconds == pytest.approx(first.began, abs=1e-3)
+        assert taken_up.sip_call_ids[0] == first.leg.session.call_id
         again.join_interaction(visit)
         joined: list[Any] = centre.told("InteractionJoined")
         assert [(event.call, event.interaction) for event in joined] == [(second.id, first.id)]

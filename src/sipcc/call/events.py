@@ -130,6 +130,13 @@ class CallResumed(Event, frozen=True, kw_only=True):
     call: str
     talking: bool = True
     """False for a caller who talked to nobody: its treatment begins anew."""
+    caller: str = ""
+    called: str = ""
+    """The number that was dialled, normalised."""
+    seconds: float = 0.0
+    """How old the call is."""
+    sip_call_ids: tuple[str, ...] = ()
+    """The Call-IDs of the caller's leg and of the other one, if there is one."""
 
 
 class ConferenceJoined(Event, frozen=True, kw_only=True):

@@ -80,7 +80,18 @@ def resume_call(
             paused=saved.recording_paused,
         )
     talking = saved.peer is not None
-    context.bus.emit(events.CallResumed(at=context.clock.now(), call=call.id, talking=talking))
+    now = context.clock.now()
+    context.bus.emit(
+        events.CallResumed(
+            at=now,
+            call=call.id,
+            talking=talking,
+            caller=call.caller,
+            called=call.called,
+            seconds=now - call.began,
+            sip_call_ids=tuple(session.call_id for session in sessions),
+        )
+    )
     return call, legs[1] if talking else None
 
 

@@ -30,6 +30,7 @@ from sipcc.call.events import (
     BridgeEnded,
     BridgeStarted,
     CallEndedEvent,
+    CallResumed,
     CallStarted,
     Decision,
     LegEnded,
@@ -171,6 +172,17 @@ class Tracing:
                 sip_call_id=event.sip_call_id,
                 at=event.at,
             )
+        elif isinstance(event, CallResumed):
+            own, *others = event.sip_call_ids or ("",)
+            trace.started(
+                event.call,
+                caller=event.caller,
+                called=event.called,
+                sip_call_id=own,
+                at=event.at - event.seconds,
+            )
+            for other in others:
+                trace.join(event.call, other)
         elif isinstance(event, LegStarted) and event.sip_call_id:
             trace.join(event.call, event.sip_call_id)
         said = told(event)
@@ -186,6 +198,9 @@ def told(event: Event) -> tuple[str, str] | None:
         case CallStarted():
             source = f"trunk {event.trunk}" if event.trunk else "a user"
             return f"call from {event.caller} to {event.called}", f"{source}, {event.source}"
+        case CallResumed():
+            what = "the talk goes on" if event.talking else "what the caller was at is taken up"
+            return f"the process before died: {what}", f"after {event.seconds:.1f} s"
         case LegStarted():
             return f"rings {event.agent or event.target}", event.target if event.agent else ""
         case LegEnded():

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sipcc.bus import Bus
-from sipcc.call.events import CallStarted, Decision, LegStarted
+from sipcc.call.events import CallResumed, CallStarted, Decision, LegStarted
 from sipcc.clock import LoopClock
 from sipcc.errors import ConfigError
 from sipcc.events import Event
@@ -91,6 +91,34 @@ async def test_events_timers_and_messages_meet_in_one_ladder() -> None:
     await made.stop()
     bus.emit(Decision(at=3.0, call="c", what="late"))
     assert len(ladder.rungs) == 6
+
+
+async def test_a_call_of_an_earlier_process_is_listed_with_its_parties_its_start_and_its_legs() -> None:
+    made, _endpoint, bus = tracing()
+    made.start()
+    bus.emit(
+        CallStarted(at=95.0, call="new", caller="3", called="4", trunk="t", sip_call_id="n@x", source="")
+    )
+    bus.emit(
+        CallResumed(
+            at=100.0,
+            call="c",
+            caller="13800138000",
+            called="4008123456",
+            seconds=30.0,
+            sip_call_ids=("a@x", "b@x"),
+        )
+    )
+    newer, resumed = made.trace.calls()
+    assert newer.call == "new"
+    assert (resumed.caller, resumed.called, resumed.legs) == ("13800138000", "4008123456", 2)
+    assert newer.started - resumed.started == pytest.approx(25.0)
+    ladder = made.trace.ladder("b@x")
+    assert ladder is not None
+    assert (ladder.caller, ladder.called) == ("13800138000", "4008123456")
+    assert ladder.sip_call_ids == ["a@x", "b@x"]
+    assert [rung.label for rung in ladder.rungs] == ["the process before died: the talk goes on"]
+    await made.stop()
 
 
 def test_every_event_of_a_call_can_be_told_in_words() -> None:
