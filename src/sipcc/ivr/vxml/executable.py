@@ -94,7 +94,7 @@ async def _goto(machine: Machine, place: Place, element: Element) -> None:
         if place.visited is None or not place.visited.has_item(name):
             raise Thrown("error.badfetch", f"the form has no item {name!r}")
         raise NextItem(name)
-    await follow(machine, place, element, element, place.base_of(element))
+    await follow(machine, place, element)
 
 
 async def _if(machine: Machine, place: Place, element: Element) -> None:

@@ -304,7 +304,7 @@ class Visit:
         element, place = grammar.owner, self._at(item)
         if "event" in element.attributes or "eventexpr" in element.attributes:
             raise Thrown(event_of(place, element), message_of(place, element))
-        await follow(self.machine, place, element, element, grammar.document.base_of(element))
+        await follow(self.machine, place, element)
 
     def _fill_item(self, result: Result, item: Item) -> None:
         value = result.interpretation

@@ -6,7 +6,7 @@ A document that cannot be had or used is an event where the element stands, in t
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urldefrag, urljoin
 
 from sipcc.ivr.fetch import FetchError, FetchRequest, Part
@@ -25,10 +25,10 @@ FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
 
-async def follow(
-    machine: Machine, place: Place, element: Element, times: Element, base: str, carried: Any = None
-) -> None:
+async def follow(machine: Machine, place: Place, element: Element) -> None:
     """Go where ``next`` or ``expr`` of an element says.
+
+    A link of the application root goes from the current document (VoiceXML 2.0 §2.5).
 
     Raises:
         Jump: always, but when the document cannot be had (`Thrown`).
@@ -36,12 +36,12 @@ async def follow(
     expression = element.get("expr")
     url = element.attributes["next"] if expression is None else place.text(expression)
     url = url.strip()
-    document = place.context.document
+    document, base = place.context.document, place.base_of(element)
     if url.startswith("#") and base == document.base:
-        raise Jump(Arrival(dialog=_dialog(document, url[1:])), carried)
+        raise Jump(Arrival(dialog=_dialog(document, url[1:])))
     target, fragment = urldefrag(urljoin(base, url))
-    request = machine.request(place, times, "document", url=target)
-    raise Jump(await arrive(machine, place, element, request, fragment, "goto"), carried)
+    request = machine.request(place, element, "document", url=target)
+    raise Jump(await arrive(machine, place, element, request, fragment, "goto"))
 
 
 async def submit(machine: Machine, place: Place, element: Element) -> None:

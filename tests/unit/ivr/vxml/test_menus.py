@@ -129,21 +129,6 @@ def test_links_of_fields_and_their_keys() -> None:
     assert sim.value == "*9"
 
 
-def test_links_of_the_root_hold_in_leaves_and_go_from_the_root() -> None:
-    from sipcc.ivr.vxml import Simulation
-
-    documents = {
-        "http://a.example.com/r/root.vxml": vxml(f"<link next='op.vxml'>{words('operator')}</link>"),
-        "http://a.example.com/r/op.vxml": vxml("<form><block><exit expr='1'/></block></form>"),
-        "http://a.example.com/leaf.vxml": vxml(
-            f"<form><field name='a'>{words('yes')}</field></form>", "application='r/root.vxml'"
-        ),
-    }
-    sim = Simulation("http://a.example.com/leaf.vxml", documents=documents)
-    sim.say("operator")
-    assert sim.value == 1
-
-
 def test_a_form_of_the_root_is_entered_from_a_leaf() -> None:
     root = vxml(
         f"<var name='n' expr='1'/><form scope='document'>{words('home')}<block><exit expr='n'/></block></form>"

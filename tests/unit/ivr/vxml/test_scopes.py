@@ -274,3 +274,37 @@ def test_variables_of_a_leaf_begin_anew_when_it_is_loaded_again() -> None:
     body = """<var name="d" expr="0"/><form><block><assign name="d" expr="d + 1"/><assign name="n" expr="n + 1"/>
       <if cond="n == 3"><exit expr="d"/></if><goto next="start.vxml"/></block></form>"""
     assert outcome(body, "application='root.vxml'", more={"root.vxml": root}) == 1
+
+
+@pytest.mark.parametrize(
+    ("link", "base", "came_to"),
+    [
+        ("next='#q'", "", "leaf"),
+        ("expr=\"'#q'\"", "", "leaf"),
+        ("next='#q'", "away/", "leaf"),
+        ("next='rel.vxml'", "", "beside the leaf"),
+        ("expr=\"'rel.vxml'\"", "", "beside the leaf"),
+        ("next='rel.vxml'", "away/", "below the leaf"),
+        ("next='/roots/rel.vxml'", "", "beside the root"),
+        ("next='/roots/root.vxml#q'", "", "root"),
+    ],
+)
+def test_a_link_of_the_root_goes_from_the_current_document(link: str, base: str, came_to: str) -> None:
+    def tells(text: str) -> str:
+        return f"<form id='q'><block><exit expr=\"'{text}'\"/></block></form>"
+
+    grammar = "<grammar src='go.grxml'/>"  # and its grammar is found from where it stands
+    more = {
+        "roots/root.vxml": vxml(f"<link {link}>{grammar}</link>{tells('root')}"),
+        "roots/go.grxml": words("go").replace(
+            "<grammar", "<grammar xmlns='http://www.w3.org/2001/06/grammar'"
+        ),
+        "roots/rel.vxml": vxml(tells("beside the root")),
+        "rel.vxml": vxml(tells("beside the leaf")),
+        "away/rel.vxml": vxml(tells("below the leaf")),
+    }
+    asks = f"<form id='f'><field name='a'>{words('yes')}</field></form>"
+    attributes = f"application='/roots/root.vxml' xml:base='{base}'"
+    sim = run(asks + tells("leaf"), attributes, more=more)
+    sim.say("go")
+    assert sim.value == came_to, sim.notes

@@ -23,8 +23,9 @@ def leaf(body: str) -> str:
 
 
 ROOTS = [
-    # the root's link leads to the root's dialog
-    (f"<link next='#r'>{words('go')}</link><form id='r'><block><exit expr=\"'root'\"/></block></form>", f"<form id='r'><field name='f'>{AB}</field></form>", ["go"], "root"),
+    # the root's link leads to the dialog of the current document, and to the root's by its URL
+    (f"<link next='#r'>{words('go')}</link><form id='r'><block><exit expr=\"'root'\"/></block></form>", f"<form><field name='f'>{AB}</field></form><form id='r'><block><exit expr=\"'leaf'\"/></block></form>", ["go"], "leaf"),
+    (f"<link next='root.vxml#r'>{words('go')}</link><form id='r'><block><exit expr=\"'root'\"/></block></form>", f"<form id='r'><field name='f'>{AB}</field></form>", ["go"], "root"),
     # a form of the root with the scope of the document is filled from a leaf
     (f"<form id='r' scope='document'><grammar mode='voice' root='r' version='1.0' tag-format='semantics/1.0'><rule id='r'>go <tag>out.g = 'G';</tag></rule></grammar><field name='g'>{AB}</field><block><exit expr='g'/></block></form>", f"<form><field name='f'>{AB}</field></form>", ["go"], "G"),
     # a menu of it
