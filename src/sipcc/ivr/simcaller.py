@@ -66,6 +66,14 @@ class SimCaller:
         """What is played to the caller from now on."""
         self._hears = soundings
 
+    @property
+    def acts_on(self) -> bool:
+        """Whether it is still to say or press something, or to hang up, whatever it is asked."""
+        left = self._acts[self._next :]
+        return any(deed.what != "up" for deed in self.due) or any(
+            isinstance(act, Keys | Say | HangUp) for act in left
+        )
+
     def next_at(self, now: float) -> float:
         """When the caller does something next, as far as it can be told now; infinite for not yet."""
         if not self.due:

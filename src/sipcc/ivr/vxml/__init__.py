@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sipcc.ivr.vxml.errors import DocumentError, Event
     from sipcc.ivr.vxml.interpreter import Setup, interpret
     from sipcc.ivr.vxml.limits import Limits, ParseLimits
-    from sipcc.ivr.vxml.platform import HungUp, Pressed, Said, Silent, Spoke, TransferEnds
+    from sipcc.ivr.vxml.platform import HungUp, Pressed, Said, Several, Silent, Spoke, TransferEnds
     from sipcc.ivr.vxml.signals import Exit, Note
     from sipcc.ivr.vxml.simulation import NotWaiting, Simulation, simulate
 
@@ -22,7 +22,7 @@ _HOMES = {
     "errors": ("DocumentError", "Event"),
     "interpreter": ("Setup", "interpret"),
     "limits": ("Limits", "ParseLimits"),
-    "platform": ("HungUp", "Pressed", "Said", "Silent", "Spoke", "TransferEnds"),
+    "platform": ("HungUp", "Pressed", "Said", "Several", "Silent", "Spoke", "TransferEnds"),
     "signals": ("Exit", "Note"),
     "simulation": ("NotWaiting", "Simulation", "simulate"),
 }
@@ -40,6 +40,7 @@ __all__ = [
     "Pressed",
     "Said",
     "Setup",
+    "Several",
     "Silent",
     "Simulation",
     "Spoke",

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from sipcc.ivr.fetch import Fetched, Fetcher, FetchError
-from sipcc.ivr.flows.script import Act, Asked, HangUp, Keys, Say, Silence, Wait
+from sipcc.ivr.flows.script import Act, Asked, At, HangUp, Keys, Say, Silence, Wait
 from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.live_sounds import request_of
 from sipcc.ivr.sim import SimSession
@@ -72,6 +72,8 @@ class Pressed(msgspec.Struct, frozen=True, kw_only=True):
 
     keys: str
     after: float | None = None
+    gap: float = 0.1
+    """Seconds from the end of one key to the beginning of the next; each is down for 0.1 s."""
 
 
 class Silent(msgspec.Struct, frozen=True):
@@ -84,6 +86,12 @@ class HungUp(msgspec.Struct, frozen=True):
     after: float | None = None
 
 
+class Several(msgspec.Struct, frozen=True):
+    """The caller does several things; each `after` counts from the beginning of the prompts."""
+
+    deeds: tuple[Said | Pressed | HungUp, ...]
+
+
 class TransferEnds(msgspec.Struct, frozen=True, kw_only=True):
     """A transfer comes out somehow; see `Simulation.transfer`."""
 
@@ -94,6 +102,8 @@ class TransferEnds(msgspec.Struct, frozen=True, kw_only=True):
 def told(deed: Deed) -> str:
     """A deed in the words of a script."""
     match deed:
+        case Several():
+            return "; ".join(_moment(one) + told(one) for one in deed.deeds)
         case Said():
             return f"say {deed.text}"
         case Pressed():
@@ -106,7 +116,11 @@ def told(deed: Deed) -> str:
             return f"transfer {deed.outcome}"
 
 
-Deed: TypeAlias = Said | Pressed | Silent | HungUp | TransferEnds
+def _moment(deed: Said | Pressed | HungUp) -> str:
+    return "" if deed.after is None else f"after {deed.after:g}s "
+
+
+Deed: TypeAlias = Said | Pressed | Silent | HungUp | Several | TransferEnds
 """What the caller, or whoever it is transferred to, does next."""
 
 # -- the session ---------------------------------------------------------------------------------------------
@@ -137,6 +151,8 @@ class Caller(SimSession):
         self._plan: dict[str, object] | None = None
         self._asked: list[tuple[int, Spoke]] = []
         """What the last question said, with the place of its prompt."""
+        self._others: dict[str, tuple[tuple[str, float], ...]] = {}
+        """What else the caller's words may have been."""
         self._folder = ""
         self._files = 0
 
@@ -148,12 +164,12 @@ class Caller(SimSession):
     async def gather(self, step: Gather) -> Gathered:
         """Ask a question, and be told the answer."""
         self.step = step = msgspec.structs.replace(step, prompts=await self._ready(step.prompts))
-        alternatives: tuple[tuple[str, float], ...] = ()
-        if not len(self._keys) and not self._caller_types():
+        if not len(self._keys) and not self._sim.acts_on:
             deed = await _Ask("input")
-            self._do(deed, step.prompts)
-            if isinstance(deed, Said):
-                alternatives = deed.alternatives
+            soundings, _ = self._schedule(step.prompts)
+            length = soundings[-1].ends - self.now() if soundings else 0.0
+            given = _after(deed)
+            self._do(deed, length if given is None else given, self.now())
         _, starts = self._schedule(step.prompts)
         began = [at - self.now() for _, at in starts]
         gathered = await super().gather(step)
@@ -165,22 +181,22 @@ class Caller(SimSession):
         if gathered.heard and step.listen is not None and step.listen.record:
             path, _ = self._silence(1.0, step.listen.coding)
             gathered = msgspec.structs.replace(gathered, recording=path)
-        if alternatives and gathered.heard:
+        alternatives = self._others.get(gathered.heard[0].text, ()) if gathered.heard else ()
+        if alternatives:
             others = tuple(Heard(text, sure) for text, sure in alternatives)
             gathered = _judged(gathered, others, step)
         return gathered
 
-    def _caller_types(self) -> bool:
-        """Whether keys are still to come that were given for an earlier question."""
-        return any(deed.what == "down" for deed in self._sim.due)
-
     def _tidy(self, gathered: Gathered, step: Gather) -> None:
-        """Forget keys that whoever judges did not mean for the next question.
+        """Forget what whoever judges did not mean for the next question.
 
-        These are those after a wrong one, and a terminator after keys that were complete without it.
+        That is all after a wrong answer, and a terminator just after keys that were complete without it.
         """
-        left = "".join(deed.key for deed in self._sim.due if deed.what == "down")
-        if gathered.outcome == "nomatch" or (left and left in step.collect.terminators):
+        soon = self.now() + _BREATH
+        left = "".join(deed.key for deed in self._sim.due if deed.what == "down" and deed.at <= soon)
+        if gathered.outcome == "nomatch":
+            self._sim = SimCaller(())
+        elif left and left in step.collect.terminators:
             self._sim.due.clear()
 
     async def record(self, step: Record) -> Recorded:
@@ -189,20 +205,20 @@ class Caller(SimSession):
         deed = await _Ask("record")
         soundings, starts = self._schedule(step.prompts)
         length = soundings[-1].ends - self.now() if soundings else 0.0
-        given = getattr(deed, "after", None)
+        given, first = _after(deed), deed.deeds[0] if isinstance(deed, Several) else deed
         after = length + 0.4 if given is None else given
-        if after < length and isinstance(deed, HungUp):
+        if after < length and isinstance(first, HungUp):
             self._pass(self.now() + after)
             self._end("caller")
             return Recorded(ended_by="hangup")
-        if after < length and isinstance(deed, Pressed):
+        if after < length and isinstance(first, Pressed):
             at = self.now() + after
             if not any(prompt.bargein in ("keys", "any") and began <= at for prompt, began in starts):
                 deed = Silent()  # nobody listens to keys then
-            elif step.early and deed.keys[:1] in step.terminators:
+            elif step.early and first.keys[:1] in step.terminators:
                 self._pass(at)
-                return Recorded(ended_by="key", key=deed.keys[0])
-        self._do(deed, (), after=max(after - length, 0.0))
+                return Recorded(ended_by="key", key=first.keys[0])
+        self._do(deed, max(after - length, 0.0), self.now())
         # Who says no word and ends the recording somehow has spoken all the while.
         recorded = await super().record(msgspec.structs.replace(step, speech=False))
         if recorded.key and self._sim.due and self._sim.due[0].what == "up":
@@ -259,7 +275,7 @@ class Caller(SimSession):
         ring = min(5.0, step.timeout)
         self._plan = {"outcome": "answered", "seconds": 3600.0, "ring": ring}
         # Who says no moment acts at once when it goes, and else when the other one is there.
-        given = getattr(deed, "after", None)
+        given = _after(deed)
         after = given if given is not None else said if isinstance(deed, HungUp) else said + ring + 1
         at, talked = self.now() + after, max(after - said - ring, 0.0)
         heeded = after >= said or any(prompt.bargein != "off" and began <= at for prompt, began in starts)
@@ -276,29 +292,37 @@ class Caller(SimSession):
         step = msgspec.structs.replace(step, prompts=())
         if talked and step.mode != "bridge":
             return await super().transfer(step)
-        self._do(deed if after >= said else Silent(), (), max(after - said, 0.0))
+        self._do(deed if after >= said else Silent(), max(after - said, 0.0), self.now() - said)
         return await super().transfer(step)
 
     def found(self, name: str) -> Any:
         """How the transfer goes."""
         return self._plan if name == "dial" else None
 
-    def _do(self, deed: Deed | None, prompts: Sequence[Prompt], after: float | None = None) -> None:
-        """Let the simulation's caller do it: after so many seconds, or when it said, or after prompts."""
-        soundings, _ = self._schedule(prompts)
-        length = soundings[-1].ends - self.now() if soundings else 0.0
-        if after is None:
-            after = getattr(deed, "after", None)
-        start: list[Act] = [Asked(anything=True), Wait(length if after is None else after)]
-        match deed:
-            case Said():
-                acts = [*start, Say(deed.text, deed.confidence, deed.seconds)]
-            case Pressed():
-                acts = [*start, Keys(deed.keys)]
-            case HungUp():
-                acts = [*start, HangUp()]
-            case _:
-                acts = [Asked(anything=True), Silence()]
+    def _do(self, deed: Deed | None, after: float, began: float) -> None:
+        """Let the simulation's caller do it.
+
+        Args:
+            deed: What; of several, the first.
+            after: When, in seconds from the moment when the caller may.
+            began: When the prompts began, for the moments of what comes after the first.
+        """
+        acts: list[Act] = [Asked(anything=True), Wait(after)]
+        self._others.clear()
+        for number, one in enumerate(deed.deeds if isinstance(deed, Several) else (deed,)):
+            moment = getattr(one, "after", None)
+            if number and moment is not None:
+                acts.append(At(began + moment))
+            match one:
+                case Said():
+                    acts.append(Say(one.text, one.confidence, one.seconds))
+                    self._others[one.text] = one.alternatives
+                case Pressed():
+                    acts.append(Keys(one.keys, gap=one.gap))
+                case HungUp():
+                    acts.append(HangUp())
+                case _:
+                    acts = [Asked(anything=True), Silence()]
         # A caller of its own for each deed: one that still speaks would do the next one too late.
         self._sim = SimCaller(acts)
 
@@ -342,6 +366,9 @@ class Caller(SimSession):
         return [one for inner in item.fallback for one in await self._sound(inner)]
 
 
+_BREATH: Final = 0.25
+"""Seconds within which a key belongs to those before it."""
+
 _NO_SOUND: Final = re.compile(r"html$|xml$|json$|script$")
 """Types of what is there, and can be played by nobody."""
 
@@ -380,6 +407,12 @@ def _wished(deed: Deed | None, step: Transfer) -> Transferred | None:
             if keys := watch.push(key, now=0.0):
                 return Transferred(outcome="near_end", keys=keys)
     return None
+
+
+def _after(deed: Deed | None) -> float | None:
+    """The moment of a deed, or of the first of several; None if it has none."""
+    after: float | None = getattr(deed.deeds[0] if isinstance(deed, Several) else deed, "after", None)
+    return after
 
 
 def _judged(gathered: Gathered, others: tuple[Heard, ...], step: Gather) -> Gathered:

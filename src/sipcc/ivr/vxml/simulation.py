@@ -33,6 +33,7 @@ from sipcc.ivr.vxml.platform import (
     HungUp,
     Pressed,
     Said,
+    Several,
     Silent,
     Spoke,
     TransferEnds,
@@ -140,9 +141,30 @@ class Simulation:
         others = tuple(alternatives)
         self.do(Said(text=text, confidence=confidence, alternatives=others, seconds=seconds, after=after))
 
-    def press(self, keys: str, *, after: float | None = None) -> None:
-        """Press keys, 0.1 s each; what is more than the question wants is typed ahead."""
-        self.do(Pressed(keys=keys, after=after))
+    def press(self, keys: str, *, after: float | None = None, gap: float = 0.1) -> None:
+        """Press keys, 0.1 s each; what is more than the question wants is typed ahead.
+
+        Args:
+            keys: Such as ``12#``.
+            after: Seconds after the prompts began, to cut them; None waits for their end.
+            gap: Seconds from the end of one key to the beginning of the next.
+        """
+        self.do(Pressed(keys=keys, after=after, gap=gap))
+
+    def answer(self, *deeds: Said | Pressed | HungUp) -> None:
+        """Do several things, the first of them in this question.
+
+        Each is done at its `after`, in seconds from the beginning of this question's prompts, or as soon as
+        the one before it is over. What is still to come when the question has its answer is done all the
+        same, and the next question hears it; after a wrong answer the rest is forgotten.
+
+        Raises:
+            NotWaiting: as for `do`.
+            ValueError: there is nothing to do.
+        """
+        if not deeds:
+            raise ValueError("there is nothing to answer; silence() lets the question run out")
+        self.do(Several(deeds))
 
     def silence(self) -> None:
         """Let the question run out."""
@@ -183,6 +205,8 @@ class Simulation:
         """The deed as notes may have it."""
         step = self.question
         if isinstance(step, Gather) and step.collect.secret:
+            if isinstance(deed, Several):
+                return Several(tuple(self._shown(one) for one in deed.deeds))  # type: ignore[misc]  # same kinds
             if isinstance(deed, Pressed):
                 return Pressed(keys=stars(deed.keys))
             if isinstance(deed, Said):
