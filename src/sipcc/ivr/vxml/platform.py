@@ -49,7 +49,12 @@ class Spoke(msgspec.Struct, frozen=True, kw_only=True):
     """The texts and values in it as they are spoken, with one blank between them."""
     audio: tuple[str, ...] = ()
     """The URLs of the sounds in it that could be had."""
+    items: tuple[str, ...] = ()
+    """Both in the order in which they are heard: texts, and URLs of sounds."""
     bargein: bool = True
+    """Whether keys or the caller's voice may cut it."""
+    hotword: bool = False
+    """Whether the voice cuts it only when what was said is an answer."""
     seconds: float = 0.0
     """When it began."""
 
@@ -347,7 +352,15 @@ class Caller(SimSession):
             audio = tuple(item.source for item in items if isinstance(item, Audio))
             if text or audio:
                 cut = prompt.bargein != "off"
-                spoke = Spoke(text=text, audio=audio, bargein=cut, seconds=self.now())
+                heard = tuple(part for part in map(_heard, items) if part)
+                spoke = Spoke(
+                    text=text,
+                    audio=audio,
+                    items=heard,
+                    bargein=cut,
+                    hotword=cut and prompt.hotword,
+                    seconds=self.now(),
+                )
                 self.spoken.append(spoke)
                 self._asked.append((at, spoke))
                 self._tell(Note(what="say", text=text, details={"audio": list(audio)} if audio else {}))
@@ -427,3 +440,7 @@ def _text_of(item: Spoken) -> str:
     if isinstance(item, Text):
         return item.text
     return item.value if isinstance(item, Value) else ""
+
+
+def _heard(item: Spoken) -> str:
+    return item.source if isinstance(item, Audio) else _text_of(item)

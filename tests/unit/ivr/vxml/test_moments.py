@@ -117,3 +117,17 @@ def test_alternatives_belong_to_the_words_they_were_given_with() -> None:
 def test_no_answer_at_all_is_no_answer() -> None:
     with pytest.raises(ValueError, match="silence"):
         hotword("").answer()
+
+
+def test_texts_and_sounds_stand_in_their_order_with_how_they_may_be_cut() -> None:
+    sim = run(
+        "<form><block>first <audio src='a.wav'/> then <value expr='1 + 1'/></block><field name='f'>"
+        "<prompt bargeintype='hotword'><audio src='a.wav'/>Which?</prompt>"
+        "<prompt bargein='false'>Say.</prompt>" + words("x") + "</field></form>",
+        more={"a.wav": "RIFF"},
+    )
+    url = "http://vxml.example.com/a.wav"
+    block, which, say = sim.spoken
+    assert block.items == ("first", url, "then 2")
+    assert (which.items, which.hotword, which.bargein) == ((url, "Which?"), True, True)
+    assert (say.items, say.hotword, say.bargein) == (("Say.",), False, False)
