@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from sipcc.config.names import Names, check_destination
 from sipcc.ivr.bots.settings import BotSettings
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
+from sipcc.reading.urls import is_url
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 
@@ -19,7 +19,7 @@ def check_bots(bots: Sequence[tuple[int, BotSettings]], names: Names, report: Re
     for index, bot in bots:
         path: Path = ("bots", index)
         schemes = ("tcp",) if bot.wire == "audiosocket" else ("ws", "wss")
-        if not _is_address(bot.url, schemes):
+        if not is_url(bot.url, schemes):
             hint = (
                 'as in "tcp://127.0.0.1:9092"'
                 if bot.wire == "audiosocket"
@@ -41,12 +41,3 @@ def check_bots(bots: Sequence[tuple[int, BotSettings]], names: Names, report: Re
         else:
             check_destination(bot.fallback, (*path, "fallback"), names, report)
         check_destination(bot.then, (*path, "then"), names, report)
-
-
-def _is_address(url: str, schemes: Sequence[str]) -> bool:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
-    return good and not any(char.isspace() for char in url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from sipcc.config.names import Names, check_destination
 from sipcc.ivr.fetch import FetchSettings
@@ -11,6 +10,7 @@ from sipcc.ivr.fetchguard import rule_of
 from sipcc.ivr.hooks.settings import WebAppSettings
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
+from sipcc.reading.urls import is_url
 
 
 def check_fetch(fetch: FetchSettings, report: Report) -> None:
@@ -50,12 +50,7 @@ def check_webapps(webapps: Sequence[tuple[int, WebAppSettings]], names: Names, r
 
 
 def _check_url(url: str, path: Path, schemes: tuple[str, ...], report: Report) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or any(char.isspace() for char in url):
+    if not is_url(url, schemes):
         known = ", ".join(f"{scheme}://" for scheme in schemes)
         report.error(
             path, f"{url!r} cannot be asked", f'as in "http://127.0.0.1:3000/call"; known are {known}'

@@ -77,9 +77,13 @@ def _read(config: Config, report: Report) -> dict[str, Flow]:
     found = {}
     for index, settings in enumerate(config.flows):
         path: Path = ("flows", index)
+        if ":" in settings.name:
+            cause = f"{settings.name!r} has a colon, as the names have under which menus are listed as flows"
+            report.error((*path, "name"), cause, 'take another name, as in "bank"')
+            continue
         if not _form_is_right(settings, path, report) or settings.program:
             continue
-        flow = _from_file(settings, report) if settings.file else _inline(settings, path, report)
+        flow = _from_file(settings, path, report) if settings.file else _inline(settings, path, report)
         if flow is not None:
             check_exits(flow, report)
             found[settings.name] = flow
@@ -115,14 +119,22 @@ def _form_is_right(settings: FlowSettings, path: Path, report: Report) -> bool:
     return True
 
 
-def _from_file(settings: FlowSettings, report: Report) -> Flow | None:
+def _from_file(settings: FlowSettings, path: Path, report: Report) -> Flow | None:
     folder = FilePath(settings.file).parent
 
     def prepare(data: Any, own: Report) -> Any:
         return resolve_secrets(data, os.environ, folder, own)
 
     flow, own = load_flow(settings.file, settings.name, prepare=prepare)
-    report.findings += own.findings
+    if own.lines is not None:
+        report.findings += own.findings
+        return flow
+    for unread in own.findings:
+        if unread.line:
+            report.error((*path, "file"), f"{unread.where}: {unread.message}", "correct it there")
+        else:
+            hint = "name a file with a flow in UTF-8; without a folder it is looked for beside this one"
+            report.error((*path, "file"), unread.message, unread.hint or hint)
     return flow
 
 

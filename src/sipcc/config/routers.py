@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from sipcc import plugins
 from sipcc.acd.settings import RouterSettings
@@ -11,6 +10,7 @@ from sipcc.config.names import Names, check_destination
 from sipcc.reading.convert import did_you_mean
 from sipcc.reading.findings import Report
 from sipcc.reading.lines import Path
+from sipcc.reading.urls import is_url
 
 GROUP = "sipcc.routers"
 
@@ -42,10 +42,5 @@ def check_routers(routers: Sequence[tuple[int, RouterSettings]], names: Names, r
 
 
 def _check_url(url: str, path: Path, report: Report) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good or any(char.isspace() for char in url):
+    if not is_url(url, ("http", "https")):
         report.error(path, f"{url!r} is no address of a service", 'as in "http://127.0.0.1:9000/route"')

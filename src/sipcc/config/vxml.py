@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from sipcc.config.names import Names, check_destination
 from sipcc.ivr.prompttable import LANGUAGE
 from sipcc.ivr.vxml.properties import DEFAULTS
 from sipcc.ivr.vxml.settings import VxmlSettings
 from sipcc.reading.convert import did_you_mean
 from sipcc.reading.findings import Report
+from sipcc.reading.urls import is_url
 
 SCHEMES = ("http", "https")
 
@@ -17,12 +16,7 @@ SCHEMES = ("http", "https")
 def check_vxml(vxml: VxmlSettings, names: Names, report: Report) -> None:
     """Check the documents, where callers go when one fails, the languages and the properties."""
     for name, url in vxml.documents.items():
-        try:
-            parts = urlsplit(url)
-            good = url.startswith("/") or (parts.scheme in SCHEMES and bool(parts.hostname))
-        except ValueError:
-            good = False
-        if not good:
+        if not url.startswith("/") and not is_url(url, SCHEMES):
             hint = 'as in "https://app.example.com/start.vxml" or "/etc/sipcc/start.vxml"'
             report.error(("vxml", "documents", name), f"{url[:100]!r} is no URL of a document", hint)
     if vxml.fallback.startswith(("vxml:", "app:", "router:")):

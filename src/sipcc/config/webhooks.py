@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sipcc.reading.convert import did_you_mean
 from sipcc.reading.findings import Report
+from sipcc.reading.urls import is_url
 from sipcc.records.eventlog import REGISTRY
 from sipcc.records.hookstore import ALL, CALL_RECORD
 from sipcc.records.settings import WebhookSettings
@@ -33,14 +34,9 @@ def check_webhooks(webhooks: Sequence[tuple[int, WebhookSettings]], report: Repo
 
 def _check_url(url: str, index: int, report: Report) -> None:
     path = ("webhooks", index, "url")
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
+    if not is_url(url, ("http", "https")):
         report.error(path, f"{url!r} is no address to send to", 'as in "https://crm.example.com/sipcc"')
-    elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    elif (parts := urlsplit(url)).scheme == "http" and not _is_loopback(parts.hostname or ""):
         report.warn(path, "callers' numbers travel unencrypted to another machine", "use https://")
 
 

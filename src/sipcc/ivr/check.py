@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from sipcc.call.destination import Destination
 from sipcc.call.digits import KEYS
 from sipcc.ivr.optionfaults import circle, option_faults
-from sipcc.ivr.settings import MenuSettings, listed, split_keys
+from sipcc.ivr.prompttable import LANGUAGE
+from sipcc.ivr.settings import MenuSettings, listed, retries_fault, split_keys
 
 if TYPE_CHECKING:
     from sipcc.ivr.prompts import PromptCatalogue
+
+
+_BEFORE = ("noinput", "invalid")
+"""What menus say before they are played again, when nothing else is named."""
 
 
 class Finding(NamedTuple):
@@ -69,6 +74,9 @@ def find_faults(
         seen.add(menu.name)
         findings += _check_options(at, menu)
         findings += _check_numbers(at, menu)
+        if menu.language and not LANGUAGE.fullmatch(menu.language):
+            cause = f"{menu.language[:100]!r} is no language"
+            findings.append(Finding(f"{at}.language", cause, 'name it as in "zh" or "en-US"'))
         findings += _check_destinations(at, menu, names, known_queues)
     return findings
 
@@ -88,8 +96,8 @@ def _check_options(at: str, menu: MenuSettings) -> Iterator[Finding]:
 
 def _check_numbers(at: str, menu: MenuSettings) -> Iterator[Finding]:
     for name in ("noinput", "nomatch"):
-        if getattr(menu, name) < 0:
-            yield Finding(f"{at}.{name}", "the number of retries is negative", "0 means no retry")
+        if fault := retries_fault(getattr(menu, name)):
+            yield Finding(f"{at}.{name}", *fault)
     for name in ("timeout", "interdigit"):
         seconds = getattr(menu, name)
         if seconds is not None and not 0 < seconds <= 3600:
@@ -125,7 +133,8 @@ def _check_prompts(
 
     if not menu.prompts:
         yield Finding(f"{at}.prompt", "the menu plays nothing", "name a prompt")
-    language = menu.language or language
+    own = menu.language if LANGUAGE.fullmatch(menu.language) else ""
+    language = own or language
     places = [
         (f"{at}.prompt", menu.prompts),
         (f"{at}.noinput_prompt", listed(menu.noinput_prompt) if menu.noinput else ()),
@@ -135,9 +144,17 @@ def _check_prompts(
         if text.startswith("play:"):
             path = f'{at}.options["{keys}"]' if keys else f"{at}.then"
             places.append((path, (text.removeprefix("play:"),)))
+    unsaid = []
     for path, names in places:
         for gap in catalogue.missing(names, language):
+            if own and gap.heard_in and gap.name in _BEFORE:  # nobody need have written its name
+                unsaid.append(gap.name)
+                continue
             yield Finding(path, gap.message, cure_of(gap.name), "warning" if gap.heard_in else "error")
+    if unsaid:
+        cause = f"callers hear another language: {' and '.join(unsaid)} are not there for {own!r}"
+        hint = f"put {', '.join(f'{name}.wav' for name in unsaid)} into {own}/ in the prompts folder"
+        yield Finding(f"{at}.language", cause, f"{hint}, or correct the language", "warning")
 
 
 def _check_circles(menus: Sequence[MenuSettings]) -> Iterator[Finding]:

@@ -396,6 +396,8 @@ def cure_of(name: str, folder: str = "the prompts folder") -> str:
         path, suffixes = _checked(name)
     except ValueError:
         return f"write a name below {folder}, as in welcome or sounds/hello.wav"
+    if " " in name and suffixes != ("",):
+        return "name a prompt, as in welcome; a text is written with text: before it, as in text:Good morning"
     if path.is_absolute():
         return "put a sound file there, or correct the name"
     return f"put {name}{'' if suffixes == ('',) else '.wav'} into {folder}, or correct the name"

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import msgspec
 
+MOST_RETRIES = 100
+"""How often a question may be asked again; no caller stays for more."""
+
 
 class IvrSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for all menus and prompts."""
@@ -43,9 +46,9 @@ class MenuSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     interdigit: float | None = None
     """Seconds from key to key; that of ``[ivr]`` when not given."""
     noinput: int = 2
-    """How often the menu is played again because no key came."""
+    """How often the menu is played again because no key came, 0 to 100."""
     nomatch: int = 2
-    """How often the menu is played again because the keys were no option; counted on its own."""
+    """How often the menu is played again because the keys were no option, 0 to 100; counted on its own."""
     noinput_prompt: str | tuple[str, ...] = "noinput"
     """Goes before the menu's prompt when it is played again; several: first, second, third time."""
     nomatch_prompt: str | tuple[str, ...] = "invalid"
@@ -78,3 +81,12 @@ def listed(prompt: str | tuple[str, ...]) -> tuple[str, ...]:
 def split_keys(written: str) -> list[str]:
     """``"2, 3"`` as ``["2", "3"]``; an empty text has one empty sequence, for checks to find."""
     return re.split(r"\s*,\s*", written.strip())
+
+
+def retries_fault(count: int) -> tuple[str, str] | None:
+    """What is wrong with how often something is asked again, and the cure; None when nothing is."""
+    if count < 0:
+        return "the number of retries is negative", "0 means no retry"
+    if count > MOST_RETRIES:
+        return "no caller is asked that often", f"write {MOST_RETRIES} or less; 2 is usual"
+    return None

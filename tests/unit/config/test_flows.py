@@ -80,7 +80,14 @@ def test_a_right_file(tmp_path: Path) -> None:
             'type = "mneu"',
             "sipcc.toml:13 flows[0].nodes.what.type: there is no type of node",
         ),
-        ('file = "other.toml"', 'file = "none.toml"', "none.toml: cannot read"),
+        ('file = "other.toml"', 'file = "none.toml"', "sipcc.toml:25 flows[1].file: cannot read"),
+        ('file = "other.toml"', 'file = "."', "sipcc.toml:25 flows[1].file: cannot read"),
+        ('name = "other"', 'name = "menu:main"', "sipcc.toml:24 flows[1].name: 'menu:main' has a colon"),
+        (
+            'url = "http://127.0.0.1/"',
+            'url = "http://[::1/"',
+            "flows[0].nodes.never.url: 'http://[::1/' is no address of a service",
+        ),
         ('file = "other.toml"', "", "flows[1]: nothing says what the flow does"),
         (
             'file = "other.toml"',
@@ -98,6 +105,15 @@ def test_what_is_wrong_is_told(tmp_path: Path, old: str, new: str, said: str) ->
     assert any(said in one for one in found), found
     with pytest.raises(ConfigError):
         load(tmp_path / "sipcc.toml", {"TOKEN": "hidden-1"})
+
+
+def test_a_file_that_cannot_be_read_is_told_at_the_line_that_names_it_and_at_its_own(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('{"start": ')
+    found = told(tmp_path, FILE.replace("other.toml", "bad.json"))
+    [wrong] = [one for one in found if one.startswith("error")]
+    assert "flows[1].file: bad.json:1:" in wrong
+    assert "this is not JSON" in wrong
+    assert wrong.endswith("(correct it there)")
 
 
 def test_files_are_told_by_their_own_lines(tmp_path: Path) -> None:

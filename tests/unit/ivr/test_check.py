@@ -60,6 +60,10 @@ def test_clean_menus(catalogue):
         ({"noinput_prompt": ("noinput", "nowhere")}, "menus[0].noinput_prompt", "error"),
         ({"nomatch_prompt": "nowhere"}, "menus[0].nomatch_prompt", "error"),
         ({"noinput": -1}, "menus[0].noinput", "error"),
+        ({"noinput": 99999999999999999999}, "menus[0].noinput", "error"),
+        ({"nomatch": 101}, "menus[0].nomatch", "error"),
+        ({"language": "klingon-????"}, "menus[0].language", "error"),
+        ({"language": "fr", "prompt": "text:Bonjour"}, "menus[0].language", "warning"),
         ({"timeout": 0.0}, "menus[0].timeout", "error"),
         ({"interdigit": -1.0}, "menus[0].interdigit", "error"),
     ],
@@ -82,6 +86,13 @@ def test_a_prompt_in_another_language_only_is_a_warning(catalogue, tmp_path):
     (tmp_path / "en" / "special.wav").write_bytes(b"RIFF")
     assert findings(catalogue, menu(prompt="special", language="zh")) == [("menus[0].prompt", "warning")]
     assert findings(catalogue, menu(prompt="special"), language="zh") == [("menus[0].prompt", "warning")]
+
+
+def test_a_text_in_place_of_a_prompt_is_told_how_texts_are_written(catalogue):
+    written = menu(prompt="Hello there, press one.")
+    [found] = check_menus([written], known_queues=None, catalogue=catalogue)
+    assert "text:Good morning" in found.hint
+    assert ".wav" not in found.hint
 
 
 def test_two_menus_of_one_name(catalogue):

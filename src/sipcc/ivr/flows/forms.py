@@ -10,8 +10,9 @@ from sipcc.expr import ExpressionError, compile_expression
 from sipcc.ivr.flows.connecting import Bot, Dial, Queue, Record, Transfer
 from sipcc.ivr.flows.model import BUILT_IN, VARIABLE, Node, Retry, names_in
 from sipcc.ivr.flows.nodes import Assign, Branch, Gather, Http, Lookup, Menu, Play, Survey
-from sipcc.ivr.settings import split_keys
+from sipcc.ivr.settings import retries_fault, split_keys
 from sipcc.reading.lines import Path
+from sipcc.reading.urls import is_url
 
 Problem = tuple[Path, str, str]
 
@@ -59,8 +60,8 @@ def retry_problems(retry: Retry) -> Iterator[Problem]:
         yield from target_problems(retry.then, ("then",))
     for name in ("noinput", "nomatch", "total"):
         value = getattr(retry, name)
-        if value is not None and value < 0:
-            yield (name,), "the number of retries is negative", "0 means no retry"
+        if value is not None and (fault := retries_fault(value)):
+            yield (name,), *fault
 
 
 def _conditions(node: Branch) -> Iterator[Problem]:
@@ -146,8 +147,9 @@ def _http(node: Http) -> Iterator[Problem]:
 
 
 def _address(url: str) -> Iterator[Problem]:
-    if url and not url.startswith(("http://", "https://")):
-        yield ("url",), f"{url!r} is no address of a service", "it begins with http:// or https://"
+    if url and not is_url(url, ("http", "https")):
+        hint = 'it begins with http:// or https://, as in "https://crm.example.com/lookup"'
+        yield ("url",), f"{url!r} is no address of a service", hint
 
 
 @_own.register
@@ -193,11 +195,11 @@ def _bot(node: Bot) -> Iterator[Problem]:
         yield (), "it has bot and url, or neither", "give one of them"
     if "" in node.ways:
         yield ("ways", ""), "the program cannot ask for nothing", "name what it asks for, or use `then`"
-    schemes = ("tcp://",) if node.wire == "audiosocket" else ("ws://", "wss://")
-    if node.url and not node.url.startswith(schemes):
+    schemes = ("tcp",) if node.wire == "audiosocket" else ("ws", "wss")
+    if node.url and not is_url(node.url, schemes):
         yield (
             ("url",),
             f"{node.url!r} is no address for {node.wire}",
-            f"it begins with {' or '.join(schemes)}",
+            f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}, and a host follows",
         )
     yield from _templates(node.send, "send")
