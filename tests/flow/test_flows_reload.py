@@ -59,6 +59,7 @@ async def test_calls_stay_and_finish_on_their_version(tmp_path: Path) -> None:
                     await caller.press("1")
         desk = centre.switch.flow_desk
         assert sum(desk.views()[0].live.values()) == CALLS
+        assert sum(desk.views()[0].here.values()) == CALLS
         assert not centre.told("CallEndedEvent")
         for number, caller in enumerate(callers, start=1):
             await caller.press("1" if number % 3 == 0 else "11")

@@ -28,6 +28,9 @@ from sipcc.reading.findings import Finding
 
 _FORMATS = {"svg": svg, "dot": dot, "mermaid": mermaid}
 
+_ENDINGS = {"svg": (".svg",), "dot": (".dot", ".gv"), "mermaid": (".mmd", ".mermaid", ".md")}
+"""How the files of each format end."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def ivr() -> None:
@@ -224,6 +227,9 @@ def graph(
     With --live (or --url), each box tells how many callers came, how many hung up there and how many let the
     time run out; boxes with more than 10 % of either are purple.
     """
+    if output is not None and output.suffix and output.suffix.lower() not in _ENDINGS[form]:
+        endings = "; ".join(f"{name} is written to {', '.join(ends)}" for name, ends in _ENDINGS.items())
+        raise click.UsageError(f"{output} is no name for {form}: {endings}")
     read = source.read((flow,), must=True)
     counts = counted(source, since, url, token) if live or url else None
     if counts is not None and read.flow.name.startswith(PREFIX):

@@ -180,6 +180,12 @@ class FlowSource:
             settings = msgspec.structs.replace(settings, language=self._language)
         if world.catalogue is None or self._prompts is not None:
             world = msgspec.structs.replace(world, catalogue=PromptCatalogue(settings))
+        if (
+            self._language
+            and world.catalogue is not None
+            and world.catalogue.missing(("noinput",), self._language)
+        ):
+            click.echo(f"there are no prompts for {self._language!r}; others are heard", err=True)
         return msgspec.structs.replace(world, language=settings.language)
 
 

@@ -342,7 +342,7 @@ class FlowDesk:
             kind="program" if flow.program is not None else "graph",
             nodes=0 if flow.flow is None else len(flow.flow.nodes),
             live=self.traffic.versions(flow.name),
-            here=self.traffic.here(flow.name, flow.version),
+            here=self.traffic.here(flow.name),
             trial=None if trial is None else trial.view(),
             override=self.override_of(flow.name),
         )

@@ -39,7 +39,7 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True):
     live: dict[str, int]
     """How many calls are in each version."""
     here: dict[str, int]
-    """How many calls are in each node of the present version."""
+    """How many calls are in each node, whatever version of the flow they came with."""
     trial: TrialView | None
     """Of a changed version on some callers; None when all get the same."""
     override: FlowOverride | None

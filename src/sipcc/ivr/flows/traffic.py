@@ -40,9 +40,13 @@ class FlowTraffic:
         """The versions of a flow in which calls are, and how many."""
         return {version: count for (name, version), count in self._live.items() if name == flow and count}
 
-    def here(self, flow: str, version: str) -> dict[str, int]:
-        """The nodes of a version in which calls are, and how many."""
-        return {node: count for node, count in self._here.get((flow, version), {}).items() if count}
+    def here(self, flow: str) -> dict[str, int]:
+        """The nodes of a flow in which calls are, and how many, whatever their versions."""
+        found: Counter[str] = Counter()
+        for (name, _), nodes in self._here.items():
+            if name == flow:
+                found.update(nodes)
+        return {node: count for node, count in found.items() if count}
 
     def prune(self, current: Collection[Key]) -> None:
         """Forget the versions that are not `current` and have no calls any more."""
