@@ -113,11 +113,11 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What happens when the caller does nothing, or types something wrong."""
 
     noinput: int = 2
-    """How often the question is asked again because nothing came."""
+    """How often the question is asked again because nothing came, 0 to 100."""
     nomatch: int = 2
-    """How often it is asked again because the answer was wrong; counted on its own."""
+    """How often it is asked again because the answer was wrong, 0 to 100; counted on its own."""
     total: int | None = None
-    """How often it is asked again at most, for either reason; None for no such limit."""
+    """How often it is asked again at most, for either reason, 0 to 100; None for no such limit."""
     then: str = ""
     """The target when the tries are used up; empty for the flow's `fallback`."""
     noinput_prompt: tuple[Phrase, ...] = ((Named("noinput"),),)
