@@ -33,7 +33,7 @@ import msgspec
 
 from sipcc.call.destination import Destination
 from sipcc.call.digits import CollectSettings, LengthMatcher
-from sipcc.errors import CallEnded
+from sipcc.errors import CallEnded, CallRejected
 from sipcc.ivr.flows.script import Answer
 from sipcc.ivr.keywatch import KeyWatch
 from sipcc.ivr.simcall import Line, SimCall
@@ -248,7 +248,11 @@ class SimSession(SimCall):
             self._end(cause)
 
     async def go(self, destination: Destination) -> None:
-        """Let the call be treated as a destination says."""
+        """Let the call be treated as a destination says.
+
+        Raises:
+            CallRejected: nobody was reached there, as in a live call.
+        """
         self._verb()
         self._note("go", str(destination))
         if destination.kind == "hangup":
@@ -258,7 +262,9 @@ class SimSession(SimCall):
         elif destination.kind == "queue":
             await self.enqueue(Enqueue(queue=destination.argument))
         elif destination.kind == "dial":
-            await self.transfer(Transfer(targets=(destination.argument,)))
+            came = await self.transfer(Transfer(targets=(destination.argument,)))
+            if came.outcome not in _TALKED:
+                raise CallRejected(came.status, came.outcome)
 
     # -- parts of the verbs ------------------------------------------------------------------------------
 

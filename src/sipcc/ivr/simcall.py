@@ -12,6 +12,7 @@ from sipcc.call.destination import Destination
 from sipcc.call.digits import DigitBuffer
 from sipcc.errors import CallEnded
 from sipcc.ivr.flows.script import Answer, Script, parse_script
+from sipcc.ivr.flows.scriptvalues import MAX_SECONDS
 from sipcc.ivr.lengths import Lengths
 from sipcc.ivr.simcaller import SimCaller, Sounding
 from sipcc.ivr.simquestion import TimeUp
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 MAX_VERBS: Final = 10_000
 """Verbs in one call; what goes on for longer is a circle."""
-
-MAX_SECONDS: Final = 7 * 86_400.0
-"""The longest call."""
 
 START_WALL: Final = 1_772_416_800.0
 """The Unix time at which simulated calls begin: Monday 2026-03-02, 10:00 in Beijing."""

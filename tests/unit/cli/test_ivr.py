@@ -173,6 +173,49 @@ def test_menus_are_flows_too(folder):
     assert "nodes     2 of 2" in run("walk", config, "--walks", 20).output
 
 
+def test_a_destination_of_a_menu_that_fails_is_told(folder):
+    config = folder / "sipcc.toml"
+    config.write_text(
+        CONFIG + MENUS.replace('"menu:more"}', '"menu:more", "1002" = "dial:sip:1002@192.0.2.7"}')
+    )
+    output = run("sim", "menu:main", "-c", config, "--do", "keys 1002", "--do", "dial=busy").output
+    assert "fell back in menu:main. to play:goodbye: dial:sip:1002@192.0.2.7: rejected with 486" in output
+    assert output.count("goodbye") == 2  # heard once, and told once
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("queue={wait=inf}", "'wait' of queue is a number of seconds from 0 to 604800, not inf"),
+        ("queue={wait=1e400}", "'wait' of queue is a number of seconds"),
+        ("queue={wait=nan}", "'wait' of queue is a number of seconds"),
+        ("queue={talk=-5}", "'talk' of queue is a number of seconds from 0 to 604800, not -5"),
+        ("queue={wait=true}", "'wait' of queue is a number of seconds"),
+        ("dial={ring=-5}", "'ring' of dial is a number of seconds"),
+        ("dial={rings=5}", "'rings' is nothing of dial; it has outcome, ring, seconds, status"),
+        ("dial={status=1}", "'status' of dial is a number from 100 to 699, not 1"),
+        ("queue=banana", "'banana' is no exit of queue; there are abandoned, answered,"),
+        ('queue={exit="banana"}', "'banana' is no exit of queue"),
+        ("queue=[1]", "queue is an exit, or a table with exit, wait,"),
+        ("queue=7", "queue is an exit, or a table with exit, wait,"),
+        ('queue={ended_by="me"}', "'me' is no ended_by of queue; there are agent, caller"),
+        ("queue={position=-1}", "'position' of queue is a number from 0 to"),
+        ("queue={agent=3}", "'agent' of queue is a text, not 3"),
+        ("dial=banana", "'banana' is no outcome of dial; there are answered, busy,"),
+        ("stream=banana", "'banana' is no ended_by of stream; there are lost, program, unreachable"),
+        ("stream={seconds=-1}", "'seconds' of stream is a number of seconds"),
+        ("stream={context={a=1}}", "'context' of stream is a table of texts"),
+        ("conference=-5", "conference is a number of seconds from 0 to 604800, not -5"),
+        ("conference=banana", "conference is a number of seconds"),
+        ("wait=nan", "'wait' is what a caller does, as in 'wait 2s'; no setting is called so"),
+        (f"wait {'9' * 400}s", "is longer than a call may be, 604800 s"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_refused_in_words(folder, setting, said):
+    error = run("sim", folder / "bank.toml", "--do", setting, expect=2).stderr
+    assert said in error
+
+
 def test_a_flow_that_is_not_there(folder):
     error = run("check", "bnak", "-c", folder / "sipcc.toml", expect=1).stderr
     assert "there is no flow 'bnak'" in error

@@ -1,10 +1,14 @@
 """The made-up caller: keys, voices and silence in virtual time, through the real collector."""
 
+from typing import get_args, get_type_hints
+
 import pytest
 
+from sipcc.acd.events import Exit
 from sipcc.call.destination import Destination
 from sipcc.call.digits import CollectSettings, LengthMatcher, OptionsMatcher
-from sipcc.errors import CallEnded
+from sipcc.errors import CallEnded, CallRejected
+from sipcc.ivr.flows.script import ScriptError, parse_script
 from sipcc.ivr.lengths import Lengths
 from sipcc.ivr.prompts import PromptCatalogue
 from sipcc.ivr.session import Session
@@ -21,8 +25,10 @@ from sipcc.ivr.steps import (
     Record,
     Silence,
     Stream,
+    Streamed,
     Text,
     Transfer,
+    Transferred,
     Value,
     named,
     spoken,
@@ -428,3 +434,27 @@ def test_lengths_are_those_of_the_files_or_estimated():
     assert lengths.seconds(Named("not_there"), "en") == Lengths().seconds(Named("not_there"), "en") > 0.3
     assert lengths.seconds(Value("number", "12"), "en") > 0.2
     assert lengths.seconds(Text("您好，请讲。"), "zh-CN") == pytest.approx(4 * 0.22 + 0.6)
+
+
+def test_a_script_knows_the_exits_and_outcomes_that_there_are():
+    for name, field, words in (
+        ("queue", "exit", get_args(Exit)),
+        ("dial", "outcome", (*get_args(get_type_hints(Transferred)["outcome"]), "answered")),
+        ("stream", "ended_by", get_args(get_type_hints(Streamed)["ended_by"])),
+    ):
+        for word in words:
+            assert parse_script(f"{name}={word}").outcomes == {name: (word,)}
+        with pytest.raises(ScriptError) as error:
+            parse_script(f"{name}=banana")
+        assert str(error.value).endswith(
+            f"'banana' is no {field} of {name}; there are {', '.join(sorted(words))}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("busy", 486), ("noanswer", 408), ("{status=480, outcome='failed'}", 480)]
+)
+def test_a_telephone_as_a_destination_that_is_not_reached_raises_as_in_a_live_call(outcome, status):
+    session = SimSession(f"dial={outcome}")
+    with pytest.raises(CallRejected, match=f"rejected with {status}"):
+        finish(session.go(Destination("dial", "1002")))

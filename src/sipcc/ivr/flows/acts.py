@@ -12,7 +12,8 @@ from sipcc.expr import Kind, Value
 from sipcc.ivr.flows import connecting, nodes
 from sipcc.ivr.flows.model import Node
 from sipcc.ivr.flows.questions import gather, menu, survey
-from sipcc.ivr.flows.run import Came, Ending, FlowFault, LookupFailed, Run, Sent
+from sipcc.ivr.flows.run import Came, Ending, FlowFault, LookupFailed, Run
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.flows.values import plain, written
 from sipcc.ivr.steps import Audio, Enqueue, Left, Record, Stream, Transfer
 

@@ -17,7 +17,8 @@ import msgspec
 from sipcc.errors import CallEnded, SipccError
 from sipcc.expr import Value
 from sipcc.ivr.fetch import Fetcher, FetchRequest
-from sipcc.ivr.flows.run import LookupFailed, Sent
+from sipcc.ivr.flows.run import LookupFailed
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.session import Session
 from sipcc.log import get_logger
 from sipcc.tasks import TaskScope

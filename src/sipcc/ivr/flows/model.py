@@ -88,6 +88,8 @@ class Edge(msgspec.Struct, frozen=True):
     """The place of the target below the node's table."""
     label: str = ""
     """What leads this way, for people: the keys, or the condition."""
+    fallen: bool = False
+    """Whether `target` is the flow's `fallback`, for the file says none."""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -200,6 +202,9 @@ class Target(msgspec.Struct, frozen=True):
     destination: Destination | None = None
     unknown: str = ""
     """Why it is none of the three."""
+    heard_once: bool = False
+    """Whether the destination is a prompt that is heard once, and then the call ends. Elsewhere it is heard
+    until the caller hangs up; a last resort must not hold a caller so."""
 
 
 class FlowBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -266,7 +271,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
             path: Path = ("retry", "then") if getattr(node, "retry", None) is not None else ()
             edges.append(Edge("retry", self.retry_of(node).then, path, "no answer"))
         return tuple(
-            edge if edge.target else Edge(edge.name, self.head.fallback, edge.path, edge.label)
+            edge if edge.target else Edge(edge.name, self.head.fallback, edge.path, edge.label, fallen=True)
             for edge in edges
         )
 
@@ -274,10 +279,20 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         """Where an edge of a node leads; an edge that is not there leads nowhere."""
         known = self._targets.get(node)
         if known is None:
-            known = {each.name: self.resolve(each.target) for each in self.edges_of(node)}
+            known = {
+                each.name: (self.last_resort if each.fallen else self.resolve)(each.target)
+                for each in self.edges_of(node)
+            }
             self._targets[node] = known
         found = known.get(edge)
         return self.resolve("") if found is None else found
+
+    def last_resort(self, fallback: str) -> Target:
+        """What a fallback is, for whoever something went wrong for."""
+        found = self.resolve(fallback)
+        if found.destination is None or str(found.destination.kind) != "play":
+            return found
+        return Target(destination=found.destination, heard_once=True)
 
     def resolve(self, target: str) -> Target:
         """What a target is."""

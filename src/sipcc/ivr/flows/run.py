@@ -7,7 +7,7 @@ the caller hears none of them. Anything else than a question plays them first.
 Whatever goes wrong leads to the flow's `fallback`: a target that is not there, a queue that is gone, a
 program that raises, a circle. Two limits catch circles: `MAX_STEPS` nodes without anything from the caller,
 and a question whose tries are used up for the second time without anything in between. Who would fall back
-twice hears ``error`` and is hung up.
+twice hears ``error`` and is hung up. A fallback that is a prompt is heard once, and the call ends.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import msgspec
 from sipcc.call.destination import Destination
 from sipcc.errors import CallEnded, SipccError
 from sipcc.events import Event
-from sipcc.expr import Kind, Value
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.model import Flow, FlowHead, Node, Phrase, Retry, Target
 from sipcc.ivr.flows.nodes import Question
 from sipcc.ivr.flows.phrases import nearest_language, spoken
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.flows.values import Values, written
 from sipcc.ivr.hours import OpenVerdict
 from sipcc.ivr.menu import Tries
@@ -60,31 +60,6 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """Where the call goes; set for ``destination``."""
     exit: str = ""
     """The exit with which the flow returned."""
-
-
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow asks or tells a service. It may hold secrets."""
-
-    source: str = ""
-    """The name of a function; else `url`."""
-    url: str = ""
-    body: Mapping[str, Value] = {}
-    authorization: str = ""
-    answer: Mapping[str, Kind] = {}
-    """Fields that the answer must have."""
-    deadline: float = 2.0
-    """Seconds."""
-    cache: float = 0.0
-    """Seconds."""
-    said: tuple[Prompt, ...] = ()
-    """What is heard meanwhile in any case, to its end."""
-    wait_prompts: tuple[Prompt, ...] = ()
-    """What is heard when it takes longer than `wait_after`."""
-    wait_after: float = 1.0
-    """Seconds."""
-
-    def __repr__(self) -> str:
-        return f"Sent({self.source or self.url!r})"
 
 
 class Playable(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +157,7 @@ class Run:
         """Take the call to where `flow` has led, or hang it up.
 
         A destination that fails, as when nobody answers there, leads to the fallback if that is another one.
+        A prompt is heard once there, and not until the caller hangs up.
 
         Raises:
             CallEnded: the caller hung up.
@@ -196,12 +172,17 @@ class Run:
             raise
         except SipccError as error:
             to = flow.head.fallback
-            other = (flow.flow or _NOWHERE).resolve(to).destination if to else None
-            if other is None or other == ending.destination:
+            found = (flow.flow or _NOWHERE).last_resort(to)
+            if found.destination is None or found.destination == ending.destination:
                 raise
             self.playable = flow
             self._tell_fallen(f"{ending.destination}: {error}", to)
-            await self.session.go(other)
+            if not found.heard_once:
+                await self.session.go(found.destination)
+                return
+            self._come(flow.flow, found)
+            await self.speak()
+            await self.session.hangup()
 
     async def _program(self, program: Callable[[Run], Awaitable[str]]) -> Ending:
         try:
@@ -268,8 +249,10 @@ class Run:
             return flow.start if flow is not None else ""
         if found.destination is None:
             return found.node
-        if found.destination == _HANGUP:
-            return Ending(how="hungup")
+        if found.heard_once:
+            self._pending += named(found.destination.argument)
+        if found.heard_once or found.destination == _HANGUP:
+            return _HUNG_UP
         return Ending(how="destination", destination=found.destination)
 
     async def _fall_back(self, reason: str) -> Came:
@@ -283,7 +266,7 @@ class Run:
         self._fell = True
         self._steps = 0
         try:
-            return self._come(here.flow, (here.flow or _NOWHERE).resolve(to))
+            return self._come(here.flow, (here.flow or _NOWHERE).last_resort(to))
         except FlowFault:
             return await self._refuse()
 
@@ -292,7 +275,7 @@ class Run:
         self._pending.clear()
         await self.session.answer()
         await self.session.play(named("error"))
-        return Ending(how="hungup")
+        return _HUNG_UP
 
     def _tell_raised(self, error: Exception) -> None:
         """Log an error without its message: that may hold what the caller has typed."""
@@ -434,6 +417,7 @@ class Run:
 
 _NO_FLOW: Final = Playable(name="", version="", head=FlowHead())
 _HANGUP: Final = Destination("hangup")
+_HUNG_UP: Final = Ending(how="hungup")
 _NOWHERE: Final = Flow(name="", head=FlowHead(), nodes={}, start="", version="", digest="")
 
 

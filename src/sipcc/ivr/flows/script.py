@@ -31,6 +31,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from sipcc.call.digits import KEYS
+from sipcc.ivr.flows.scriptvalues import MAX_SECONDS, check_setting
 
 
 class ScriptError(ValueError):
@@ -128,8 +129,14 @@ def parse_script(text: str) -> Script:
         try:
             setting = _SETTING.fullmatch(line)
             if setting is not None and line.split(None, 1)[0] not in _WORDS:
-                name = setting["name"]
-                outcomes[name] = (*outcomes.get(name, ()), _value(setting["value"].strip()))
+                name, value = setting["name"], _value(setting["value"].strip())
+                if name in _WORDS:
+                    example = _EXAMPLES.get(name, name)
+                    raise ValueError(
+                        f"{name!r} is what a caller does, as in {example!r}; no setting is called so"
+                    )
+                check_setting(name, value)
+                outcomes[name] = (*outcomes.get(name, ()), value)
             else:
                 acts += _acts(line.split())
         except ValueError as error:
@@ -210,7 +217,10 @@ def _seconds(text: str) -> float:
     match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no time; write it as 2s, 500ms or 3m")
-    return float(match["number"]) * _UNITS[match["unit"] or "s"]
+    seconds = float(match["number"]) * _UNITS[match["unit"] or "s"]
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"{text!r} is longer than a call may be, {MAX_SECONDS:g} s")
+    return seconds
 
 
 def _value(text: str) -> Answer:

@@ -23,8 +23,9 @@ from sipcc.events import Event
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.menus import leads_into
 from sipcc.ivr.flows.model import Flow
-from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Sent, playable, run_flow
+from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, playable, run_flow
 from sipcc.ivr.flows.script import Script
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.hours import Calendar, OpenVerdict
 from sipcc.ivr.lengths import Lengths
 from sipcc.ivr.session import Session

@@ -81,7 +81,7 @@ def test_edges_have_names_targets_and_places() -> None:
     assert flow.edges_of("verify") == (
         Edge("when.0", "queue:vip", ("when", 0, 1), "account.level >= 3"),
         Edge("then", "menu", ("then",)),
-        Edge("failed", "queue:agents", ("failed",), "failed"),
+        Edge("failed", "queue:agents", ("failed",), "failed", fallen=True),
     )
     assert [edge.target for edge in flow.edges_of("card")] == ["verify", "top", "queue:agents"]
     assert [edge.target for edge in flow.edges_of("menu")] == ["back", "queue:agents", "hangup"]

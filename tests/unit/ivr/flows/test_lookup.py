@@ -12,7 +12,8 @@ import pytest
 from sipcc.errors import CallEnded
 from sipcc.ivr.fetch import Fetched, FetchError, FetchRequest
 from sipcc.ivr.flows.lookup import MAX_POSTS, Asking, Lookups
-from sipcc.ivr.flows.run import LookupFailed, Sent
+from sipcc.ivr.flows.run import LookupFailed
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.sim import SimSession
 from sipcc.ivr.steps import Played, Prompt, named
 

@@ -52,6 +52,7 @@ class Walked:
         try:
             ending = finish(run.through(playable(self.flow)))
             self.to = str(ending.destination or ending.how)
+            finish(run.speak())
         except CallEnded:
             pass
 
@@ -192,8 +193,8 @@ CIRCLE = [
 
 def test_silence_in_a_circle_is_ended_with_a_word() -> None:
     walked = Walked("", *CIRCLE)
-    assert walked.to == "play:goodbye"
-    assert walked.heard == ["main", "other", "main"]
+    assert walked.to == "hungup"
+    assert walked.heard == ["main", "other", "main", "goodbye"]
     assert walked.left[-1] == ("main", "noinput", "", "play:goodbye", 0)
     assert [event.to for event in walked.events if isinstance(event, FlowFellBack)] == ["play:goodbye"]
 
@@ -205,7 +206,7 @@ def test_a_key_makes_the_circle_new() -> None:
 
 def test_pressing_for_ever_is_ended() -> None:
     walked = Walked("keys 1\n" * (MAX_ANSWERS + 1), menu("main", {"1": "menu:main"}))
-    assert walked.to == "play:goodbye"
+    assert (walked.to, walked.heard) == ("hungup", ["goodbye"])
     assert len(walked.left) == MAX_ANSWERS
 
 

@@ -12,7 +12,8 @@ from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.load import parse_flow, sound
 from sipcc.ivr.flows.model import FlowHead, Retry
 from sipcc.ivr.flows.program import FlowCall, ProgramFunction, head_of, program
-from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Sent, playable, run_flow
+from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, playable, run_flow
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
 from sipcc.ivr.steps import Named, Text, Value

@@ -13,7 +13,8 @@ from sipcc.events import Event
 from sipcc.ivr.events import FlowFellBack, NodeEntered, NodeLeft
 from sipcc.ivr.flows.load import parse_flow, sound
 from sipcc.ivr.flows.model import Flow
-from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, Sent, playable, run_flow
+from sipcc.ivr.flows.run import Ending, FlowServices, LookupFailed, Playable, playable, run_flow
+from sipcc.ivr.flows.sent import Sent
 from sipcc.ivr.hours import Calendar, HoursSettings
 from sipcc.ivr.session import Session
 from sipcc.ivr.sim import SimSession, finish
@@ -423,7 +424,30 @@ def test_what_a_session_raises_leads_to_the_fallback():
     session = Broken("")
     ending = finish(run_flow(session, playable(stage.flow), FlowServices(tell=stage.told.append)))
     assert stage.fallen == ["it raised KeyError"]
-    assert str(ending.destination) == "play:sorry"
+    assert (ending.how, session.said, session.exit) == ("hungup", ["sorry"], "normal")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        'type = "dial"\nto = "1002"',  # it names no way of its own
+        'type = "menu"\nprompt = "Press 1."\noptions = { "1" = "hangup" }',  # the tries are used up
+        'type = "goto"\nto = "nowhere"',
+        'type = "goto"\nto = "dial:1002"',
+    ],
+)
+def test_a_prompt_as_the_last_resort_is_heard_once(node):
+    stage = Stage(f'fallback = "play:sorry"\n[nodes.a]\n{node}\n')
+    session = stage.run("dial=busy")
+    assert session.said.count("sorry") == 1
+    assert session.said[-1] == "sorry"
+    assert session.exit == "normal"
+    assert "go         play" not in session.report()
+
+
+def test_a_prompt_that_was_chosen_is_heard_until_the_caller_hangs_up():
+    stage = Stage('fallback = "play:sorry"\n[nodes.a]\ntype = "goto"\nto = "play:sorry"\n')
+    assert "go         play:sorry" in stage.run().report()
 
 
 SPOKEN = """fallback = "queue:help"
