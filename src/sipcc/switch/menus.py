@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -56,15 +57,18 @@ class Menus:
 
     async def _go_through(self, flow: Flow, place: FlowPlace | None, call: Call) -> None:
         bus = self._treatments.bus
+        session = LiveSession(call, self._treatments.services)
+        places, menus = self._treatments.flows.places, playable(flow)
+        services = FlowServices()
+        run = Run(session, services)
+        seen = weakref.proxy(run)  # a run that is known by what it tells would wait for the garbage collector
 
         def tell(event: Event) -> None:
-            shown = told(event, flow, str(run.result or ""))
+            shown = told(event, flow, str(seen.result or ""))
             if shown is not None:
                 bus.emit(shown)
 
-        session = LiveSession(call, self._treatments.services)
-        places, menus = self._treatments.flows.places, playable(flow)
-        run = Run(session, FlowServices(tell=places.watching(flow.name, menus, session, tell)))
+        services.tell = places.watching(flow.name, menus, session, tell)
         if place is not None:
             take_up(place, session)
         await session.answer()
