@@ -1,5 +1,9 @@
 """What can be found wrong in a document before it runs: all of it is ``error.badfetch`` with its place.
 
+A document of the wrong build is refused as a whole, and the event is thrown in the one that is left. Where an
+element has too few or too many of what excludes each other, the document runs, and the event is thrown when
+it comes to the element.
+
 The tables say what VoiceXML 2.0 and 2.1 allow in each element. Attributes that nobody knows are ignored.
 """
 
@@ -65,7 +69,7 @@ _NO_TEXT: Final = frozenset(
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "assign": ("name", "expr"),
     "elseif": ("cond",),
-    "foreach": ("item", "array"),
+    "foreach": ("item",),
     "if": ("cond",),
     "object": (),
     "param": ("name",),
@@ -94,6 +98,7 @@ EXCLUSIVE: Final[dict[str, tuple[_Rule, ...]]] = {
     "param": (_Rule(("expr", "value"), 1),),
     "subdialog": (_Rule(("src", "srcexpr"), 1),),
     "data": (_Rule(("src", "srcexpr"), 1),),
+    "foreach": (_Rule(("array",), 1),),
     "audio": (_Rule(("src", "expr"), 1),),
     "mark": (_Rule(("name", "nameexpr"), 1),),
     "transfer": (_Rule(("dest", "destexpr"), 1), _Rule(("bridge", "type"), 0), _Rule(("aai", "aaiexpr"), 0)),
@@ -116,62 +121,85 @@ _WEIGHT: Final = re.compile(r"\d+\.?\d*|\.\d+")
 VERSIONS: Final = ("1.0", "2.0", "2.1")
 
 
-def check(root: Element, url: str) -> None:
-    """Find what is wrong in a document.
+class Problem(NamedTuple):
+    """Something wrong in a document."""
+
+    element: Element
+    text: str
+    refuses: bool
+    """Whether the document cannot be used; else only the element cannot."""
+
+    def error(self, url: str) -> DocumentError:
+        """The event that tells it, of the document with this URL."""
+        return DocumentError(url, self.element.line, self.element.column, self.text)
+
+
+def check(root: Element, url: str) -> dict[Element, str]:
+    """See that a document can be used.
+
+    Returns:
+        What is wrong with elements that cannot be carried out, the first of each.
 
     Raises:
-        DocumentError: the first defect, in the order of the document.
+        DocumentError: the first defect for which the document is refused, in the order of the document.
     """
-    for problem in problems(root, url):
-        raise problem
+    faults: dict[Element, str] = {}
+    for problem in problems(root):
+        if problem.refuses:
+            raise problem.error(url)
+        faults.setdefault(problem.element, problem.text)
+    return faults
 
 
-def problems(root: Element, url: str) -> Iterator[DocumentError]:
+def problems(root: Element) -> Iterator[Problem]:
     """All that is wrong in a document."""
     if root.tag != "vxml":
-        yield DocumentError(url, root.line, root.column, f"this is <{root.tag}>, not <vxml>")
+        yield Problem(root, f"this is <{root.tag}>, not <vxml>", True)
         return
     version = root.get("version")
     if version is not None and version not in VERSIONS:
-        yield DocumentError(
-            url, root.line, root.column, f"VoiceXML {version} is not known; {', '.join(VERSIONS)} are"
-        )
-    for element, problem in _found(root):
-        yield DocumentError(url, element.line, element.column, problem)
-
-
-def _found(root: Element) -> Iterator[tuple[Element, str]]:
+        yield Problem(root, f"VoiceXML {version} is not known; {', '.join(VERSIONS)} are", True)
     dialogs: set[str] = set()
     stack = [root]
     while stack:
         element = stack.pop()
-        yield from ((element, problem) for problem in _attributes(element))
-        yield from _content(element)
+        yield from (Problem(*found, True) for found in _build(element))
         if element.tag in ("form", "menu") and (name := element.get("id")) is not None:
             if name in dialogs:
-                yield element, f"there are two dialogs {name!r}"
+                yield Problem(element, f"there are two dialogs {name!r}", True)
             dialogs.add(name)
-        special = _SPECIAL.get(element.tag)
-        if special is not None:
-            yield from special(element)
+        yield from (Problem(*found, False) for found in _choice(element))
         if element.tag not in ("grammar", "metadata"):
             stack += reversed([child for child in element.elements() if not child.tag.startswith("{")])
 
 
-def _attributes(element: Element) -> Iterator[str]:
+def _build(element: Element) -> Iterator[tuple[Element, str]]:
+    """What is wrong with the build of a document at an element."""
     for name in REQUIRED.get(element.tag, ()):
         if name not in element.attributes:
-            yield f"<{element.tag}> needs {name}"
-    for rule in EXCLUSIVE.get(element.tag, ()):
-        present = [name for name in rule.attributes if name in element.attributes]
-        if len(present) > 1:
-            yield f"<{element.tag}> has both {present[0]} and {present[1]}"
-        elif len(present) < rule.fewest:
-            yield f"<{element.tag}> needs one of {', '.join(rule.attributes)}"
+            yield element, f"<{element.tag}> needs {name}"
     for name, value in element.attributes.items():
         values = _CHOSEN.get(name)
         if values is not None and value not in values:
-            yield f"{name}={value!r} in <{element.tag}> is none of {', '.join(values)}"
+            yield element, f"{name}={value!r} in <{element.tag}> is none of {', '.join(values)}"
+    yield from _content(element)
+    special = _SPECIAL.get(element.tag)
+    if special is not None:
+        yield from special(element)
+
+
+def _choice(element: Element) -> Iterator[tuple[Element, str]]:
+    """Why an element, or one in it, cannot be carried out."""
+    for rule in EXCLUSIVE.get(element.tag, ()):
+        present = [name for name in rule.attributes if name in element.attributes]
+        if len(present) > 1:
+            yield element, f"<{element.tag}> has both {present[0]} and {present[1]}"
+        elif len(present) < rule.fewest:
+            one = "one of " if len(rule.attributes) > 1 else ""
+            yield element, f"<{element.tag}> needs {one}{', '.join(rule.attributes)}"
+    special = _LATER.get(element.tag)
+    if special is not None:
+        yield from special(element)
 
 
 def _content(element: Element) -> Iterator[tuple[Element, str]]:
@@ -212,16 +240,18 @@ def _scope(element: Element) -> Iterator[tuple[Element, str]]:
 
 
 def _filled(filled: Element) -> Iterator[tuple[Element, str]]:
+    if filled.get("mode") not in (None, "all", "any"):
+        yield filled, f"mode={filled.get('mode')!r} is neither all nor any"
+
+
+def _filled_item(filled: Element) -> Iterator[tuple[Element, str]]:
     if filled.parent is not None and filled.parent.tag != "form":
         for name in ("mode", "namelist"):
             if name in filled.attributes:
                 yield filled, f"<filled> in <{filled.parent.tag}> has no {name}"
-    elif filled.get("mode") not in (None, "all", "any"):
-        yield filled, f"mode={filled.get('mode')!r} is neither all nor any"
 
 
-def _menu(menu: Element) -> Iterator[tuple[Element, str]]:
-    yield from _scope(menu)
+def _keys(menu: Element) -> Iterator[tuple[Element, str]]:
     if menu.get("dtmf") == "true":
         for choice in menu.elements("choice"):
             if choice.get("dtmf") not in (None, "*", "#", "0"):
@@ -268,9 +298,14 @@ def _if(element: Element) -> Iterator[tuple[Element, str]]:
 _SPECIAL: Final = {
     "form": _form,
     "filled": _filled,
-    "grammar": _grammar,
     "if": _if,
-    "menu": _menu,
+    "menu": _scope,
+}
+
+_LATER: Final = {
+    "filled": _filled_item,
+    "grammar": _grammar,
+    "menu": _keys,
     "script": _script,
     "transfer": _transfer,
 }

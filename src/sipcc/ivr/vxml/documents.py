@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urldefrag, urljoin
 
@@ -22,9 +23,11 @@ KEPT: Final = 200
 class Document:
     """A document that was checked."""
 
-    def __init__(self, url: str, root: Element) -> None:
+    def __init__(self, url: str, root: Element, faults: Mapping[Element, str] = MappingProxyType({})) -> None:
         self.url = url
         self.root = root
+        self.faults = faults
+        """Why some of its elements cannot be carried out."""
         self.base = urljoin(url, root.get("xml:base") or "")
         self.dialogs = list(root.elements("form", "menu"))
         self._by_id = {name: dialog for dialog in self.dialogs if (name := dialog.get("id")) is not None}
@@ -79,8 +82,8 @@ class Library:
         document = self._read.get(key)
         if document is None:
             root = parse(fetched.body, fetched.url, charset=fetched.charset, limits=self.limits)
-            check(root, fetched.url)
-            document = Document(urldefrag(fetched.url).url, root)
+            faults = check(root, fetched.url)
+            document = Document(urldefrag(fetched.url).url, root, faults)
             self._read[key] = document
             if len(self._read) > KEPT:
                 self._read.popitem(last=False)

@@ -42,6 +42,7 @@ async def _run(machine: Machine, place: Place, content: Sequence[Element | str])
         if deed is not None:
             machine.step(child)
             try:
+                place.see(child)
                 await deed(machine, place, child)
             except Thrown as thrown:
                 raise thrown.at(place.where(child)) from None

@@ -148,6 +148,8 @@ class Visit:
                 self._quiet = False
 
     async def _initialise(self, element: Element, parameters: dict[str, object]) -> None:
+        if element.tag in ("script", "data"):
+            self._place.see(element)
         if element.tag == "var":
             name = element.attributes["name"]
             if name in parameters:
@@ -198,6 +200,7 @@ class Visit:
         name = item.name if not item.name.startswith(" ") else ""
         machine.note(Note(what="item", text=name, details={"kind": item.kind}))
         try:
+            self._place.see(item.element, *item.element.elements("filled", "param"))
             if item.kind in _PROMPTED and not quiet:
                 say_visit(machine, self._at(item), item.element, item.prompts)
                 item.prompts += 1

@@ -242,6 +242,7 @@ def _option(option: Element) -> Iterator[Source]:
 async def _link(
     machine: Machine, place: Place, link: Element, dialog: Element, document: Document
 ) -> list[Active]:
+    place.see(link)
     sources: list[Source] = [
         await _written(machine, place, element, document) for element in link.elements("grammar")
     ]
@@ -272,6 +273,7 @@ async def _of_dialog(
 async def _choices(machine: Machine, place: Place, menu: Element, document: Document) -> list[Active]:
     found = []
     for choice, (text, keys) in zip(menu.elements("choice"), options_of(menu), strict=True):
+        place.see(choice)
         sources: list[Source] = [
             await _written(machine, place, element, document) for element in choice.elements("grammar")
         ]
@@ -314,6 +316,7 @@ _TYPES: Final = frozenset(
 
 async def _written(machine: Machine, place: Place, element: Element, document: Document) -> Source:
     """The grammar of a <grammar>; one that was loaded before is used again, unless its age matters."""
+    place.see(element)
     source = element.get("src")
     if (expression := element.get("srcexpr")) is not None:
         source = place.text(expression)

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag
 import msgspec
 
 from sipcc.errors import CallEnded
-from sipcc.ivr.fetch import Fetcher
+from sipcc.ivr.fetch import Fetcher, shown
 from sipcc.ivr.js import Json
 from sipcc.ivr.session import Session
 from sipcc.ivr.vxml.data import fetch_data
@@ -186,6 +186,10 @@ async def _enter(machine: Machine, context: Context, arrival: Arrival) -> None:
     document = arrival.document
     assert document is not None
     machine.note(Note(what="visit", text=document.url))
+    for told in [document] if arrival.root is None else [document, arrival.root]:
+        for element, fault in told.faults.items():
+            where = f"{shown(told.url)}:{element.line}:{element.column}"
+            machine.note(Note(what="fault", text=f"{where}: {fault}"))
     to_root = not document.application
     try:
         if arrival.new_application:
@@ -219,6 +223,7 @@ async def _fill(machine: Machine, place: Place, document: Document) -> None:
     for element in document.root.elements("var", "script", "data"):
         machine.step(element)
         try:
+            place.see(element)
             if element.tag == "var":
                 place.declare(element.attributes["name"], element.get("expr"))
             elif element.tag == "script":

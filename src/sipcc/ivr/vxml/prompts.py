@@ -113,6 +113,7 @@ class _Speech:
 
     def _element(self, element: Element) -> None:
         self._machine.step(element)
+        self._place.see(element)
         match element.tag:
             case "value":
                 text = self._place.text(element.attributes["expr"])

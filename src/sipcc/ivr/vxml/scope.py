@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from sipcc.ivr.fetch import shown
 from sipcc.ivr.js import Chain, Engine, Json, Scope, ScriptError, Undefined, is_name, root_of
 from sipcc.ivr.vxml.documents import Document
-from sipcc.ivr.vxml.errors import semantic
+from sipcc.ivr.vxml.errors import Thrown, semantic
 from sipcc.ivr.vxml.parse import Element
 
 _T = TypeVar("_T")
@@ -134,6 +134,18 @@ class Place:
         own = self.context.document
         document = own if own.root is element.top else self.context.application.root
         return f"{shown(document.url)}:{element.line}:{element.column}"
+
+    def see(self, *elements: Element) -> None:
+        """See that elements can be carried out.
+
+        Raises:
+            Thrown: ``error.badfetch``, the check of their document found why one cannot.
+        """
+        context = self.context
+        for element in elements:
+            fault = context.document.faults.get(element) or context.application.root.faults.get(element)
+            if fault is not None:
+                raise Thrown("error.badfetch", fault).at(self.where(element))
 
     # -- expressions ---------------------------------------------------------------------------------------
 

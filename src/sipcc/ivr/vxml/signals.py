@@ -18,6 +18,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     | what | text | details |
     |---|---|---|
     | ``visit`` | a document's URL | |
+    | ``fault`` | what is wrong with an element of it, with URL, line and column | |
     | ``dialog`` | the id of a dialog | |
     | ``item`` | the name of a form item | `kind` |
     | ``event`` | an event's name | `message` |

@@ -105,7 +105,7 @@ def attempt(text: str, rng: random.Random) -> Exit:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_seeds_are_right(seed: str) -> None:
-    assert list(problems(parse(seed.encode(), "seed"), "seed")) == []
+    assert list(problems(parse(seed.encode(), "seed"))) == []
 
 
 @pytest.mark.timeout(20 + COUNT / 10)

@@ -112,25 +112,6 @@ def test_which_of_several_grammars_is_matched(body: str, deeds: Sequence[str], w
     assert value(body, deeds) == wanted
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        # §3.1.3: only grammars of forms may have a scope of their own
-        f"<form><field name='f'>{words('x', scope='dialog')}</field></form>", f"<form><record name='f'>{words('x', scope='document')}</record></form>",
-        f"<form><transfer name='f' dest='tel:1'>{words('x', scope='document')}</transfer></form>",
-        f"<link event='e'>{words('x', scope='document')}</link><form/>", f"<menu><choice event='e'>{words('x', scope='dialog')}</choice></menu>",
-        # §3.1.1.3
-        f"<form>{words('x', weight='-1')}</form>", f"<form>{words('x', weight='1e3')}</form>", f"<form>{words('x', weight='much')}</form>",
-    ],
-)  # fmt: skip
-def test_grammars_that_may_not_be_so(content: str) -> None:
-    sim = run(
-        "<form><catch event='error.badfetch'><exit expr='_event'/></catch><block><goto next='bad.vxml'/></block></form>",
-        more={"bad.vxml": vxml(content)},
-    )
-    assert sim.value == "error.badfetch"
-
-
 @pytest.mark.parametrize("weight", ["1", "0.5", ".5", "2."])
 def test_weights_of_grammars(weight: str) -> None:
     body = (
