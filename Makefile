@@ -45,7 +45,7 @@ test: setup foreign lint bench-smoke fuzz-smoke
 	failed=0; $(PYTEST) tests/faults tests/examples tests/interop || failed=1; \
 	$(PYTEST) $(SPREAD) $(QUICK) tests/rfc tests/fuzz tests/test_layers.py tests/test_exports.py && exit $$failed
 
-# Each core by itself, and whole calls on the memory network: under two minutes on two processors.
+# Each core by itself, and whole calls on the memory network.
 unit: setup
 	$(PYTEST) $(SPREAD) $(QUICK)
 

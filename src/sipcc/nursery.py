@@ -357,6 +357,7 @@ class Nursery:
             self._lose(ward, now)
             return
         ward.pid = pid
+        ward.born_at = now  # the standby may have come late to its fork: that was no silence of the worker
         self._add(ward.pidfd, lambda now: self._lose(ward, now))
 
     def _hangs(self, ward: Ward, now: float) -> bool:
@@ -368,6 +369,7 @@ class Nursery:
         starved = ward.waited_ns()
         if ward.starved_ns < 0:
             ward.starved_ns = starved
+            return False
         return silent > HANG_S and starved - ward.starved_ns < HANG_S * 1e9 / 4
 
     def _kill(self, ward: Ward) -> None:

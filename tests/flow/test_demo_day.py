@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from tests.samples import so_many
 
 from sipcc.cli.demo_day import Day, compare
 from sipcc.records.kpi import QueueFigures
@@ -13,14 +12,12 @@ from sipcc.testing.oracle import Counted, CountedAgent
 
 @pytest.mark.timeout(90)  # it takes a slow machine as long as others are given
 async def test_the_messages_confirm_the_report_of_a_day(tmp_path: Path) -> None:
-    scale = so_many(15, 5) / 100
-    verdict = await Day(tmp_path, seed=2, scale=scale).run()
+    verdict = await Day(tmp_path, seed=2, scale=0.15).run()
     assert verdict.differences == []
     assert verdict.compared > 300
     assert sum(row.joined for row in verdict.totals) == sum(row.joined for row in verdict.rows)
     assert sum(row.joined for row in verdict.totals) == verdict.callers
-    assert sum(row.answered for row in verdict.agents) == sum(row.answered for row in verdict.totals)
-    assert sum(row.answered for row in verdict.totals) > 330 * scale
+    assert sum(row.answered for row in verdict.agents) == sum(row.answered for row in verdict.totals) > 50
 
 
 def test_a_figure_that_the_messages_deny_is_named() -> None:

@@ -24,6 +24,8 @@ from sipcc.lifeline import Lifeline
 def live(index, body, lifeline, memory):
     view = mmap.mmap(memory, 0)
     lifeline.send("here", f"{index} {os.getpid()}", body)
+    if body == b"slow":
+        time.sleep(0.25)
     while not lifeline.lost:
         struct.pack_into("<d", view, 0, time.monotonic())
         select.select([lifeline], [], [], 0.05)
@@ -47,6 +49,8 @@ while not standby.lost:
         continue
     if message.kind == "quit":
         break
+    if message.body == b"slow":
+        time.sleep(0.5)
     if os.fork() == 0:
         own, memory = message.descriptors
         live(message.name, message.body, Lifeline(socket.socket(fileno=own)), memory)
@@ -151,3 +155,11 @@ def test_places_that_are_told_otherwise_are_filled_anew(stage: Stage) -> None:
     stage.until(lambda: len(stage.nursery.pids) == 2 and stage.nursery.pids[1] != old[1])
     assert stage.nursery.pids[0] == old[0]
     assert stage.nursery.places == [b"one", b"other"]
+
+
+def test_a_birth_that_takes_its_time_is_no_silence(stage: Stage) -> None:
+    """On a machine that is loaded the standby comes late to its fork, and the worker to its first beat."""
+    stage.begin(b"slow")
+    stage.until(lambda: stage.nursery.pids and stage.nursery._wards[0].beat > 0)
+    assert stage.told == []
+    assert stage.nursery.restarts == 0

@@ -39,7 +39,7 @@ def check_setting(name: str, value: object) -> None:
 def _word(*words: str) -> _Check:
     def check(what: str, value: object) -> None:
         if value not in words:
-            raise ValueError(f"{value!r} is no {what}; there are {', '.join(sorted(words))}")
+            raise ValueError(f"{value!r} is no {what}; there are {', '.join(sorted(filter(None, words)))}")
 
     return check
 
@@ -106,7 +106,7 @@ _TABLES: Final[Mapping[str, tuple[str, Mapping[str, _Check]]]] = {
             "wait": _seconds,
             "talk": _seconds,
             "agent": _text,
-            "ended_by": _word("agent", "caller"),
+            "ended_by": _word("agent", "caller", ""),
             "to": _text,
             "position": _number(0, 1_000_000),
             "size": _number(0, 1_000_000),
