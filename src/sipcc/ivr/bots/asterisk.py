@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sipcc.call.digits import KEYS
 from sipcc.ivr.bots import extension
 from sipcc.ivr.bots.audiosocket import uuid_of
 from sipcc.ivr.bots.words import (
@@ -43,7 +44,6 @@ FORMATS = {12000: "slin12", 16000: "slin16", 24000: "slin24", 32000: "slin32", 4
 XON, XOFF = 800, 900
 """Below and above so many frames that wait an application may send, and must not."""
 
-_KEYS = frozenset("0123456789*#ABCD")
 _RATES = {name: rate_hz for rate_hz, name in FORMATS.items()} | {"slin": 8000}
 _LAWS = {"ulaw": "PCMU", "alaw": "PCMA"}
 _encode = msgspec.json.Encoder().encode
@@ -266,7 +266,7 @@ class AsteriskBot:
             case "MEDIA_START" if self.facts is None:
                 self.facts = _facts_of(read)
                 return [Started(self.facts)]
-            case "DTMF_END" if read.digit in _KEYS:
+            case "DTMF_END" if read.digit in KEYS:
                 return [Key(read.digit)]
             case "MEDIA_MARK_PROCESSED":
                 return [Marked(read.correlation_id[:MAX_NAME])]

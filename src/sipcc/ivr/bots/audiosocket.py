@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import uuid
 
+from sipcc.call.digits import KEYS
 from sipcc.ivr.bots.words import (
     Cleared,
     Counts,
@@ -46,7 +47,6 @@ RATES_HZ = {
 TYPES = {rate_hz: kind for kind, rate_hz in RATES_HZ.items()}
 
 _HEAD = struct.Struct(">BH")
-_KEYS = frozenset("0123456789*#ABCD")
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
@@ -197,4 +197,4 @@ def uuid_of(text: str) -> uuid.UUID:
 
 def _key(payload: bytes) -> str:
     text = payload.decode("ascii", "replace")
-    return text if text in _KEYS and len(text) == 1 else ""
+    return text if text in KEYS and len(text) == 1 else ""

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from sipcc.ivr.bots.twilio import TwilioBot
+from sipcc.call.digits import KEYS
+from sipcc.ivr.bots.twilio import DtmfPart, MarkPart, MediaPart, TwilioBot
 from sipcc.ivr.bots.words import (
     MAX_MESSAGE_BYTES,
     MAX_NAME,
@@ -26,7 +27,6 @@ from sipcc.ivr.bots.words import (
 )
 from sipcc.rtp.flow import Law
 
-_KEYS = frozenset("0123456789*#ABCD")
 _LAWS: dict[str, Law] = {
     "PCMU": "PCMU",
     "PCMA": "PCMA",
@@ -53,27 +53,12 @@ class _Start(msgspec.Struct, frozen=True):
     media_format: _Format = _Format()
 
 
-class _Media(msgspec.Struct, frozen=True):
-    payload: str
-    track: str = "inbound"
-    timestamp: str | int = 0
-
-
-class _Mark(msgspec.Struct, frozen=True):
-    name: str
-    heardMs: int | None = None  # as it is written
-
-
-class _Dtmf(msgspec.Struct, frozen=True):
-    digit: str
-
-
 class _Snake(msgspec.Struct, frozen=True):
     event: str
     start: _Start | None = None
-    media: _Media | None = None
-    mark: _Mark | None = None
-    dtmf: _Dtmf | None = None
+    media: MediaPart | None = None
+    mark: MarkPart | None = None
+    dtmf: DtmfPart | None = None
     stream_id: str = ""
     stream_sid: str = ""
     sipcc: Any = None
@@ -127,8 +112,8 @@ class _PlivoStart(msgspec.Struct, frozen=True, rename="camel"):
 class _FromPlivo(msgspec.Struct, frozen=True):
     event: str
     start: _PlivoStart | None = None
-    media: _Media | None = None
-    dtmf: _Dtmf | None = None
+    media: MediaPart | None = None
+    dtmf: DtmfPart | None = None
     mark: None = None
     name: str = ""
     extra_headers: str = ""
@@ -242,7 +227,7 @@ class VonageBot:
                     form=_form("L16" if kind == "audio/l16" else kind, rate_hz),
                 )
                 return [Started(self.facts)]
-            case "websocket:dtmf" if read.digit in _KEYS:
+            case "websocket:dtmf" if read.digit in KEYS:
                 return [Key(read.digit)]
             case "websocket:notify" if read.payload.mark:
                 return [Marked(read.payload.mark[:MAX_NAME])]

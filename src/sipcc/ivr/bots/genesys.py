@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sipcc.call.digits import KEYS
 from sipcc.ivr.bots import extension
 from sipcc.ivr.bots.audiosocket import uuid_of
 from sipcc.ivr.bots.words import (
@@ -41,7 +42,6 @@ VERSION = "2"
 PING_MS = 5000
 """So often a server is asked whether it lives."""
 
-_KEYS = frozenset("0123456789*#ABCD")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -298,7 +298,7 @@ class GenesysBot:
             case "close":
                 self._due.append(self._message("closed"))
                 return [Stopped(told.reason)]
-            case "dtmf" if told.digit in _KEYS:
+            case "dtmf" if told.digit in KEYS:
                 return [Key(told.digit)]
             case "paused" | "resumed" | "discarded" | "playback_started" | "playback_completed" | "update":
                 pass

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from sipcc.call.digits import KEYS
 from sipcc.ivr.bots import extension
 from sipcc.ivr.bots.words import (
     MAX_MESSAGE_BYTES,
@@ -37,21 +38,26 @@ from sipcc.ivr.bots.words import (
 
 FORM = Form(law="PCMU")
 _ENCODINGS = {"audio/x-mulaw": "PCMU", "audio/x-alaw": "PCMA", "audio/x-l16": None}
-_KEYS = frozenset("0123456789*#ABCD")
 
 
-class _Media(msgspec.Struct, frozen=True):
+class MediaPart(msgspec.Struct, frozen=True):
+    """What stands under ``media``; others' wires have the same."""
+
     payload: str
     track: str = "inbound"
     timestamp: str | int = 0
 
 
-class _Mark(msgspec.Struct, frozen=True):
+class MarkPart(msgspec.Struct, frozen=True):
+    """What stands under ``mark``."""
+
     name: str
     heardMs: int | None = None  # as it is written
 
 
-class _Dtmf(msgspec.Struct, frozen=True):
+class DtmfPart(msgspec.Struct, frozen=True):
+    """What stands under ``dtmf``."""
+
     digit: str
 
 
@@ -70,8 +76,8 @@ class _Start(msgspec.Struct, frozen=True, rename="camel"):
 
 class _FromBot(msgspec.Struct, frozen=True):
     event: str
-    media: _Media | None = None
-    mark: _Mark | None = None
+    media: MediaPart | None = None
+    mark: MarkPart | None = None
     sipcc: extension.Extension | None = None
 
 
@@ -84,9 +90,9 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
 class _FromPlatform(msgspec.Struct, frozen=True, rename="camel"):
     event: str
     start: _Start | None = None
-    media: _Media | None = None
-    mark: _Mark | None = None
-    dtmf: _Dtmf | None = None
+    media: MediaPart | None = None
+    mark: MarkPart | None = None
+    dtmf: DtmfPart | None = None
     sipcc: _Told | None = None
 
 
@@ -237,7 +243,7 @@ class TwilioBot:
                 if read.media.track != "inbound":
                     return []
                 return [Heard(unpacked(read.media.payload), int(read.media.timestamp))]
-            case "dtmf" if read.dtmf is not None and read.dtmf.digit in _KEYS:
+            case "dtmf" if read.dtmf is not None and read.dtmf.digit in KEYS:
                 return [Key(read.dtmf.digit)]
             case "mark" if read.mark is not None:
                 return [Marked(read.mark.name[:MAX_NAME], ms=read.mark.heardMs)]
